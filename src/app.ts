@@ -1,0 +1,98 @@
+import cookie from '@fastify/cookie'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
+import { collections } from './collections.ts'
+import type { Config } from './config.ts'
+import { type Connection, database } from './database/plugin.ts'
+import { readBodies } from './http/body.ts'
+import { boundHandlers } from './http/deadline.ts'
+import { answerWithProblems } from './http/errors.ts'
+import { securityHeaders, sendHeaders } from './http/headers.ts'
+import { refuseOtherMethods } from './http/method-not-allowed.ts'
+import { refuseCrossSite } from './http/origin.ts'
+import { refuseUnknownQueries } from './http/query.ts'
+import { limitRequests, serverOptions } from './http/server.ts'
+import { health } from './operations/health.ts'
+import { logRequests, makeLogger } from './operations/logging.ts'
+import { metrics } from './operations/metrics.ts'
+import { documents, openapi } from './operations/openapi.ts'
+import { makeParts } from './parts.ts'
+import { readPosts, writePosts } from './posts/routes.ts'
+import { readReactions, writeReactions } from './reactions/routes.ts'
+import { accessTokens } from './sessions/access-token.ts'
+import { ownSessions, sessionEntry } from './sessions/routes.ts'
+import { requireSession, viewerIfAny } from './sessions/scope.ts'
+
+/**
+ * The whole server, ready to listen: what there is, in the order in which a request meets it.
+ *
+ * @throws StartError when the database is not there or not as it must be.
+ */
+export async function buildApp(
+  config: Config,
+  connection: Connection,
+  log: FastifyBaseLogger = makeLogger(config.log),
+) {
+  const headers = securityHeaders({ secure: config.cookieSecure })
+  const app: FastifyInstance = Fastify({
+    ...serverOptions(config.trustedProxies, headers),
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.decorate('draining', false)
+  app.decorateRequest('session', null)
+
+  const otherMethods = refuseOtherMethods(app)
+  answerWithProblems(app)
+  logRequests(app)
+  await app.register(metrics, config.metrics)
+  sendHeaders(app, headers)
+  limitRequests(app)
+  refuseUnknownQueries(app)
+  readBodies(app)
+  boundHandlers(app)
+
+  await app.register(database, { connection, collections })
+  const parts = makeParts(config, app.db, app.transact, app.log)
+  app.addHook('onReady', async () => parts.sweeper.wake())
+  app.addHook('onClose', async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close()])))
+
+  await app.register(openapi, { accessCookie: parts.cookies.accessName })
+  await app.register(documents)
+  await app.register(health)
+  await app.register(cookie)
+  await app.register(accessTokens, { signKey: config.jwtSignKey })
+
+  await app.register(
+    async (api) => {
+      await api.register(refuseCrossSite, config)
+
+      // Logging in and out: with or without a session.
+      await api.register(signUp, parts)
+      await api.register(sessionEntry, parts)
+
+      await api.register(async (everyone) => {
+        await everyone.register(viewerIfAny, parts)
+        await everyone.register(readAccounts, parts)
+        await everyone.register(readPosts, parts)
+        await everyone.register(readReactions, parts)
+      })
+
+      await api.register(async (members) => {
+        await members.register(requireSession, parts)
+        await members.register(ownAccount, parts)
+        await members.register(ownSessions, parts)
+        await members.register(writePosts, parts)
+        await members.register(writeReactions, parts)
+      })
+    },
+    { prefix: '/v1' },
+  )
+  await app.register(otherMethods)
+  return app
+}
+
+export type App = Awaited<ReturnType<typeof buildApp>>

@@ -1,0 +1,194 @@
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { environmentSecret } from './secrets/environment.ts'
+import { generatedSecret } from './secrets/generated.ts'
+import { signKeyFault } from './secrets/sign-key.ts'
+import { StartError } from './start-error.ts'
+
+/** The environment as it is handed in: `process.env`, or what a test makes up. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
+
+const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
+
+const list = (text: string) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+
+const isOrigin = (text: string) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  return url !== undefined && /^https?:$/.test(url.protocol) && url.origin === text
+}
+
+const isAddressRange = (text: string) => {
+  const [address = '', prefix, ...rest] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || address.includes('%') || rest.length > 0) return false
+  // A /0 would believe X-Forwarded-For from anyone.
+  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+}
+
+const reserved = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
+
+/** The names of a connection string's options, as the driver reads them. */
+const optionsOf = (uri: string) => [...new URLSearchParams(uri.split('?')[1]).keys()].map((name) => name.toLowerCase())
+
+const variables = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test'], 'must be development, test or production').optional(),
+  HOST: z.string().optional(),
+  PORT: integer(0, 65_535).optional(),
+  MONGODB_URI: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\/[^/]/, 'must begin with mongodb:// or mongodb+srv:// and name a host')
+    // Anywhere: a password may hold a "/" or "?" that should have been escaped.
+    .refine((uri) => !uri.includes('@'), 'must carry no credentials: set DB_USER and DB_PASSWORD instead')
+    // These would win over what we ask of the driver, and an acknowledged write could be lost.
+    .refine((uri) => optionsOf(uri).every((name) => !reserved.has(name)), {
+      error: 'must not set journal, readConcernLevel or wtimeoutMS: they are Rookery’s to choose',
+    })
+    .optional(),
+  DB_USER: z.string().optional(),
+  DATA_DIR: z.string().optional(),
+  MONGOD_BINARY: z.string().optional(),
+  COOKIE_SECURE: boolean.optional(),
+  PUBLIC_ORIGIN: z
+    .string()
+    .transform(list)
+    .refine((origins) => origins.length > 0 && origins.every(isOrigin), {
+      error: 'must be origins such as https://rookery.example, comma-separated, without a path or a trailing slash',
+    })
+    .optional(),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform(list)
+    .refine((ranges) => ranges.every(isAddressRange), {
+      error: 'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated; never a hop count, never /0',
+    })
+    .optional(),
+  METRICS_HOST: z.string().optional(),
+  METRICS_PORT: integer(0, 65_535).optional(),
+  BCRYPT_COST: integer(4, 16).optional(),
+  PASSWORD_MIN_LENGTH: integer(8, 64).optional(),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+      error: 'must be fatal, error, warn, info, debug, trace or silent',
+    })
+    .optional(),
+  LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
+})
+
+/** Every variable that is read, secrets included; `env.sample` is held against this list by a test. */
+export const variableNames: readonly string[] = [...Object.keys(variables.shape), 'DB_PASSWORD', 'JWT_SIGN_KEY']
+
+const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
+const anyAddress = /^(0\.0\.0\.0|::)$/
+
+/** The names under which a browser may reach a server that listens on this host and port. */
+export function defaultOrigins(host: string, port: number): string[] {
+  const own = `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
+  const ours = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]
+  const names = loopback.test(host) || anyAddress.test(host) ? [own, ...ours] : [own]
+  // An IPv6 address with a zone (fe80::1%eth0) is no name in a URL: no browser can come by it.
+  return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
+}
+
+const isPlainRemote = (origin: string) => {
+  const { protocol, hostname } = new URL(origin)
+  return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
+}
+
+/** What browsers do with cookies over http and https, held against the origins they are said to see. */
+function cookieFault(secure: boolean, origins: readonly string[]): string[] {
+  if (origins.length === 0) return []
+  if (secure && origins.every(isPlainRemote)) {
+    return ['COOKIE_SECURE is true and PUBLIC_ORIGIN has no https: browsers would drop every cookie']
+  }
+  if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
+    return ['COOKIE_SECURE is false and PUBLIC_ORIGIN is all https: the cookies would lose their protection']
+  }
+  return []
+}
+
+/** Freezes what is below as well. */
+function frozen<Value extends object>(value: Value): Readonly<Value> {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
+  return Object.freeze(value)
+}
+
+/**
+ * Reads the whole configuration, once.
+ *
+ * @param env - the variables; an empty one counts as absent.
+ * @param root - the folder that relative paths start from.
+ * @throws StartError with one line for each fault, naming the variable and never a secret's value.
+ */
+export async function readConfig(env: Environment, root: string = process.cwd()) {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const faults: string[] = []
+  const parsed = variables.safeParse(given)
+  for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')} ${issue.message}`)
+  for (const name of Object.keys(given)) {
+    if (name.startsWith('LIMIT_') && !variableNames.includes(name))
+      faults.push(`${name} is not a limit: see env.sample`)
+  }
+  const dbPassword = await environmentSecret(given, 'DB_PASSWORD', root, faults)
+  const signKey = await environmentSecret(given, 'JWT_SIGN_KEY', root, faults)
+  if (signKey !== undefined) faults.push(...signKeyFault(signKey))
+
+  // What is faulty is read as if absent, so that every fault is told at once.
+  const faulty = new Set(parsed.error?.issues.map(({ path }) => path[0]))
+  const sound = Object.fromEntries(Object.entries(given).filter(([name]) => !faulty.has(name)))
+  const settings = parsed.data ?? variables.parse(sound)
+  const production = given.NODE_ENV === 'production'
+  const host = settings.HOST ?? '127.0.0.1'
+  const cookieSecure = settings.COOKIE_SECURE ?? production
+  const bcryptCost = settings.BCRYPT_COST ?? 12
+  const secretsRequired = given.MONGODB_URI !== undefined || production
+  const why = given.MONGODB_URI !== undefined ? 'with MONGODB_URI' : 'in production'
+  if (secretsRequired && !given.DB_PASSWORD && !given.DB_PASSWORD_FILE) faults.push(`DB_PASSWORD is required ${why}`)
+  if (secretsRequired && !given.JWT_SIGN_KEY && !given.JWT_SIGN_KEY_FILE) {
+    faults.push(`JWT_SIGN_KEY is required ${why}: for one, openssl rand -hex 32`)
+  }
+  if (production && cookieSecure && given.PUBLIC_ORIGIN === undefined) {
+    faults.push(
+      'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: the origins browsers see, such as https://rookery.example',
+    )
+  }
+  if (production) faults.push(...cookieFault(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
+  if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
+  if (faults.length > 0)
+    throw new StartError(['The configuration has faults:', ...faults.map((f) => `  ${f}`)].join('\n'))
+
+  const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
+  const username = settings.DB_USER ?? 'rookery'
+  const password = dbPassword ?? (await generatedSecret(dataDir, 'db-password'))
+  return frozen({
+    host,
+    port: settings.PORT ?? 5000,
+    /** Absent: the names of the address that is listened on, see {@link defaultOrigins}. */
+    publicOrigins: settings.PUBLIC_ORIGIN,
+    database: settings.MONGODB_URI
+      ? { kind: 'external' as const, uri: settings.MONGODB_URI, username, password }
+      : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY, username, password },
+    jwtSignKey: signKey ?? (await generatedSecret(dataDir, 'jwt-sign-key')),
+    cookieSecure,
+    trustedProxies: settings.TRUSTED_PROXIES ?? [],
+    metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
+    bcryptCost,
+    passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
+    log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
+    limits: { signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000) },
+  })
+}
+
+/** What the whole program runs by. */
+export type Config = Awaited<ReturnType<typeof readConfig>>

@@ -1,0 +1,44 @@
+import type { Db, IndexDescription } from 'mongodb'
+import { StartError } from '../start-error.ts'
+
+/** Collections by name, each with its indexes beside that of `_id`. */
+export type Collections = Readonly<Record<string, readonly IndexDescription[]>>
+
+/** What makes two indexes the same to us; names are MongoDB's business. */
+const essence = ({ key, unique = false, partialFilterExpression, expireAfterSeconds }: IndexDescription) =>
+  JSON.stringify([Object.entries(key), unique, partialFilterExpression ?? null, expireAfterSeconds ?? null])
+
+/**
+ * Creates the collections and indexes that are missing, then looks whether all stand as the code wants them.
+ *
+ * @throws StartError naming the collection and index when one cannot be made or is another than the code's: a server
+ * without its unique indexes would accept what it must refuse.
+ */
+export async function ensureIndexes(db: Db, collections: Collections): Promise<void> {
+  const existing = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name))
+  for (const [name, wanted] of Object.entries(collections)) {
+    // Made now: a transaction that had to make it would conflict with every other.
+    if (!existing.has(name)) await db.createCollection(name).catch(ignoreExisting)
+    const collection = db.collection(name)
+    for (const index of wanted) {
+      await collection.createIndexes([{ ...index }]).catch((error: Error) => {
+        throw fault(name, index, error.message)
+      })
+    }
+    const found = new Set((await collection.indexes()).map((index) => essence(index)))
+    const missing = wanted.find((index) => !found.has(essence(index)))
+    if (missing) throw fault(name, missing, 'another index has its key or its name')
+  }
+}
+
+function fault(collection: string, { key, unique }: IndexDescription, why: string): StartError {
+  const index = `${JSON.stringify(key)}${unique ? ' (unique)' : ''}`
+  return new StartError(
+    `The index ${index} of the collection ${collection} is not as it must be: ${why}. Drop the index that stands in its way, or mend the data, and start again.`,
+  )
+}
+
+// Two servers that start at once on an empty database.
+function ignoreExisting(error: { code?: unknown }): void {
+  if (error.code !== 48) throw error
+}

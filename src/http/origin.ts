@@ -1,0 +1,30 @@
+import fp from 'fastify-plugin'
+import { defaultOrigins } from '../config.ts'
+import { Problem } from './problems.ts'
+
+const harmless = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Refuses what another site makes a browser send (OWASP CSRF Prevention: verifying the origin with standard headers).
+ * `Host` and `X-Forwarded-*` are never asked: a client that is no browser could say anything there, and a proxy does.
+ */
+export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: readonly string[] | undefined }>(
+  async (app, { host, port, publicOrigins }) => {
+    let origins: ReadonlySet<string> | undefined = publicOrigins && new Set(publicOrigins)
+    const ours = () => {
+      // PORT may be 0: which port it became is known once it is listened on.
+      const address = app.server.address()
+      const actual = address !== null && typeof address === 'object' ? address.port : port
+      origins ??= new Set(defaultOrigins(host, actual))
+      return origins
+    }
+    app.addHook('onRequest', async ({ method, headers }) => {
+      if (harmless.has(method)) return
+      const { origin, 'sec-fetch-site': site } = headers
+      const allowed =
+        origin === undefined ? site === undefined || site === 'same-origin' || site === 'none' : ours().has(origin)
+      if (!allowed)
+        throw new Problem('cross-site', 'A change is taken only from a page of this server or from no page.')
+    })
+  },
+)

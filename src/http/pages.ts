@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { invalid } from './problems.ts'
+
+const cursorLength = 24
+
+function bytesOf(cursor: string): Buffer | undefined {
+  const bytes = Buffer.from(cursor, 'base64url')
+  return bytes.length === cursorLength && bytes.toString('base64url') === cursor ? bytes : undefined
+}
+
+/** What every list takes: `limit` (1 to 100) and the cursor of the page before. */
+export const PageQuery = z.strictObject({
+  limit: z
+    .string()
+    .refine((digits) => /^([1-9]\d?|100)$/.test(digits), 'must be a whole number from 1 to 100')
+    .optional()
+    .transform((digits) => Number(digits ?? 20))
+    .meta({ type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+  cursor: z
+    .string()
+    .refine((text) => bytesOf(text) !== undefined, 'is not a cursor')
+    .optional(),
+})
+
+/** The shape of a list's answer. */
+export const pageOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+
+/** Where a list goes on: after the item of this key, which never changes while the item lives. */
+export type Position = { after: string | undefined; limit: number }
+
+// 64 bits of a hash name the list, so that a cursor of another list or filter is told from ours. Nothing is signed:
+// a cursor says where to go on, not what one may see.
+const tagOf = (list: string) => createHash('sha256').update(list).digest().subarray(0, 8)
+
+function encodeCursor(list: string, key: string): string {
+  return Buffer.concat([tagOf(list), Buffer.from(key.replaceAll('-', ''), 'hex')]).toString('base64url')
+}
+
+function decodeCursor(list: string, cursor: string): string {
+  const bytes = bytesOf(cursor)
+  if (!bytes?.subarray(0, 8).equals(tagOf(list))) {
+    throw invalid({ pointer: '/query/cursor', detail: 'is not a cursor of this list' })
+  }
+  return bytes.toString('hex', 8).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
+/**
+ * Where the page that a query asks for begins.
+ * @param list - names the list and its filter, so that its cursors fit no other.
+ * @throws Problem `validation` when the cursor does not decode or belongs to another list.
+ */
+export function positionOf(list: string, query: z.infer<typeof PageQuery>): Position {
+  return { after: query.cursor === undefined ? undefined : decodeCursor(list, query.cursor), limit: query.limit }
+}
+
+/**
+ * Makes a page from one item more than it holds; that item's presence tells whether there is a next one.
+ * @param found - at most `limit + 1` items, newest first.
+ * @param keyOf - the immutable key that the list is sorted by.
+ */
+export function pageFrom<T>(list: string, limit: number, found: readonly T[], keyOf: (item: T) => string) {
+  const items = found.slice(0, limit)
+  const last = items.at(-1)
+  return { items, nextCursor: found.length > limit && last !== undefined ? encodeCursor(list, keyOf(last)) : null }
+}

@@ -1,0 +1,57 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ConnectionError, FastifyInstance } from 'fastify'
+import { v7 } from 'uuid'
+import { Problem, uriTooLong, urlLimit } from './problems.ts'
+
+/** How long a client may take to read that it is refused, in milliseconds. */
+const farewell = 1_000
+
+// The URL from its beginning, or the end of one that began in an earlier packet; a long header is neither.
+const overlongUrl = new RegExp(`^(?:[A-Z-]+ \\S{${urlLimit + 1}}|\\S{${urlLimit + 1},} HTTP/1\\.\\d\\r\\n)`)
+
+/** What Node refuses before Fastify sees a request, as the problem that the contract has for it. */
+function socketProblem({ code, rawPacket }: ConnectionError): Problem {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new Problem('request-timeout', 'The headers must arrive within 10 seconds, the whole request within 30.')
+  }
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    // Fastify types the packet as its JSON form; it is the Buffer that Node read last.
+    const packet = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
+    return overlongUrl.test(packet)
+      ? uriTooLong()
+      : new Problem('headers-too-large', 'The headers may have 16 KiB at most.')
+  }
+  return new Problem('validation', 'This is not an HTTP/1.1 request.')
+}
+
+/**
+ * Answers on the bare socket, where no reply exists, and closes it.
+ * @param headers - those of every response.
+ */
+export function answerOnSocket(headers: Readonly<Record<string, string>>) {
+  return function answer(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
+    // Node's own handler looks there, too: an answer that has begun is cut off, not continued with another.
+    const { _httpMessage: current } = socket as Socket & { _httpMessage?: ServerResponse }
+    if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) {
+      socket.destroy()
+      return
+    }
+    const problem = socketProblem(error)
+    const id = v7()
+    this.log.info({ reqId: id, code: problem.code }, `refused on the socket: ${problem.code}`)
+    const body = JSON.stringify(problem.body(id))
+    const head = {
+      ...headers,
+      'content-type': 'application/problem+json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      'x-request-id': id,
+      'cache-control': 'no-store',
+      connection: 'close',
+    }
+    const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
+    socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
+    // A client that goes on sending and never closes keeps nothing of ours.
+    setTimeout(() => socket.destroy(), farewell).unref()
+  }
+}

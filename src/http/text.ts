@@ -1,0 +1,30 @@
+import { z } from 'zod'
+
+/** How many characters a text has: Unicode code points, not UTF-16 units. */
+export function characterCount(text: string): number {
+  let count = 0
+  for (const _ of text) count += 1
+  return count
+}
+
+/**
+ * Text that people write: NFC, measured in characters, without control characters but newline and tab.
+ * @param limits - `min` of 1 also refuses what is only white space.
+ */
+export function text({ min = 0, max }: { min?: number; max: number }) {
+  return z
+    .string()
+    .overwrite((value) => value.normalize('NFC'))
+    .check(({ value, issues }) => {
+      const refuse = (message: string) => void issues.push({ code: 'custom', message, input: value })
+      if (!value.isWellFormed()) {
+        refuse('has an unpaired surrogate')
+        return
+      }
+      const length = characterCount(value)
+      if (length < min || length > max) refuse(`must have ${min === 0 ? 'at most' : `${min} to`} ${max} characters`)
+      else if (min > 0 && /^[\s\p{White_Space}]*$/u.test(value)) refuse('must not be white space only')
+      if (/[^\P{Cc}\n\t]/u.test(value)) refuse('must have no control characters but newline and tab')
+    })
+    .meta({ ...(min > 0 && { minLength: min }), maxLength: max })
+}

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+
+/** An id on the wire: opaque to clients, to us a UUIDv7 (RFC 9562) in its usual text form. */
+export const Id = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'is not an id')
+  .describe('opaque')
+
+/** A time on the wire: RFC 3339, UTC, milliseconds. Stores and routes hold a `Date`; `z.codec` writes it. */
+export const Time = z.codec(z.iso.datetime({ precision: 3 }), z.date(), {
+  decode: (text) => new Date(text),
+  encode: (date) => date.toISOString(),
+})
+
+/** How many there are. */
+export const Count = z.int().meta({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })

@@ -1,0 +1,73 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fp from 'fastify-plugin'
+import { type FastifyPluginAsyncZod, jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+import packageJson from '../../package.json' with { type: 'json' }
+import { withEveryStatus } from '../http/document.ts'
+
+const tags = ['operations']
+const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
+const KeySet = z.object({ keys: z.array(z.looseObject({})).max(0) })
+
+/** The OpenAPI document, made from the routes' zod schemas. Register it before them. */
+export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Rookery', version: packageJson.version, description: packageJson.description },
+      components: {
+        securitySchemes: {
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: accessCookie,
+            description: 'The access token, set by a login.',
+          },
+        },
+      },
+    },
+    transform: ({ schema, url, route, ...rest }) => {
+      const complete = schema?.response && !schema.hide ? withEveryStatus(schema, route) : schema
+      return jsonSchemaTransform({ schema: complete, url, route, ...rest })
+    },
+    transformObject: (document) => {
+      const described = jsonSchemaTransformObject(document)
+      const schemas = 'components' in described ? described.components?.schemas : undefined
+      // Each shared schema comes twice, as input and as output; what clients send refers to none of them.
+      for (const name of Object.keys(schemas ?? {})) if (name.endsWith('Input')) delete schemas?.[name]
+      return described
+    },
+  })
+})
+
+/** The document itself, a page for people that shows it, and the keys that tokens can be verified with. */
+export const documents: FastifyPluginAsyncZod = async (app) => {
+  app.get(
+    '/openapi.json',
+    { schema: { summary: 'This document', tags, response: { 200: Document } } },
+    async (_request, reply) => {
+      reply.header('cache-control', 'no-cache')
+      return Document.parse(app.swagger())
+    },
+  )
+
+  // With a symmetric key there is nothing that may be shown (RFC 7517, 9.3 and 5.1).
+  app.get(
+    '/.well-known/jwks.json',
+    { schema: { summary: 'The keys that verify access tokens: none is public', tags, response: { 200: KeySet } } },
+    async () => ({ keys: [] }),
+  )
+
+  await app.register(async (page) => {
+    // The page needs its own scripts, styles and pictures, and to call the API it shows: still nothing from elsewhere.
+    page.addHook('onRequest', async (_request, reply) => {
+      const self = "'self'"
+      reply.header(
+        'content-security-policy',
+        `default-src 'none'; script-src ${self}; style-src ${self} 'unsafe-inline'; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      )
+    })
+    await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
+  })
+}

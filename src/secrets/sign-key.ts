@@ -1,0 +1,24 @@
+// Keys that stand in public documents: RFC 7515 A.1, jwt.io's examples of then and now, well-known tutorials.
+const printedKeys = new Set([
+  'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
+  'a-string-secret-at-least-256-bits-long',
+  'a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long',
+  'your-256-bit-secret-your-256-bit-secret',
+  '0123456789abcdef0123456789abcdef',
+  '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+  'abcdefghijklmnopqrstuvwxyz012345',
+  '09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7',
+  '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
+])
+
+/**
+ * What makes a key unfit to sign with, a line for each fault; none for a good key.
+ * HS256 wants at least as many bits as its hash has (RFC 7518, 3.2).
+ */
+export function signKeyFault(key: string): string[] {
+  const advice = 'for one, openssl rand -hex 32'
+  if (printedKeys.has(key)) return [`JWT_SIGN_KEY stands in public documents: make your own, ${advice}`]
+  if (Buffer.byteLength(key) < 32) return [`JWT_SIGN_KEY must be at least 32 bytes: ${advice}`]
+  if (new Set(key).size < 12) return [`JWT_SIGN_KEY must have at least 12 different characters: ${advice}`]
+  return []
+}
