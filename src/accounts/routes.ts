@@ -1,0 +1,95 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { isDuplicateKey } from '../database/failures.ts'
+import { newId } from '../database/ids.ts'
+import { inTurn } from '../http/deadline.ts'
+import { notFound, Problem } from '../http/problems.ts'
+import { limited } from '../limits/route.ts'
+import type { Parts } from '../parts.ts'
+import { beginSession, handOver } from '../sessions/begin.ts'
+import { member, unauthenticated, viewerOf } from '../sessions/scope.ts'
+import { AccountParams, AccountView, ProfileBody, SignUpBody } from './schema.ts'
+import { viewAccount } from './view.ts'
+
+type Options = Pick<
+  Parts,
+  'accounts' | 'cookies' | 'credentials' | 'devices' | 'limits' | 'passwords' | 'sessions' | 'throttle' | 'transact'
+>
+
+const tags = ['accounts']
+const usernameTaken = () => new Problem('username-taken', 'Somebody has this username: choose another.')
+
+/** Signing up. */
+export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
+  const { accounts, cookies, credentials, limits, passwords, throttle, transact } = parts
+
+  scope.post(
+    '/accounts',
+    {
+      ...limited(throttle, { name: 'signups', quota: limits.signupsPerAddress, window: 900 }),
+      schema: { summary: 'Sign up, and be logged in', tags, body: SignUpBody, response: { 201: AccountView } },
+      config: { problems: ['username-taken', 'rate-limited'] },
+    },
+    async (request, reply) => {
+      const { username, password, displayName = username, bio = '' } = request.body
+      const account = newId()
+      const isFree = async () => {
+        if ((await accounts.idOf(username)) !== undefined) throw usernameTaken()
+      }
+      const hashed = await inTurn(request, reply, (signal) =>
+        passwords.create(password, { account, username, pointer: '/body/password' }, isFree, signal),
+      )
+      const begun = await transact(async (transaction) => {
+        await accounts.create(account, { username, displayName, bio }, transaction)
+        await credentials.create(account, hashed, new Date(), transaction)
+        return beginSession(request, account, parts, transaction)
+      }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
+      const created = await accounts.find(account)
+      if (!created) throw notFound()
+      handOver(request, reply, cookies, begun)
+      cookies.setDevice(reply, begun.device)
+      reply.code(201).header('location', `/v1/accounts/${username}`)
+      return viewAccount(created, account)
+    },
+  )
+}
+
+/** Reading accounts: for everyone. */
+export const readAccounts: FastifyPluginAsyncZod<Options> = async (scope, { accounts }) => {
+  scope.get(
+    '/accounts/:username',
+    { schema: { summary: 'Read an account', tags, params: AccountParams, response: { 200: AccountView } } },
+    async (request) => {
+      const id = await accounts.idOf(request.params.username)
+      const account = id === undefined ? undefined : await accounts.find(id)
+      if (!account) throw notFound()
+      return viewAccount(account, viewerOf(request))
+    },
+  )
+}
+
+/** One's own account. */
+export const ownAccount: FastifyPluginAsyncZod<Options> = async (scope, { accounts }) => {
+  scope.get(
+    '/account',
+    { schema: { summary: 'Read one’s own account', tags, response: { 200: AccountView } } },
+    async (request) => {
+      const own = await accounts.find(member(request).account)
+      if (!own) throw unauthenticated()
+      return viewAccount(own, own.id)
+    },
+  )
+
+  scope.patch(
+    '/account',
+    {
+      schema: { summary: 'Change one’s profile', tags, body: ProfileBody, response: { 200: AccountView } },
+    },
+    async (request) => {
+      const { displayName, bio } = request.body
+      const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
+      const changed = await accounts.update(member(request).account, change)
+      if (!changed) throw unauthenticated()
+      return viewAccount(changed, changed.id)
+    },
+  )
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import { longestPassword } from '../credentials/policy.ts'
+import { text } from '../http/text.ts'
+import { Count, Id, Time } from '../http/values.ts'
+
+/** 3–30 of A–Z a–z 0–9 _; shown as typed, unique whatever the case. */
+export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'must be 3 to 30 of A–Z a–z 0–9 _')
+
+const DisplayName = text({ max: 50 })
+const Bio = text({ max: 300 })
+
+/** An account as everyone sees it; `viewer` is about who asks. */
+export const AccountView = z
+  .object({
+    id: Id,
+    username: Username,
+    displayName: z.string(),
+    bio: z.string(),
+    createdAt: Time,
+    counts: z.object({ posts: Count, followers: Count, following: Count }),
+    viewer: z.object({ following: z.boolean() }).nullable(),
+  })
+  .meta({ id: 'Account' })
+
+/** An account where it is named beside something else. */
+export const AuthorView = z.object({ id: Id, username: Username, displayName: z.string() }).meta({ id: 'Author' })
+
+export const SignUpBody = z.strictObject({
+  username: Username,
+  // Length and strength are judged after NFKC, off the event loop: see credentials/policy.ts.
+  password: z.string().meta({ maxLength: longestPassword, format: 'password' }),
+  displayName: DisplayName.optional(),
+  bio: Bio.optional(),
+})
+
+export const ProfileBody = z
+  .strictObject({ displayName: DisplayName.optional(), bio: Bio.optional() })
+  .refine(({ displayName, bio }) => displayName !== undefined || bio !== undefined, 'must have displayName or bio')
+  .meta({ minProperties: 1 })
+
+export const AccountParams = z.object({ username: Username })

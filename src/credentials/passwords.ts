@@ -1,0 +1,61 @@
+import { availableParallelism } from 'node:os'
+import { hashQueue } from './hash-queue.ts'
+import { decoyPassword, hashPassword, isOutdated, type StoredPassword, verifyPassword } from './password.ts'
+import { acceptPassword } from './policy.ts'
+import type { Credential } from './store.ts'
+import { strengthEstimator } from './strength.ts'
+
+/** What a verification came to: a new hash comes along when the old one was made with another cost. */
+export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
+
+/** Checks and makes passwords: one a core at a time, 64 waiting, never on the event loop. */
+export function passwords({ cost, minLength }: { cost: number; minLength: number }) {
+  const hashing = hashQueue({ running: availableParallelism(), waiting: 64 })
+  // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
+  const judging = hashQueue({ running: 1, waiting: 64 })
+  const strength = strengthEstimator()
+  const decoy = decoyPassword(cost)
+  return {
+    /**
+     * Judges a new password, then hashes it.
+     * @param account - the id of the account, chosen beforehand: it is part of the hash.
+     * @param meanwhile - checked between the two, before the cost of a hash is paid.
+     * @throws Problem `validation`, `overloaded`, or what `meanwhile` throws.
+     */
+    async create(
+      password: string,
+      { account, username, pointer }: { account: string; username: string; pointer: string },
+      meanwhile: () => Promise<void>,
+      signal: AbortSignal,
+    ): Promise<StoredPassword> {
+      await judging(() => acceptPassword(password, { username, minLength, pointer, strength }), signal)
+      await meanwhile()
+      return hashing(() => hashPassword(password, account, cost), signal)
+    },
+
+    /**
+     * Checks a password; for no account it costs the same and never matches.
+     * @throws Problem `overloaded`.
+     */
+    verify(
+      password: string,
+      account: string | undefined,
+      credential: Credential | null,
+      signal: AbortSignal,
+    ): Promise<Verification> {
+      return hashing(async () => {
+        if (account === undefined || credential === null) {
+          await verifyPassword(password, '', await decoy)
+          return { matches: false, rehashed: undefined }
+        }
+        const matches = await verifyPassword(password, account, credential.password)
+        const rehash = matches && isOutdated(credential.password, cost)
+        return { matches, rehashed: rehash ? await hashPassword(password, account, cost) : undefined }
+      }, signal)
+    },
+
+    close: () => strength.close(),
+  }
+}
+
+export type Passwords = ReturnType<typeof passwords>

@@ -1,0 +1,159 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { AccountParams } from '../accounts/schema.ts'
+import { NoContent } from '../http/document.ts'
+import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { invalid, notFound, Problem } from '../http/problems.ts'
+import type { Parts } from '../parts.ts'
+import { member, viewerOf } from '../sessions/scope.ts'
+import { fingerprintOf } from './idempotency.ts'
+import { CreateBody, CreateHeaders, EditBody, PostParams, PostView } from './schema.ts'
+import type { Post } from './store.ts'
+import { viewPosts } from './view.ts'
+
+type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions' | 'sweeper'>
+
+const tags = ['posts']
+const forbidden = () => new Problem('forbidden', 'This post is somebody else’s.')
+
+/** One post as a viewer is shown it. */
+async function viewPost(parts: Options, post: Post, viewer: string | undefined) {
+  const [view] = await viewPosts(parts, [post], viewer)
+  if (!view) throw notFound()
+  return view
+}
+
+/** Reading posts: for everyone. */
+export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
+  const { accounts, posts } = parts
+
+  async function viewPage(
+    list: string,
+    query: Parameters<typeof positionOf>[1],
+    viewer: string | undefined,
+    read: (position: Position) => Promise<Post[]>,
+  ) {
+    const position = positionOf(list, query)
+    const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)
+    return { items: await viewPosts(parts, items, viewer), nextCursor }
+  }
+
+  scope.get(
+    '/posts',
+    {
+      schema: {
+        summary: 'List posts, replies left out',
+        tags,
+        querystring: PageQuery,
+        response: { 200: pageOf(PostView) },
+      },
+    },
+    async (request) => viewPage('posts', request.query, viewerOf(request), posts.listRoots),
+  )
+
+  scope.get(
+    '/posts/:id',
+    { schema: { summary: 'Read a post', tags, params: PostParams, response: { 200: PostView } } },
+    async (request) => {
+      const post = await posts.find(request.params.id)
+      if (!post) throw notFound()
+      return viewPost(parts, post, viewerOf(request))
+    },
+  )
+
+  scope.get(
+    '/accounts/:username/posts',
+    {
+      schema: {
+        summary: 'List what an account wrote, replies included',
+        tags,
+        params: AccountParams,
+        querystring: PageQuery,
+        response: { 200: pageOf(PostView) },
+      },
+    },
+    async (request) => {
+      const { username } = request.params
+      return viewPage(`posts by ${username.toLowerCase()}`, request.query, viewerOf(request), async (position) => {
+        const author = await accounts.idOf(username)
+        if (author === undefined) throw notFound()
+        return posts.listByAuthor(author, position)
+      })
+    },
+  )
+}
+
+/** Writing posts: for members. */
+export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
+  const { posts, sweeper } = parts
+
+  scope.post(
+    '/posts',
+    {
+      schema: {
+        summary: 'Write a post, or a reply to one',
+        tags,
+        headers: CreateHeaders,
+        body: CreateBody,
+        response: { 201: PostView },
+      },
+      config: { problems: ['not-found', 'idempotency-conflict'] },
+    },
+    async (request, reply) => {
+      const { account } = member(request)
+      const { text, replyTo } = request.body
+      const key = request.headers['idempotency-key']
+      const claim =
+        key === undefined ? undefined : { account, key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
+      const creation = await posts.create({ author: account, text, replyTo }, claim)
+      switch (creation.outcome) {
+        case 'no-such-parent':
+          throw invalid({ pointer: '/body/replyTo', detail: 'names no post' })
+        case 'other-body':
+          throw new Problem('idempotency-conflict', 'This Idempotency-Key stands for a post with another body.')
+        case 'deleted-meanwhile':
+          throw notFound()
+        case 'replayed':
+          reply.header('idempotency-replayed', 'true')
+      }
+      const { post } = creation
+      reply.code(201).header('location', `/v1/posts/${post.id}`)
+      return viewPost(parts, post, account)
+    },
+  )
+
+  scope.patch(
+    '/posts/:id',
+    {
+      schema: {
+        summary: 'Change one’s own post',
+        tags,
+        params: PostParams,
+        body: EditBody,
+        response: { 200: PostView },
+      },
+      config: { problems: ['forbidden'] },
+    },
+    async (request) => {
+      const { account } = member(request)
+      const edited = await posts.edit(request.params.id, account, request.body.text)
+      if (edited === 'not-yours') throw forbidden()
+      if (edited === 'not-found') throw notFound()
+      return viewPost(parts, edited, account)
+    },
+  )
+
+  scope.delete(
+    '/posts/:id',
+    {
+      schema: { summary: 'Delete one’s own post', tags, params: PostParams, response: { 204: NoContent } },
+      config: { problems: ['forbidden'] },
+    },
+    async (request, reply) => {
+      const removed = await posts.remove(request.params.id, member(request).account)
+      if (removed === 'not-yours') throw forbidden()
+      if (removed === 'not-found') throw notFound()
+      sweeper.wake()
+      return reply.code(204).send()
+    },
+  )
+}

@@ -1,0 +1,35 @@
+import { z } from 'zod'
+import { AuthorView } from '../accounts/schema.ts'
+import { text } from '../http/text.ts'
+import { Count, Id, Time } from '../http/values.ts'
+import { ReactionValue } from '../reactions/schema.ts'
+
+const PostText = text({ min: 1, max: 500 })
+
+/** A post as everyone sees it; `viewer` is about who asks. */
+export const PostView = z
+  .object({
+    id: Id,
+    author: AuthorView,
+    text: z.string(),
+    createdAt: Time,
+    editedAt: Time.nullable(),
+    replyTo: Id.nullable(),
+    counts: z.object({ likes: Count, dislikes: Count, replies: Count }),
+    viewer: z.object({ reaction: ReactionValue.nullable() }).nullable(),
+  })
+  .meta({ id: 'Post' })
+
+export const CreateBody = z.strictObject({ text: PostText, replyTo: Id.optional() })
+
+/** Other headers pass: only this one is ours. */
+export const CreateHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 visible ASCII characters')
+    .optional(),
+})
+
+export const EditBody = z.strictObject({ text: PostText })
+
+export const PostParams = z.object({ id: Id })

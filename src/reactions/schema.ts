@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { AuthorView } from '../accounts/schema.ts'
+import { PageQuery } from '../http/pages.ts'
+import { Count, Time } from '../http/values.ts'
+
+export const ReactionValue = z.enum(['like', 'dislike'])
+export type ReactionValue = z.infer<typeof ReactionValue>
+
+export const ReactBody = z.strictObject({ value: ReactionValue })
+
+/** What a reaction came to, with the post's counts after it. */
+export const ReactedView = z.object({
+  value: ReactionValue.nullable(),
+  counts: z.object({ likes: Count, dislikes: Count, replies: Count }),
+})
+
+/** Someone's reaction to a post. */
+export const ReactionView = z.object({ account: AuthorView, value: ReactionValue, reactedAt: Time })
+
+export const ReactionsQuery = PageQuery.extend({ value: ReactionValue.optional() })

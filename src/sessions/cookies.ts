@@ -1,0 +1,41 @@
+import type { CookieSerializeOptions } from '@fastify/cookie'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+const days = (count: number) => count * 86_400
+
+/** Reads, sets and clears the three cookies; none of their values is ever anywhere else. */
+export function cookieJar(secure: boolean) {
+  // The __Host- prefix makes browsers refuse a cookie that another host or path planted (RFC 6265bis, 4.1.3.2).
+  const name = (plain: string) => (secure ? `__Host-${plain}` : plain)
+  const access = name('session')
+  const refresh = name('refresh')
+  const device = name('device')
+  const lax: CookieSerializeOptions = { path: '/', httpOnly: true, secure, sameSite: 'lax' }
+  const strict: CookieSerializeOptions = { ...lax, sameSite: 'strict' }
+  return {
+    accessName: access,
+    access: (request: FastifyRequest) => request.cookies[access],
+    refresh: (request: FastifyRequest) => request.cookies[refresh],
+    device: (request: FastifyRequest) => request.cookies[device],
+
+    /** @param maxAge - how long each lives, in seconds. */
+    setSession(
+      reply: FastifyReply,
+      tokens: { access: string; refresh: string },
+      maxAge: { access: number; refresh: number },
+    ) {
+      reply.setCookie(access, tokens.access, { ...lax, maxAge: maxAge.access })
+      reply.setCookie(refresh, tokens.refresh, { ...strict, maxAge: maxAge.refresh })
+    },
+    setDevice(reply: FastifyReply, token: string) {
+      reply.setCookie(device, token, { ...strict, maxAge: days(400) })
+    },
+    /** Clears what ends with a session; the device stays known. */
+    clearSession(reply: FastifyReply) {
+      reply.clearCookie(access, lax)
+      reply.clearCookie(refresh, strict)
+    },
+  }
+}
+
+export type CookieJar = ReturnType<typeof cookieJar>

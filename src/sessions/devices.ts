@@ -1,0 +1,46 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { toUuid } from '../database/ids.ts'
+
+type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; lastUsedAt: Date }
+
+const mostDevices = 20
+const lifetime = 400 * 86_400
+
+export const deviceIndexes = [
+  { key: { account: 1, lastUsedAt: -1 } },
+  { key: { lastUsedAt: 1 }, expireAfterSeconds: lifetime },
+] as const
+
+/** Keeps which browsers an account has logged in from, as hashes of a random cookie; the 20 last used. */
+export function deviceStore(db: Db) {
+  const devices: Collection<DeviceDocument> = db.collection('devices')
+  const key = (account: string, token: string) => ({
+    account: toUuid(account),
+    device: createHash('sha256').update(token).digest(),
+  })
+  return {
+    /** Knows the device again, or makes it known; the answer is the token for its cookie. */
+    async remember(account: string, shown: string | undefined, session: ClientSession): Promise<string> {
+      const lastUsedAt = new Date()
+      if (shown !== undefined) {
+        const known = await devices.updateOne({ _id: key(account, shown) }, { $set: { lastUsedAt } }, { session })
+        if (known.matchedCount === 1) return shown
+      }
+      const token = randomBytes(32).toString('base64url')
+      const _id = key(account, token)
+      await devices.insertOne({ _id, account: _id.account, lastUsedAt }, { session })
+      const surplus = await devices
+        .find({ account: _id.account }, { session, projection: { _id: 1 } })
+        .sort({ lastUsedAt: -1 })
+        .skip(mostDevices)
+        .toArray()
+      if (surplus.length > 0) {
+        await devices.deleteMany({ _id: { $in: surplus.map((device) => device._id) } }, { session })
+      }
+      return token
+    },
+  }
+}
+
+export type DeviceStore = ReturnType<typeof deviceStore>

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { AccountView } from '../accounts/schema.ts'
+import { normalisePassword } from '../credentials/password.ts'
+import { longestPassword } from '../credentials/policy.ts'
+import { characterCount } from '../http/text.ts'
+import { Id, Time } from '../http/values.ts'
+
+/** A session as its owner sees it. */
+export const SessionView = z
+  .object({
+    id: Id,
+    current: z.boolean(),
+    createdAt: Time,
+    lastSeenAt: Time,
+    expiresAt: Time,
+    confirmedUntil: Time.nullable(),
+    ip: z.string(),
+    userAgent: z.string(),
+  })
+  .meta({ id: 'Session' })
+
+/** Who is logged in, and by what session. */
+export const LoggedIn = z.object({ account: AccountView, session: SessionView })
+
+const tooLong = `must have at most ${longestPassword} characters`
+
+/** A password that is only compared: whatever else is wrong with it, it is a wrong password. */
+export const GivenPassword = z
+  .string()
+  .refine((password) => characterCount(normalisePassword(password)) <= longestPassword, tooLong)
+  .meta({ maxLength: longestPassword, format: 'password' })
+
+export const LoginBody = z.strictObject({
+  username: z
+    .string()
+    .refine((name) => characterCount(name) <= 256, 'must have at most 256 characters')
+    .meta({ maxLength: 256 }),
+  password: GivenPassword,
+})
+
+export const ConfirmBody = z.strictObject({ password: GivenPassword })
+
+export const SessionParams = z.object({ id: Id })
