@@ -1,0 +1,97 @@
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+
+/** A sentence for the person at the terminal about what was typed. */
+export class BadOptions extends Error {}
+
+export const help = `Usage: npx tsx bot [options]
+
+A crowd of robots signs up, posts and reacts, then reads everything back and compares it with what the server acknowledged.
+
+  --url <url>        the server (default http://127.0.0.1:5000)
+  --users <n>        robots, 1 to 10000 (default 10)
+  --posts <n>        posts by each robot, 0 to 1000 (default 5)
+  --reactions <n>    reactions by each robot, 0 to 10000 (default 20)
+  --seed <n>         repeats the names, texts and actions of an earlier run (default: a new one, printed)
+  --yes-really       allows a server that is not on this machine
+  --help             shows this
+
+Exit code: 0 all done and the ledger agrees, 1 it does not or something failed, 2 bad options or no server, 130 interrupted.
+`
+
+const options = z.object({
+  url: z.string().default('http://127.0.0.1:5000').transform(serverUrl),
+  users: whole('users', 1, 10_000, () => 10),
+  posts: whole('posts', 0, 1_000, () => 5),
+  reactions: whole('reactions', 0, 10_000, () => 20),
+  seed: whole('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
+  'yes-really': z.boolean().default(false),
+  help: z.boolean().default(false),
+})
+
+/** What a run is asked to do. */
+export type Options = z.infer<typeof options>
+
+/** Reads the command line. Throws BadOptions with one sentence that names the option at fault. */
+export function readOptions(args: string[]): Options {
+  const checked = options.safeParse(typed(args))
+  if (!checked.success) throw new BadOptions(checked.error.issues[0]?.message)
+  const { url, help: wanted, 'yes-really': sure } = checked.data
+  if (!wanted && !sure && !isLoopback(url))
+    throw new BadOptions(
+      `--url ${url.origin} is not this machine: add --yes-really if a crowd of robots is welcome there.`,
+    )
+  return checked.data
+}
+
+/** Whether a URL can only mean this machine: localhost, 127.0.0.0/8 or [::1]. */
+export function isLoopback(url: URL): boolean {
+  // The URL parser has already turned 127.1, 0x7f000001 and [0:0:0:0:0:0:0:1] into these forms.
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
+}
+
+function typed(args: string[]): unknown {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        url: { type: 'string' },
+        users: { type: 'string' },
+        posts: { type: 'string' },
+        reactions: { type: 'string' },
+        seed: { type: 'string' },
+        'yes-really': { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values
+  } catch (error) {
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
+    throw new BadOptions(
+      `${sentence?.replace(/ argument is ambiguous| argument missing/, ' needs a value')}: see --help.`,
+    )
+  }
+}
+
+function whole(name: string, least: number, most: number, otherwise: () => number) {
+  const message = `--${name} must be a whole number from ${least} to ${most}.`
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(least, message).max(most, message))
+    .default(otherwise)
+}
+
+function serverUrl(text: string, context: z.RefinementCtx): URL {
+  const refuse = (message: string) => {
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  }
+  if (!URL.canParse(text)) return refuse('--url must be a URL such as http://127.0.0.1:5000.')
+  const url = new URL(text)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('--url must begin with http:// or https://.')
+  if (url.username || url.password) return refuse('--url must not hold a name or password: the robots make their own.')
+  if (url.pathname !== '/' || url.search || url.hash) return refuse('--url must end after the host and port.')
+  return url
+}

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+
+const reaction = z.enum(['like', 'dislike'])
+
+/** What the bot relies on in the server's answers; whatever else they hold is passed over. */
+export const account = z.object({ username: z.string(), counts: z.object({ posts: z.int() }) })
+export const session = z.object({ account })
+export const post = z.object({
+  id: z.string().min(1),
+  author: z.object({ username: z.string() }),
+  text: z.string(),
+  createdAt: z.iso.datetime(),
+  counts: z.object({ likes: z.int(), dislikes: z.int() }),
+})
+export const reacted = z.object({ value: reaction.nullable() })
+export const reactor = z.object({ account: z.object({ username: z.string() }), value: reaction })
+export const problem = z.object({ code: z.string() })
+
+/** A page of a list. */
+export function page<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+}
+
+export type Post = z.infer<typeof post>
+export type Reactor = z.infer<typeof reactor>
