@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { makeClient, testServer } from '../helper.ts'
+
+/** 40 characters that zxcvbn finds hard. */
+const strong = 'vexed 9 quartz; jumbo lynx whirl: pfg 42'
+
+t.test('passwords', async (t) => {
+  const { url } = await testServer(t)
+  const signUp = async (password: unknown, username = `user_${randomBytes(6).toString('hex')}`) => {
+    const { statusCode, body } = await makeClient(url).post('v1/accounts', { json: { username, password } })
+    return { username, statusCode, body }
+  }
+  const login = async (username: string, password: unknown) =>
+    makeClient(url).post('v1/session', { json: { username, password } })
+  const refused = async (t: Test, password: unknown, username?: string) => {
+    const { statusCode, body } = await signUp(password, username)
+    const shown = JSON.stringify(password).slice(0, 60)
+    t.equal(statusCode, 400, shown)
+    t.match(body, { code: 'validation', errors: [{ pointer: '/body/password' }] })
+    if (typeof password === 'string' && password.length > 4) t.notOk(JSON.stringify(body).includes(password), 'no echo')
+  }
+
+  t.test('15 to 256 characters: code points, after NFKC', async (t) => {
+    const emoji = ['🦉', '🌍', '🎲', '🧲', '🥨', '🛶', '🧵', '🪁', '🦔', '🍄', '🚲', '🧊', '🪐', '🎻', '🧭']
+    // zxcvbn finds long texts hard enough whatever they are made of, so 241 more characters do no harm.
+    const longest = `${strong}${' '.repeat(256 - strong.length)}`
+    for (const fits of [strong.slice(0, 15), emoji.join(''), longest, `${longest.slice(0, -3)}ﬃ`]) {
+      t.equal((await signUp(fits)).statusCode, 201, fits.slice(0, 20))
+    }
+    // The ligature is three characters after NFKC, and a letter with its accent is one.
+    const decomposed = 'a\u0301e\u0301i\u0301o\u0301u\u0301xk9;q#vz2w'
+    await refused(t, decomposed.normalize('NFC').slice(0, 14).normalize('NFD'))
+    for (const password of [
+      '',
+      strong.slice(0, 14),
+      emoji.slice(1).join(''),
+      `${longest}x`,
+      `${longest.slice(0, -2)}ﬃ`,
+    ])
+      await refused(t, password)
+    for (const password of [null, 12345678901234567890n.toString().length, {}, [strong], true])
+      await refused(t, password)
+  })
+
+  t.test('the username is not in it, whatever the case or the form of its letters', async (t) => {
+    await refused(t, `${strong} Kestrel`, 'kestrel')
+    await refused(t, `${strong}KESTREL`, 'Kestrel')
+    await refused(t, 'ｋｅｓｔｒｅｌ vexed quartz jumbo', 'kestrel')
+    await refused(t, '\u212Aestrel vexed quartz jumbo', 'kestrel')
+    t.equal((await signUp(`${strong} kestre l`, 'kestrel')).statusCode, 201)
+  })
+
+  t.test('what is soon guessed is refused', async (t) => {
+    const easy = ['123456789012345', 'qwertyuiopasdfgh', 'passwordpassword', 'aaaaaaaaaaaaaaa', 'abcdefghijklmnop']
+    for (const password of [...easy, 'PasswordPassword', 'p4ssw0rdp4ssw0rd', 'ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ']) {
+      await refused(t, password)
+    }
+  })
+
+  t.test('a long one is not refused because it takes long to judge, nor taken because it goes on', async (t) => {
+    const random = randomBytes(192).toString('base64')
+    t.equal(random.length, 256)
+    t.equal((await signUp(random)).statusCode, 201)
+    await refused(t, 'a'.repeat(256))
+    t.equal((await signUp(`${'a'.repeat(32)}${strong}`)).statusCode, 201, 'a weak beginning is not the whole')
+  })
+
+  t.test('every character counts, also after bcrypt’s 72 bytes and after a NUL', async (t) => {
+    const pairs = [
+      ['a difference after 72 bytes', `${strong}${strong}A`, `${strong}${strong}B`],
+      ['a difference after a NUL', `${strong}\0A`, `${strong}\0B`],
+      ['a NUL', `${strong}\0`, strong],
+      ['the last of 256', `${strong}${'ü'.repeat(215)}A`, `${strong}${'ü'.repeat(215)}B`],
+      ['white space at the end', strong, `${strong} `],
+      ['case', strong, strong.toUpperCase()],
+    ] as const
+    for (const [name, password, other] of pairs) {
+      const { username, statusCode } = await signUp(password)
+      t.equal(statusCode, 201, name)
+      t.equal((await login(username, password)).statusCode, 200)
+      const wrong = await login(username, other)
+      t.equal(wrong.statusCode, 401)
+      t.match(wrong.body, { code: 'invalid-credentials' })
+    }
+  })
+
+  t.test('what is the same after NFKC is the same', async (t) => {
+    const { username } = await signUp(`Caf\u00e9 \uFB03 \u2460 ${strong}`)
+    for (const form of ['Cafe\u0301 ffi 1', 'Caf\u00e9 \uFB03 1', 'Ｃａｆ\u00e9 ffi \u2460']) {
+      t.equal((await login(username, `${form} ${strong}`)).statusCode, 200, form)
+    }
+  })
+
+  t.test(
+    'an unpaired surrogate: 400 at sign-up, 401 at login, and never the U+FFFD that UTF-8 makes of it',
+    async (t) => {
+      await refused(t, `${strong}\uD800`)
+      await refused(t, `\uDC00${strong}`)
+      const { username, statusCode } = await signUp(`${strong}\uFFFD`)
+      t.equal(statusCode, 201)
+      for (const lone of ['\uD800', '\uDFFF']) {
+        const { statusCode, body } = await login(username, `${strong}${lone}`)
+        t.equal(statusCode, 401)
+        t.match(body, { code: 'invalid-credentials' })
+      }
+      t.equal((await login(username, `${strong}\uFFFD`)).statusCode, 200)
+    },
+  )
+})
+
+t.test('PASSWORD_MIN_LENGTH lowers the least length, and nothing else', async (t) => {
+  const { url } = await testServer(t, { PASSWORD_MIN_LENGTH: '8' })
+  const signUp = async (username: string, password: string) =>
+    (await makeClient(url).post('v1/accounts', { json: { username, password } })).statusCode
+  t.equal(await signUp('ann', 'vq7;kW2#'), 201)
+  t.equal(await signUp('bob', 'vq7;kW2'), 400)
+  t.equal(await signUp('cat', 'password'), 400)
+})

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { stubServer } from './stub-server.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+/** Runs the bot as a person does, without a terminal. */
+async function bot(...args: string[]) {
+  const done = promisify(execFile)(process.execPath, ['bot/index.ts', ...args], { cwd: root })
+  const { code = 0, stdout, stderr } = await done.catch((error) => error)
+  return { code, stdout: String(stdout), stderr: String(stderr) }
+}
+
+t.test('a run from the command line', async (t) => {
+  const stub = await stubServer(t)
+  const { code, stdout, stderr } = await bot('--url', stub.url, '--users', '2', '--seed', '4')
+  t.equal(code, 0, stderr)
+  t.match(stdout, /^2 users, 5 posts and 20 reactions each, .* seed 4 \(repeat with --seed 4\)$/m)
+  t.match(stdout, /^post: 10 of 10 in [\d.]+ s$/m)
+  t.match(stdout, /^post +10 +0 +0 +[\d.]+ +[\d.]+ +[\d.]+$/m)
+  t.match(stdout, /^ledger agrees: 10 posts, \d+ reactions checked\n$/m)
+  t.equal(stderr, '')
+  for (const { password } of stub.members.values()) t.notOk(stdout.includes(password), 'no password shown')
+  for (const session of stub.sessions.keys()) t.notOk(stdout.includes(session), 'no cookie shown')
+})
+
+t.test('a server that broke its word ends in 1', async (t) => {
+  const stub = await stubServer(t)
+  stub.falsify = (path, body) => (/^\/v1\/posts\/[^/]+$/.test(path) ? { ...Object(body), text: 'forged' } : body)
+  const { code, stdout } = await bot('--url', stub.url, '--users', '5', '--posts', '6')
+  t.equal(code, 1)
+  t.match(stdout, /expected the text .*, seen "forged"/)
+  t.match(stdout, /^and 10 more$/m)
+  t.match(stdout, /^ledger disagrees: 30 differences/m)
+})
+
+t.test('a server that is not there gets one sentence', async (t) => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  // The address of a TCP server that listens is always of this shape.
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  const { code, stdout, stderr } = await bot('--url', `http://127.0.0.1:${port}`)
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.equal(stderr, `No server answers at http://127.0.0.1:${port} - start it with "npm start".\n`)
+})
+
+t.test('another program on that port gets one sentence', async (t) => {
+  const stub = await stubServer(t, () => ({ status: 403 }))
+  const { code, stderr } = await bot('--url', stub.url)
+  t.equal(code, 2)
+  t.match(stderr, /^What answers at http:\S+ is not Rookery: 403 to GET \/health\/ready\.\n$/)
+})
+
+t.test('bad options get one sentence, --help the whole page', async (t) => {
+  t.match(await bot('--users', '0'), {
+    code: 2,
+    stdout: '',
+    stderr: /^--users must be a whole number from 1 to 10000\.\n$/,
+  })
+  t.match(await bot('--help', '--users', '3'), { code: 0, stdout: /--reactions <n>/, stderr: '' })
+})

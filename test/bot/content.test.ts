@@ -1,0 +1,69 @@
+import { ZxcvbnFactory } from '@zxcvbn-ts/core'
+import * as common from '@zxcvbn-ts/language-common'
+import * as english from '@zxcvbn-ts/language-en'
+import t from 'tap'
+import { identity, postText } from '../../bot/content.ts'
+import { below, fingerprint, pick, randomStream } from '../../bot/random.ts'
+
+t.test('a stream depends on its parts alone', async (t) => {
+  const numbers = (...parts: (string | number)[]) => {
+    const random = randomStream(...parts)
+    return Array.from({ length: 5 }, () => random())
+  }
+  t.strictSame(numbers('a', 1), numbers('a', 1))
+  t.notSame(numbers('a', 1), numbers('a', 2))
+  t.notSame(numbers('a', 11), numbers('a1', 1))
+  // Recorded once: an upgrade that changes the stream breaks every seed noted in a bug report.
+  t.equal(randomStream('recorded')().toFixed(8), '0.34912928')
+  t.match(fingerprint(10, 'x', 1), /^[0-9a-z]{10}$/)
+  t.throws(() => pick(randomStream('x'), []), RangeError)
+})
+
+t.test('a stream is even', async (t) => {
+  const random = randomStream('even')
+  const seen = new Array<number>(10).fill(0)
+  for (let i = 0; i < 10_000; i += 1) {
+    const place = below(random, 10)
+    seen[place] = (seen[place] ?? 0) + 1
+  }
+  t.ok(
+    seen.every((times) => times > 850 && times < 1150),
+    seen.join(' '),
+  )
+})
+
+t.test('identities keep the rules of sign-up', async (t) => {
+  const zxcvbn = new ZxcvbnFactory({
+    dictionary: { ...common.dictionary, ...english.dictionary },
+    graphs: common.adjacencyGraphs,
+  })
+  const people = Array.from({ length: 60 }, (_, i) => identity(42, i))
+  t.strictSame(people[7], identity(42, 7))
+  t.equal(new Set(people.map(({ username }) => username)).size, 60)
+  t.not(identity(42, 7).username, identity(43, 7).username)
+  for (const { username, password, displayName, bio } of people) {
+    if (!/^\w{3,30}$/.test(username)) t.fail(username)
+    if (password.length < 15 || password.includes(username)) t.fail('a password against the rules')
+    if (zxcvbn.check(password).guesses < 1e10) t.fail('a password soon guessed')
+    if ([...displayName].length > 50 || [...bio].length > 300) t.fail(displayName)
+  }
+})
+
+t.test('texts keep the rules of posts, to the last character', async (t) => {
+  const texts = Array.from({ length: 2_000 }, (_, i) => postText(5, i % 40, Math.floor(i / 40)))
+  t.equal(postText(5, 3, 2), texts[83])
+  t.ok(new Set(texts).size > 1_900)
+  const lengths = texts.map((text) => [...text].length)
+  t.equal(Math.max(...lengths), 500)
+  t.ok(Math.min(...lengths) > 0)
+  t.ok(lengths.filter((length) => length === 500).length > 100)
+  for (const text of texts) {
+    if (text !== text.normalize('NFC') || !text.isWellFormed() || /[^\P{Cc}\n\t]/u.test(text))
+      t.fail(JSON.stringify(text))
+    if (text !== text.trim()) t.fail(JSON.stringify(text))
+  }
+  t.ok(
+    texts.some((text) => text.length > 500),
+    'characters outside the basic plane count once',
+  )
+})

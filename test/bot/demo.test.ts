@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+
+const root = join(import.meta.dirname, '..', '..')
+
+/** Runs a script of the bot; `onOutput` sees all output so far. */
+async function run(args: string[], env: Record<string, string>, onOutput?: (output: string, kill: () => void) => void) {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      output += chunk
+      onOutput?.(output, () => child.kill('SIGINT'))
+    })
+  const [code] = await once(child, 'close')
+  return { code, output }
+}
+
+t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
+  const TMPDIR = t.testdir()
+  // Where these lead is somebody's own database: the demo must not go there.
+  const env = { TMPDIR, MONGODB_URI: 'mongodb://127.0.0.1:9', PORT: '5000' }
+  const args = ['bot/demo.ts', '--users', '2', '--posts', '2', '--reactions', '5', '--seed', '3']
+  const { code, output } = await run(args, env)
+  t.equal(code, 0, output)
+  t.match(output, /^server \| .*Rookery listens on http:\/\/127\.0\.0\.1:(?!5000\b)\d+/m)
+  t.match(output, /^bot {4}\| ledger agrees: 4 posts, \d reactions checked/m)
+  t.strictSame(await readdir(TMPDIR), [])
+})
+
+t.test('the demo hands on the bot’s exit code', { timeout: 120_000 }, async (t) => {
+  const { code, output } = await run(['bot/demo.ts', '--users', 'many'], { TMPDIR: t.testdir() })
+  t.equal(code, 2)
+  t.match(output, /--users must be a whole number/)
+})
+
+t.test('an interrupted demo checks what was done, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
+  const TMPDIR = t.testdir()
+  let told = false
+  const { code, output } = await run(['bot/demo.ts', '--reactions', '10000'], { TMPDIR }, (output, kill) => {
+    if (told || !/^bot {4}\| post:/m.test(output)) return
+    told = true
+    kill()
+  })
+  t.equal(code, 130, output)
+  t.match(output, /ledger agrees: 50 posts/)
+  t.strictSame(await readdir(TMPDIR), [])
+})

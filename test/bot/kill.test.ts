@@ -1,0 +1,68 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import t, { type Test } from 'tap'
+import { isSuccess } from '../../bot/report.ts'
+import { runAgainst } from './run.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 180_000 }, async (t) => {
+  const { url, mongodPid } = await startServer(t, t.testdir())
+  const killed: number[] = []
+  const kill = async () => {
+    const pid = await mongodPid()
+    process.kill(pid, 'SIGKILL')
+    killed.push(pid)
+  }
+  const { findings, tally } = await runAgainst(url, {
+    users: 8,
+    posts: 10,
+    reactions: 80,
+    total: 60_000,
+    attempt: 25_000,
+    onPhase: (name) => {
+      if (name === 'post' || name === 'react') setTimeout(() => kill().catch(t.threw), 150)
+    },
+  })
+  t.equal(killed.length, 2)
+  t.not(killed[0], killed[1], 'another mongod after the first kill')
+  t.not(await mongodPid(), killed[1], 'and after the second')
+  t.strictSame(findings.disagreements, [])
+  t.equal(findings.totals.posts, 80)
+  t.ok(isSuccess(findings, tally.failures()), 'success', { failures: tally.failures(), gaveUp: [...findings.gaveUp] })
+})
+
+/** A server with a mongod of its own that a test may kill. */
+async function startServer(t: Test, dataDir: string) {
+  const { TEST_MONGOD_BINARY } = process.env
+  const child = spawn(process.execPath, ['src/main.ts'], {
+    cwd: root,
+    env: {
+      ...process.env,
+      DATA_DIR: dataDir,
+      PORT: '0',
+      METRICS_PORT: '0',
+      BCRYPT_COST: '4',
+      MONGODB_URI: '',
+      ...(TEST_MONGOD_BINARY && { MONGOD_BINARY: TEST_MONGOD_BINARY }),
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(async () => {
+    child.kill('SIGTERM')
+    if (child.exitCode === null) await once(child, 'exit')
+  })
+  const lines = createInterface(child.stdout)
+  const url = await new Promise<string>((resolve, reject) => {
+    lines.on('line', (line) => {
+      const found = /Rookery listens on (http:\S+)/.exec(line)?.[1]
+      if (found) resolve(found)
+    })
+    child.once('exit', () => reject(new Error('the server did not start')))
+  })
+  const lock = join(dataDir, 'mongod', 'data', 'mongod.lock')
+  return { url, mongodPid: async () => Number(await readFile(lock, 'utf8')) }
+}

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { BadOptions, isLoopback, readOptions } from '../../bot/options.ts'
+
+t.test('defaults', async (t) => {
+  const { url, seed, ...rest } = readOptions([])
+  t.equal(url.href, 'http://127.0.0.1:5000/')
+  t.ok(Number.isSafeInteger(seed))
+  t.strictSame(rest, { users: 10, posts: 5, reactions: 20, 'yes-really': false, help: false })
+  t.not(readOptions([]).seed, readOptions([]).seed, 'another seed each time')
+})
+
+t.test('values, and their bounds', async (t) => {
+  t.match(readOptions(['--users', '10000', '--posts=0', '--reactions', '0', '--seed', '9007199254740991']), {
+    users: 10_000,
+    posts: 0,
+    reactions: 0,
+    seed: Number.MAX_SAFE_INTEGER,
+  })
+  t.ok(readOptions(['--help']).help)
+})
+
+t.test('a bad value gets one sentence that names the option', async (t) => {
+  const cases: [string[], string][] = [
+    [['--users', '0'], '--users'],
+    [['--users', '10001'], '--users'],
+    [['--users', '1.5'], '--users'],
+    [['--users', '1e3'], '--users'],
+    [['--users', ''], '--users'],
+    [['--users'], '--users'],
+    [['--posts', '-5'], '--posts'],
+    [['--reactions=-5'], '--reactions'],
+    [['--seed', 'abc'], '--seed'],
+    [['--seed', '9007199254740993'], '--seed'],
+    [['--url', 'here'], '--url'],
+    [['--url', 'ftp://127.0.0.1'], '--url'],
+    [['--url', 'http://a:b@127.0.0.1'], '--url'],
+    [['--url', 'http://127.0.0.1/path'], '--url'],
+    [['--url', 'http://127.0.0.1/?x'], '--url'],
+    [['--colour'], '--colour'],
+    [['stray'], 'stray'],
+    [['--help=yes'], '--help'],
+  ]
+  for (const [args, name] of cases) {
+    const read = () => readOptions(args)
+    t.ok(thrown(read) instanceof BadOptions, args.join(' '))
+    t.throws(read, { message: new RegExp(`^[^\\n]*${name}[^\\n]*\\.$`) }, args.join(' '))
+  }
+})
+
+t.test('only this machine, unless really', async (t) => {
+  for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '127.1', '[::1]', '[0:0:0:0:0:0:0:1]', '2130706433'])
+    t.ok(isLoopback(new URL(`http://${host}:81`)), host)
+  for (const host of [
+    'example.com',
+    '127.0.0.1.example.com',
+    'localhost.example.com',
+    '128.0.0.1',
+    '0.0.0.0',
+    '[::2]',
+    '10.0.0.1',
+  ]) {
+    t.notOk(isLoopback(new URL(`http://${host}`)), host)
+    t.throws(() => readOptions(['--url', `http://${host}`]), { message: /--yes-really/ })
+    t.equal(readOptions(['--url', `http://${host}`, '--yes-really']).url.hostname, new URL(`http://${host}`).hostname)
+  }
+})
+
+function thrown(task: () => unknown): unknown {
+  try {
+    return task()
+  } catch (error) {
+    return error
+  }
+}

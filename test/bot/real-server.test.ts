@@ -1,0 +1,76 @@
+import t from 'tap'
+import { CookieJar } from 'tough-cookie'
+import { Gate } from '../../bot/arrivals.ts'
+import { openClients } from '../../bot/client.ts'
+import { identity } from '../../bot/content.ts'
+import { Ledger } from '../../bot/ledger.ts'
+import { Person } from '../../bot/person.ts'
+import { readBack } from '../../bot/read-back.ts'
+import { isSuccess } from '../../bot/report.ts'
+import { Tally } from '../../bot/tally.ts'
+import { testServer } from '../helper.ts'
+import { makeWorld, runAgainst } from './run.ts'
+
+const size = { users: 6, posts: 4, reactions: 25, total: 30_000, attempt: 20_000 }
+
+t.test('the crowd and the real server agree, a second time with the same seed too', { timeout: 120_000 }, async (t) => {
+  const { url, db } = await testServer(t)
+  for (const posts of [24, 48]) {
+    const { findings, tally } = await runAgainst(url, { ...size, seed: 11 })
+    t.strictSame(findings.disagreements, [])
+    t.ok(isSuccess(findings, tally.failures()), 'success', { failures: tally.failures() })
+    t.equal(findings.totals.posts, 24)
+    t.equal(await db.collection('posts').countDocuments(), posts)
+  }
+})
+
+t.test('cookies for https only travel on loopback as in a browser', { timeout: 60_000 }, async (t) => {
+  const { url } = await testServer(t, { COOKIE_SECURE: 'true' })
+  const { findings, tally } = await runAgainst(url, { ...size, users: 2 })
+  t.ok(isSuccess(findings, tally.failures()))
+})
+
+t.test('an expired session is refreshed, an ended one entered anew', { timeout: 60_000 }, async (t) => {
+  const { url, db } = await testServer(t)
+  const { person, jar, ledger, tally } = await settled(url)
+  const expire = () => jar.setCookie('session=; Max-Age=0; Path=/', url)
+  const count = (action: string) => tally.rows().find((row) => row.action === action)?.count ?? 0
+
+  await expire()
+  await person.write({ author: 0, post: 0 }, 'after the first turn')
+  t.equal(count('refresh'), 1)
+  t.equal(count('log in'), 0)
+
+  await expire()
+  await db.collection('sessions').deleteMany({})
+  await person.write({ author: 0, post: 1 }, 'after a new login')
+  t.equal(count('log in'), 1)
+  t.equal(ledger.posts.size, 2)
+  t.strictSame(tally.failures(), [])
+})
+
+t.test('a database that was tampered with is found out', { timeout: 60_000 }, async (t) => {
+  const { url, db } = await testServer(t)
+  const { person, ledger, read } = await settled(url)
+  const place = { author: 0, post: 0 }
+  await person.write(place, 'as it was')
+  await person.react({ ...place, action: 'like', value: 'like' })
+  t.equal(ledger.posts.size, 1)
+  t.strictSame(await read(), [])
+
+  await db.collection('posts').updateOne({}, { $set: { text: 'as it is', 'counts.likes': 7 } })
+  t.match(await read(), [/expected the text "as it was", seen "as it is"/, /expected 1 likes, seen 7/])
+  await db.collection('posts').updateOne({}, { $set: { text: 'as it was', 'counts.likes': 1 } })
+  await db.collection('reactions').deleteMany({})
+  t.match(await read(), [/the like by \w+ is not listed/])
+})
+
+/** One robot that has signed up, with what it needs in a test's hands. */
+async function settled(url: string) {
+  const { world, tally } = makeWorld(url, { total: 30_000, attempt: 20_000 })
+  const [ledger, jar, openClient] = [new Ledger(), new CookieJar(), openClients(world)]
+  const around = { ledger, tally, doors: new Gate(4), runId: 'run', openClient }
+  const person = new Person(identity(Date.now(), 0), jar, around)
+  await person.arrive()
+  return { person, jar, ledger, tally, read: () => readBack(openClient(), ledger, new Tally(), () => {}) }
+}

@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import type { Test } from 'tap'
+
+type Member = { username: string; password: string }
+type StubPost = { id: string; author: string; text: string; createdAt: string; reactions: Map<string, string> }
+type Reply = { status: number; body?: unknown; headers?: Record<string, string | string[]> }
+
+/** What a test may do to one request: answer in the server's place, or carry it out and never answer. */
+export type Fault = Reply | 'carry out, then drop' | 'drop' | undefined
+
+/**
+ * Rookery as a robot sees it, in memory, so that a test can lose an answer or falsify the data. Only what the bot uses; how
+ * the real server behaves is tested against the real server.
+ */
+export async function stubServer(t: Test, fault: (request: IncomingMessage, nth: number) => Fault = () => undefined) {
+  const stub = {
+    url: '',
+    requests: [] as { method: string; path: string; key: string | undefined; at: number }[],
+    members: new Map<string, Member>(),
+    posts: [] as StubPost[],
+    sessions: new Map<string, string>(),
+    refreshes: new Map<string, string>(),
+    keys: new Map<string, StubPost>(),
+    falsify: (_path: string, body: unknown): unknown => body,
+  }
+
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse((await text(request)) || 'null')
+    const { pathname: path, searchParams } = new URL(request.url ?? '', 'http://stub')
+    const key = request.headers['idempotency-key']
+    const method = request.method ?? ''
+    stub.requests.push({ method, path, key: typeof key === 'string' ? key : undefined, at: Date.now() })
+    const done = fault(request, stub.requests.filter((r) => r.method === method && r.path === path).length)
+    if (done === 'drop') return request.socket.destroy()
+    if (typeof done === 'object') return send(response, done)
+    const reply = answer(method, path, searchParams, body, cookies(request), stub.requests.at(-1)?.key)
+    if (done) return request.socket.destroy()
+    return send(response, { ...reply, body: stub.falsify(path, reply.body) })
+  })
+
+  function answer(
+    method: string,
+    path: string,
+    query: URLSearchParams,
+    // biome-ignore lint/suspicious/noExplicitAny: the stub trusts the bot; checking is the real server's part.
+    body: any,
+    jar: Map<string, string>,
+    key: string | undefined,
+  ): Reply {
+    const me = stub.sessions.get(jar.get('session') ?? '')
+    const [, , kind, name, what] = path.split('/')
+    if (path === '/health/ready') return { status: 200 }
+    if (path === '/v1/accounts' && method === 'POST') {
+      if (stub.members.has(body.username)) return problem(409, 'username-taken')
+      stub.members.set(body.username, body)
+      return { status: 201, body: account(body.username), headers: enter(body.username) }
+    }
+    if (path === '/v1/session' && method === 'POST') {
+      if (stub.members.get(body.username)?.password !== body.password) return problem(401, 'invalid-credentials')
+      return { status: 200, body: { account: account(body.username) }, headers: enter(body.username) }
+    }
+    if (path === '/v1/session/refresh') {
+      const token = jar.get('refresh') ?? ''
+      const username = stub.refreshes.get(token)
+      stub.refreshes.delete(token)
+      if (!username) return problem(401, 'unauthenticated')
+      return { status: 200, body: { account: account(username) }, headers: enter(username) }
+    }
+    if (path === '/v1/session' && method === 'DELETE') {
+      stub.sessions.delete(jar.get('session') ?? '')
+      return { status: 204, headers: { 'set-cookie': ['session=; Path=/; Max-Age=0', 'refresh=; Path=/; Max-Age=0'] } }
+    }
+    if (kind === 'accounts' && name && !what) return { status: 200, body: account(name) }
+    if (kind === 'accounts' && name) return page(query, stub.posts.filter((post) => post.author === name).map(shown))
+    if (path === '/v1/posts' && method === 'GET') return page(query, stub.posts.map(shown))
+    if (path === '/v1/posts') {
+      if (!me) return problem(401, 'unauthenticated')
+      const known = key === undefined ? undefined : stub.keys.get(`${me} ${key}`)
+      const post = known ?? { id: randomUUID(), author: me, text: body.text, createdAt: now(), reactions: new Map() }
+      if (!known) stub.posts.push(post)
+      if (key) stub.keys.set(`${me} ${key}`, post)
+      return { status: 201, body: shown(post) }
+    }
+    const post = stub.posts.find(({ id }) => id === name)
+    if (!post) return problem(404, 'not-found')
+    if (method === 'GET' && !what) return { status: 200, body: shown(post) }
+    if (method === 'GET')
+      return page(
+        query,
+        [...post.reactions].map(([username, value]) => ({ account: { username }, value })),
+      )
+    if (!me) return problem(401, 'unauthenticated')
+    if (method === 'DELETE') post.reactions.delete(me)
+    else post.reactions.set(me, body.value)
+    return { status: 200, body: { value: body?.value ?? null } }
+  }
+
+  function enter(username: string) {
+    const [session, refresh] = [randomUUID(), randomUUID()]
+    stub.sessions.set(session, username)
+    stub.refreshes.set(refresh, username)
+    return { 'set-cookie': [`session=${session}; HttpOnly; Path=/`, `refresh=${refresh}; HttpOnly; Path=/`] }
+  }
+
+  function account(username: string) {
+    return { username, counts: { posts: stub.posts.filter((post) => post.author === username).length } }
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  // The address of a TCP server that listens is always of this shape.
+  stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return stub
+}
+
+function shown({ reactions, author, ...post }: StubPost) {
+  const likes = [...reactions.values()].filter((value) => value === 'like').length
+  return { ...post, author: { username: author }, counts: { likes, dislikes: reactions.size - likes } }
+}
+
+function page(query: URLSearchParams, items: object[]): Reply {
+  const newestFirst = items.toReversed()
+  const from = Number(query.get('cursor') ?? 0)
+  const to = from + Number(query.get('limit') ?? 20)
+  const nextCursor = to < newestFirst.length ? String(to) : null
+  return { status: 200, body: { items: newestFirst.slice(from, to), nextCursor } }
+}
+
+function problem(status: number, code: string): Reply {
+  return { status, body: { code } }
+}
+
+function now(): string {
+  return new Date().toISOString()
+}
+
+function cookies(request: IncomingMessage): Map<string, string> {
+  return new Map(
+    (request.headers.cookie ?? '')
+      .split('; ')
+      .map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']),
+  )
+}
+
+function send(response: ServerResponse, { status, body, headers = {} }: Reply): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(body === undefined ? undefined : JSON.stringify(body))
+}

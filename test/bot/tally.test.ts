@@ -1,0 +1,23 @@
+import t from 'tap'
+import { Tally } from '../../bot/tally.ts'
+
+t.test('counts and percentiles by action', async (t) => {
+  const tally = new Tally()
+  for (let ms = 1; ms <= 100; ms += 1) tally.answered('like', ms)
+  tally.answered('post', 0)
+  tally.repeated('like', '503 overloaded')
+  tally.repeated('like', '503 overloaded')
+  tally.failed('log in', 'ECONNRESET, given up')
+  const [like, post, logIn] = tally.rows()
+  t.match(like, { action: 'like', count: 100, errors: 0, retries: 2 })
+  for (const [percentile, ms] of [
+    ['p50', 50],
+    ['p95', 95],
+    ['p99', 99],
+  ] as const)
+    t.ok(Math.abs((like?.[percentile] ?? 0) - ms) < 0.2, `${percentile} ${like?.[percentile]}`)
+  t.match(post, { count: 1, p50: 0.001 })
+  t.match(logIn, { count: 0, errors: 1, p50: null, p99: null })
+  t.strictSame(tally.retries(), [{ action: 'like', cause: '503 overloaded', times: 2 }])
+  t.strictSame(tally.failures(), [{ action: 'log in', cause: 'ECONNRESET, given up', times: 1 }])
+})

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { password, testServer } from '../helper.ts'
+
+const run = promisify(execFile)
+const script = fileURLToPath(new URL('session.py', import.meta.url))
+
+/** A Python that has httpx: that on the PATH, or the one PYTHON names. */
+async function findPython(): Promise<string | undefined> {
+  for (const python of [process.env.PYTHON, 'python3', 'python']) {
+    if (!python) continue
+    const found = await run(python, ['-c', 'import httpx']).then(
+      () => true,
+      () => false,
+    )
+    if (found) return python
+  }
+  return undefined
+}
+
+const python = await findPython()
+const skip = python === undefined && !process.env.CI && 'no python3 here has httpx: pip install httpx'
+
+t.test('Python’s httpx holds a session', { skip }, async (t) => {
+  if (python === undefined) throw new Error('In CI a python3 with httpx is needed: pip install httpx')
+  const { url } = await testServer(t)
+  const { stdout } = await run(python, [script, url, 'httpx_user', password])
+  const all = ['device', 'refresh', 'session']
+  t.same(JSON.parse(stdout), [
+    ['sign up', 201, all],
+    ['post', 201, all],
+    ['like', 200, all],
+    ['refresh', 200, all],
+    ['who', 200, all],
+    ['log out', 204, ['device']],
+    ['nobody', 401, ['device']],
+    ['log in', 200, all],
+  ])
+})

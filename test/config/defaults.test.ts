@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { defaultOrigins, readConfig } from '../../src/config.ts'
+import { external, production, secrets } from './faults.ts'
+
+t.test('the defaults are those of the contract', async (t) => {
+  t.same(await readConfig(secrets, '/a/project'), {
+    host: '127.0.0.1',
+    port: 5000,
+    publicOrigins: undefined,
+    database: {
+      kind: 'embedded',
+      dataDir: '/a/project/.data',
+      mongodBinary: undefined,
+      username: 'rookery',
+      password: secrets.DB_PASSWORD,
+    },
+    jwtSignKey: secrets.JWT_SIGN_KEY,
+    cookieSecure: false,
+    trustedProxies: [],
+    metrics: { host: '127.0.0.1', port: 9464 },
+    bcryptCost: 12,
+    passwordMinLength: 15,
+    log: { level: 'info', readable: true },
+    limits: { signupsPerAddress: 1_000 },
+  })
+})
+
+t.test('production changes these and nothing else', async (t) => {
+  const { publicOrigins, ...rest } = await readConfig(production)
+  const { publicOrigins: _, ...development } = await readConfig(external)
+  t.same(rest, {
+    ...development,
+    cookieSecure: true,
+    log: { level: 'info', readable: false },
+    limits: { signupsPerAddress: 20 },
+  })
+  t.same(publicOrigins, ['https://rookery.example'])
+  t.same(await readConfig({ ...external, NODE_ENV: 'development' }), await readConfig(external), 'named or not')
+})
+
+t.test('without secrets given, the embedded mode makes its own and keeps them', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'rookery-config-'))
+  t.teardown(() => rm(root, { recursive: true }))
+  const first = await readConfig({}, root)
+  t.match(first.jwtSignKey, /^[\w-]{43}$/)
+  t.match(first.database.password, /^[\w-]{43}$/)
+  t.not(first.jwtSignKey, first.database.password)
+  t.same(await readConfig({}, root), first)
+  const given = await readConfig({ DB_PASSWORD: 'given' }, root)
+  t.same(given, { ...first, database: { ...first.database, password: 'given' } }, 'a given one replaces only its own')
+  t.same(await readConfig({}, root), first, 'and is not kept')
+})
+
+t.test('the origins of a server follow the address it listens on', async (t) => {
+  const loopback = ['http://127.0.0.1:80', 'http://localhost:80', 'http://[::1]:80'].map((name) => new URL(name).origin)
+  const own = ['http://127.0.0.1:5000', 'http://localhost:5000', 'http://[::1]:5000']
+  const expect = (host: string, port: number, origins: string[]) =>
+    t.same(new Set(defaultOrigins(host, port)), new Set(origins), `${host}:${port}`)
+  for (const host of ['127.0.0.1', 'localhost', '::1']) expect(host, 5000, own)
+  expect('127.0.0.1', 80, loopback)
+  t.ok(loopback.includes('http://localhost'), 'as browsers write it, without the default port')
+  expect('127.9.9.9', 5000, [...own, 'http://127.9.9.9:5000'])
+  expect('0.0.0.0', 5000, [...own, 'http://0.0.0.0:5000'])
+  expect('::', 5000, [...own, 'http://[::]:5000'])
+  expect('192.0.2.7', 5000, ['http://192.0.2.7:5000'])
+  expect('2001:DB8::7', 5000, ['http://[2001:db8::7]:5000'])
+  expect('rookery.example', 80, ['http://rookery.example'])
+  expect('fe80::1%eth0', 5000, [])
+})

@@ -1,0 +1,63 @@
+import t from 'tap'
+import { type Environment, readConfig } from '../../src/config.ts'
+import { external, faultsOf, production } from './faults.ts'
+
+t.test('with MONGODB_URI and in production both secrets must be given', async (t) => {
+  const { MONGODB_URI } = external
+  t.match(await faultsOf(t, { MONGODB_URI }), [
+    /^DB_PASSWORD is required with MONGODB_URI$/,
+    /^JWT_SIGN_KEY is required/,
+  ])
+  t.match(await faultsOf(t, { NODE_ENV: 'production', COOKIE_SECURE: 'false' }), [
+    /^DB_PASSWORD is required in production$/,
+    /^JWT_SIGN_KEY is required in production/,
+  ])
+  t.match(await faultsOf(t, { MONGODB_URI, DB_PASSWORD: '', JWT_SIGN_KEY: '' }), [/^DB_PASSWORD/, /^JWT_SIGN_KEY/])
+})
+
+t.test('production refuses what would be weak or could not work', async (t) => {
+  const faults = (env: Environment) => faultsOf(t, { ...production, ...env })
+  t.match(await faults({ PUBLIC_ORIGIN: '' }), [/^PUBLIC_ORIGIN is required in production with COOKIE_SECURE/])
+  t.match(await faults({ BCRYPT_COST: '9' }), [/^BCRYPT_COST must be at least 10 in production$/])
+  t.equal((await readConfig({ ...production, BCRYPT_COST: '10' })).bcryptCost, 10)
+  t.match(await faults({ PUBLIC_ORIGIN: 'http://rookery.example' }), [
+    /^COOKIE_SECURE is true and PUBLIC_ORIGIN has no/,
+  ])
+  t.match(await faults({ COOKIE_SECURE: 'false' }), [/^COOKIE_SECURE is false and PUBLIC_ORIGIN is all https/])
+  const plain = { COOKIE_SECURE: 'false', PUBLIC_ORIGIN: 'http://127.0.0.1:5000,http://localhost:5000' }
+  for (const env of [plain, { COOKIE_SECURE: 'false', PUBLIC_ORIGIN: '' }, { PUBLIC_ORIGIN: 'http://localhost:5000' }])
+    await t.resolves(readConfig({ ...production, ...env }), JSON.stringify(env))
+})
+
+t.test('several faults are told at once, a line each, without the value of a secret', async (t) => {
+  const env = {
+    NODE_ENV: 'production',
+    PORT: 'x1x1x',
+    COOKIE_SECURE: 'maybe',
+    LIMIT_POSTS_A_DAY: '3',
+    BCRYPT_COST: '2',
+  }
+  const faults = await faultsOf(t, {
+    ...env,
+    MONGODB_URI: 'mongodb://me:hunter2secret@x',
+    JWT_SIGN_KEY: 'too-short-key',
+  })
+  const names = [
+    'BCRYPT_COST',
+    'COOKIE_SECURE',
+    'DB_PASSWORD',
+    'JWT_SIGN_KEY',
+    'LIMIT_POSTS_A_DAY',
+    'MONGODB_URI',
+    'PORT',
+  ]
+  for (const name of names) t.equal(faults.filter((line) => line.startsWith(`${name} `)).length, 1, name)
+  t.notMatch(faults.join('\n'), /hunter2|too-short|x1x1x|maybe/)
+})
+
+t.test('a fault hides no other, and makes none up', async (t) => {
+  const env = { ...production, PORT: 'x' }
+  t.match(await faultsOf(t, { ...env, BCRYPT_COST: '9' }), [/^PORT /, /^BCRYPT_COST must be at least 10/])
+  const unnamed = { ...env, PUBLIC_ORIGIN: '', COOKIE_SECURE: 'false' }
+  t.match(await faultsOf(t, unnamed), [/^PORT /], 'COOKIE_SECURE=false still counts')
+})

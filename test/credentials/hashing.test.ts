@@ -1,0 +1,131 @@
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+import { buildApp } from '../../src/app.ts'
+import { passwords } from '../../src/credentials/passwords.ts'
+import { makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
+
+type Credential = { version: number; password: { bcrypt: string } }
+
+const never = new AbortController().signal
+
+/** Milliseconds of processor time that this process spends on work: other processes do not add to it. */
+async function processorTime(work: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage()
+  await work()
+  return process.cpuUsage(before).user / 1000
+}
+
+t.test('an unknown name costs a verification, as a known one does', async (t) => {
+  const { create, verify, close } = passwords({ cost: 12, minLength: 15 })
+  t.teardown(close)
+  const owner = { account: 'a', username: 'ann', pointer: '/body/password' }
+  const stored = await create(password, owner, async () => undefined, never)
+  await verify(password, undefined, null, never)
+  const known = await processorTime(() => verify('wrong', 'a', { version: 1, password: stored }, never))
+  const unknown = await processorTime(() => verify('wrong', undefined, null, never))
+  t.ok(unknown > known / 3 && unknown < known * 3, `unknown ${unknown}, known ${known}`)
+  const easy = await processorTime(async () => verify('', undefined, null, AbortSignal.abort()).catch(() => undefined))
+  t.ok(easy < known / 3, `the measure tells work from none: ${easy}`)
+})
+
+t.test('a hash of another cost is made again at the next login, and only then', async (t) => {
+  const { url, db, connection } = await testServer(t)
+  const { username } = await signUp(url)
+  const credentials = db.collection<Credential>('credentials')
+  const before = await credentials.findOne()
+  const other = await buildApp(await testConfig(connection, { BCRYPT_COST: '5', LOG_LEVEL: 'silent' }), connection)
+  t.teardown(() => other.close())
+  const second = await other.listen({ host: '127.0.0.1', port: 0 })
+  const logIn = async (url: string, password: string) =>
+    (await makeClient(url).post('v1/session', { json: { username, password } })).statusCode
+  t.match(before?.password.bcrypt, /^\$2b\$04\$/)
+  t.equal(await logIn(second, 'a wrong password'), 401)
+  t.same((await credentials.findOne())?.password, before?.password, 'a wrong password makes nothing')
+  t.equal(await logIn(url, password), 200)
+  t.same((await credentials.findOne())?.password, before?.password, 'nor does the same cost')
+  t.equal(await logIn(second, password), 200)
+  const after = await credentials.findOne()
+  t.match(after, { version: before?.version, password: { bcrypt: /^\$2b\$05\$/ } })
+  t.equal(await logIn(second, password), 200)
+  t.same((await credentials.findOne())?.password, after?.password, 'once')
+  t.equal(await logIn(url, password), 200, 'either server takes it')
+  t.match((await credentials.findOne())?.password.bcrypt, /^\$2b\$04\$/)
+})
+
+t.test('reads are answered while logins are hashed', async (t) => {
+  const { app, url } = await testServer(t, { BCRYPT_COST: '10' })
+  const { username } = await signUp(url)
+  const order: string[] = []
+  const arrived = new Promise<void>((resolve) => {
+    let count = 0
+    app.server.on('request', () => ++count === 40 && resolve())
+  })
+  const logins = Array.from({ length: 40 }, async () => {
+    const { statusCode } = await makeClient(url).post('v1/session', { json: { username, password } })
+    order.push('login')
+    return statusCode
+  })
+  await arrived
+  const paths = ['v1/posts', `v1/accounts/${username}`, 'health/live', 'health/ready', 'openapi.json']
+  const reads = paths.map(async (path) => {
+    const { statusCode } = await makeClient(url).get(path)
+    order.push('read')
+    return statusCode
+  })
+  t.same(await Promise.all(reads), Array(paths.length).fill(200))
+  t.same(await Promise.all(logins), Array(40).fill(200))
+  t.equal(order.at(-1), 'login', 'all reads were answered before the last login')
+})
+
+t.test('a client that hung up is not hashed for', async (t) => {
+  const { app, url } = await testServer(t, { BCRYPT_COST: '12' })
+  const { username } = await signUp(url)
+  const body = JSON.stringify({ username, password })
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
+  let [arrived, closed] = [0, 0]
+  app.server.on('request', (request) => {
+    arrived += 1
+    request.socket.on('close', () => (closed += 1))
+  })
+  /** Thirty who log in and leave, after so many milliseconds: they are then at different places on their way. */
+  const leave = async (after: number) => {
+    ;[arrived, closed] = [0, 0]
+    const gone = new AbortController()
+    const leavers = Array.from({ length: 30 }, () =>
+      fetch(`${url}/v1/session`, { ...options, signal: gone.signal }).catch(() => undefined),
+    )
+    while (arrived < 30) await setTimeout(1)
+    await setTimeout(after)
+    gone.abort()
+    await Promise.all(leavers)
+    while (closed < 30) await setTimeout(1)
+  }
+  const logIn = () => makeClient(url).post('v1/session', { json: { username, password } })
+  const one = await processorTime(logIn)
+  for (const after of [0, 20, 100]) {
+    // The queue keeps its order: what is hashed for those before it was begun when this one is answered.
+    const all = await processorTime(async () => {
+      await leave(after)
+      t.equal((await logIn()).statusCode, 200)
+    })
+    t.ok(all < 20 * one, `left after ${after} ms: the work of ${(all / one).toFixed(1)} logins, not of 31`)
+  }
+})
+
+t.test('more logins than wait are refused with 503 and Retry-After, names that are unknown as well', async (t) => {
+  const { url } = await testServer(t, { BCRYPT_COST: '13' })
+  const gone = new AbortController()
+  const body = JSON.stringify({ username: 'nobody_at_all', password })
+  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: gone.signal }
+  const logins = Array.from({ length: 160 }, async () => {
+    const response = await fetch(`${url}/v1/session`, options)
+    if (response.status !== 503) throw new Error(`answered ${response.status}`)
+    return response
+  })
+  const response = await Promise.any(logins)
+  t.match(response.headers.get('retry-after'), /^\d+$/)
+  t.match(await response.json(), { code: 'overloaded', status: 503 })
+  t.equal((await makeClient(url).get('health/live')).statusCode, 200, 'and everything else goes on')
+  gone.abort()
+  await Promise.allSettled(logins)
+})

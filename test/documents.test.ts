@@ -1,0 +1,80 @@
+import { glob, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { signKeyFault } from '../src/secrets/sign-key.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const places = [
+  '*.md',
+  'docs/**/*',
+  'env.sample',
+  '.env*',
+  '*.yaml',
+  '*.json',
+  'Containerfile',
+  'containers/**/*',
+  '.ci/*',
+]
+
+type Assignment = { name: string; value: string }
+
+/**
+ * What a text gives the secrets as a literal: `NAME=value` of a shell or an env file, `NAME: value` of YAML and the
+ * like. A value that is taken from elsewhere (`$…`, a command), left out (`…`, `<yours>`, `%s`) or none is no literal.
+ */
+function literals(text: string): Assignment[] {
+  const forms = [
+    /\b(DB_PASSWORD|JWT_SIGN_KEY)=(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/g,
+    /\b(DB_PASSWORD|JWT_SIGN_KEY)["'`]?: +(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/g,
+  ]
+  const found = forms.flatMap((form) => [...text.matchAll(form)])
+  return found
+    .map(([, name = '', ...values]) => ({ name, value: values.find((value) => value !== undefined) ?? '' }))
+    .filter(({ value }) => value !== '' && !/^[$…<%`]|^\.\.\.$/.test(value))
+}
+
+async function documents(): Promise<[path: string, text: string][]> {
+  const found: [string, string][] = []
+  for await (const entry of glob(places, { cwd: root, withFileTypes: true })) {
+    const path = `${entry.parentPath}/${entry.name}`
+    if (entry.isFile()) found.push([path.slice(root.length), await readFile(path, 'utf8')])
+  }
+  return found
+}
+
+t.test('a literal is recognised in every form', async (t) => {
+  const value = (text: string) => literals(text).map(({ value }) => value)
+  for (const text of [
+    'export JWT_SIGN_KEY=abc next',
+    '-e JWT_SIGN_KEY=abc',
+    'JWT_SIGN_KEY="abc"',
+    "JWT_SIGN_KEY='abc'",
+  ])
+    t.same(value(text), ['abc'], text)
+  for (const text of ['  JWT_SIGN_KEY: abc', '"DB_PASSWORD": "abc"', "{ DB_PASSWORD: 'abc' }", '`DB_PASSWORD=abc`'])
+    t.same(value(text), ['abc'], text)
+  const elsewhere = [
+    'JWT_SIGN_KEY=$(openssl rand -hex 32)',
+    `DB_PASSWORD: \${DB_PASSWORD:?it is not set}`,
+    'DB_PASSWORD=',
+  ]
+  for (const text of [...elsewhere, 'DB_PASSWORD=… npm start', 'JWT_SIGN_KEY_FILE=/run/key', 'JWT_SIGN_KEY="$key"'])
+    t.same(value(text), [], text)
+})
+
+t.test('no document carries a secret that could be used', async (t) => {
+  const texts = await documents()
+  for (const expected of ['README.md', 'env.sample', 'compose.yaml', 'docs/operations.md', 'package.json'])
+    t.ok(
+      texts.some(([path]) => path === expected),
+      `${expected} is looked at`,
+    )
+  for (const [path, text] of texts) {
+    for (const { name, value } of literals(text)) {
+      const refused = name === 'JWT_SIGN_KEY' && signKeyFault(value).length > 0
+      t.ok(refused, `${path}: ${name}=${value} is refused`)
+    }
+    t.notMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, `${path} carries no private key`)
+    t.notMatch(text, /mongodb(\+srv)?:\/\/[^\s/@$<]+:[^\s/@$<]+@/, `${path} carries no credentials in a URI`)
+  }
+})

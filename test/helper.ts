@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import got, { type Got } from 'got'
+import { MongoClient } from 'mongodb'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { CookieJar } from 'tough-cookie'
+import { buildApp } from '../src/app.ts'
+import { type Environment, readConfig } from '../src/config.ts'
+
+/** A password that the server accepts. */
+export const password = 'three blind mice sing 7 songs'
+
+/** The mongod of this test run: see test/run.ts. */
+function testDatabase() {
+  const { TEST_MONGODB_URI, TEST_DB_USER, TEST_DB_PASSWORD } = process.env
+  if (!TEST_MONGODB_URI || !TEST_DB_USER || !TEST_DB_PASSWORD) {
+    throw new Error('There is no database for tests: run "npm test", or "npm run tap -- test/one.test.ts".')
+  }
+  return { uri: TEST_MONGODB_URI, username: TEST_DB_USER, password: TEST_DB_PASSWORD }
+}
+
+/** An empty database of its own for a test, dropped when it ends. */
+export async function freshDatabase(t: Test) {
+  const { uri, username, password } = testDatabase()
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const url = new URL(uri)
+  url.pathname = `/${name}`
+  const client = new MongoClient(uri, { auth: { username, password }, authSource: 'admin' })
+  await client.connect()
+  t.teardown(async () => {
+    await client.db(name).dropDatabase()
+    await client.close()
+  })
+  return { db: client.db(name), client, connection: { uri: url.href, username, password } }
+}
+
+/** The configuration of a test's server: any free port, cheap hashes, a key of its own; `env` comes on top. */
+export async function testConfig(
+  connection: { uri: string; username: string; password: string },
+  env: Environment = {},
+) {
+  return readConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    METRICS_PORT: '0',
+    BCRYPT_COST: '4',
+    MONGODB_URI: connection.uri,
+    DB_USER: connection.username,
+    DB_PASSWORD: connection.password,
+    JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    ...env,
+  })
+}
+
+/** A real server on a database of its own, listening on loopback; both end with the test. */
+export async function testServer(t: Test, env: Environment = {}) {
+  const database = await freshDatabase(t)
+  const config = await testConfig(database.connection, env)
+  const lines: string[] = []
+  const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
+  const app = await buildApp(config, database.connection, log)
+  await app.listen({ host: config.host, port: 0 })
+  t.teardown(() => app.close())
+  const { port } = app.server.address() as AddressInfo // TCP always
+  return { app, config, db: database.db, connection: database.connection, url: `http://127.0.0.1:${port}`, port, lines }
+}
+
+/** A client with a cookie jar of its own, as a browser has; an error's status is an answer like any other. */
+export function makeClient(url: string): Got & { jar: CookieJar } {
+  const jar = new CookieJar()
+  const client = got.extend({
+    prefixUrl: url,
+    cookieJar: jar,
+    throwHttpErrors: false,
+    retry: { limit: 0 },
+    responseType: 'json',
+    timeout: { request: 30_000 },
+  })
+  return Object.assign(client, { jar })
+}
+
+/** Somebody who has signed up and is logged in. */
+export async function signUp(url: string, username = `u${randomBytes(6).toString('hex')}`) {
+  const client = makeClient(url)
+  const response = await client.post('v1/accounts', { json: { username, password } })
+  if (response.statusCode !== 201) throw new Error(`sign-up answered ${response.statusCode}`)
+  return { client, username }
+}

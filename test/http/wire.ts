@@ -1,0 +1,146 @@
+import { once } from 'node:events'
+import { type IncomingHttpHeaders, request } from 'node:http'
+import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Test } from 'tap'
+import { type ProblemCode, statusOf } from '../../src/http/problems.ts'
+import { password } from '../helper.ts'
+
+/** What came over the wire, exactly: `body` is the parsed JSON if it is JSON, else undefined. */
+export type Answer = { status: number; headers: IncomingHttpHeaders; text: string; body: unknown }
+
+export type Wish = { headers?: Record<string, string>; json?: unknown; body?: string | Buffer; chunked?: boolean }
+
+const parsed = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** One request on a connection of its own, without the niceties of a client: no cookies, no redirects, no retries. */
+export async function ask(port: number, method: string, path: string, wish: Wish = {}): Promise<Answer> {
+  const body = wish.json === undefined ? wish.body : JSON.stringify(wish.json)
+  const headers = {
+    ...(wish.json !== undefined && { 'content-type': 'application/json' }),
+    ...(body !== undefined &&
+      (wish.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': Buffer.byteLength(body) })),
+    ...wish.headers,
+  }
+  const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false, timeout: 60_000 })
+  outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${method} ${path}`)))
+  outgoing.end(body)
+  const [incoming] = await once(outgoing, 'response')
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk)
+  const text = Buffer.concat(chunks).toString()
+  return { status: incoming.statusCode, headers: incoming.headers, text, body: parsed(text) }
+}
+
+/**
+ * Bytes on a socket of its own, each part in a packet of its own; all that comes back until the server closes.
+ * @param answers - how many are waited for, when the server is not to be the one who closes.
+ */
+export async function rawText(
+  port: number,
+  parts: string | string[],
+  answers = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  socket.setTimeout(60_000, () => socket.destroy(new Error('the server neither answered nor closed')))
+  let text = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    text += chunk
+    if (answersIn(text).length >= answers) socket.end()
+  })
+  const closed = new Promise<void>((resolve, reject) => {
+    // A reset after the answer is an end like any other: the server had not read all we sent.
+    socket.on('error', (error) => ('code' in error ? resolve() : reject(error)))
+    socket.on('close', () => resolve())
+  })
+  for (const part of [parts].flat()) {
+    socket.write(part, 'latin1')
+    await sleep(20)
+  }
+  await closed
+  socket.destroy()
+  return text
+}
+
+/** The answers to bytes on a socket: see {@link rawText}. */
+export async function raw(port: number, parts: string | string[], answers?: number): Promise<Answer[]> {
+  return answersIn(await rawText(port, parts, answers))
+}
+
+/** Takes what a connection carried apart; every answer of ours has a Content-Length, or no body. */
+function answersIn(text: string): Answer[] {
+  const answers: Answer[] = []
+  for (let rest = text; rest.startsWith('HTTP/1.1 '); ) {
+    const end = rest.indexOf('\r\n\r\n')
+    if (end === -1) break
+    const [first = '', ...lines] = rest.slice(0, end).split('\r\n')
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.split(':')[0]?.toLowerCase(), line.replace(/^.*?: ?/, '')]),
+    )
+    const length = Number(headers['content-length'] ?? 0)
+    if (rest.length < end + 4 + length) break
+    const body = rest.slice(end + 4, end + 4 + length)
+    const status = Number(first.split(' ')[1])
+    if (status >= 200) answers.push({ status, headers, text: body, body: parsed(body) })
+    rest = rest.slice(end + 4 + length)
+  }
+  return answers
+}
+
+const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+/** What a stack, a driver or a path of ours would look like. */
+const leaks = /\bat [\w.<>]+ \(|node:|node_modules|\.ts\b|[Mm]ongo|E11000|Error:|FST_|ECONN|zod/
+
+/** Holds an answer against the contract's form of an error: all of it, and nothing beside it. */
+export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode, name: string = code): void {
+  if (!answer) return void t.fail(`${name}: no answer`)
+  const { status, headers, text, body } = answer
+  const id = headers['x-request-id']
+  t.equal(status, statusOf(code), `${name}: status`)
+  t.equal(headers['content-type'], 'application/problem+json; charset=utf-8', `${name}: media type`)
+  t.match(id, uuid7, `${name}: x-request-id is the server’s own`)
+  t.match(headers['x-content-type-options'], 'nosniff', `${name}: security headers`)
+  t.match(headers['cache-control'], /^(no-store|private, no-cache)$/, `${name}: no cache keeps it`)
+  t.same(
+    body,
+    {
+      type: `urn:rookery:problem:${code}`,
+      title: field(body, 'title'),
+      status: statusOf(code),
+      detail: field(body, 'detail'),
+      code,
+      instance: `urn:rookery:request:${id}`,
+      ...(code === 'validation' && typeof body === 'object' && body && 'errors' in body && { errors: body.errors }),
+    },
+    `${name}: exactly the members of a problem`,
+  )
+  t.match(field(body, 'title'), /^\S.+/, `${name}: title`)
+  t.match(field(body, 'detail'), /^\S.+\.$/, `${name}: detail`)
+  t.notMatch(text, leaks, `${name}: tells nothing of our inside`)
+  if (status === 503 || status === 429) t.match(headers['retry-after'], /^[1-9]\d*$/, `${name}: Retry-After`)
+}
+
+/** A member of what may be anything. */
+export function field(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null ? Object.getOwnPropertyDescriptor(body, name)?.value : undefined
+}
+
+/** Where the faults of a `validation` are. */
+export function pointersOf({ body }: Answer): unknown[] {
+  const errors = field(body, 'errors')
+  return Array.isArray(errors) ? errors.map((error) => field(error, 'pointer')) : []
+}
+
+/** Signs up; the answer is the Cookie header of the new account's session. */
+export async function cookieOf(port: number, username: string): Promise<string> {
+  const { status, headers } = await ask(port, 'POST', '/v1/accounts', { json: { username, password } })
+  if (status !== 201) throw new Error(`sign-up answered ${status}`)
+  return (headers['set-cookie'] ?? []).map((cookie) => cookie.split(';')[0]).join('; ')
+}

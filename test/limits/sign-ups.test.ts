@@ -1,0 +1,105 @@
+import { connect } from 'node:net'
+import t from 'tap'
+import { password, testServer } from '../helper.ts'
+import { ask, cookieOf, isProblem } from '../http/wire.ts'
+
+type Server = Awaited<ReturnType<typeof testServer>>
+
+const signUp = ({ port }: Pick<Server, 'port'>, username: string, headers: Record<string, string> = {}) =>
+  ask(port, 'POST', '/v1/accounts', { json: { username, password }, headers })
+
+t.test('so many sign-ups from one address', async (t) => {
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
+  const { port, db } = server
+  const counted = async () => (await db.collection('throttle').findOne({}))?.count
+
+  t.test('what came to nothing is given back before it is answered', async (t) => {
+    const bad = [{}, { username: 'ann', password: 'short' }, { username: 'ann', password: 'passwordpassword' }]
+    for (const json of [...bad, ...bad]) {
+      const answer = await ask(port, 'POST', '/v1/accounts', { json })
+      t.equal(answer.status, 400)
+      t.match(answer.headers, { ratelimit: /^"signups";r=1;t=\d+$/ })
+      t.equal(await counted(), 0)
+    }
+    const plain = { headers: { 'content-type': 'text/plain' }, body: 'x' }
+    t.equal((await ask(port, 'POST', '/v1/accounts', plain)).status, 415)
+    t.equal((await ask(port, 'POST', '/v1/accounts', { headers: { origin: 'https://evil.example' } })).status, 403)
+    t.equal(await counted(), 0)
+  })
+
+  t.test('also when the client has hung up', async (t) => {
+    const body = JSON.stringify({ username: 'hangs_up', password: 'short' })
+    const head = 'POST /v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+    const socket = connect(port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    await new Promise<void>((resolve) => {
+      socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => {
+        socket.resetAndDestroy()
+        resolve()
+      })
+    })
+    const ended = () => server.lines.some((line) => /"path":"\/v1\/accounts","status":(499|400)/.test(line))
+    for (let tries = 0; tries < 500 && !(ended() && (await counted()) === 0); tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    t.equal(await counted(), 0)
+  })
+
+  t.test('those that succeed count, the next is refused and not counted', async (t) => {
+    const first = await signUp(server, 'ann')
+    t.match(first, {
+      status: 201,
+      headers: { 'ratelimit-policy': '"signups";q=2;w=900', ratelimit: /^"signups";r=1;t=/ },
+    })
+    t.equal((await signUp(server, 'ann')).status, 409, 'a taken name is no sign-up')
+    t.match(await signUp(server, 'bob'), { status: 201, headers: { ratelimit: /^"signups";r=0;t=/ } })
+    for (const name of ['carl', 'carl', 'ann']) {
+      const refused = await signUp(server, name)
+      isProblem(t, refused, 'rate-limited')
+      t.match(refused.headers, { 'ratelimit-policy': '"signups";q=2;w=900', ratelimit: /^"signups";r=0;t=/ })
+      const seconds = Number(refused.headers['retry-after'])
+      t.ok(seconds >= 1 && seconds <= 900, 'Retry-After is the rest of the window')
+      t.equal(refused.headers.ratelimit, `"signups";r=0;t=${seconds}`)
+    }
+    t.equal(await counted(), 2)
+    t.equal(await db.collection('accounts').countDocuments(), 2)
+    t.notOk(/ratelimit/.test(Object.keys((await ask(port, 'GET', '/v1/posts')).headers).join()), 'reading has none')
+    const login = await ask(port, 'POST', '/v1/session', { json: { username: 'ann', password } })
+    t.equal(login.status, 200, 'those who are there still log in')
+  })
+
+  t.test('who says to come from elsewhere is not believed', async (t) => {
+    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'cf-connecting-ip']) {
+      isProblem(t, await signUp(server, 'carl', { [name]: '203.0.113.9' }), 'rate-limited', name)
+    }
+  })
+})
+
+t.test('any number at a time: no more than the quota get in', async (t) => {
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '5' })
+  const answers = await Promise.all(Array.from({ length: 25 }, (_, n) => signUp(server, `crowd${n}`)))
+  t.equal(answers.filter(({ status }) => status === 201).length, 5)
+  t.equal(answers.filter(({ status }) => status === 429).length, 20)
+  t.equal(await server.db.collection('accounts').countDocuments(), 5)
+})
+
+t.test('behind a trusted proxy each client has its own quota, an IPv6 /64 is one', async (t) => {
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1', TRUSTED_PROXIES: '127.0.0.1' })
+  const from = async (name: string, address: string) =>
+    (await signUp(server, name, { 'x-forwarded-for': address })).status
+  t.equal(await from('one', '203.0.113.1'), 201)
+  t.equal(await from('two', '203.0.113.1'), 429)
+  t.equal(await from('two', '203.0.113.2'), 201)
+  t.equal(await from('trio', '::ffff:203.0.113.2'), 429, 'IPv4 inside IPv6 is the same')
+  t.equal(await from('trio', '2001:db8:0:1::1'), 201)
+  t.equal(await from('four', '2001:db8:0:1:ffff::2'), 429, 'the same /64')
+  t.equal(await from('four', '2001:db8:0:2::1'), 201, 'the next /64')
+  t.equal(await from('five', '198.51.100.7, 203.0.113.1'), 429, 'what the client itself put before is not believed')
+})
+
+t.test('quotas are counted together by all processes', async (t) => {
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
+  await cookieOf(server.port, 'ann')
+  const { _id } = (await server.db.collection<{ _id: string }>('throttle').findOne({})) ?? {}
+  t.match(_id, /^signups:127\.0\.0\.1:\d+$/, 'in the database')
+})

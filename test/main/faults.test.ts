@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { freshDatabase, makeClient, signUp } from '../helper.ts'
+import { expectRefusal } from './refusal.ts'
+import { freshFolder, nothingRuns, ServerProcess, startServer, takenPort } from './server-process.ts'
+
+const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
+
+t.test('a port that is taken is told by its variable, and no mongod stays', async (t) => {
+  for (const name of ['PORT', 'METRICS_PORT']) {
+    const DATA_DIR = await freshFolder(t)
+    const port = await takenPort(t)
+    await expectRefusal(t, { DATA_DIR, [name]: port }, new RegExp(`^${name} ${port} on 127.0.0.1 .*(taken|EADDRINUSE)`))
+    t.ok(await nothingRuns(DATA_DIR), name)
+  }
+})
+
+t.test('faults of the configuration end the start before anything is touched', async (t) => {
+  const DATA_DIR = join(await freshFolder(t), 'not-made')
+  const { code, out, error } = await new ServerProcess(t, { DATA_DIR, PORT: 'http', BCRYPT_COST: '1' }).ended
+  t.match({ code, out }, { code: 1, out: '' })
+  t.match(error, /^The configuration has faults:\n {2}PORT must .*\n {2}BCRYPT_COST must .*\n$/)
+  t.notOk(existsSync(DATA_DIR))
+})
+
+t.test('a HOST that is not of this machine is told', async (t) => {
+  const { connection } = await freshDatabase(t)
+  const env = { MONGODB_URI: connection.uri, DB_USER: connection.username, DB_PASSWORD: connection.password }
+  await expectRefusal(
+    t,
+    { ...env, JWT_SIGN_KEY: key, HOST: '192.0.2.1' },
+    'HOST 192.0.2.1 is no address of this machine',
+  )
+})
+
+t.test('a second server on the folder says so and leaves the first alone', async (t) => {
+  const DATA_DIR = await freshFolder(t)
+  const first = await startServer(t, { DATA_DIR })
+  await expectRefusal(
+    t,
+    { DATA_DIR },
+    `DATA_DIR ${DATA_DIR} is in use by another Rookery server (process ${first.child.pid})`,
+  )
+  const { username } = await signUp(first.url)
+  t.match(await makeClient(first.url).get(`v1/accounts/${username}`), { statusCode: 200 })
+})

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { Test } from 'tap'
+import { type Environment, variableNames } from '../../src/config.ts'
+import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
+const names = [...variableNames, 'DB_PASSWORD_FILE', 'JWT_SIGN_KEY_FILE']
+const all = (value: '' | undefined) => Object.fromEntries(names.map((name) => [name, value]))
+
+type Options = {
+  /** where the project is, this one unless given */
+  folder?: string
+  /** whether a .env there is to be read */
+  envFile?: boolean
+  node?: string
+}
+
+export type Ended = { code: number | null; signal: NodeJS.Signals | null; out: string; error: string }
+
+/** A folder of its own; whatever still runs on it at the end of the test is waited for. */
+export async function freshFolder(t: Test): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'rookery-main-'))
+  t.teardown(async () => {
+    await timeUntil(async () => (await processesWith(path)).length === 0, 10_000)
+    await rm(path, { recursive: true, force: true, maxRetries: 3 })
+  })
+  return path
+}
+
+export class ServerProcess {
+  out = ''
+  error = ''
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+
+  /** Runs `src/main.ts` as `npm start` does, on free ports unless `env` says otherwise. */
+  constructor(t: Test, env: Environment, { folder = root, envFile = false, node = process.execPath }: Options = {}) {
+    const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
+    const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
+    const guard = pathToFileURL(join(folder, 'require-node.mjs')).href
+    this.child = spawn(node, ['--import', guard, join(folder, 'src', 'main.ts')], {
+      // Nothing may depend on where it is started.
+      cwd: tmpdir(),
+      env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.child.stdout?.on('data', (chunk: Buffer) => {
+      this.out += chunk.toString()
+    })
+    this.child.stderr?.on('data', (chunk: Buffer) => {
+      this.error += chunk.toString()
+    })
+    this.ended = once(this.child, 'close').then(([code, signal]) => ({
+      ...{ code, signal },
+      ...{ out: this.out, error: this.error },
+    }))
+    t.teardown(() => this.kill('SIGKILL'))
+  }
+
+  /** Resolves with the match once it has been said. @throws Error with all that was said if it ends without it */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const match = pattern.exec(this.out)
+      if (match) return match
+      const ended = await Promise.race([
+        this.ended,
+        once(this.child.stdout ?? this.child, 'data').then(() => undefined),
+      ])
+      if (ended && !pattern.test(this.out)) throw new Error(`it ended without ${pattern}: ${JSON.stringify(ended)}`)
+    }
+  }
+
+  /** The URL it listens on, once everything that it tells at the start has been told. */
+  async ready(): Promise<string> {
+    await this.says(/Try next/)
+    const [, url = ''] = await this.says(/listens on (http:\/\/[^\s"]+)/)
+    return url
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<Ended> {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal)
+    return this.ended
+  }
+}
+
+/** A server that is ready, with the embedded database in that folder. */
+export async function startServer(
+  t: Test,
+  env: Environment,
+  options: Options = {},
+): Promise<ServerProcess & { url: string }> {
+  const server = new ServerProcess(t, env, options)
+  return Object.assign(server, { url: await server.ready() })
+}
+
+/** Everything that runs on the folder is gone. */
+export const nothingRuns = async (folder: string, withinMs = 5_000) =>
+  (await timeUntil(async () => (await processesWith(folder)).length === 0, withinMs)) < withinMs
+
+/** A port of loopback that is taken until the test ends. */
+export async function takenPort(t: Test): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('TCP has a port')
+  return String(address.port)
+}

@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { timeUntil } from '../database/fixtures/processes.ts'
+import { makeClient, password, signUp } from '../helper.ts'
+import { freshFolder, nothingRuns, startServer } from './server-process.ts'
+
+const portOf = (url: string) => Number(new URL(url).port)
+
+/** A connection whose answers are read as they come. */
+async function openSocket(t: Test, url: string) {
+  const socket: Socket = connect(portOf(url), '127.0.0.1')
+  t.teardown(() => socket.destroy())
+  let said = ''
+  socket.on('data', (chunk) => {
+    said += chunk.toString()
+  })
+  socket.on('error', () => undefined)
+  await once(socket, 'connect')
+  const closed = once(socket, 'close')
+  const reads = async (pattern: RegExp) => {
+    while (!pattern.test(said) && !socket.closed) await Promise.race([once(socket, 'data'), closed])
+    const match = pattern.exec(said)?.[0]
+    said = ''
+    return match
+  }
+  return { reads, write: (text: string) => void socket.write(text) }
+}
+
+/** A sign-up that the server has begun to read: its body is still to come. */
+async function beginSignUp(t: Test, url: string, username: string) {
+  const body = JSON.stringify({ username, password })
+  const socket = await openSocket(t, url)
+  const head = ['POST /v1/accounts HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Expect: 100-continue']
+  socket.write(`${head.join('\r\n')}\r\nContent-Length: ${body.length}\r\n\r\n`)
+  t.match(await socket.reads(/100 Continue/), '100 Continue')
+  return { finish: () => socket.write(body), reads: socket.reads }
+}
+
+const connects = (url: string) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(portOf(url), '127.0.0.1')
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+  })
+
+t.test('SIGTERM: what was begun is finished, nothing new is let in, and all ends in order', async (t) => {
+  const folder = await freshFolder(t)
+  const server = await startServer(t, { DATA_DIR: folder })
+  const begun = await beginSignUp(t, server.url, 'begun')
+  const probe = await openSocket(t, server.url)
+  probe.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
+  t.match(await probe.reads(/^HTTP\/1.1 200/), 'HTTP/1.1 200', 'ready')
+  probe.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n')
+  // An answer to what was sent later says that the half request has been read.
+  await fetch(`${server.url}/health/live`)
+
+  server.child.kill('SIGTERM')
+  await server.says(/SIGTERM: no new requests/)
+  t.ok((await timeUntil(async () => !(await connects(server.url)), 8_000)) < 8_000, 'new connections are refused')
+  probe.write('\r\n')
+  t.match(await probe.reads(/^HTTP\/1.1 \d+.*retry-after.*\r\n\r\n/s), 'HTTP/1.1 503', 'no longer ready')
+  begun.finish()
+  t.match(await begun.reads(/^HTTP\/1.1 201.*set-cookie: session=/s), 'HTTP/1.1 201', 'the sign-up is answered')
+  t.match(await server.ended, { code: 0, signal: null, error: '' })
+  t.ok(await nothingRuns(folder), 'no mongod is left')
+})
+
+t.test('a second SIGINT ends it at once, whatever is under way', async (t) => {
+  const folder = await freshFolder(t)
+  const server = await startServer(t, { DATA_DIR: folder })
+  await beginSignUp(t, server.url, 'never')
+  const from = performance.now()
+  server.child.kill('SIGINT')
+  await server.says(/SIGINT: no new requests/)
+  t.equal(server.child.exitCode, null, 'it waits for what is under way')
+  server.child.kill('SIGINT')
+  t.match(await server.ended, { code: 1, error: '' })
+  t.ok(performance.now() - from < 9_000, 'not only when the 10 seconds for the rest have passed')
+  t.ok(await nothingRuns(folder, 10_000), 'no mongod is left')
+})
+
+t.test('kill -9: no mongod is left, and the next start has all that was acknowledged', async (t) => {
+  const folder = await freshFolder(t)
+  const server = await startServer(t, { DATA_DIR: folder })
+  const { client, username } = await signUp(server.url)
+  const acknowledged: string[] = []
+  const poster = async () => {
+    for (;;) {
+      const answer = await client.post<{ id: string }>('v1/posts', { json: { text: 'kept?' } }).catch(() => undefined)
+      if (!answer) return
+      if (answer.statusCode === 201) acknowledged.push(answer.body.id)
+      if (acknowledged.length === 25) server.child.kill('SIGKILL')
+    }
+  }
+  await Promise.all([poster(), poster(), poster()])
+  t.match(await server.ended, { signal: 'SIGKILL' })
+  t.ok(await nothingRuns(folder, 10_000), 'no mongod is left')
+
+  const next = makeClient((await startServer(t, { DATA_DIR: folder })).url)
+  for (const id of acknowledged) t.match(await next.get(`v1/posts/${id}`), { statusCode: 200 })
+  const { body } = await next.get<{ counts: { posts: number } }>(`v1/accounts/${username}`)
+  const { items } = (await next.get<{ items: unknown[] }>(`v1/accounts/${username}/posts?limit=100`)).body
+  t.equal(body.counts.posts, items.length, 'and the count is exact')
+})

@@ -1,0 +1,129 @@
+import t from 'tap'
+import { testServer } from '../helper.ts'
+import { ask, cookieOf, field } from '../http/wire.ts'
+
+type Operation = {
+  summary?: string
+  security?: Record<string, string[]>[]
+  responses: Record<string, { content?: Record<string, unknown> }>
+}
+
+const everyStatus = ['400', '408', '414', '431', '500', '503']
+/** Beside those of every route: what each can answer, by the contract's tables. */
+const routes: Record<string, string> = {
+  'POST /v1/accounts': '201 403 409 413 415 429',
+  'GET /v1/accounts/{username}': '200 404',
+  'GET /v1/accounts/{username}/posts': '200 404',
+  'GET /v1/account': '200 401',
+  'PATCH /v1/account': '200 401 403 413 415',
+  'POST /v1/session': '200 401 403 413 415',
+  'GET /v1/session': '200 401',
+  'DELETE /v1/session': '204 403 413 415',
+  'POST /v1/session/confirm': '200 401 403 413 415',
+  'POST /v1/session/refresh': '200 401 403 413 415',
+  'GET /v1/sessions': '200 401',
+  'DELETE /v1/sessions': '204 401 403 413 415',
+  'DELETE /v1/sessions/{id}': '204 401 403 404 413 415',
+  'POST /v1/posts': '201 401 403 404 409 413 415',
+  'GET /v1/posts': '200',
+  'GET /v1/posts/{id}': '200 404',
+  'PATCH /v1/posts/{id}': '200 401 403 404 413 415',
+  'DELETE /v1/posts/{id}': '204 401 403 404 413 415',
+  'PUT /v1/posts/{id}/reaction': '200 401 403 404 413 415',
+  'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415',
+  'GET /v1/posts/{id}/reactions': '200 404',
+  'GET /health/live': '200',
+  'GET /health/ready': '200',
+  'GET /openapi.json': '200',
+  'GET /.well-known/jwks.json': '200',
+}
+const open = /^(GET \/v1\/(posts|accounts)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/[^v])/
+
+t.test('the OpenAPI document', async (t) => {
+  const { port } = await testServer(t)
+  const document = (await ask(port, 'GET', '/openapi.json')).body
+  const operations = new Map<string, Operation>()
+  for (const [path, methods] of Object.entries(field(document, 'paths') ?? {})) {
+    for (const [method, operation] of Object.entries<Operation>(methods)) {
+      operations.set(`${method.toUpperCase()} ${path}`, operation)
+    }
+  }
+
+  t.test('is 3.1 and names the access cookie', async (t) => {
+    t.equal(field(document, 'openapi'), '3.1.0')
+    t.match(field(document, 'components'), {
+      securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: 'session' } },
+    })
+    const secure = await testServer(t, { COOKIE_SECURE: 'true', PUBLIC_ORIGIN: 'https://rookery.example' })
+    t.match((await ask(secure.port, 'GET', '/openapi.json')).body, {
+      components: { securitySchemes: { session: { name: '__Host-session' } } },
+    })
+  })
+
+  t.test('has every route with every status', async (t) => {
+    for (const [route, own] of Object.entries(routes)) {
+      const { responses = {}, summary, security } = operations.get(route) ?? {}
+      t.same(Object.keys(responses).sort(), [...everyStatus, ...own.split(' ')].sort(), route)
+      t.match(summary, /^\S/, `${route} has a summary`)
+      t.same(security, open.test(route) ? undefined : [{ session: [] }], `who may ask for ${route}`)
+      for (const [status, { content }] of Object.entries(responses)) {
+        const type = status >= '400' ? 'application/problem+json' : 'application/json'
+        t.same(Object.keys(content ?? {}), status === '204' ? [] : [type], `${route} ${status}`)
+      }
+    }
+    // A route of a later day belongs into the table above.
+    t.same([...operations.keys()].sort(), Object.keys(routes).sort())
+  })
+
+  t.test('is whole: each reference leads somewhere, each parameter of a path is described', async (t) => {
+    const text = JSON.stringify(document)
+    for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
+      t.ok(field(field(field(document, 'components'), 'schemas'), name ?? ''), `schema ${name}`)
+    }
+    for (const [route, operation] of operations) {
+      const described = [field(operation, 'parameters') ?? []].flat()
+      const inPath = described.filter((one) => field(one, 'in') === 'path').map((one) => field(one, 'name'))
+      t.same(
+        inPath,
+        [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
+        route,
+      )
+    }
+    t.notMatch(text, /passw[^"]*hash|Bearer|JWT_SIGN_KEY/)
+  })
+
+  t.test('real answers have the statuses it says', async (t) => {
+    const cookie = await cookieOf(port, 'ann')
+    const gone = '01890000-0000-7000-8000-000000000000'
+    for (const [route, { responses }] of operations) {
+      const [method = '', path = ''] = route.split(' ')
+      const url = path.replace('{username}', 'nobody').replace('{id}', gone)
+      const evil = { cookie, origin: 'https://evil.example' }
+      const wishes = [{}, { headers: evil }, { json: {} }, { headers: evil, json: {} }, { body: 'x' }]
+      for (const wish of [...wishes, { headers: { cookie }, json: { text: 'x' } }]) {
+        const { status } = await ask(port, method, url, wish)
+        t.ok(responses[status], `${route} answers ${status}`)
+      }
+    }
+  })
+})
+
+t.test('the pages beside it', async (t) => {
+  const { port } = await testServer(t)
+  t.same((await ask(port, 'GET', '/.well-known/jwks.json')).body, { keys: [] }, 'a symmetric key is shown to nobody')
+  for (const start of ['/docs', '/docs/']) {
+    const page = await ask(port, 'GET', start)
+    t.match(page, {
+      status: 200,
+      headers: { 'content-type': /^text\/html/, 'content-security-policy': /script-src 'self';/ },
+    })
+    const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')
+    t.ok(assets.length >= 4, `${assets.length} assets`)
+    for (const asset of assets) {
+      const { pathname, host } = new URL(asset, `http://rookery${start}`)
+      t.equal(host, 'rookery', 'nothing from elsewhere')
+      t.match(await ask(port, 'GET', pathname), { status: 200, text: /./ }, pathname)
+    }
+    t.notMatch(page.text, /<script(?![^>]*src=)[^>]*>|\son\w+=/, 'no inline script: the policy would not run it')
+  }
+})

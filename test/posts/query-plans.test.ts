@@ -1,0 +1,65 @@
+import type { UUID } from 'mongodb'
+import t from 'tap'
+import { v7 } from 'uuid'
+import { toUuid } from '../../src/database/ids.ts'
+import { makeClient, signUp, testServer } from '../helper.ts'
+
+type Profile = { ns: string; planSummary: string; hasSortStage?: boolean; docsExamined: number; nreturned: number }
+type Page = { items: { id: string }[]; nextCursor: string | null }
+
+t.test('every list reads an index in its order, and no more than it shows', async (t) => {
+  const { url, db } = await testServer(t)
+  const people = await Promise.all(Array.from({ length: 6 }, () => signUp(url)))
+  const [ann] = people
+  if (!ann) throw new Error('nobody signed up')
+  const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Root' } })).body
+  for (const [n, { client }] of people.entries()) {
+    for (const replyTo of [undefined, id]) await client.post('v1/posts', { json: { text: 'Post', replyTo } })
+    await client.put(`v1/posts/${id}/reaction`, { json: { value: n % 2 ? 'like' : 'dislike' } })
+  }
+  // Many replies by others: only then does it matter which index a list reads.
+  const others = Array.from({ length: 400 }, () => {
+    const counts = { likes: 0, dislikes: 0, replies: 0 }
+    return { _id: toUuid(v7()), author: toUuid(v7()), text: '.', editedAt: null, replyTo: toUuid(id), counts }
+  })
+  await db.collection<{ _id: UUID }>('posts').insertMany(others)
+  await ann.client.post('v1/posts', { json: { text: 'The latest' } })
+  // MongoDB keeps what its planner chose for the queries that the server really sends.
+  await db.command({ profile: 2 })
+  const profiles = db.collection<Profile & Record<string, unknown>>('system.profile')
+
+  for (const [path, ns, index] of [
+    ['posts', 'posts', '{ root: 1, _id: -1 }'],
+    [`accounts/${ann.username}/posts`, 'posts', '{ author: 1, _id: -1 }'],
+    [`posts/${id}/reactions`, 'reactions', '{ post: 1, value: 1, order: -1 }'],
+    [`posts/${id}/reactions?value=like`, 'reactions', '{ post: 1, value: 1, order: -1 }'],
+  ] as const) {
+    for (const place of ['first page', 'next page']) {
+      t.test(`GET /v1/${path.replace(/[\w-]{13,}/, '…')}, ${place}`, async (t) => {
+        const [address, value] = path.split('?value=')
+        const searchParams = { limit: 1, ...(value && { value }) }
+        const get = (cursor?: string | null) =>
+          makeClient(url).get<Page>(`v1/${address}`, { searchParams: { ...searchParams, ...(cursor && { cursor }) } })
+        const cursor = place === 'first page' ? undefined : (await get()).body.nextCursor
+        const from = new Date()
+        await new Promise((resolve) => setTimeout(resolve, 2))
+        t.equal((await get(cursor)).body.items.length, 1)
+        const filter = {
+          ns: `${db.databaseName}.${ns}`,
+          op: 'query',
+          ts: { $gt: from },
+          'command.sort': { $exists: true },
+        }
+        const found = await profiles.find(filter).toArray()
+        t.equal(found.length, 1, 'one query finds the page')
+        const plans = found[0]?.planSummary.split(/, (?=IXSCAN)/)
+        t.ok(
+          plans?.every((plan) => plan === `IXSCAN ${index}`),
+          found[0]?.planSummary ?? 'no plan',
+        )
+        t.notOk(found[0]?.hasSortStage, 'nothing is sorted in memory')
+        t.ok((found[0]?.docsExamined ?? 99) <= 3, 'the page, one more, and at most one to merge')
+      })
+    }
+  }
+})

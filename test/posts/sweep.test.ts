@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Db, UUID } from 'mongodb'
+import { pino } from 'pino'
+import t from 'tap'
+import { v7 } from 'uuid'
+import { buildApp } from '../../src/app.ts'
+import { toUuid } from '../../src/database/ids.ts'
+import { freshDatabase, makeClient, signUp, testConfig, testServer } from '../helper.ts'
+
+type Key = { _id: { post: UUID; account: UUID } }
+
+/** Reactions of accounts that need not exist, as the server keeps them. */
+async function plantReactions(db: Db, post: UUID, count: number) {
+  const documents = Array.from({ length: count }, () => {
+    const account = toUuid(v7())
+    return { _id: { post, account }, post, account, value: 'like', order: toUuid(v7()) }
+  })
+  await db.collection<Key>('reactions').insertMany(documents)
+}
+
+const reactionsOf = (db: Db, post: UUID) => db.collection('reactions').countDocuments({ post })
+const sweepsIn = (db: Db) => db.collection('sweeps').countDocuments()
+
+async function untilSwept(db: Db) {
+  for (let n = 0; n < 600 && (await sweepsIn(db)) > 0; n += 1) await delay(50)
+}
+
+t.test('1,500 reactions go after the post, and no others', async (t) => {
+  const { url, db } = await testServer(t)
+  const ann = await signUp(url)
+  const [doomed, kept] = await Promise.all(
+    ['doomed', 'kept'].map(async (text) => {
+      const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text } })).body
+      return { id, uuid: toUuid(id) }
+    }),
+  )
+  if (!doomed || !kept) throw new Error('no posts')
+  await plantReactions(db, doomed.uuid, 1_500)
+  await plantReactions(db, kept.uuid, 20)
+  t.equal((await ann.client.delete(`v1/posts/${doomed.id}`)).statusCode, 204)
+  t.equal((await makeClient(url).get(`v1/posts/${doomed.id}/reactions`)).statusCode, 404, 'out of reach at once')
+  await untilSwept(db)
+  t.equal(await sweepsIn(db), 0)
+  t.equal(await reactionsOf(db, doomed.uuid), 0)
+  t.equal(await reactionsOf(db, kept.uuid), 20)
+})
+
+t.test('a sweep that a crash cut off is taken up at the next start', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const [one, other] = [toUuid(v7()), toUuid(v7())]
+  await plantReactions(db, one, 600)
+  await plantReactions(db, other, 3)
+  await db.collection<{ _id: UUID }>('sweeps').insertMany([{ _id: one }, { _id: other }, { _id: toUuid(v7()) }])
+  const app = await buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
+  t.teardown(() => app.close())
+  await app.ready()
+  await untilSwept(db)
+  t.equal(await sweepsIn(db), 0)
+  t.equal(await db.collection('reactions').countDocuments(), 0)
+})
+
+t.test('a server that ends in the middle leaves the rest to the next', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const posts = Array.from({ length: 30 }, () => toUuid(v7()))
+  for (const post of posts) await plantReactions(db, post, 400)
+  await db.collection<{ _id: UUID }>('sweeps').insertMany(posts.map((_id) => ({ _id })))
+  const config = await testConfig(connection)
+  const start = async () => {
+    const app = await buildApp(config, connection, pino({ level: 'silent' }))
+    await app.ready()
+    return app
+  }
+  const first = await start()
+  await first.close()
+  const left = await sweepsIn(db)
+  const reactions = await db.collection('reactions').countDocuments()
+  t.ok(left > 0, `${left} posts and ${reactions} reactions are left`)
+  t.ok(reactions <= left * 400, 'no wish was taken back before its reactions were gone')
+  const apps = await Promise.all([start(), start()])
+  await untilSwept(db)
+  t.equal(await db.collection('reactions').countDocuments(), 0, 'two servers sweep together')
+  await Promise.all(apps.map((app) => app.close()))
+})

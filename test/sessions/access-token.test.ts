@@ -1,0 +1,125 @@
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { setCookies } from './set-cookies.ts'
+
+type Json = Record<string, unknown>
+
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
+const decode = (part: string | undefined): Json => JSON.parse(Buffer.from(part ?? '', 'base64url').toString())
+
+function sign(header: Json, payload: unknown, key: string, algorithm = 'sha256'): string {
+  const signed = `${encode(header)}.${encode(payload)}`
+  return `${signed}.${createHmac(algorithm, key).update(signed).digest('base64url')}`
+}
+
+t.test('the access token', async (t) => {
+  const { url, config, db } = await testServer(t)
+  const { username, client } = await signUp(url)
+  const own = (await client.get<{ id: string }>('v1/account')).body
+  const login = await makeClient(url).post<{ session: { id: string } }>('v1/session', { json: { username, password } })
+  const cookies = setCookies(login.headers)
+  const token = cookies.session?.value ?? ''
+  const [head, body, signature] = token.split('.')
+  const header = decode(head)
+  const payload = decode(body) as Json & { iat: number; exp: number } // asserted below
+  const status = async (token: string) =>
+    (await makeClient(url).get('v1/session', { headers: { cookie: `session=${token}` } })).statusCode
+
+  t.test('holds the claims of the contract and nothing else', async (t) => {
+    t.same(header, { alg: 'HS256', typ: 'rookery+jwt', kid: header.kid })
+    t.match(header.kid, /^.+$/)
+    const { id } = login.body.session
+    const { iat, exp } = payload
+    t.same(payload, { iss: 'rookery', aud: 'rookery', sub: own.id, sid: id, iat, exp })
+    t.equal(exp - iat, 900)
+    t.ok(Math.abs(iat - Date.now() / 1000) < 120)
+    t.equal(sign(header, payload, config.jwtSignKey), token, 'signed with JWT_SIGN_KEY: what follows can forge')
+    t.notOk(config.jwtSignKey.includes(String(header.kid)), 'kid gives none of the key away')
+  })
+
+  t.test('what a key holder may sign, and nothing else, is good', async (t) => {
+    t.equal(await status(token), 200)
+    t.equal(await status(sign(header, { ...payload, exp: payload.exp - 1 }, config.jwtSignKey)), 200)
+    const now = Math.floor(Date.now() / 1000)
+    const changed: [string, Json, unknown][] = [
+      ['expired', header, { ...payload, iat: now - 1000, exp: now - 100 }],
+      ['another audience', header, { ...payload, aud: 'else' }],
+      ['another issuer', header, { ...payload, iss: 'else' }],
+      ['another type', { ...header, typ: 'JWT' }, payload],
+      ['another key id', { ...header, kid: 'else' }, payload],
+      ['no type', { ...header, typ: undefined }, payload],
+      ['no key id', { ...header, kid: undefined }, payload],
+      ['sub is no text', header, { ...payload, sub: 7 }],
+      ['not yet', header, { ...payload, nbf: now + 1000 }],
+      ...['iss', 'aud', 'sub', 'sid', 'iat', 'exp'].map((claim): [string, Json, unknown] => [
+        `no ${claim}`,
+        header,
+        { ...payload, [claim]: undefined },
+      ]),
+    ]
+    for (const [name, header, payload] of changed) {
+      t.equal(await status(sign(header, payload, config.jwtSignKey)), 401, name)
+    }
+    t.equal(await status(sign({ ...header, alg: 'HS512' }, payload, config.jwtSignKey, 'sha512')), 401, 'HS512')
+    t.equal(await status(sign({ ...header, alg: 'HS384' }, payload, config.jwtSignKey, 'sha384')), 401, 'HS384')
+  })
+
+  t.test('forgeries', async (t) => {
+    const foreign = randomBytes(32).toString('hex')
+    t.equal(await status(sign(header, payload, foreign)), 401, 'a foreign key')
+    t.equal(await status(sign(header, payload, '')), 401, 'an empty key')
+    for (const alg of ['none', 'None', 'NONE', '']) {
+      const unsigned = `${encode({ ...header, alg })}.${body}`
+      for (const end of ['', '.', `.${signature}`]) t.equal(await status(`${unsigned}${end}`), 401, `alg ${alg}`)
+    }
+    const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+    t.equal(await status(sign({ ...header, alg: 'RS256' }, payload, pem)), 401, 'RS256 with a key that is public')
+    const other = await signUp(url)
+    const { id } = (await other.client.get<{ id: string }>('v1/account')).body
+    t.equal(await status(`${head}.${encode({ ...payload, sub: id })}.${signature}`), 401, 'another’s sub')
+    t.equal(await status(sign(header, { ...payload, sub: id }, config.jwtSignKey)), 401, 'a session of another')
+    t.equal(await status(`${head}.${body}.${signature?.slice(0, -2)}`), 401, 'a cut signature')
+    for (const text of ['', '.', '..', 'x.y.z', `${token}.`, `${token}x`, '%00', '"', ` ${head}`]) {
+      t.equal(await status(text), 401, JSON.stringify(text.slice(0, 20)))
+    }
+    t.equal(await status(cookies.refresh?.value ?? ''), 401, 'a refresh token')
+    t.equal(await status(cookies.device?.value ?? ''), 401, 'a device token')
+  })
+
+  t.test('the cookie is the only carrier', async (t) => {
+    const bare = makeClient(url)
+    for (const headers of [
+      { authorization: `Bearer ${token}` },
+      { authorization: `JWT ${token}` },
+      { 'x-access-token': token },
+      { cookie: `Session=${token}` },
+      { cookie: `__Host-session=${token}` },
+      { cookie: `refresh=${token}` },
+    ]) {
+      t.equal((await bare.get('v1/session', { headers })).statusCode, 401, Object.entries(headers).join().slice(0, 40))
+    }
+    t.equal((await bare.get(`v1/account?session=${token}`)).statusCode, 401)
+    const read = await bare.get('v1/posts', { headers: { authorization: `Bearer ${token}` } })
+    t.equal(read.headers['rookery-session'], undefined, 'on a public read it is not even looked at')
+  })
+
+  t.test('one that was accepted is refused once it expires: the verifier’s cache does not keep it', async (t) => {
+    const exp = Math.floor(Date.now() / 1000) + 4
+    const short = sign(header, { ...payload, exp }, config.jwtSignKey)
+    t.equal(await status(short), 200)
+    while (Date.now() <= exp * 1000) await setTimeout(100)
+    t.equal(await status(short), 401)
+    t.equal(await status(token), 200)
+  })
+
+  t.test('with the session gone from the database the token is nothing', async (t) => {
+    t.equal(await status(token), 200)
+    await db.collection('sessions').deleteMany({})
+    t.equal(await status(token), 401)
+    const read = await makeClient(url).get('v1/posts', { headers: { cookie: `session=${token}` } })
+    t.match([read.statusCode, read.headers['rookery-session']], [200, 'invalid'])
+  })
+})

@@ -1,0 +1,113 @@
+import t from 'tap'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { carried, setCookies } from './set-cookies.ts'
+
+type LoggedIn = { account: object; session: { id: string; createdAt: string; expiresAt: string } }
+type Problem = { instance: string }
+
+const day = 86_400_000
+
+t.test('logging in', async (t) => {
+  const { url } = await testServer(t)
+  const login = (json: unknown, client = makeClient(url), headers = {}) =>
+    client.post<LoggedIn>('v1/session', { json: json as object, headers }) // anything: also what no schema takes
+  const status = async (headers: Record<string, string>) =>
+    (await makeClient(url).get('v1/session', { headers })).statusCode
+
+  t.test('answers the account and the session, and all cookies', async (t) => {
+    const { username, client } = await signUp(url)
+    const own = (await client.get('v1/account')).body
+    const browser = makeClient(url)
+    const { statusCode, headers, body } = await login({ username, password }, browser, { 'user-agent': 'Test/1 (x)' })
+    t.equal(statusCode, 200)
+    t.same(Object.keys(body).sort(), ['account', 'session'])
+    t.same(body.account, own)
+    const keys = ['confirmedUntil', 'createdAt', 'current', 'expiresAt', 'id', 'ip', 'lastSeenAt', 'userAgent']
+    t.same(Object.keys(body.session).sort(), keys)
+    t.match(body.session, { current: true, confirmedUntil: null, ip: '127.0.0.1', userAgent: 'Test/1 (x)' })
+    t.equal(Date.parse(body.session.expiresAt) - Date.parse(body.session.createdAt), 30 * day)
+    const cookies = setCookies(headers)
+    t.same(Object.keys(cookies).sort(), ['device', 'refresh', 'session'])
+    t.same(cookies.session?.attributes, ['HttpOnly', 'Max-Age=900', 'Path=/', 'SameSite=Lax'])
+    t.equal(headers['cache-control'], 'no-store')
+    const read = await browser.get<LoggedIn>('v1/session')
+    t.equal(read.statusCode, 200)
+    t.same(read.body.account, own)
+    t.equal(read.body.session.id, body.session.id)
+    for (const cookie of Object.values(cookies)) t.notOk(JSON.stringify(body).includes(cookie?.value ?? ''))
+  })
+
+  t.test('an unknown name and a wrong password have one answer', async (t) => {
+    const { username } = await signUp(url)
+    const wrong = [
+      { username, password: `${password}.` },
+      { username: 'nobody_of_that_name', password },
+      { username: 'x', password: '' },
+      { username: 'not a name at all \0 \uD800', password: 'x' },
+      { username, password: '\uD800' },
+      { username: 'x'.repeat(256), password: '🌍'.repeat(256) },
+    ]
+    const answers = await Promise.all(wrong.map((json) => login(json)))
+    const seen = new Set<string>()
+    for (const { statusCode, headers, body } of answers) {
+      t.equal(statusCode, 401)
+      t.equal(headers['set-cookie'], undefined)
+      const { instance: _, ...rest } = body as unknown as Problem
+      const { date, 'x-request-id': __, ...others } = headers
+      t.ok(date)
+      seen.add(JSON.stringify([rest, others]))
+    }
+    t.equal(seen.size, 1, [...seen].join('\n'))
+    t.match(answers[0]?.body, { code: 'invalid-credentials', status: 401 })
+  })
+
+  t.test('only type and 256 characters are checked', async (t) => {
+    const { username } = await signUp(url)
+    const bad = [
+      [{ username }, '/body/password'],
+      [{ password }, '/body/username'],
+      [{ username, password: 5 }, '/body/password'],
+      [{ username: null, password }, '/body/username'],
+      [{ username: ['x'], password }, '/body/username'],
+      [{ username: { $gt: '' }, password }, '/body/username'],
+      [{ username, password: { $ne: '' } }, '/body/password'],
+      [{ username: 'x'.repeat(257), password }, '/body/username'],
+      [{ username, password: '🌍'.repeat(257) }, '/body/password'],
+      [{ username, password, remember: true }, '/body/remember'],
+    ] as const
+    for (const [json, pointer] of bad) {
+      const { statusCode, body } = await login(json)
+      t.equal(statusCode, 400, pointer)
+      t.match(body, { code: 'validation', errors: [{ pointer }] })
+    }
+  })
+
+  t.test('the session that a login carried ends, by either cookie; another’s failure ends none', async (t) => {
+    const { username } = await signUp(url)
+    for (const name of ['session', 'refresh']) {
+      const old = setCookies((await login({ username, password })).headers)
+      await login({ username, password: 'wrong' }, makeClient(url), carried(old, name))
+      t.equal(await status(carried(old, 'session')), 200, 'a failed login ends nothing')
+      const { statusCode } = await login({ username, password }, makeClient(url), carried(old, name))
+      t.equal(statusCode, 200)
+      t.equal(await status(carried(old, 'session')), 401, `the ${name} cookie names it`)
+    }
+  })
+
+  t.test('sessions of one account live beside each other; another account’s are apart', async (t) => {
+    const ann = await signUp(url)
+    const second = makeClient(url)
+    await login({ username: ann.username, password }, second)
+    t.equal((await ann.client.get('v1/session')).statusCode, 200)
+    t.equal((await second.get('v1/session')).statusCode, 200)
+    await second.delete('v1/session')
+    t.equal((await ann.client.get('v1/session')).statusCode, 200)
+  })
+
+  t.test('GET without a session: 401 that says how to get one', async (t) => {
+    const { statusCode, headers, body } = await makeClient(url).get('v1/session')
+    t.equal(statusCode, 401)
+    t.match(body, { code: 'unauthenticated' })
+    t.match(headers, { 'cache-control': 'no-store', 'set-cookie': undefined })
+  })
+})
