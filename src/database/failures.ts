@@ -5,9 +5,20 @@ export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
 }
 
+/**
+ * Whether the connection to MongoDB broke while a command was written: the driver hands that on as its socket threw it,
+ * without a name or a label of its own (mongodb 7.9, Connection.writeCommand). A client that leaves has no `syscall`.
+ */
+export function isBrokenSocket(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  return error.code === 'EPIPE' || ('syscall' in error && brokenSocketCodes.has(String(error.code)))
+}
+
+const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
+
 /** Whether MongoDB could not be asked, or could not answer for now: the client may try again. */
 export function isDatabaseOutOfReach(error: unknown): boolean {
-  if (error instanceof TransactionTimeoutError) return true
+  if (error instanceof TransactionTimeoutError || isBrokenSocket(error)) return true
   if (error instanceof MongoError && unreachable.has(error.name)) return true
   if (!(error instanceof MongoServerError)) return false
   return (

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions } from 'mongodb'
-import { TransactionTimeoutError } from './failures.ts'
+import { isBrokenSocket, TransactionTimeoutError } from './failures.ts'
 
 const options: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -15,7 +15,9 @@ const patience = 4_500
 /** The longest wait between two tries, in milliseconds. */
 const longestWait = 40
 
-const labelled = (error: unknown, label: string) => error instanceof MongoError && error.hasErrorLabel(label)
+/** Whether the driver marks an error so, or would have if it had seen what broke. */
+const labelled = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
+  (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenSocket(error)
 
 /** Runs a piece of work whose writes happen all together or not at all. */
 export type Transact = <T>(work: (session: ClientSession) => Promise<T>) => Promise<T>

@@ -10,7 +10,7 @@ import { runAgainst } from './run.ts'
 const root = join(import.meta.dirname, '..', '..')
 
 t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 180_000 }, async (t) => {
-  const { url, mongodPid } = await startServer(t, t.testdir())
+  const { url, mongodPid, errors } = await startServer(t, t.testdir())
   const killed: number[] = []
   const kill = async () => {
     const pid = await mongodPid()
@@ -32,7 +32,8 @@ t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 1
   t.not(await mongodPid(), killed[1], 'and after the second')
   t.strictSame(findings.disagreements, [])
   t.equal(findings.totals.posts, 80)
-  t.ok(isSuccess(findings, tally.failures()), 'success', { failures: tally.failures(), gaveUp: [...findings.gaveUp] })
+  const failures = tally.failures()
+  t.ok(isSuccess(findings, failures), 'success', { failures, gaveUp: [...findings.gaveUp], errors })
 })
 
 /** A server with a mongod of its own that a test may kill. */
@@ -56,6 +57,10 @@ async function startServer(t: Test, dataDir: string) {
     if (child.exitCode === null) await once(child, 'exit')
   })
   const lines = createInterface(child.stdout)
+  const errors: string[] = []
+  lines.on('line', (line) => {
+    if (/ERROR|^ {4}/.test(line)) errors.push(line)
+  })
   const url = await new Promise<string>((resolve, reject) => {
     lines.on('line', (line) => {
       const found = /Rookery listens on (http:\S+)/.exec(line)?.[1]
@@ -64,5 +69,5 @@ async function startServer(t: Test, dataDir: string) {
     child.once('exit', () => reject(new Error('the server did not start')))
   })
   const lock = join(dataDir, 'mongod', 'data', 'mongod.lock')
-  return { url, mongodPid: async () => Number(await readFile(lock, 'utf8')) }
+  return { url, errors, mongodPid: async () => Number(await readFile(lock, 'utf8')) }
 }

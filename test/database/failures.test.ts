@@ -28,6 +28,13 @@ t.test('what means that MongoDB cannot be asked for now', async (t) => {
   }
 })
 
+t.test('a socket that broke while the driver wrote, as the driver hands it on', async (t) => {
+  t.ok(isDatabaseOutOfReach(Object.assign(new Error('ended by the other party'), { code: 'EPIPE' })))
+  t.ok(isDatabaseOutOfReach(Object.assign(new Error('write'), { code: 'ECONNRESET', syscall: 'write' })))
+  t.notOk(isDatabaseOutOfReach(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })), 'a client that left')
+  t.notOk(isDatabaseOutOfReach(Object.assign(new Error('open'), { code: 'ENOENT', syscall: 'open' })), 'a file')
+})
+
 t.test('what means that we are wrong', async (t) => {
   for (const code of [2, 13, 11000, 66]) t.notOk(isDatabaseOutOfReach(serverError(code)), `${code}`)
   for (const error of [

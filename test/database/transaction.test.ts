@@ -63,19 +63,38 @@ t.test('work that writes nothing, or does nothing, is fine', async (t) => {
   t.equal(await transact((session) => db.collection('none').findOne({}, { session })), null)
 })
 
-t.test('an error that MongoDB calls transient runs the work again', async (t) => {
+t.test('an error that MongoDB calls transient, and a broken socket, run the work again', async (t) => {
   const { client } = await freshDatabase(t)
+  const conflict = new MongoServerError({ message: 'conflict', code: 112 })
+  conflict.addErrorLabel('TransientTransactionError')
+  const errors = [conflict, Object.assign(new Error('ended by the other party'), { code: 'EPIPE' })]
   let runs = 0
   const done = await transactor(client)(async (session) => {
-    runs += 1
     t.ok(session.inTransaction(), 'in a transaction of its own')
-    if (runs === 3) return 'done'
-    const error = new MongoServerError({ message: 'conflict', code: 112 })
-    error.addErrorLabel('TransientTransactionError')
-    throw error
+    const error = errors[runs++]
+    if (error) throw error
+    return 'done'
   })
   t.equal(done, 'done')
   t.equal(runs, 3)
+})
+
+t.test('a socket that breaks under the commit: it is asked for again, and happens once', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const things = db.collection<Thing>('things')
+  let runs = 0
+  await transactor(client)(async (session) => {
+    runs += 1
+    const commit = session.commitTransaction.bind(session)
+    session.commitTransaction = async () => {
+      session.commitTransaction = commit
+      await commit()
+      throw Object.assign(new Error('ended by the other party'), { code: 'EPIPE' })
+    }
+    await things.insertOne({ _id: 'a', n: 1 }, { session })
+  })
+  t.equal(runs, 1)
+  t.same(await things.find().toArray(), [{ _id: 'a', n: 1 }])
 })
 
 t.test('what others hold for too long is given up, and the client gets 503', { timeout: 60_000 }, async (t) => {
