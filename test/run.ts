@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startEmbedded } from '../src/database/embedded.ts'
@@ -43,7 +43,13 @@ async function runTests(wanted: string[]): Promise<number> {
       TEST_DB_PASSWORD: password,
       TEST_MONGOD_BINARY: path,
     }
-    const options = ['--allow-incomplete-coverage', '--allow-empty-coverage', '--timeout=240', ...outputTo(results)]
+    const options = [
+      '--allow-incomplete-coverage',
+      '--allow-empty-coverage',
+      '--timeout=240',
+      `--jobs=${availableParallelism()}`,
+      ...outputTo(results),
+    ]
     try {
       const code = await tap(['run', ...options, ...files], env, 'inherit')
       await printTotal(results)

@@ -29,7 +29,7 @@ t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 12
   const env = { TMPDIR, MONGODB_URI: 'mongodb://127.0.0.1:9', PORT: '5000' }
   const args = ['bot/demo.ts', '--users', '2', '--posts', '2', '--reactions', '5', '--seed', '3']
   const { code, output } = await run(args, env)
-  t.equal(code, 0, output)
+  t.equal(code, 0, 'exit code', { output })
   t.match(output, /^server \| .*Rookery listens on http:\/\/127\.0\.0\.1:(?!5000\b)\d+/m)
   t.match(output, /^bot {4}\| ledger agrees: 4 posts, \d reactions checked/m)
   t.strictSame(await readdir(TMPDIR), [])
@@ -49,7 +49,7 @@ t.test('an interrupted demo checks what was done, and leaves nothing behind', { 
     told = true
     kill()
   })
-  t.equal(code, 130, output)
+  t.equal(code, 130, 'exit code', { output })
   t.match(output, /ledger agrees: 50 posts/)
   t.strictSame(await readdir(TMPDIR), [])
 })
