@@ -1,6 +1,5 @@
 import type { WriteStream } from 'node:tty'
 import cliProgress from 'cli-progress'
-import { grouped } from './report.ts'
 
 /** Shows how far each phase is. */
 export type Progress = { begin(name: string, total: number): { step: () => void; end: () => void } }
@@ -40,7 +39,7 @@ export function lines(stream: NodeJS.WritableStream): Progress {
       let done = 0
       const say = () => {
         const seconds = ((performance.now() - began) / 1000).toFixed(1)
-        stream.write(`${name}: ${grouped(done)} of ${grouped(total)} in ${seconds} s\n`)
+        stream.write(`${name}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} in ${seconds} s\n`)
       }
       const timer = setInterval(say, linesEvery)
       return {

@@ -4,7 +4,8 @@ import { type Launched, launch, launchFirst } from './embedded/launch.ts'
 import { lockFolder } from './embedded/lock.ts'
 import { becomePrimary, readDataSeries, replicaSet, settleUser, withOwner } from './embedded/owner.ts'
 import { keepRunning } from './embedded/supervisor.ts'
-import { findMongod, type Log } from './mongod-binary.ts'
+import type { Log } from './log.ts'
+import { findMongod } from './mongod-binary.ts'
 
 export type EmbeddedMongod = {
   /** without credentials */

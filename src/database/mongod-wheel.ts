@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import type { Log } from './mongod-binary.ts'
+import type { Log } from './log.ts'
 import { type CommandResult, runCommand } from './run-command.ts'
 
 export const wheelVersion = '6.0.5'

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '../mongod-binary.ts'
+import type { Log } from '../log.ts'
 import type { Launched } from './launch.ts'
 import { rotateLog } from './log-file.ts'
 
