@@ -7,6 +7,7 @@ import type { Config } from './config.ts'
 import { type Connection, database } from './database/plugin.ts'
 import { readBodies } from './http/body.ts'
 import { boundHandlers } from './http/deadline.ts'
+import { drainOnDemand } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
@@ -42,7 +43,6 @@ export async function buildApp(
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.decorate('draining', false)
   app.decorateRequest('session', null)
 
   const otherMethods = refuseOtherMethods(app)
@@ -51,6 +51,7 @@ export async function buildApp(
   await app.register(metrics, config.metrics)
   sendHeaders(app, headers)
   limitRequests(app)
+  drainOnDemand(app)
   refuseUnknownQueries(app)
   readBodies(app)
   boundHandlers(app)

@@ -86,13 +86,14 @@ async function start(): Promise<void> {
 function endOnSignal(app: App, database: Database, log: Logger): void {
   const end = async (signal: NodeJS.Signals) => {
     if (app.draining) process.exit(1)
-    app.draining = true
     // A server that starts on the same DATA_DIR now waits for us instead of giving up.
     database.announceClosing()
     log.info(`${signal}: no new requests, those begun are finished`)
+    const drained = app.drain()
     setTimeout(() => process.exit(1), drainTime).unref()
     // A connection whose last request began before the signal is kept alive, and would be waited for in vain.
     setInterval(() => app.server.closeIdleConnections(), 100).unref()
+    await drained
     await app.close()
     await database.close()
     process.exit(0)

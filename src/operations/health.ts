@@ -1,13 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { databaseUnavailable, Problem } from '../http/problems.ts'
-
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Set when the process is about to end: a load balancer then sends nobody here any more. */
-    draining: boolean
-  }
-}
+import { aboutToEnd, databaseUnavailable } from '../http/problems.ts'
 
 const Ok = z.object({ status: z.literal('ok') })
 const tags = ['operations']
@@ -34,9 +27,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
       config: { problems: ['database-unavailable'] },
     },
     async () => {
-      if (app.draining) {
-        throw new Problem('overloaded', 'The server is about to end.', { headers: { 'retry-after': '5' } })
-      }
+      if (app.draining) throw aboutToEnd()
       await app.db.command({ ping: 1 }, { signal: AbortSignal.timeout(patience) }).catch((error) => {
         throw databaseUnavailable(error)
       })

@@ -79,12 +79,12 @@ t.test('health', { timeout: 120_000 }, async (t) => {
   })
 })
 
-t.test('while the process drains it is not ready, but alive, and answers what is asked of it', async (t) => {
+t.test('while the process drains it is alive, not ready, and takes nothing new', async (t) => {
   const { app, port } = await testServer(t)
-  app.draining = true
+  await app.drain()
   isProblem(t, await ask(port, 'GET', '/health/ready'), 'overloaded')
   t.equal((await ask(port, 'GET', '/health/live')).status, 200)
-  t.equal((await ask(port, 'GET', '/v1/posts')).status, 200)
-  app.draining = false
-  t.equal((await ask(port, 'GET', '/health/ready')).status, 200)
+  const refused = await ask(port, 'GET', '/v1/posts')
+  isProblem(t, refused, 'overloaded')
+  t.equal(refused.headers.connection, 'close')
 })
