@@ -7,12 +7,21 @@ import { limited } from '../limits/route.ts'
 import type { Parts } from '../parts.ts'
 import { beginSession, handOver } from '../sessions/begin.ts'
 import { member, unauthenticated, viewerOf } from '../sessions/scope.ts'
-import { AccountParams, AccountView, ProfileBody, SignUpBody } from './schema.ts'
+import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import { viewAccount } from './view.ts'
 
 type Options = Pick<
   Parts,
-  'accounts' | 'cookies' | 'credentials' | 'devices' | 'limits' | 'passwords' | 'sessions' | 'throttle' | 'transact'
+  | 'accounts'
+  | 'cookies'
+  | 'credentials'
+  | 'devices'
+  | 'limits'
+  | 'passwordMinLength'
+  | 'passwords'
+  | 'sessions'
+  | 'throttle'
+  | 'transact'
 >
 
 const tags = ['accounts']
@@ -20,13 +29,14 @@ const usernameTaken = () => new Problem('username-taken', 'Somebody has this use
 
 /** Signing up. */
 export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, cookies, credentials, limits, passwords, throttle, transact } = parts
+  const { accounts, cookies, credentials, limits, passwordMinLength, passwords, throttle, transact } = parts
+  const body = signUpBody(passwordMinLength)
 
   scope.post(
     '/accounts',
     {
       ...limited(throttle, { name: 'signups', quota: limits.signupsPerAddress, window: 900 }),
-      schema: { summary: 'Sign up, and be logged in', tags, body: SignUpBody, response: { 201: AccountView } },
+      schema: { summary: 'Sign up, and be logged in', tags, body, response: { 201: AccountView } },
       config: { problems: ['username-taken', 'rate-limited'] },
     },
     async (request, reply) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { longestPassword } from '../credentials/policy.ts'
+import { newPassword } from '../credentials/policy.ts'
 import { text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/values.ts'
 
@@ -25,13 +25,14 @@ export const AccountView = z
 /** An account where it is named beside something else. */
 export const AuthorView = z.object({ id: Id, username: Username, displayName: z.string() }).meta({ id: 'Author' })
 
-export const SignUpBody = z.strictObject({
-  username: Username,
-  // Length and strength are judged after NFKC, off the event loop: see credentials/policy.ts.
-  password: z.string().meta({ maxLength: longestPassword, format: 'password' }),
-  displayName: DisplayName.optional(),
-  bio: Bio.optional(),
-})
+/** @param passwordMinLength - in characters; how easily it is guessed is judged later, off the event loop. */
+export const signUpBody = (passwordMinLength: number) =>
+  z.strictObject({
+    username: Username,
+    password: newPassword(passwordMinLength),
+    displayName: DisplayName.optional(),
+    bio: Bio.optional(),
+  })
 
 export const ProfileBody = z
   .strictObject({ displayName: DisplayName.optional(), bio: Bio.optional() })

@@ -20,7 +20,7 @@ function periodOf(characters: readonly string[]): number {
 
 /**
  * How many guesses a password of any length withstands, from samples of at most 64 characters: a repetition by what it
- * repeats, any other long one by the better of its beginning and its end, as no part makes the whole easier.
+ * repeats, any other long one by the best of its parts, as none of them makes the whole easier.
  */
 export async function guessesOf(password: string, strength: StrengthEstimator): Promise<number | undefined> {
   const characters = Array.from(password)
@@ -33,6 +33,11 @@ export async function guessesOf(password: string, strength: StrengthEstimator): 
     const guesses = await sample(0, 2 * period)
     return guesses === undefined ? undefined : (guesses * length) / (2 * period)
   }
-  const [beginning, end] = [await sample(0, longestSample), await sample(length - longestSample, length)]
-  return beginning === undefined || end === undefined ? undefined : Math.max(beginning, end)
+  let best = 0
+  for (let at = 0; at < length; at += longestSample) {
+    const guesses = await sample(at, at + longestSample)
+    if (guesses === undefined) return undefined
+    best = Math.max(best, guesses)
+  }
+  return best
 }

@@ -9,7 +9,7 @@ import { strengthEstimator } from './strength.ts'
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
 /** Checks and makes passwords: one a core at a time, 64 waiting, never on the event loop. */
-export function passwords({ cost, minLength }: { cost: number; minLength: number }) {
+export function passwords({ cost }: { cost: number }) {
   const hashing = hashQueue({ running: availableParallelism(), waiting: 64 })
   // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
   const judging = hashQueue({ running: 1, waiting: 64 })
@@ -28,7 +28,7 @@ export function passwords({ cost, minLength }: { cost: number; minLength: number
       meanwhile: () => Promise<void>,
       signal: AbortSignal,
     ): Promise<StoredPassword> {
-      await judging(() => acceptPassword(password, { username, minLength, pointer, strength }), signal)
+      await judging(() => acceptPassword(password, { username, pointer, strength }), signal)
       await meanwhile()
       return hashing(() => hashPassword(password, account, cost), signal)
     },

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
 import { characterCount } from '../http/text.ts'
 import { guessesOf } from './guesses.ts'
@@ -7,9 +8,25 @@ import type { StrengthEstimator } from './strength.ts'
 /** The most characters a password may have. */
 export const longestPassword = 256
 const fewestGuesses = 1e8
+
 /**
- * Refuses a new password that is too short, too long, holds the username or is soon guessed
- * (NIST SP 800-63B-4, 3.1.1.2: length and a blocklist, no rules of composition).
+ * A new password on the wire. How long it is counts after NFKC, as it is hashed.
+ * @param minLength - in characters.
+ */
+export function newPassword(minLength: number) {
+  return z
+    .string()
+    .refine((password) => password.isWellFormed(), { error: 'has an unpaired surrogate', abort: true })
+    .refine((password) => {
+      const length = characterCount(normalisePassword(password))
+      return length >= minLength && length <= longestPassword
+    }, `must have ${minLength} to ${longestPassword} characters`)
+    .meta({ minLength, maxLength: longestPassword, format: 'password' })
+}
+
+/**
+ * Refuses a new password that holds the username or is soon guessed (NIST SP 800-63B-4, 3.1.1.2: length and a
+ * blocklist, no rules of composition). Its length is the schema's matter: see {@link newPassword}.
  *
  * @param pointer - where the password stands in the request.
  * @throws Problem `validation`.
@@ -18,23 +35,16 @@ export async function acceptPassword(
   password: string,
   {
     username,
-    minLength,
     pointer,
     strength,
   }: {
     username: string
-    minLength: number
     pointer: string
     strength: StrengthEstimator
   },
 ): Promise<void> {
   const refuse = (detail: string) => invalid({ pointer, detail })
-  if (!password.isWellFormed()) throw refuse('has an unpaired surrogate')
   const normal = normalisePassword(password)
-  const length = characterCount(normal)
-  if (length < minLength || length > longestPassword) {
-    throw refuse(`must have ${minLength} to ${longestPassword} characters`)
-  }
   if (normal.toLowerCase().includes(username.toLowerCase())) throw refuse('must not contain the username')
   const guesses = await guessesOf(normal, strength)
   if (guesses === undefined) throw refuse('could not be judged: choose one with fewer symbols in place of letters')

@@ -1,28 +1,41 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { z } from 'zod'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { clientLeft, databaseUnavailable, type Fault, invalid, notFound, Problem } from './problems.ts'
 
 const contentType = 'application/problem+json; charset=utf-8'
 
 /** RFC 6901: what stands between two slashes of a pointer. */
-const token = (key: PropertyKey) => String(key).slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')
+const token = (key: PropertyKey) => String(key).replaceAll('~', '~0').replaceAll('/', '~1')
 
-function faultsOf(error: FastifyError): Fault[] {
-  if (!hasZodFastifySchemaValidationErrors(error)) return []
-  const part = error.validationContext === 'querystring' ? 'query' : (error.validationContext ?? 'body')
-  return error.validation.flatMap(({ instancePath, keyword, message = 'is not valid', params }) => {
-    const pointer = `/${part}${instancePath === '/' ? '' : instancePath}`
+/** What a schema finds wrong with a part of the request; `at` is the part's name in pointers. */
+function faultsIn(at: string, schema: unknown, value: unknown): Fault[] {
+  if (!(schema instanceof z.ZodType)) return []
+  const issues = schema.safeParse(value).error?.issues ?? []
+  return issues.flatMap((issue) => {
+    const pointer = [`/${at}`, ...issue.path.map(token)].join('/')
     // zod tells of all unknown members at once; the contract names each by its own pointer.
-    if (keyword === 'unrecognized_keys' && Array.isArray(params.keys)) {
-      return params.keys.map((key) => ({ pointer: `${pointer}/${token(key)}`, detail: 'is not known here' }))
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ pointer: `${pointer}/${token(key)}`, detail: 'is not known here' }))
     }
-    return [{ pointer, detail: message }]
+    return [{ pointer, detail: issue.message }]
   })
 }
 
+/** Every fault of a request: Fastify checks its parts one after the other and stops at the first with faults. */
+function faultsOf({ body, query, headers, routeOptions: { schema } }: FastifyRequest, stoppedAt: string): Fault[] {
+  const parts = [
+    ['body', 'body', body],
+    ['querystring', 'query', query],
+    ['headers', 'headers', headers],
+  ] as const
+  // A part that has been checked was replaced by what its schema made of it, and would not fit it again.
+  const unchecked = parts.slice(parts.findIndex(([part]) => part === stoppedAt))
+  return unchecked.flatMap(([part, name, value]) => faultsIn(name, schema?.[part], value))
+}
+
 /** Any error as the problem a client is shown; what is not foreseen becomes `internal` and keeps its message to itself. */
-export function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (isDatabaseOutOfReach(error)) return databaseUnavailable(error)
   if (!(error instanceof Error))
@@ -31,7 +44,8 @@ export function toProblem(error: unknown): Problem {
   const fastifyError = error as FastifyError
   if (fastifyError.validation) {
     // A path that could never name anything names nothing.
-    return fastifyError.validationContext === 'params' ? notFound() : invalid(...faultsOf(fastifyError))
+    const { validationContext: part = 'body' } = fastifyError
+    return part === 'params' ? notFound() : invalid(...faultsOf(request, part))
   }
   switch (fastifyError.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
@@ -54,7 +68,7 @@ const reasonOf = (cause: unknown) => (cause instanceof Error ? `${cause.name}: $
 
 /** Answers with a problem; what it was caused by goes to the log, never to the client. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const problem = toProblem(error)
+  const problem = toProblem(error, request)
   const { cause = problem, code } = problem
   // A database that is away fails every request in the same way: a line each says enough.
   if (code === 'database-unavailable')

@@ -64,6 +64,8 @@ t.test('passwords', async (t) => {
     t.equal((await signUp(random)).statusCode, 201)
     await refused(t, 'a'.repeat(256))
     t.equal((await signUp(`${'a'.repeat(32)}${strong}`)).statusCode, 201, 'a weak beginning is not the whole')
+    const around = (ends: string) => `${ends.repeat(64)}${random.slice(0, 93)}${ends.repeat(64)}`
+    t.equal((await signUp(around('a'))).statusCode, 201, 'nor are both ends')
   })
 
   t.test('every character counts, also after bcrypt’s 72 bytes and after a NUL', async (t) => {

@@ -16,7 +16,7 @@ async function processorTime(work: () => Promise<unknown>): Promise<number> {
 }
 
 t.test('an unknown name costs a verification, as a known one does', async (t) => {
-  const { create, verify, close } = passwords({ cost: 12, minLength: 15 })
+  const { create, verify, close } = passwords({ cost: 12 })
   t.teardown(close)
   const owner = { account: 'a', username: 'ann', pointer: '/body/password' }
   const stored = await create(password, owner, async () => undefined, never)
