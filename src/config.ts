@@ -140,6 +140,10 @@ export async function readConfig(env: Environment, root: string = process.cwd())
     if (name.startsWith('LIMIT_') && !variableNames.includes(name))
       faults.push(`${name} is not a limit: see env.sample`)
   }
+  // Planned: a pepper that is silently left out would be worse than none.
+  for (const name of ['PASSWORD_PEPPER', 'PASSWORD_PEPPER_FILE'].filter((name) => given[name] !== undefined)) {
+    faults.push(`${name} is not supported yet: remove it`)
+  }
   const dbPassword = await environmentSecret(given, 'DB_PASSWORD', root, faults)
   const signKey = await environmentSecret(given, 'JWT_SIGN_KEY', root, faults)
   if (signKey !== undefined) faults.push(...signKeyFault(signKey))

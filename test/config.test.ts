@@ -102,6 +102,8 @@ t.test('MONGODB_URI carries a host, and no credentials whatever their form', asy
 
 t.test('a limit that is none is refused, an empty variable counts as absent', async (t) => {
   t.match(await faultsOf(t, { ...external, LIMIT_SIGNUPS: '5' }), ['LIMIT_SIGNUPS is not a limit: see env.sample'])
+  const pepper = { PASSWORD_PEPPER: '1:salt and vinegar' }
+  t.same(await faultsOf(t, { ...external, ...pepper }), ['PASSWORD_PEPPER is not supported yet: remove it'])
   const empty = { PORT: '', COOKIE_SECURE: '', PUBLIC_ORIGIN: '', LIMIT_OLD: '', DB_PASSWORD_FILE: '' }
   t.same(await readConfig({ ...external, ...empty }), await readConfig(external))
 })

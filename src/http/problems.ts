@@ -61,7 +61,8 @@ export class Problem extends Error {
     super(detail, { cause: extra.cause })
     this.code = code
     this.status = statusOf(code)
-    this.headers = extra.headers ?? {}
+    // Every 401 carries a challenge (RFC 9110, 15.5.2); this one makes no browser ask for a password.
+    this.headers = { ...(this.status === 401 && { 'www-authenticate': 'Cookie realm="rookery"' }), ...extra.headers }
     this.faults = extra.faults
   }
 
@@ -92,6 +93,10 @@ export const overloaded = () =>
   new Problem('overloaded', 'Too many passwords are being checked: try again shortly.', {
     headers: { 'retry-after': '2' },
   })
+
+/** The answer of a process that only finishes what it has begun. */
+export const aboutToEnd = () =>
+  new Problem('overloaded', 'The server is about to end.', { headers: { 'retry-after': '5' } })
 
 /** Nobody reads this answer; in logs and metrics it must not look like a failure of ours. */
 export const clientLeft = () => new Problem('request-timeout', 'The client left before it was answered.')

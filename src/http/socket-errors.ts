@@ -2,7 +2,7 @@ import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { v7 } from 'uuid'
-import { Problem, uriTooLong, urlLimit } from './problems.ts'
+import { invalid, Problem, uriTooLong, urlLimit } from './problems.ts'
 
 /** How long a client may take to read that it is refused, in milliseconds. */
 const farewell = 1_000
@@ -22,7 +22,7 @@ function socketProblem({ code, rawPacket }: ConnectionError): Problem {
       ? uriTooLong()
       : new Problem('headers-too-large', 'The headers may have 16 KiB at most.')
   }
-  return new Problem('validation', 'This is not an HTTP/1.1 request.')
+  return invalid({ pointer: '', detail: 'is not an HTTP/1.1 request' })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { clientLeft } from '../http/problems.ts'
 
@@ -25,7 +25,8 @@ export function addressKey(ip: string): string {
  * @throws Problem when the client has left: whatever Fastify's type says, a socket that is gone has no address.
  */
 export function addressOf(request: FastifyRequest): string {
-  const ip: string | undefined = request.ip
-  if (ip === undefined) throw clientLeft()
-  return ipAddress(ip)
+  const peer = request.socket.remoteAddress
+  if (peer === undefined) throw clientLeft()
+  // What a proxy hands on may be no address at all.
+  return ipAddress(isIP(request.ip) ? request.ip : peer)
 }

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import { z } from 'zod'
+import { Id } from '../http/values.ts'
 
 const lifetime = 900
 
@@ -21,7 +22,7 @@ declare module 'fastify' {
 
 const Verified = z.object({
   header: z.object({ kid: z.string() }),
-  payload: z.object({ sub: z.string(), sid: z.string(), iat: z.number(), exp: z.number() }),
+  payload: z.object({ sub: Id, sid: Id, iat: z.number(), exp: z.number() }),
 })
 
 /**

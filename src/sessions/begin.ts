@@ -44,7 +44,8 @@ export function handOver(
 ): void {
   const viewer = { account: session.account, session: session.id }
   const access = request.server.accessTokens.sign(viewer, session.expiresAt)
-  const refreshAge = Math.max(0, Math.floor((session.expiresAt.getTime() - Date.now()) / 1000))
+  // From when it was refreshed, so that the cookie says what the contract does: what has passed since is no matter.
+  const refreshAge = Math.max(0, Math.floor((session.expiresAt.getTime() - session.lastSeenAt.getTime()) / 1000))
   cookies.setSession(
     reply,
     { access: access.token, refresh: writeRefreshToken(token) },

@@ -46,10 +46,7 @@ export const requireSession = fp<ScopeOptions>(async (scope, options) => {
   })
 })
 
-export const unauthenticated = () =>
-  new Problem('unauthenticated', 'Log in first: POST /v1/session.', {
-    headers: { 'www-authenticate': 'Cookie realm="rookery"' },
-  })
+export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
 /** The session of a member's request. */
 export function member(request: FastifyRequest): Session {

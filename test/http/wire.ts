@@ -117,12 +117,13 @@ export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode
       detail: field(body, 'detail'),
       code,
       instance: `urn:rookery:request:${id}`,
-      ...(code === 'validation' && typeof body === 'object' && body && 'errors' in body && { errors: body.errors }),
+      ...(code === 'validation' && { errors: field(body, 'errors') }),
     },
     `${name}: exactly the members of a problem`,
   )
   t.match(field(body, 'title'), /^\S.+/, `${name}: title`)
   t.match(field(body, 'detail'), /^\S.+\.$/, `${name}: detail`)
+  if (code === 'validation') t.ok(pointersOf(answer).length > 0, `${name}: says where`)
   t.notMatch(text, leaks, `${name}: tells nothing of our inside`)
   if (status === 503 || status === 429) t.match(headers['retry-after'], /^[1-9]\d*$/, `${name}: Retry-After`)
 }

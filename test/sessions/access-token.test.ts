@@ -52,6 +52,8 @@ t.test('the access token', async (t) => {
       ['no type', { ...header, typ: undefined }, payload],
       ['no key id', { ...header, kid: undefined }, payload],
       ['sub is no text', header, { ...payload, sub: 7 }],
+      ['sub is no id', header, { ...payload, sub: 'zz' }],
+      ['sid is no id', header, { ...payload, sid: 'zz' }],
       ['not yet', header, { ...payload, nbf: now + 1000 }],
       ...['iss', 'aud', 'sub', 'sid', 'iat', 'exp'].map((claim): [string, Json, unknown] => [
         `no ${claim}`,

@@ -57,8 +57,9 @@ t.test('logging in', async (t) => {
       t.ok(date)
       seen.add(JSON.stringify([rest, others]))
     }
-    t.equal(seen.size, 1, [...seen].join('\n'))
+    t.equal(seen.size, 1, 'they differ in nothing', { seen: [...seen] })
     t.match(answers[0]?.body, { code: 'invalid-credentials', status: 401 })
+    t.equal(answers[0]?.headers['www-authenticate'], 'Cookie realm="rookery"', 'RFC 9110, 15.5.2')
   })
 
   t.test('only type and 256 characters are checked', async (t) => {
