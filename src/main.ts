@@ -71,9 +71,8 @@ async function start(): Promise<void> {
     const url = await listen(app, config)
     log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.place}`)
-    log.info(
-      `Try next    npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}   (in a second terminal)`,
-    )
+    const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
+    if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
   } catch (error) {
     await app?.close()
     await database.close()

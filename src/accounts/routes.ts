@@ -42,19 +42,16 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
     async (request, reply) => {
       const { username, password, displayName = username, bio = '' } = request.body
       const account = newId()
-      const isFree = async () => {
-        if ((await accounts.idOf(username)) !== undefined) throw usernameTaken()
-      }
-      const hashed = await inTurn(request, reply, (signal) =>
-        passwords.create(password, { account, username, pointer: '/body/password' }, isFree, signal),
-      )
-      const begun = await transact(async (transaction) => {
-        await accounts.create(account, { username, displayName, bio }, transaction)
+      const owner = { username, pointer: '/body/password' }
+      await inTurn(request, reply, (signal) => passwords.accept(password, owner, signal))
+      // Before the cost of a hash is paid.
+      if ((await accounts.idOf(username)) !== undefined) throw usernameTaken()
+      const hashed = await inTurn(request, reply, (signal) => passwords.hash(password, account, signal))
+      const { created, begun } = await transact(async (transaction) => {
+        const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
-        return beginSession(request, account, parts, transaction)
+        return { created, begun: await beginSession(request, account, parts, transaction) }
       }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
-      const created = await accounts.find(account)
-      if (!created) throw notFound()
       handOver(request, reply, cookies, begun)
       cookies.setDevice(reply, begun.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)

@@ -1,6 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
+import { Username } from './schema.ts'
 
 type AccountDocument = { _id: UUID; username: string; displayName: string; bio: string }
 
@@ -21,6 +22,8 @@ export type Account = {
 }
 export type Author = { id: string; username: string; displayName: string }
 
+const none: Counts = { posts: 0, followers: 0, following: 0 }
+
 /** Keeps accounts, their names and their counts. */
 export function accountStore(db: Db, transact: Transact) {
   const accounts: Collection<AccountDocument> = db.collection('accounts')
@@ -32,7 +35,7 @@ export function accountStore(db: Db, transact: Transact) {
     const { _id, ...profile } = document
     const counted = await counts.findOne({ _id }, { projection: { _id: 0 } })
     const id = _id.toString()
-    return { id, ...profile, createdAt: timeOf(id), counts: counted ?? { posts: 0, followers: 0, following: 0 } }
+    return { id, ...profile, createdAt: timeOf(id), counts: counted ?? none }
   }
 
   return {
@@ -41,17 +44,18 @@ export function accountStore(db: Db, transact: Transact) {
       id: string,
       profile: { username: string; displayName: string; bio: string },
       session: ClientSession,
-    ): Promise<void> {
+    ): Promise<Account> {
       const _id = toUuid(id)
       await usernames.insertOne({ _id: profile.username.toLowerCase(), account: _id }, { session })
       await accounts.insertOne({ _id, ...profile }, { session })
-      await counts.insertOne({ _id, posts: 0, followers: 0, following: 0 }, { session })
+      await counts.insertOne({ _id, ...none }, { session })
+      return { id, ...profile, createdAt: timeOf(id), counts: none }
     },
 
     /** The id behind a name, whatever its case. */
     async idOf(username: string): Promise<string | undefined> {
       // toLowerCase() makes a k of the Kelvin sign: what is no username must not become one.
-      if (!/^\w{3,30}$/.test(username)) return undefined
+      if (!Username.safeParse(username).success) return undefined
       return (await usernames.findOne({ _id: username.toLowerCase() }))?.account.toString()
     },
 

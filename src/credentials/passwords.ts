@@ -10,26 +10,28 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
 
 /** Checks and makes passwords: one a core at a time, 64 waiting, never on the event loop. */
 export function passwords({ cost }: { cost: number }) {
-  const hashing = hashQueue({ running: availableParallelism(), waiting: 64 })
+  // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
+  const hashing = hashQueue({ running: Math.min(availableParallelism(), 3), waiting: 64 })
   // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
   const judging = hashQueue({ running: 1, waiting: 64 })
   const strength = strengthEstimator()
   const decoy = decoyPassword(cost)
   return {
     /**
-     * Judges a new password, then hashes it.
-     * @param account - the id of the account, chosen beforehand: it is part of the hash.
-     * @param meanwhile - checked between the two, before the cost of a hash is paid.
-     * @throws Problem `validation`, `overloaded`, or what `meanwhile` throws.
+     * Judges a new password.
+     * @param pointer - where it stands in the request.
+     * @throws Problem `validation`, `overloaded`.
      */
-    async create(
-      password: string,
-      { account, username, pointer }: { account: string; username: string; pointer: string },
-      meanwhile: () => Promise<void>,
-      signal: AbortSignal,
-    ): Promise<StoredPassword> {
-      await judging(() => acceptPassword(password, { username, pointer, strength }), signal)
-      await meanwhile()
+    accept(password: string, { username, pointer }: { username: string; pointer: string }, signal: AbortSignal) {
+      return judging(() => acceptPassword(password, { username, pointer, strength }), signal)
+    },
+
+    /**
+     * Hashes a new password that was accepted.
+     * @param account - the id of the account, chosen beforehand: it is part of the hash.
+     * @throws Problem `overloaded`.
+     */
+    hash(password: string, account: string, signal: AbortSignal): Promise<StoredPassword> {
       return hashing(() => hashPassword(password, account, cost), signal)
     },
 

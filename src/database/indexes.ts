@@ -34,7 +34,7 @@ export async function ensureIndexes(db: Db, collections: Collections): Promise<v
 function fault(collection: string, { key, unique }: IndexDescription, why: string): StartError {
   const index = `${JSON.stringify(key)}${unique ? ' (unique)' : ''}`
   return new StartError(
-    `The index ${index} of the collection ${collection} is not as it must be: ${why}. Drop the index that stands in its way, or mend the data, and start again.`,
+    `The index ${index} of the collection ${collection} is not as it must be: ${why}. Drop the index that stands in its way, or remove the duplicates, and start again.`,
   )
 }
 

@@ -19,6 +19,7 @@ const anyRoute: ProblemCode[] = [
   'uri-too-long',
   'headers-too-large',
   'internal',
+  'overloaded',
   'database-unavailable',
 ]
 

@@ -24,7 +24,6 @@ export const health: FastifyPluginAsyncZod = async (app) => {
         tags,
         response: { 200: Ok },
       },
-      config: { problems: ['database-unavailable'] },
     },
     async () => {
       if (app.draining) throw aboutToEnd()

@@ -90,7 +90,7 @@ export function postStore(db: Db, transact: Transact, accounts: AccountStore) {
   }
 
   /** Why a change of one's own post found none. */
-  async function refusal(id: string): Promise<Change> {
+  async function refusal(id: string): Promise<Exclude<Change, 'done'>> {
     return (await posts.findOne({ _id: toUuid(id) }, { projection: { _id: 1 } })) ? 'not-yours' : 'not-found'
   }
 
@@ -150,8 +150,7 @@ export function postStore(db: Db, transact: Transact, accounts: AccountStore) {
           { session, returnDocument: 'after' },
         ),
       )
-      if (edited) return fromDocument(edited)
-      return (await refusal(id)) === 'not-yours' ? 'not-yours' : 'not-found'
+      return edited ? fromDocument(edited) : refusal(id)
     },
 
     /** Deletes one's own post. Its reactions can be reached no more at once, and are swept after it: see sweep.ts. */

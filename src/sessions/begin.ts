@@ -42,6 +42,8 @@ export function handOver(
   cookies: CookieJar,
   { session, token }: Turned,
 ): void {
+  // For the log: who has just logged in is who asks.
+  request.session = session
   const viewer = { account: session.account, session: session.id }
   const access = request.server.accessTokens.sign(viewer, session.expiresAt)
   // From when it was refreshed, so that the cookie says what the contract does: what has passed since is no matter.

@@ -113,9 +113,9 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
     async (request, reply) => {
       const { account, id } = member(request)
       const viewer = { account, session: id }
+      const credential = await credentials.find(account)
       const left = await sessions.takeTry(viewer)
       if (left === undefined) throw invalidCredentials()
-      const credential = await credentials.find(account)
       const { matches } = await inTurn(request, reply, (signal) =>
         passwords.verify(request.body.password, account, credential, signal),
       ).catch(async (error) => {
@@ -170,8 +170,9 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       schema: { summary: 'End a session', tags: ['sessions'], params: SessionParams, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      const { account } = member(request)
+      const { account, id } = member(request)
       if (!(await sessions.end({ account, session: request.params.id }))) throw notFound()
+      if (request.params.id === id) cookies.clearSession(reply)
       return reply.code(204).send()
     },
   )

@@ -7,7 +7,7 @@ import type { Session, SessionStore } from './store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The live session a request is made in. Set by a scope, never by a route. */
+    /** The live session a request is made in, or has begun: set by a scope, or when tokens are handed over. */
     session: Session | null
   }
 }
