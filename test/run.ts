@@ -4,8 +4,8 @@ import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findMongod } from '../src/database/embedded/mongod-binary.ts'
 import { startEmbedded } from '../src/database/embedded.ts'
-import { findMongod } from '../src/database/mongod-binary.ts'
 import { StartError } from '../src/start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

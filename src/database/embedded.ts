@@ -2,10 +2,10 @@ import { StartError } from '../start-error.ts'
 import { type DataFolder, prepareDataFolder, readIfThere, replaceFile } from './embedded/data-folder.ts'
 import { type Launched, launch, launchFirst } from './embedded/launch.ts'
 import { lockFolder } from './embedded/lock.ts'
+import type { Log } from './embedded/log.ts'
+import { findMongod } from './embedded/mongod-binary.ts'
 import { becomePrimary, readDataSeries, replicaSet, settleUser, withOwner } from './embedded/owner.ts'
 import { keepRunning } from './embedded/supervisor.ts'
-import type { Log } from './log.ts'
-import { findMongod } from './mongod-binary.ts'
 
 export type EmbeddedMongod = {
   /** without credentials */

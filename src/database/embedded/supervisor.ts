@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Log } from '../log.ts'
 import type { Launched } from './launch.ts'
+import type { Log } from './log.ts'
 import { rotateLog } from './log-file.ts'
 
 const steadyMs = 60_000

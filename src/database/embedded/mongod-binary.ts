@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { StartError } from '../start-error.ts'
+import { StartError } from '../../start-error.ts'
 import type { Log } from './log.ts'
 import { downloadOfficial, officialVersion } from './mongod-download.ts'
 import { canOpen, isNewEnough, oldestSeries, versionIn } from './mongod-version.ts'

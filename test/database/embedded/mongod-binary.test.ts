@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Test, test } from 'tap'
-import { findMongod } from '../../src/database/mongod-binary.ts'
-import { canOpen, isNewEnough, versionIn } from '../../src/database/mongod-version.ts'
-import { StartError } from '../../src/start-error.ts'
+import { findMongod } from '../../../src/database/embedded/mongod-binary.ts'
+import { canOpen, isNewEnough, versionIn } from '../../../src/database/embedded/mongod-version.ts'
+import { StartError } from '../../../src/start-error.ts'
 
-const fixture = fileURLToPath(new URL('fixtures/find-mongod.ts', import.meta.url))
+const fixture = fileURLToPath(new URL('../fixtures/find-mongod.ts', import.meta.url))
 const log = { info: () => {}, warn: () => {}, error: () => {} }
 
 type Found = { path?: string; version?: string; startError?: string }
