@@ -7,6 +7,7 @@ import { freshFolder, nothingRuns, startServer } from './main/server-process.ts'
 t.test('the first start works with nothing configured, and tells what one needs to know', async (t) => {
   const folder = await freshFolder(t)
   const server = await startServer(t, { DATA_DIR: folder })
+  await server.says(/Try next/)
   t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
   t.match(server.out, `keeps the data in ${folder}`)
   t.match(server.out, `API page    ${server.url}/docs`)

@@ -80,7 +80,7 @@ export class ServerProcess {
 
   /** The URL it listens on, once everything that it tells at the start has been told. */
   async ready(): Promise<string> {
-    await this.says(/Try next/)
+    await this.says(/Database {4}/)
     const [, url = ''] = await this.says(/listens on (http:\/\/[^\s"]+)/)
     return url
   }

@@ -36,7 +36,11 @@ t.test('the readable log', async (t) => {
       await ask(port, 'GET', '/v1/account', { headers: { cookie } })
       await ask(port, 'GET', '/v1/posts/%zz')
     })
-    t.match(signUp, /^\[\d\d:\d\d:\d\d\] INFO: POST {3}\/v1\/accounts 201 [\d.]+ ms$/)
+    t.match(
+      signUp,
+      /^\[\d\d:\d\d:\d\d\] INFO: POST {3}\/v1\/accounts 201 [\d.]+ ms [0-9a-f-]{36}$/,
+      'whoever has just signed up, too',
+    )
     t.match(read, /^\[\d\d:\d\d:\d\d\] INFO: GET {4}\/v1\/posts 200 [\d.]+ ms$/, 'without the query')
     t.match(own, / GET {4}\/v1\/account 200 [\d.]+ ms [0-9a-f-]{36}$/)
     t.match(missing, / GET {4}\/v1\/posts\/%zz 404 [\d.]+ ms$/, 'also when the router could not read the path')
