@@ -4,9 +4,6 @@ import { Worker } from 'node:worker_threads'
 /** How many guesses a password withstands by zxcvbn's estimate; undefined when it took too long to tell. */
 export type StrengthEstimator = { guesses(password: string): Promise<number | undefined>; close(): Promise<void> }
 
-/** The longest an estimate may take, in milliseconds. */
-const patience = 3_000
-
 type Estimating = { thread: Worker; ready: Promise<unknown> }
 
 /** Ready once it has its dictionaries: on a busy machine they take seconds, which says nothing about a password. */
@@ -19,8 +16,9 @@ function startWorker(): Estimating {
 /**
  * zxcvbn in a thread of its own: a long password of look-alike characters takes it more than a second, which the
  * event loop does not have. Estimates are made one after the other.
+ * @param patience - the longest that one may take, in milliseconds.
  */
-export function strengthEstimator(): StrengthEstimator {
+export function strengthEstimator(patience = 3_000): StrengthEstimator {
   let worker: Estimating | undefined
   let last: Promise<unknown> = Promise.resolve()
 
