@@ -8,7 +8,7 @@ import { strengthEstimator } from './strength.ts'
 /** What a verification came to: a new hash comes along when the old one was made with another cost. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/** Checks and makes passwords: one a core at a time, 64 waiting, never on the event loop. */
+/** Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop. */
 export function passwords({ cost }: { cost: number }) {
   // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
   const hashing = hashQueue({ running: Math.min(availableParallelism(), 3), waiting: 64 })
