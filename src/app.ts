@@ -24,16 +24,20 @@ import { readReactions, writeReactions } from './reactions/routes.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { ownSessions, sessionEntry } from './sessions/routes.ts'
 import { requireSession, viewerIfAny } from './sessions/scope.ts'
+import type { Writer } from './writer/kinds.ts'
+import { localWriter } from './writer/local.ts'
 
 /**
  * The whole server, ready to listen: what there is, in the order in which a request meets it.
  *
+ * @param writer - where writes that go in batches are written: in this process unless given.
  * @throws StartError when the database is not there or not as it must be.
  */
 export async function buildApp(
   config: Config,
   connection: Connection,
   log: FastifyBaseLogger = makeLogger(config.log),
+  writer?: Writer,
 ) {
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
@@ -57,7 +61,7 @@ export async function buildApp(
   boundHandlers(app)
 
   await app.register(database, { connection, collections })
-  const parts = makeParts(config, app.db, app.transact, app.log)
+  const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   app.addHook('onReady', async () => parts.sweeper.wake())
   app.addHook('onClose', async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close()])))
 

@@ -1,7 +1,7 @@
 import type { Collections } from './database/indexes.ts'
 import { throttleIndexes } from './limits/store.ts'
+import { postIndexes, removedPostIndexes } from './posts/document.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
-import { postIndexes } from './posts/store.ts'
 import { reactionIndexes } from './reactions/store.ts'
 import { deviceIndexes } from './sessions/devices.ts'
 import { sessionIndexes } from './sessions/store.ts'
@@ -15,8 +15,8 @@ export const collections: Collections = {
   idempotency: idempotencyIndexes,
   posts: postIndexes,
   reactions: reactionIndexes,
+  removedPosts: removedPostIndexes,
   sessions: sessionIndexes,
-  sweeps: [],
   throttle: throttleIndexes,
   usernames: [],
 }

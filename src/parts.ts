@@ -12,12 +12,13 @@ import { reactionStore } from './reactions/store.ts'
 import { cookieJar } from './sessions/cookies.ts'
 import { deviceStore } from './sessions/devices.ts'
 import { sessionStore } from './sessions/store.ts'
+import type { Writer } from './writer/kinds.ts'
 
 /** All that outlives a request, made once; each feature's routes pick what they need of it. */
-export function makeParts(config: Config, db: Db, transact: Transact, log: FastifyBaseLogger) {
+export function makeParts(config: Config, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
   const accounts = accountStore(db, transact)
-  const posts = postStore(db, transact, accounts)
-  const reactions = reactionStore(db, transact, posts)
+  const posts = postStore(db, writer)
+  const reactions = reactionStore(db, writer)
   return {
     accounts,
     cookies: cookieJar(config.cookieSecure),

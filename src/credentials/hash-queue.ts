@@ -33,7 +33,7 @@ export function hashQueue({ running, waiting }: { running: number; waiting: numb
   return async (task, signal) => {
     signal.throwIfAborted()
     if (active >= running && queue.length >= waiting) {
-      throw overloaded()
+      throw overloaded('passwords')
     }
     await turn(signal)
     try {

@@ -5,6 +5,11 @@ export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
 }
 
+/** Thrown when so much waits to be written that more would wait in vain. */
+export class TooManyWaiting extends Error {
+  override readonly name = 'TooManyWaiting'
+}
+
 /**
  * Whether the connection to MongoDB broke while a command was written: the driver hands that on as its socket threw it,
  * without a name or a label of its own (mongodb 7.9, Connection.writeCommand). A client that leaves has no `syscall`.

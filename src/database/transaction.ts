@@ -8,10 +8,12 @@ const options: TransactionOptions = {
   readPreference: 'primary',
 }
 /**
- * How long one transaction is tried, in milliseconds; the driver's own loop would go on for 120 seconds. Less than the
+ * How long a transaction is tried, in milliseconds; the driver's own loop would go on for 120 seconds. Less than the
  * 5 seconds after which http/deadline.ts answers 503: what commits after that could undo a newer, acknowledged write.
  */
-const patience = 4_500
+export const transactionPatience = 4_500
+/** How long a commit that began in time may take to be answered, in milliseconds. */
+const lastAnswer = 400
 /** The longest wait between two tries, in milliseconds. */
 const longestWait = 40
 
@@ -19,42 +21,55 @@ const longestWait = 40
 const labelled = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenSocket(error)
 
-/** Runs a piece of work whose writes happen all together or not at all. */
-export type Transact = <T>(work: (session: ClientSession) => Promise<T>) => Promise<T>
+const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
+
+/** Waits before the next of several tries: at random, so that those who met do not meet again, and longer each time. */
+export const beforeRetry = (attempt: number): Promise<void> => sleep(waitBefore(attempt))
+const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 ** attempt)
+
+/**
+ * Runs a piece of work whose writes happen all together or not at all.
+ * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now unless given.
+ */
+export type Transact = <T>(work: (session: ClientSession) => Promise<T>, deadline?: number) => Promise<T>
 
 /**
  * @returns a function that runs work in one transaction: snapshot reads, majority and journaled commit, tried again
  * after a random, growing wait when it conflicted or the answer was lost. Work may run more than once: ids are chosen
  * outside of it, and what it throws aborts the transaction and is thrown on.
- * @throws TransactionTimeoutError when no commit has begun in time.
+ * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before it may
+ * then have happened, or happen yet.
  */
 export function transactor(client: MongoClient): Transact {
-  return async (work) => {
-    const deadline = performance.now() + patience
-    const session = client.startSession()
-    const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
-    const retry = async (attempt: number, cause: unknown) => {
-      const wait = Math.random() * Math.min(longestWait, 2 ** attempt)
-      if (performance.now() + wait > deadline) throw tooLate(cause)
-      await sleep(wait)
-    }
-    try {
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          session.startTransaction(options)
-          const result = await work(session)
-          if (performance.now() > deadline) throw tooLate()
-          await commit(session, retry)
-          return result
-        } catch (error) {
-          if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
-          if (!labelled(error, 'TransientTransactionError')) throw error
-          await retry(attempt, error)
-        }
+  return (work, deadline = performance.now() + transactionPatience) => {
+    const running = run(client, work, deadline)
+    return settleBy(running, deadline + lastAnswer)
+  }
+}
+
+async function run<T>(client: MongoClient, work: (session: ClientSession) => Promise<T>, deadline: number): Promise<T> {
+  const session = client.startSession()
+  const retry = async (attempt: number, cause: unknown) => {
+    const wait = waitBefore(attempt)
+    if (performance.now() + wait > deadline) throw tooLate(cause)
+    await sleep(wait)
+  }
+  try {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        session.startTransaction(options)
+        const result = await work(session)
+        if (performance.now() > deadline) throw tooLate()
+        await commit(session, retry)
+        return result
+      } catch (error) {
+        if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
+        if (!labelled(error, 'TransientTransactionError')) throw error
+        await retry(attempt, error)
       }
-    } finally {
-      await session.endSession().catch(() => undefined)
     }
+  } finally {
+    await session.endSession().catch(() => undefined)
   }
 }
 
@@ -68,5 +83,16 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
       if (!labelled(error, 'UnknownTransactionCommitResult')) throw error
       await retry(attempt, error)
     }
+  }
+}
+
+/** A MongoDB that hangs answers nothing for longer than anybody waits. What it still does is aborted when it is found late. */
+async function settleBy<T>(running: Promise<T>, limit: number): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(tooLate()), limit - performance.now())
+  try {
+    return await Promise.race([running, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }

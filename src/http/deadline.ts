@@ -43,7 +43,7 @@ export async function inTurn<T>(
 ): Promise<T> {
   const controller = new AbortController()
   const leave = () => controller.abort(clientLeft())
-  const giveUp = () => controller.abort(overloaded())
+  const giveUp = () => controller.abort(overloaded('passwords'))
   const timer = setTimeout(giveUp, longestTurn).unref()
   reply.raw.once('close', leave)
   if (reply.raw.closed) leave()

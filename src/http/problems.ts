@@ -88,11 +88,9 @@ export function invalid(...faults: Fault[]): Problem {
 /** One answer for all that is not there, whatever the reason. */
 export const notFound = () => new Problem('not-found', 'There is nothing here.')
 
-/** The answer when others must be served first. */
-export const overloaded = () =>
-  new Problem('overloaded', 'Too many passwords are being checked: try again shortly.', {
-    headers: { 'retry-after': '2' },
-  })
+/** The answer when others must be served first; `what` there is too much of. */
+export const overloaded = (what: 'passwords' | 'writes') =>
+  new Problem('overloaded', `Too many ${what} are waiting: try again shortly.`, { headers: { 'retry-after': '2' } })
 
 /** The answer of a process that only finishes what it has begun. */
 export const aboutToEnd = () =>

@@ -5,9 +5,9 @@ import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/
 import { invalid, notFound, Problem } from '../http/problems.ts'
 import type { Parts } from '../parts.ts'
 import { member, viewerOf } from '../sessions/scope.ts'
+import type { Post } from './document.ts'
 import { fingerprintOf } from './idempotency.ts'
 import { CreateBody, CreateHeaders, EditBody, PostParams, PostView } from './schema.ts'
-import type { Post } from './store.ts'
 import { viewPosts } from './view.ts'
 
 type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions' | 'sweeper'>
@@ -102,8 +102,7 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       const { account } = member(request)
       const { text, replyTo } = request.body
       const key = request.headers['idempotency-key']
-      const claim =
-        key === undefined ? undefined : { account, key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
+      const claim = key === undefined ? undefined : { key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
       const creation = await posts.create({ author: account, text, replyTo }, claim)
       switch (creation.outcome) {
         case 'no-such-parent':

@@ -1,5 +1,5 @@
 import type { Parts } from '../parts.ts'
-import type { Post } from './store.ts'
+import type { Post } from './document.ts'
 
 /** Posts as `viewer` is shown them, with the authors' present names and the viewer's own reactions. */
 export async function viewPosts(
@@ -7,17 +7,12 @@ export async function viewPosts(
   posts: readonly Post[],
   viewer: string | undefined,
 ) {
-  const [authors, values] = await Promise.all([
-    accounts.authors(posts.map(({ author }) => author)),
-    viewer === undefined
-      ? undefined
-      : reactions.valuesOf(
-          viewer,
-          posts.map(({ id }) => id),
-        ),
-  ])
-  return posts.flatMap((post) => {
-    const author = authors.get(post.author)
-    return author ? [{ ...post, author, viewer: values ? { reaction: values.get(post.id) ?? null } : null }] : []
+  const views = posts.map(async (post) => {
+    const [author, reaction] = await Promise.all([
+      accounts.author(post.author),
+      viewer === undefined ? undefined : reactions.valueOf(post.id, viewer),
+    ])
+    return author ? [{ ...post, author, viewer: viewer === undefined ? null : { reaction: reaction ?? null } }] : []
   })
+  return (await Promise.all(views)).flat()
 }

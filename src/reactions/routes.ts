@@ -31,9 +31,9 @@ export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, { acc
       if (!(await posts.find(id))) throw notFound()
       const found = await reactions.list(id, value, position)
       const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
-      const authors = await accounts.authors(items.map(({ account }) => account))
-      const views = items.flatMap(({ account, value, reactedAt }) => {
-        const author = authors.get(account)
+      const authors = await Promise.all(items.map(({ account }) => accounts.author(account)))
+      const views = items.flatMap(({ value, reactedAt }, n) => {
+        const author = authors[n]
         return author ? [{ account: author, value, reactedAt }] : []
       })
       return { items: views, nextCursor }

@@ -1,24 +1,13 @@
 import type { Collection, Db, UUID } from 'mongodb'
+import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import type { Transact } from '../database/transaction.ts'
 import type { Position } from '../http/pages.ts'
-import type { PostCounts, PostStore } from '../posts/store.ts'
+import type { Writer } from '../writer/kinds.ts'
+import { type ReactionDocument, reactionKey } from './document.ts'
+import type { Reacted } from './react.ts'
 import type { ReactionValue } from './schema.ts'
 
-type ReactionDocument = {
-  /** At most one reaction of an account to a post, by the primary key. */
-  _id: { post: UUID; account: UUID }
-  post: UUID
-  account: UUID
-  value: ReactionValue
-  /** Made with the reaction and kept when its value changes: its place in lists, and when it was. */
-  order: UUID
-}
-
 export type Reaction = { account: string; value: ReactionValue; reactedAt: Date; order: string }
-
-/** What a reaction came to: its value, or null for none, and the post's counts after it. */
-export type Reacted = { value: ReactionValue | null; counts: PostCounts }
 
 export const reactionIndexes = [
   { key: { post: 1, value: 1, order: -1 } },
@@ -27,44 +16,24 @@ export const reactionIndexes = [
 
 const values: ReactionValue[] = ['like', 'dislike']
 
-class NoSuchPost extends Error {}
-
-/** What the counts gain when one value takes the place of another. */
-function difference(before: ReactionValue | null, after: ReactionValue | null) {
-  const of = (value: ReactionValue) => Number(after === value) - Number(before === value)
-  return { likes: of('like'), dislikes: of('dislike') }
-}
-
-/** Keeps reactions; the post's counts change in the same transaction, so that they are always exact. */
-export function reactionStore(db: Db, transact: Transact, posts: PostStore) {
+/** Keeps reactions. */
+export function reactionStore(db: Db, writer: Writer) {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
-  const keyOf = (post: string, account: string) => ({ post: toUuid(post), account: toUuid(account) })
+
+  const nameOf = (post: string, account: string) => `${post} ${account}`
+  const find = coalesce<ReactionValue>(async (names) => {
+    const keys = names.map((name) => {
+      const [post = '', account = ''] = name.split(' ')
+      return reactionKey(post, account)
+    })
+    const found = await reactions.find({ _id: { $in: keys } }).toArray()
+    return new Map(found.map(({ post, account, value }) => [nameOf(post.toString(), account.toString()), value]))
+  })
 
   return {
-    /** Sets, moves or (null) withdraws an account's reaction; undefined when there is no such post. */
-    async react(post: string, account: string, value: ReactionValue | null): Promise<Reacted | undefined> {
-      const _id = keyOf(post, account)
-      const order = toUuid(newId())
-      try {
-        return await transact(async (session) => {
-          const before =
-            value === null
-              ? await reactions.findOneAndDelete({ _id }, { session })
-              : await reactions.findOneAndUpdate(
-                  { _id },
-                  { $set: { value }, $setOnInsert: { post: _id.post, account: _id.account, order } },
-                  { session, upsert: true, returnDocument: 'before' },
-                )
-          const counts = await posts.addReactions(post, difference(before?.value ?? null, value), session)
-          // Thrown, not returned: the reaction must go with the transaction.
-          if (!counts) throw new NoSuchPost()
-          return { value, counts }
-        })
-      } catch (error) {
-        if (error instanceof NoSuchPost) return undefined
-        throw error
-      }
-    },
+    /** Sets, moves or (null) withdraws an account's reaction; null when there is no such post. */
+    react: (post: string, account: string, value: ReactionValue | null): Promise<Reacted | null> =>
+      writer.react({ post, account, value, order: newId() }),
 
     /** Who reacted to a post, newest first. */
     async list(post: string, value: ReactionValue | undefined, { after, limit }: Position): Promise<Reaction[]> {
@@ -84,13 +53,8 @@ export function reactionStore(db: Db, transact: Transact, posts: PostStore) {
       })
     },
 
-    /** An account's reactions to some posts. */
-    async valuesOf(account: string, ids: readonly string[]): Promise<Map<string, ReactionValue>> {
-      const found = await reactions
-        .find({ _id: { $in: ids.map((post) => keyOf(post, account)) } }, { projection: { post: 1, value: 1 } })
-        .toArray()
-      return new Map(found.map(({ post, value }) => [post.toString(), value]))
-    },
+    /** An account's reaction to a post. */
+    valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(nameOf(post, account)),
 
     /** Removes up to 500 reactions to a post that is gone; the answer is how many it found. */
     async removeSome(post: UUID): Promise<number> {

@@ -1,4 +1,5 @@
 import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
+import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
@@ -79,6 +80,11 @@ export function sessionStore(db: Db) {
   const live = () => ({ endsAt: { $gt: new Date() } })
   const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
 
+  const find = coalesce<SessionDocument>(async (ids) => {
+    const found = await sessions.find({ _id: { $in: ids.map(toUuid) } }).toArray()
+    return new Map(found.map((session) => [session._id.toString(), session]))
+  })
+
   return {
     /** Begins a session; beyond 50 of an account the oldest end. */
     async create(account: string, { ip, userAgent }: Origin, transaction: ClientSession) {
@@ -113,9 +119,9 @@ export function sessionStore(db: Db) {
 
     /** The session a request is made in, if it has not ended; that it was seen is written once a minute. */
     async findLive(viewer: Viewer): Promise<Session | undefined> {
-      const found = await sessions.findOne({ ...own(viewer), ...live() })
-      if (!found) return undefined
+      const found = await find(viewer.session)
       const now = new Date()
+      if (found?.account.toString() !== viewer.account || found.endsAt <= now) return undefined
       if (now.getTime() - found.lastSeenAt.getTime() < seenEvery) return fromDocument(found)
       await sessions.updateOne({ _id: found._id }, { $max: { lastSeenAt: now } })
       return fromDocument({ ...found, lastSeenAt: now })

@@ -19,7 +19,7 @@ async function plantReactions(db: Db, post: UUID, count: number) {
 }
 
 const reactionsOf = (db: Db, post: UUID) => db.collection('reactions').countDocuments({ post })
-const sweepsIn = (db: Db) => db.collection('sweeps').countDocuments()
+const sweepsIn = (db: Db) => db.collection('removedPosts').countDocuments({ sweptAt: { $exists: false } })
 
 async function untilSwept(db: Db) {
   for (let n = 0; n < 600 && (await sweepsIn(db)) > 0; n += 1) await delay(50)
@@ -50,7 +50,9 @@ t.test('a sweep that a crash cut off is taken up at the next start', async (t) =
   const [one, other] = [toUuid(v7()), toUuid(v7())]
   await plantReactions(db, one, 600)
   await plantReactions(db, other, 3)
-  await db.collection<{ _id: UUID }>('sweeps').insertMany([{ _id: one }, { _id: other }, { _id: toUuid(v7()) }])
+  await db
+    .collection<{ _id: UUID; removal: UUID }>('removedPosts')
+    .insertMany([one, other, toUuid(v7())].map((_id) => ({ _id, removal: toUuid(v7()) })))
   const app = await buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
   t.teardown(() => app.close())
   await app.ready()
@@ -63,7 +65,9 @@ t.test('a server that ends in the middle leaves the rest to the next', async (t)
   const { db, connection } = await freshDatabase(t)
   const posts = Array.from({ length: 30 }, () => toUuid(v7()))
   for (const post of posts) await plantReactions(db, post, 400)
-  await db.collection<{ _id: UUID }>('sweeps').insertMany(posts.map((_id) => ({ _id })))
+  await db
+    .collection<{ _id: UUID; removal: UUID }>('removedPosts')
+    .insertMany(posts.map((_id) => ({ _id, removal: toUuid(v7()) })))
   const config = await testConfig(connection)
   const start = async () => {
     const app = await buildApp(config, connection, pino({ level: 'silent' }))

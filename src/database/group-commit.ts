@@ -1,0 +1,138 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { ClientSession } from 'mongodb'
+import { isDatabaseOutOfReach, isDuplicateKey, TooManyWaiting, TransactionTimeoutError } from './failures.ts'
+import { beforeRetry, type Transact, transactionPatience } from './transaction.ts'
+
+/**
+ * Writes items in one transaction, and answers each, in their order. It may run more than once for the same items, and
+ * throws when none of them may be written.
+ */
+export type WriteBatch<Item, Answer> = (items: readonly Item[], session: ClientSession) => Promise<Answer[]>
+
+export type GroupCommit<Item, Answer> = {
+  /**
+   * Resolves when the item is committed.
+   * @throws TransactionTimeoutError when there is no commit in time: what became of the item is then unknown.
+   * @throws TooManyWaiting at once; what the batch throws for this item alone.
+   */
+  submit(item: Item): Promise<Answer>
+}
+
+type Waiting<Item, Answer> = {
+  item: Item
+  /** in bytes, roughly */
+  size: number
+  deadline: number
+  resolve(answer: Answer): void
+  reject(error: unknown): void
+}
+
+/** A transaction holds back whoever meets it, and MongoDB's cache: these bound how long. */
+const mostItems = 500
+const mostBytes = 1_000_000
+/** Behind this many a new one would be served too late; about what is written in a second. */
+const mostWaiting = 20_000
+/** Who has less time left than a commit may need is not begun with, in milliseconds. */
+const leastTime = 250
+
+/**
+ * Group commit: what arrives while a transaction commits goes together in the next one, so that the more is written,
+ * the less each write costs, and nobody waits for a timer (DeWitt et al., "Implementation Techniques for Main Memory
+ * Database Systems", 1984, 3).
+ *
+ * A batch that conflicts with somebody else's is run again by `transact`, whole. One that fails for good is halved until
+ * the item that spoils it stands alone; the others are written.
+ *
+ * @param sizeOf - what an item adds to a transaction, in bytes, roughly.
+ * @param perhapsWritten - marks an item whose commit had no answer, before it is given again.
+ */
+export function groupCommit<Item, Answer>(options: {
+  transact: Transact
+  write: WriteBatch<Item, Answer>
+  sizeOf: (item: Item) => number
+  perhapsWritten: (item: Item) => Item
+}): GroupCommit<Item, Answer> {
+  const { transact, write, sizeOf, perhapsWritten } = options
+  type Batch = Waiting<Item, Answer>[]
+  let queue: Batch = []
+  let running = false
+
+  /** The next batch, in order of arrival. */
+  function take(): Batch {
+    let count = 0
+    for (let bytes = 0; count < Math.min(queue.length, mostItems); count += 1) {
+      bytes += queue[count]?.size ?? 0
+      if (bytes > mostBytes && count > 0) break
+    }
+    const batch = queue.slice(0, count)
+    queue = queue.slice(count)
+    return batch
+  }
+
+  async function commit(batch: Batch, secondTry = false): Promise<void> {
+    const [first] = batch
+    if (!first) return
+    try {
+      const answers = await transact(
+        (session) =>
+          write(
+            batch.map(({ item }) => item),
+            session,
+          ),
+        Math.min(...batch.map(({ deadline }) => deadline)),
+      )
+      for (const [n, { resolve }] of batch.entries()) {
+        // write() answers each item, in their order.
+        resolve(answers[n] as Answer)
+      }
+    } catch (error) {
+      if (isDatabaseOutOfReach(error)) return giveAgain(batch, error)
+      // What a twin in another process inserted meanwhile is seen by the next snapshot.
+      if (isDuplicateKey(error) && !secondTry) return commit(batch, true)
+      if (batch.length === 1) return first.reject(error)
+      const middle = batch.length >> 1
+      await commit(batch.slice(0, middle))
+      await commit(batch.slice(middle))
+    }
+  }
+
+  /** Who still has time goes to the front again, in the old order. */
+  async function giveAgain(batch: Batch, cause: unknown): Promise<void> {
+    await beforeRetry(Number.POSITIVE_INFINITY)
+    queue = [...batch.map((one) => ({ ...one, item: perhapsWritten(one.item) })), ...queue]
+    dropLate(cause)
+  }
+
+  function dropLate(cause?: unknown): void {
+    const now = performance.now()
+    const inTime: Batch = []
+    for (const one of queue) {
+      if (one.deadline - now > leastTime) inTime.push(one)
+      else one.reject(new TransactionTimeoutError('its turn did not come in time', { cause }))
+    }
+    queue = inTime
+  }
+
+  async function run(): Promise<void> {
+    // Whatever arrives in this turn of the event loop is in the first batch already.
+    await nextTurn()
+    while (queue.length > 0) {
+      dropLate()
+      await commit(take())
+    }
+    running = false
+  }
+
+  return {
+    submit(item) {
+      if (queue.length >= mostWaiting) return Promise.reject(new TooManyWaiting('too many writes are waiting'))
+      const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+      queue.push({ item, size: sizeOf(item), deadline: performance.now() + transactionPatience, resolve, reject })
+      if (!running) {
+        running = true
+        void run()
+      }
+      return promise
+    },
+  }
+}

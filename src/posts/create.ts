@@ -1,0 +1,108 @@
+import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { addPosts } from '../accounts/counts.ts'
+import type { WriteBatch } from '../database/group-commit.ts'
+import { toUuid } from '../database/ids.ts'
+import type { PostDocument, RemovedPost } from './document.ts'
+import { type Claim, idempotencyRecords } from './idempotency.ts'
+
+/**
+ * A wish to create a post.
+ * @property id - the post's, chosen beforehand: by it a wish is known again.
+ * @property claim - a key under which this is done at most once.
+ * @property again - whether it was given before and may be carried out already.
+ */
+export type CreateWish = {
+  id: string
+  author: string
+  text: string
+  replyTo: string | null
+  claim: Claim | null
+  again?: boolean
+}
+
+export type Created =
+  | { outcome: 'created' }
+  | { outcome: 'no-such-parent' | 'other-body' }
+  /** The post that an earlier wish under the same key created. */
+  | { outcome: 'replayed'; post: string }
+
+function documentOf({ id, author, text, replyTo }: CreateWish): PostDocument {
+  return {
+    _id: toUuid(id),
+    author: toUuid(author),
+    text,
+    editedAt: null,
+    replyTo: replyTo === null ? null : toUuid(replyTo),
+    ...(replyTo === null && { root: true }),
+    counts: { likes: 0, dislikes: 0, replies: 0 },
+    revision: 0,
+  }
+}
+
+/** Adds to how many replies posts have: one post for each of them. What is no longer there is passed over. */
+export async function addReplies(db: Db, session: ClientSession, parents: readonly UUID[], each: 1 | -1) {
+  const posts: Collection<PostDocument> = db.collection('posts')
+  const sums = Map.groupBy(parents, (parent) => parent.toString())
+  const updates = [...sums].map(([parent, { length }]) => ({
+    updateOne: { filter: { _id: toUuid(parent) }, update: { $inc: { 'counts.replies': each * length, revision: 1 } } },
+  }))
+  if (updates.length > 0) await posts.bulkWrite(updates, { session, ordered: false })
+}
+
+/** Creates posts, with their authors' and parents' counts and the records of their keys. */
+export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
+  const posts: Collection<PostDocument> = db.collection('posts')
+  const removed: Collection<RemovedPost> = db.collection('removedPosts')
+  const idempotency = idempotencyRecords(db)
+
+  async function existing(ids: readonly string[], session: ClientSession): Promise<Set<string>> {
+    if (ids.length === 0) return new Set()
+    const query = { _id: { $in: ids.map(toUuid) } }
+    const found = await posts.find(query, { session, projection: { _id: 1 } }).toArray()
+    return new Set(found.map(({ _id }) => _id.toString()))
+  }
+
+  /** Which of the wishes that are given again were carried out, be it that their post is gone meanwhile. */
+  async function carriedOut(wishes: readonly CreateWish[], session: ClientSession): Promise<Set<string>> {
+    const ids = wishes.filter(({ again }) => again).map(({ id }) => id)
+    if (ids.length === 0) return new Set()
+    const gone = await removed.find({ _id: { $in: ids.map(toUuid) } }, { session }).toArray()
+    return new Set([...(await existing(ids, session)), ...gone.map(({ _id }) => _id.toString())])
+  }
+
+  return async (wishes, session) => {
+    const done = await carriedOut(wishes, session)
+    const parents = await existing([...new Set(wishes.flatMap(({ replyTo }) => replyTo ?? []))], session)
+    const records = await idempotency.read(wishes, session)
+
+    const fresh: CreateWish[] = []
+    const outcomes = wishes.map((wish): Created => {
+      if (done.has(wish.id)) return { outcome: 'created' }
+      const earlier = records.of(wish)
+      if (earlier) return earlier.sameBody ? { outcome: 'replayed', post: earlier.post } : { outcome: 'other-body' }
+      if (wish.replyTo !== null && !parents.has(wish.replyTo)) return { outcome: 'no-such-parent' }
+      records.take(wish)
+      fresh.push(wish)
+      return { outcome: 'created' }
+    })
+
+    if (fresh.length > 0) {
+      const documents = fresh.map(documentOf)
+      await posts.insertMany(documents, { session, ordered: false })
+      await addPosts(
+        db,
+        session,
+        documents.map(({ author }) => author),
+        1,
+      )
+      await addReplies(
+        db,
+        session,
+        documents.flatMap(({ replyTo }) => replyTo ?? []),
+        1,
+      )
+      await records.write()
+    }
+    return outcomes
+  }
+}

@@ -1,0 +1,19 @@
+import type { UUID } from 'mongodb'
+import { toUuid } from '../database/ids.ts'
+import type { ReactionValue } from './schema.ts'
+
+/** A reaction as MongoDB keeps it. */
+export type ReactionDocument = {
+  /** At most one reaction of an account to a post, by the primary key. */
+  _id: { post: UUID; account: UUID }
+  post: UUID
+  account: UUID
+  value: ReactionValue
+  /** Made with the reaction and kept when its value changes: its place in lists, and when it was. */
+  order: UUID
+}
+
+export const reactionKey = (post: string, account: string): ReactionDocument['_id'] => ({
+  post: toUuid(post),
+  account: toUuid(account),
+})

@@ -1,0 +1,19 @@
+import type { Db } from 'mongodb'
+import { type GroupCommit, groupCommit } from '../database/group-commit.ts'
+import type { Transact } from '../database/transaction.ts'
+import { type Entry, makeWriter, perhapsWritten, type Writer, writeEntries } from './kinds.ts'
+
+/** The group commit of all that is written in batches: one for a machine, if it can be. */
+export const commitEntries = (db: Db, transact: Transact): GroupCommit<Entry, unknown> =>
+  groupCommit({
+    transact,
+    write: writeEntries(db),
+    sizeOf: (entry) => JSON.stringify(entry).length,
+    perhapsWritten,
+  })
+
+/** Writes in this process. */
+export function localWriter(db: Db, transact: Transact): Writer {
+  const { submit } = commitEntries(db, transact)
+  return makeWriter((entry) => submit(entry))
+}
