@@ -3,8 +3,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
 import { collections } from './collections.ts'
-import type { Config } from './config.ts'
-import { type Connection, database } from './database/plugin.ts'
+import type { AppConfig } from './config.ts'
+import { type Connection, database, type Succession } from './database/plugin.ts'
 import { readBodies } from './http/body.ts'
 import { boundHandlers } from './http/deadline.ts'
 import { drainOnDemand } from './http/drain.ts'
@@ -30,14 +30,15 @@ import { localWriter } from './writer/local.ts'
 /**
  * The whole server, ready to listen: what there is, in the order in which a request meets it.
  *
- * @param writer - where writes that go in batches are written: in this process unless given.
+ * @param cluster - for a process of several: where writes that go in batches are written (in this process unless given),
+ * and whom it succeeds.
  * @throws StartError when the database is not there or not as it must be.
  */
 export async function buildApp(
-  config: Config,
+  config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = makeLogger(config.log),
-  writer?: Writer,
+  cluster: { writer?: Writer; succession?: Succession } = {},
 ) {
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
@@ -52,7 +53,7 @@ export async function buildApp(
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
   logRequests(app)
-  await app.register(metrics, config.metrics)
+  await app.register(metrics, { address: config.metrics })
   sendHeaders(app, headers)
   limitRequests(app)
   drainOnDemand(app)
@@ -60,7 +61,8 @@ export async function buildApp(
   readBodies(app)
   boundHandlers(app)
 
-  await app.register(database, { connection, collections })
+  const { writer, succession } = cluster
+  await app.register(database, { connection, collections, succession })
   const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   app.addHook('onReady', async () => parts.sweeper.wake())
   app.addHook('onClose', async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close()])))

@@ -74,6 +74,7 @@ const variables = z.object({
       error: 'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated; never a hop count, never /0',
     })
     .optional(),
+  WEB_CONCURRENCY: integer(1, 64).optional(),
   METRICS_HOST: z.string().optional(),
   METRICS_PORT: integer(0, 65_535).optional(),
   BCRYPT_COST: integer(4, 16).optional(),
@@ -178,6 +179,8 @@ export async function readConfig(env: Environment, root: string = process.cwd())
   return frozen({
     host,
     port: settings.PORT ?? 5000,
+    /** How many processes serve on this machine. */
+    processes: settings.WEB_CONCURRENCY ?? 1,
     /** Absent: the names of the address that is listened on, see {@link defaultOrigins}. */
     publicOrigins: settings.PUBLIC_ORIGIN,
     database: settings.MONGODB_URI
@@ -196,3 +199,6 @@ export async function readConfig(env: Environment, root: string = process.cwd())
 
 /** What the whole program runs by. */
 export type Config = Awaited<ReturnType<typeof readConfig>>
+
+/** What one process needs of it; without `metrics` it hands them to the primary of its cluster. */
+export type AppConfig = Omit<Config, 'metrics'> & { metrics: Config['metrics'] | undefined }

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import { accountStore } from './accounts/store.ts'
-import type { Config } from './config.ts'
+import type { AppConfig } from './config.ts'
 import { passwords } from './credentials/passwords.ts'
 import { credentialStore } from './credentials/store.ts'
 import type { Transact } from './database/transaction.ts'
@@ -15,7 +15,7 @@ import { sessionStore } from './sessions/store.ts'
 import type { Writer } from './writer/kinds.ts'
 
 /** All that outlives a request, made once; each feature's routes pick what they need of it. */
-export function makeParts(config: Config, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
+export function makeParts(config: AppConfig, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
   const accounts = accountStore(db, transact)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
@@ -25,7 +25,7 @@ export function makeParts(config: Config, db: Db, transact: Transact, writer: Wr
     credentials: credentialStore(db),
     devices: deviceStore(db),
     limits: config.limits,
-    passwords: passwords({ cost: config.bcryptCost }),
+    passwords: passwords({ cost: config.bcryptCost, processes: config.processes }),
     passwordMinLength: config.passwordMinLength,
     posts,
     reactions,

@@ -8,10 +8,14 @@ import { strengthEstimator } from './strength.ts'
 /** What a verification came to: a new hash comes along when the old one was made with another cost. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/** Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop. */
-export function passwords({ cost }: { cost: number }) {
+/**
+ * Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop.
+ * @param processes - how many processes share the cores.
+ */
+export function passwords({ cost, processes }: { cost: number; processes: number }) {
   // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
-  const hashing = hashQueue({ running: Math.min(availableParallelism(), 3), waiting: 64 })
+  const cores = Math.max(1, Math.floor(availableParallelism() / processes))
+  const hashing = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
   // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
   const judging = hashQueue({ running: 1, waiting: 64 })
   const strength = strengthEstimator()

@@ -12,10 +12,11 @@ export type WriteBatch<Item, Answer> = (items: readonly Item[], session: ClientS
 export type GroupCommit<Item, Answer> = {
   /**
    * Resolves when the item is committed.
+   * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now unless given.
    * @throws TransactionTimeoutError when there is no commit in time: what became of the item is then unknown.
    * @throws TooManyWaiting at once; what the batch throws for this item alone.
    */
-  submit(item: Item): Promise<Answer>
+  submit(item: Item, deadline?: number): Promise<Answer>
 }
 
 type Waiting<Item, Answer> = {
@@ -124,10 +125,10 @@ export function groupCommit<Item, Answer>(options: {
   }
 
   return {
-    submit(item) {
+    submit(item, deadline = performance.now() + transactionPatience) {
       if (queue.length >= mostWaiting) return Promise.reject(new TooManyWaiting('too many writes are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-      queue.push({ item, size: sizeOf(item), deadline: performance.now() + transactionPatience, resolve, reject })
+      queue.push({ item, size: sizeOf(item), deadline, resolve, reject })
       if (!running) {
         running = true
         void run()

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ClientSession, type MongoClient, MongoError, type TransactionOptions } from 'mongodb'
+import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
 import { isBrokenSocket, TransactionTimeoutError } from './failures.ts'
 
 const options: TransactionOptions = {
@@ -34,21 +34,35 @@ const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 
 export type Transact = <T>(work: (session: ClientSession) => Promise<T>, deadline?: number) => Promise<T>
 
 /**
+ * @param onSession - called with the id of each session of MongoDB that is used for the first time.
  * @returns a function that runs work in one transaction: snapshot reads, majority and journaled commit, tried again
  * after a random, growing wait when it conflicted or the answer was lost. Work may run more than once: ids are chosen
  * outside of it, and what it throws aborts the transaction and is thrown on.
  * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before it may
  * then have happened, or happen yet.
  */
-export function transactor(client: MongoClient): Transact {
+export function transactor(client: MongoClient, onSession?: (id: string) => void): Transact {
+  const sessions = new Set<string>()
+  const note = ({ id }: ClientSession) => {
+    const name = id && UUID.createFromHexString(id.id.toString('hex')).toString()
+    if (!name || sessions.has(name)) return
+    if (sessions.size >= 1_000) sessions.clear()
+    sessions.add(name)
+    onSession?.(name)
+  }
   return (work, deadline = performance.now() + transactionPatience) => {
-    const running = run(client, work, deadline)
+    const session = client.startSession()
+    if (onSession) note(session)
+    const running = run(session, work, deadline)
     return settleBy(running, deadline + lastAnswer)
   }
 }
 
-async function run<T>(client: MongoClient, work: (session: ClientSession) => Promise<T>, deadline: number): Promise<T> {
-  const session = client.startSession()
+async function run<T>(
+  session: ClientSession,
+  work: (session: ClientSession) => Promise<T>,
+  deadline: number,
+): Promise<T> {
   const retry = async (attempt: number, cause: unknown) => {
     const wait = waitBefore(attempt)
     if (performance.now() + wait > deadline) throw tooLate(cause)

@@ -1,15 +1,23 @@
 import { createServer } from 'node:http'
+import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { StartError } from '../start-error.ts'
 
-/**
- * Metrics in Prometheus's text format, on a port of their own that only this machine reaches: they tell too much
- * about the traffic to stand beside the API.
- */
-export const metrics = fp<{ host: string; port: number }>(async (app, { host, port }) => {
+type Address = { host: string; port: number }
+
+function makeRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  return registry
+}
+
+/**
+ * Metrics in Prometheus's text format.
+ * @param address - where they are served; if it is not given, the primary process asks for them: see serveClusterMetrics.
+ */
+export const metrics = fp<{ address: Address | undefined }>(async (app, { address }) => {
+  const registry = makeRegistry()
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'How long requests took, by method, route and status.',
@@ -22,33 +30,62 @@ export const metrics = fp<{ host: string; port: number }>(async (app, { host, po
     const route = request.routeOptions.url ?? 'unknown'
     durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
   })
+  app.addHook('onClose', async () => registry.clear())
+  if (address === undefined) return handOverMetrics(registry)
 
+  // Not at onListen: Fastify only logs what goes wrong there, and the server would run without its metrics.
+  let close = async () => {}
+  app.addHook('onReady', async () => {
+    close = await serveMetrics(address, registry.contentType, () => registry.metrics(), app.log)
+  })
+  app.addHook('onClose', () => close())
+})
+
+/** From a process of the cluster: hands its metrics to the primary whenever that asks. */
+export function handOverMetrics(registry: Registry = makeRegistry()): void {
+  AggregatorRegistry.setRegistries(registry)
+  // Only its constructor begins to listen for the primary.
+  new AggregatorRegistry()
+}
+
+/**
+ * In the primary: serves the metrics of all its processes, added up.
+ * @returns what ends it.
+ */
+export function serveClusterMetrics(address: Address, log: FastifyBaseLogger): Promise<() => Promise<void>> {
+  const registry = new AggregatorRegistry()
+  return serveMetrics(address, registry.contentType, () => registry.clusterMetrics(), log)
+}
+
+/** On a port of their own that only this machine reaches: they tell too much about the traffic to stand beside the API. */
+async function serveMetrics(
+  { host, port }: Address,
+  contentType: string,
+  read: () => Promise<string>,
+  log: FastifyBaseLogger,
+): Promise<() => Promise<void>> {
   const server = createServer(async (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') return void response.writeHead(404).end()
-    response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
+    const text = await read().catch((error) => void log.warn({ err: error }, 'no metrics'))
+    if (text === undefined) return void response.writeHead(503).end()
+    response.writeHead(200, { 'content-type': contentType }).end(text)
   })
-  // Not at onListen: Fastify only logs what goes wrong there, and the server would run without its metrics.
-  app.addHook('onReady', async () => {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => {
-        reject(
-          new StartError(
-            `METRICS_PORT ${port} on ${host} cannot be listened on (${codeOf(error)}): set another, or 0 for any.`,
-          ),
-        )
-      })
-      server.listen(port, host, resolve)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        new StartError(
+          `METRICS_PORT ${port} on ${host} cannot be listened on (${codeOf(error)}): set another, or 0 for any.`,
+        ),
+      )
     })
-    app.log.debug({ address: server.address() }, 'metrics')
+    server.listen(port, host, resolve)
   })
-  app.addHook('onClose', async () => {
-    if (!server.listening) return
-    await new Promise((resolve) => {
-      server.close(resolve)
+  log.debug({ address: server.address() }, 'metrics')
+  return () =>
+    new Promise((resolve) => {
+      server.close(() => resolve())
       server.closeAllConnections()
     })
-    registry.clear()
-  })
-})
+}
 
 const codeOf = (error: Error) => ('code' in error ? String(error.code) : error.message)

@@ -9,6 +9,7 @@ t.test('the defaults are those of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
     host: '127.0.0.1',
     port: 5000,
+    processes: 1,
     publicOrigins: undefined,
     database: {
       kind: 'embedded',

@@ -1,15 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { backOff } from '../../back-off.ts'
 import type { Launched } from './launch.ts'
 import type { Log } from './log.ts'
 import { rotateLog } from './log-file.ts'
 
 const steadyMs = 60_000
 const rotationMs = 60_000
-
-/** Wait before a start after so many failures in a row, in milliseconds: 0, 100, 200, 400 … 5,000. */
-export function backOff(failures: number): number {
-  return failures === 0 ? 0 : Math.min(5_000, 50 * 2 ** failures)
-}
 
 /**
  * Starts mongod again, on the same port, each time it is gone, and keeps its log small.

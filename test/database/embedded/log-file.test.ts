@@ -1,8 +1,8 @@
 import { stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
+import { backOff } from '../../../src/back-off.ts'
 import { explainFailure, readFailure, rotateLog } from '../../../src/database/embedded/log-file.ts'
-import { backOff } from '../../../src/database/embedded/supervisor.ts'
 
 const line = (s: string, msg: string, attr: object = {}) => JSON.stringify({ s, msg, attr })
 

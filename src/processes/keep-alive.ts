@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { backOff } from '../back-off.ts'
+import type { Child } from './child.ts'
+import type { Role } from './orders.ts'
+
+/** A process that has run for so long did not fail at its start, in milliseconds. */
+const steady = 60_000
+
+/** As many sessions of MongoDB are remembered of those that died. To end one twice does no harm. */
+const mostOrphans = 2_000
+
+/** A place in the cluster, whatever process fills it at the moment. */
+export type Place = {
+  /** The first process's: see Child. */
+  ready: Promise<string>
+  /** Lets the process finish what it has begun; resolves when it has ended, and no other takes its place. */
+  end(): Promise<void>
+}
+
+/**
+ * Keeps a place in the cluster filled: a process that dies is replaced, after a wait that grows while it goes on dying.
+ *
+ * @param start - starts a process, and is told which sessions of MongoDB the one before may have left open.
+ */
+export function keepAlive(role: Role, start: (orphans: readonly string[]) => Child, log: FastifyBaseLogger): Place {
+  const ending = new AbortController()
+  let orphans: readonly string[] = []
+  let child = start(orphans)
+  const { ready } = child
+
+  async function keep(): Promise<void> {
+    for (let failures = 0; ; failures += 1) {
+      const from = performance.now()
+      const how = await child.gone
+      if (ending.signal.aborted) return
+      if (performance.now() - from > steady) failures = 0
+      log.warn({ role, how }, `The ${role} process ${child.pid} ended unexpectedly (${how}): starting another`)
+      await sleep(backOff(failures), undefined, { signal: ending.signal }).catch(() => undefined)
+      if (ending.signal.aborted) return
+      // One that never got ready may not have seen to those of its own predecessor.
+      orphans = [...orphans, ...child.sessions].slice(-mostOrphans)
+      child = start(orphans)
+    }
+  }
+
+  const kept = keep()
+  return {
+    ready,
+    async end() {
+      ending.abort()
+      child.end()
+      await kept
+    },
+  }
+}

@@ -1,0 +1,27 @@
+import type { AppConfig } from '../config.ts'
+import type { Connection, Succession } from '../database/plugin.ts'
+
+/** What a process of the cluster is for: it serves HTTP, or writes for all that do. */
+export type Role = 'front' | 'writer'
+
+/** What the primary tells a process when it starts. */
+export type Begin = {
+  kind: 'begin'
+  role: Role
+  config: AppConfig
+  connection: Connection
+  /** The Unix socket between fronts and writer. */
+  socket: string
+  orphans: Succession['orphans']
+}
+
+/** What the primary tells a process. */
+export type Order = Begin | { kind: 'end' }
+
+/** What a process tells the primary. */
+export type Report =
+  | { kind: 'ready'; url: string }
+  /** It uses a session of MongoDB that it has not used before. */
+  | { kind: 'session'; id: string }
+  /** It cannot start, for a reason that a person can act on. */
+  | { kind: 'fault'; message: string }

@@ -1,0 +1,75 @@
+import Fastify from 'fastify'
+import { collections } from '../collections.ts'
+import { database } from '../database/plugin.ts'
+import { makeLogger } from '../operations/logging.ts'
+import { handOverMetrics } from '../operations/metrics.ts'
+import { StartError } from '../start-error.ts'
+import { commitEntries } from '../writer/local.ts'
+import { remoteWriter } from '../writer/remote.ts'
+import { serveWriter } from '../writer/serve.ts'
+import type { Begin, Order, Report } from './orders.ts'
+import { type Service, serve } from './serve.ts'
+
+const report = (message: Report) => void process.send?.(message)
+const onSession = (id: string) => report({ kind: 'session', id })
+
+async function front({ config, connection, socket, orphans }: Begin): Promise<Service> {
+  const writer = remoteWriter(socket)
+  const cluster = { writer, succession: { orphans, onSession }, who: `Process ${process.pid}` }
+  const service = await serve(config, connection, makeLogger(config.log), cluster)
+  return {
+    ...service,
+    async close() {
+      await service.close()
+      writer.close()
+    },
+  }
+}
+
+/** Without a route: of Fastify it uses only what opens and closes the database. */
+async function writer({ config, connection, socket, orphans }: Begin): Promise<Service> {
+  const app = Fastify({ loggerInstance: makeLogger(config.log) })
+  await app.register(database, { connection, collections, succession: { orphans, onSession } })
+  await app.ready()
+  handOverMetrics()
+  const close = await serveWriter(socket, commitEntries(app.db, app.transact), app.log)
+  return {
+    url: '',
+    // Whoever gives it something ends before it.
+    drain: async () => undefined,
+    async close() {
+      close()
+      await app.close()
+    },
+  }
+}
+
+async function begin(order: Begin): Promise<Service> {
+  const service = await { front, writer }[order.role](order)
+  report({ kind: 'ready', url: service.url })
+  return service
+}
+
+async function end(service: Service | undefined): Promise<void> {
+  await service?.drain()
+  await service?.close()
+  process.exit(0)
+}
+
+function fail(error: unknown): void {
+  if (error instanceof StartError) report({ kind: 'fault', message: error.message })
+  else process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  process.exitCode = 1
+  process.disconnect()
+}
+
+/** One process of the cluster: it does what the primary orders; when the primary is gone, node:cluster ends it. */
+let begun: Promise<Service> | undefined
+// prom-client has messages of its own on this channel; theirs have a `type`.
+process.on('message', (order: Order) => {
+  if (order.kind === 'begin') begun = begin(order)
+  else if (order.kind === 'end') void Promise.resolve(begun).then(end)
+  begun?.catch(fail)
+})
+// A Ctrl-C reaches every process of the terminal: here the primary says when to end.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

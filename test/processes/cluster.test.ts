@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { freshDatabase, makeClient } from '../helper.ts'
+import { ServerProcess, takenPort } from '../main/server-process.ts'
+import { people, pidsOf, startCluster } from './cluster.ts'
+import { checkHammered, hammer } from './hammer.ts'
+
+const socketFolderOf = async (pid: number) =>
+  /\/\S*rookery-[^/\s]+\/writer/.exec(await readFile('/proc/net/unix', 'utf8'))?.[0] ?? `none of ${pid}`
+
+t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
+  const { server, url, db } = await startCluster(t, 4)
+  t.equal((await pidsOf(server, 'front')).length, 4)
+  t.equal((await pidsOf(server, 'writer')).length, 1)
+  const crowd = await people(url, 32)
+  const [ann] = crowd
+  if (!ann) throw new Error('nobody signed up')
+  const write = async (text: string) => (await ann.client.post<{ id: string }>('v1/posts', { json: { text } })).body.id
+  const post = await write('Hot')
+
+  t.test('counts are exact, and nobody is turned away', async (t) => {
+    const until = performance.now() + 4_000
+    const { memories, statuses } = await hammer(crowd, post, () => performance.now() > until)
+    t.same(Object.keys(statuses), ['200', '201'], `${JSON.stringify(statuses)}`)
+    await checkHammered(t, db, { crowd, memories, post })
+  })
+
+  t.test('what is acknowledged by one process is seen by all at once', async (t) => {
+    for (let n = 0; n < 20; n += 1) {
+      const id = await write(`Seen ${n}`)
+      // A connection for each: the primary hands them round.
+      const readers = Array.from({ length: 4 }, () => makeClient(url).get(`v1/posts/${id}`))
+      for (const { statusCode } of await Promise.all(readers)) t.equal(statusCode, 200)
+    }
+  })
+
+  t.test('a Ctrl-C, which reaches all of them: what was begun is finished, and nothing is left', async (t) => {
+    const folder = await socketFolderOf(server.child.pid ?? 0)
+    const statuses: (number | string)[] = []
+    const writers = crowd.map(async ({ client }, n) => {
+      for (let sent = 0; ; sent += 1) {
+        const answer = await client
+          .post('v1/posts', { json: { text: `Last words ${n} ${sent}` } })
+          .catch((error: { code: string }) => error)
+        if (!('statusCode' in answer)) return void statuses.push(answer.code)
+        if (answer.statusCode !== 201) return void statuses.push(answer.statusCode)
+      }
+    })
+    await delay(500)
+    const all = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer')), server.child.pid ?? 0]
+    for (const pid of all) process.kill(pid, 'SIGINT')
+    await Promise.all(writers)
+    t.match(await server.ended, { code: 0, signal: null, error: '' })
+    const unforeseen = statuses.filter(
+      (status) => status !== 503 && status !== 'ECONNREFUSED' && status !== 'ECONNRESET',
+    )
+    t.same(unforeseen, [], 'each was refused politely, or met a closed port')
+    t.notOk((await readFile('/proc/net/unix', 'utf8')).includes(folder), 'nor the socket between them')
+    const authors = await db
+      .collection('posts')
+      .aggregate([{ $group: { _id: '$author', n: { $sum: 1 } } }])
+      .toArray()
+    for (const { _id, n } of authors) {
+      t.equal((await db.collection('accountCounts').findOne({ _id }))?.posts, n, 'counts are exact')
+    }
+  })
+})
+
+t.test('the primary is killed: all of it ends', async (t) => {
+  const { server } = await startCluster(t, 2)
+  const parent = server.child.pid
+  const pids = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer'))]
+  t.equal(pids.length, 3)
+  await server.kill('SIGKILL')
+  const left = async () =>
+    [...(await processesWith('front')), ...(await processesWith('writer'))].filter(({ pid }) => pids.includes(pid))
+  t.ok((await timeUntil(async () => (await left()).length === 0, 10_000)) < 10_000, `the children of ${parent} end`)
+})
+
+t.test('faults at the start are told once, in words', async (t) => {
+  const { connection } = await freshDatabase(t)
+  const env = {
+    WEB_CONCURRENCY: '3',
+    MONGODB_URI: connection.uri,
+    DB_USER: connection.username,
+    DB_PASSWORD: connection.password,
+    JWT_SIGN_KEY: 'one that is long enough: 0123456789abcdef',
+  }
+  const taken = await takenPort(t)
+  for (const [what, faulty, says] of [
+    ['a taken port', { PORT: taken }, `PORT ${taken} on 127.0.0.1 is taken: end what listens there, or set PORT.\n`],
+    [
+      'a wrong password',
+      { DB_PASSWORD: 'wrong' },
+      /^MongoDB at \S+ refuses the user \S+: check DB_USER and DB_PASSWORD.\n$/,
+    ],
+    [
+      'no folder for the socket',
+      { TMPDIR: '/nowhere' },
+      /^WEB_CONCURRENCY above 1 needs a folder for temporary files, .*\n$/,
+    ],
+    ['a bad number', { WEB_CONCURRENCY: '65' }, /WEB_CONCURRENCY must be a whole number from 1 to 64/],
+    [
+      'a taken port for metrics',
+      { METRICS_PORT: taken },
+      new RegExp(`^METRICS_PORT ${taken} .* cannot be listened on`),
+    ],
+  ] as const) {
+    const ended = await new ServerProcess(t, { ...env, ...faulty }).ended
+    t.match(ended, { code: 1, error: says }, what)
+    t.equal(ended.error.trim().split('\n').length, what === 'a bad number' ? 2 : 1)
+  }
+})
+
+t.test('metrics are those of all processes together', async (t) => {
+  const free = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => free.once('listening', resolve))
+  const address = free.address()
+  const port = address !== null && typeof address === 'object' ? String(address.port) : ''
+  await new Promise((resolve) => free.close(resolve))
+  const { url } = await startCluster(t, 3, { METRICS_PORT: port })
+  for (let n = 0; n < 12; n += 1) await makeClient(url).get('health/live', { headers: { connection: 'close' } })
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  const count = /http_request_duration_seconds_count\{method="GET",route="\/health\/live",status="200"\} (\d+)/.exec(
+    text,
+  )
+  t.equal(count?.[1], '12')
+})

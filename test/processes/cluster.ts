@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto'
+import type { Test } from 'tap'
+import type { Environment } from '../../src/config.ts'
+import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { freshDatabase, signUp } from '../helper.ts'
+import { ServerProcess } from '../main/server-process.ts'
+
+export type Role = 'front' | 'writer'
+
+/** A server in several processes, on a database of its own. */
+export async function startCluster(t: Test, processes: number, env: Environment = {}) {
+  const { db, connection } = await freshDatabase(t)
+  const server = new ServerProcess(t, {
+    NODE_ENV: 'test',
+    WEB_CONCURRENCY: String(processes),
+    BCRYPT_COST: '4',
+    MONGODB_URI: connection.uri,
+    DB_USER: connection.username,
+    DB_PASSWORD: connection.password,
+    JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    ...env,
+  })
+  return { server, url: await server.ready(), db, connection }
+}
+
+/** The pids of a server's processes of one role. */
+export async function pidsOf(server: ServerProcess, role: Role): Promise<number[]> {
+  const found = await processesWith(role)
+  return found.filter(({ parent }) => parent === server.child.pid).map(({ pid }) => pid)
+}
+
+/** Kills a process of one role, and resolves when another has taken its place. */
+export async function killOne(server: ServerProcess, role: Role): Promise<void> {
+  const before = await pidsOf(server, role)
+  const [victim] = before
+  if (victim === undefined) throw new Error(`there is no ${role}`)
+  process.kill(victim, 'SIGKILL')
+  const replaced = async () => {
+    const now = await pidsOf(server, role)
+    return now.length === before.length && !now.includes(victim)
+  }
+  if ((await timeUntil(replaced, 20_000)) === Number.POSITIVE_INFINITY) throw new Error(`no other ${role} came`)
+}
+
+/** So many people who have signed up. */
+export async function people(url: string, count: number) {
+  const all: Awaited<ReturnType<typeof signUp>>[] = []
+  // A few at a time: judging a password is work, and only so many may wait for it.
+  while (all.length < count) {
+    const some = Math.min(16, count - all.length)
+    all.push(...(await Promise.all(Array.from({ length: some }, () => signUp(url)))))
+  }
+  return all
+}

@@ -1,0 +1,61 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { killOne, people, pidsOf, startCluster } from './cluster.ts'
+import { checkHammered, hammer } from './hammer.ts'
+
+t.test('processes are killed under load: nothing is lost or doubled', { timeout: 200_000 }, async (t) => {
+  const { server, url, db } = await startCluster(t, 4)
+  const crowd = await people(url, 24)
+  const newPost = async () =>
+    (await crowd[0]?.client.post<{ id: string }>('v1/posts', { json: { text: 'Hot' } }))?.body.id ?? ''
+
+  t.test('the writer, six times', async (t) => {
+    const post = await newPost()
+    let enough = false
+    const hammering = hammer(crowd, post, () => enough)
+    for (let n = 0; n < 6; n += 1) {
+      await delay(300 + 130 * n)
+      await killOne(server, 'writer')
+      // The next one is at work before it is killed, too.
+      await newPost()
+    }
+    await delay(1_500)
+    enough = true
+    const { memories, statuses } = await hammering
+    t.comment(statuses)
+    await checkHammered(t, db, { crowd, memories, post })
+  })
+
+  t.test('fronts', async (t) => {
+    const post = await newPost()
+    let enough = false
+    const hammering = hammer(crowd, post, () => enough)
+    for (let n = 0; n < 3; n += 1) {
+      await delay(500)
+      await killOne(server, 'front')
+    }
+    await delay(1_000)
+    enough = true
+    const { memories } = await hammering
+    await checkHammered(t, db, { crowd, memories, post })
+    t.equal((await pidsOf(server, 'front')).length, 4)
+  })
+
+  t.test('the writer hangs: 503 in time, and what was refused is not written when it wakes', async (t) => {
+    const post = await newPost()
+    const [ann] = crowd
+    const [writer] = await pidsOf(server, 'writer')
+    if (!ann || !writer) throw new Error('nobody is there')
+    process.kill(writer, 'SIGSTOP')
+    const from = performance.now()
+    const refused = await ann.client.put(`v1/posts/${post}/reaction`, { json: { value: 'like' } })
+    t.match(refused, { statusCode: 503, body: { code: 'database-unavailable' } })
+    t.ok(performance.now() - from < 15_000)
+    t.equal((await ann.client.get(`v1/posts/${post}`)).statusCode, 200, 'reading goes on')
+    process.kill(writer, 'SIGCONT')
+    const answer = await ann.client.put(`v1/posts/${post}/reaction`, { json: { value: 'dislike' } })
+    t.match(answer, { statusCode: 200, body: { value: 'dislike', counts: { likes: 0, dislikes: 1 } } })
+    await delay(300)
+    t.match((await ann.client.get(`v1/posts/${post}`)).body, { counts: { likes: 0, dislikes: 1 } })
+  })
+})
