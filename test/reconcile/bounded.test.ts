@@ -1,0 +1,132 @@
+import { type Db, MongoClient, MongoServerError, type UUID } from 'mongodb'
+import t from 'tap'
+import { v7 } from 'uuid'
+import { toUuid } from '../../src/database/ids.ts'
+import type { Check } from '../../src/reconcile/check.ts'
+import { kinds } from '../../src/reconcile/counters.ts'
+import { orphanPipeline } from '../../src/reconcile/orphans.ts'
+import { countPipeline } from '../../src/reconcile/recount.ts'
+import { inSnapshot, walk } from '../../src/reconcile/snapshot.ts'
+import {
+  newUuid,
+  plantAccount,
+  plantPost,
+  plantReactions,
+  postDocument,
+  postsOf,
+  preparedDatabase,
+  reactionsOf,
+  runHere,
+} from './plant.ts'
+
+async function plantPosts(db: Db, author: UUID, count: number, counts: object): Promise<UUID[]> {
+  const documents = Array.from({ length: count }, () => postDocument(author, counts))
+  await postsOf(db).insertMany(documents)
+  return documents.map(({ _id }) => _id)
+}
+
+t.test('of 20,000 posts that drift, and 1,300 that are gone, 500 at most are held at a time', async (t) => {
+  const { db, connection } = await preparedDatabase(t)
+  const author = await plantAccount(db, { posts: 20_001 })
+  const popular = await plantPost(db, author, { likes: 30_000 })
+  for (const _ of [1, 2, 3]) await plantReactions(db, popular, 'like', 10_000)
+  const posts = await plantPosts(db, author, 20_000, { dislikes: 1 })
+  const orphans = Array.from({ length: 1_300 }, () => newUuid())
+  const strays = orphans.map((post) => {
+    const account = newUuid()
+    return { _id: { post, account }, post, account, value: 'like' as const, order: newUuid() }
+  })
+  await reactionsOf(db).insertMany(strays)
+
+  const { uri, username, password } = connection
+  const client = new MongoClient(uri, { auth: { username, password }, authSource: 'admin', monitorCommands: true })
+  t.teardown(() => client.close())
+  const replies: number[] = []
+  client.on('commandSucceeded', ({ reply }) => {
+    const { firstBatch, nextBatch } = (reply as { cursor?: Record<string, unknown[]> }).cursor ?? {}
+    if (firstBatch ?? nextBatch) replies.push((firstBatch ?? nextBatch ?? []).length)
+  })
+  const { results, lines } = await runHere({ client, db })
+  t.same(lines.slice(0, 3), [
+    'posts      20,001 checked, drift 20,000',
+    'accounts   1 checked, drift 0',
+    'reactions  31,300 checked, drift 1,300',
+  ])
+  t.same(lines.slice(-2), ['  and 21,280 more', 'drift 21,300'])
+  t.ok(
+    results.every(({ shown }) => shown.length <= 20),
+    'no more findings are kept than are shown',
+  )
+  t.equal(Math.max(...replies), 500, 'MongoDB hands over 500 things at a time, and counts reactions itself')
+  t.ok(replies.length > 20_001 / 500, `${replies.length} replies`)
+  t.equal(posts.length, 20_000)
+})
+
+t.test('what is counted is counted in an index, without a document', async (t) => {
+  const { db } = await preparedDatabase(t)
+  const author = await plantAccount(db)
+  const [root] = await plantPosts(db, author, 300, {})
+  for (const _ of Array.from({ length: 300 })) await postsOf(db).insertOne(postDocument(newUuid(), {}, newUuid()))
+  for (const _ of [1, 2]) await plantPost(db, author, {}, root)
+  await plantReactions(db, root ?? newUuid(), 'dislike', 300)
+  await plantReactions(db, newUuid(), 'like', 3)
+  const some = [root ?? newUuid(), author, newUuid()]
+  const looks = kinds.flatMap(({ counters }) =>
+    counters.map((counter) => ({ name: counter.field, of: counter.of, pipeline: countPipeline(counter, some) })),
+  )
+  looks.push({ name: 'orphans', of: 'reactions', pipeline: orphanPipeline({ $gt: some[0] }, some, 500) })
+  for (const { name, of, pipeline } of looks) {
+    if (of === null) continue
+    const explained = JSON.stringify(await db.collection(of).aggregate(pipeline).explain('executionStats'))
+    t.match(explained, /"stage":"IXSCAN"/, name)
+    t.notMatch(explained, /"stage":"(COLLSCAN|FETCH)"/, name)
+    const [, documents] = /"totalDocsExamined":(\d+)/.exec(explained) ?? []
+    t.equal(documents, '0', name)
+  }
+  t.ok(looks.length > 4)
+})
+
+t.test('each chunk is read as things are by then, and all of it as they were at one moment', async (t) => {
+  const { client, db } = await preparedDatabase(t)
+  const author = newUuid()
+  for (const there of [0, 1]) {
+    await inSnapshot(client, db.databaseName, async (snapshot, session) => {
+      const count = () => snapshot.collection('posts').countDocuments({}, { session })
+      t.equal(await count(), there)
+      await plantPost(db, author)
+      t.equal(await count(), there)
+    })
+  }
+})
+
+t.test('a chunk whose snapshot is lost is read again, smaller; what cannot be read at all is told', async (t) => {
+  const { client, db } = await preparedDatabase(t)
+  const failing = (fails: number, error: Error) => {
+    const sizes: number[] = []
+    let next: UUID | null = toUuid(v7())
+    const read: Check['read'] = async (_db, _session, _after, size) => {
+      sizes.push(size)
+      if (sizes.length <= fails) throw error
+      const chunk = { checked: size, drifts: [], next }
+      next = null
+      return chunk
+    }
+    return { sizes, check: { name: '', read, prepare: async () => undefined, fix: async () => undefined } }
+  }
+  const checked = async (check: Check) => {
+    let sum = 0
+    for await (const chunk of walk(client, db.databaseName, check)) sum += chunk.checked
+    return sum
+  }
+  for (const code of [239, 246, 189]) {
+    const { sizes, check } = failing(2, new MongoServerError({ message: 'lost', code }))
+    t.equal(await checked(check), 125 + 500, `code ${code}`)
+    t.same(sizes, [500, 250, 125, 500])
+  }
+  const hopeless = failing(99, new MongoServerError({ message: 'lost', code: 246 }))
+  await t.rejects(checked(hopeless.check), { message: 'lost' })
+  t.equal(hopeless.sizes.length, 6)
+  const refused = failing(99, new MongoServerError({ message: 'no', code: 13 }))
+  await t.rejects(checked(refused.check), { message: 'no' })
+  t.equal(refused.sizes.length, 1)
+})

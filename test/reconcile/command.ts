@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Test } from 'tap'
+import { type Environment, variableNames } from '../../src/config.ts'
+import { root } from '../main/server-process.ts'
+
+/** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
+const nothing = Object.fromEntries(
+  [...variableNames, 'DB_PASSWORD_FILE', 'JWT_SIGN_KEY_FILE', 'npm_config_fix'].map((name) => [name, '']),
+)
+
+/**
+ * Starts `src/reconcile/main.ts` as `npm run reconcile` does, and tells how it ended.
+ * @param folder where the project is, this one unless given
+ */
+export function startReconcile(t: Test, env: Environment, args: string[] = [], folder?: string) {
+  const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
+  const place = folder ?? root
+  const guard = pathToFileURL(join(place, 'require-node.mjs')).href
+  const child = spawn(process.execPath, ['--import', guard, join(place, 'src', 'reconcile', 'main.ts'), ...args], {
+    cwd: tmpdir(),
+    env: { ...process.env, ...nothing, MONGOD_BINARY, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let [out, error] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    error += chunk.toString()
+  })
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, out, error }))
+  return { child, ended }
+}
+
+export const runReconcile = (t: Test, env: Environment, args: string[] = []) => startReconcile(t, env, args).ended
+
+/** As the server's configuration names a database that is not its own. */
+export const external = ({ uri, username, password }: { uri: string; username: string; password: string }) => ({
+  MONGODB_URI: uri,
+  DB_USER: username,
+  DB_PASSWORD: password,
+  JWT_SIGN_KEY: 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K',
+})

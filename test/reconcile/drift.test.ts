@@ -1,0 +1,199 @@
+import type { UUID } from 'mongodb'
+import t from 'tap'
+import { transactor } from '../../src/database/transaction.ts'
+import { kinds } from '../../src/reconcile/counters.ts'
+import { checkCounters } from '../../src/reconcile/fix.ts'
+import { checkOrphans } from '../../src/reconcile/orphans.ts'
+import {
+  countsOf,
+  newUuid,
+  plantAccount,
+  plantPost,
+  plantReactions,
+  postDocument,
+  postsOf,
+  preparedDatabase,
+  reactionsOf,
+  runHere,
+} from './plant.ts'
+
+t.test('nothing drifts in an empty database, nor in one whose counts are right', async (t) => {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const nothing = ['posts      0 checked, drift 0', 'accounts   0 checked, drift 0', 'reactions  0 checked, drift 0']
+  t.same((await runHere(target)).lines, [...nothing, 'drift 0'])
+
+  const author = await plantAccount(db, { posts: 3 })
+  const root = await plantPost(db, author, { likes: 1_200, dislikes: 2, replies: 2 })
+  for (const _ of [1, 2]) await plantPost(db, author, {}, root)
+  await plantReactions(db, root, 'like', 1_200)
+  await plantReactions(db, root, 'dislike', 2)
+  const { lines } = await runHere(target)
+  const right = ['posts      3 checked, drift 0', 'accounts   1 checked, drift 0', 'reactions  1,202 checked, drift 0']
+  t.same(lines, [...right, 'drift 0'])
+})
+
+t.test('the drift of each counter is found, told and made right', async (t) => {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const author = await plantAccount(db, { posts: 3 })
+  const [liked, disliked, answered] = [
+    await plantPost(db, author, { likes: 5 }),
+    await plantPost(db, author, { likes: 1, dislikes: 1 }),
+    await plantPost(db, author, { replies: 3 }),
+  ]
+  await plantReactions(db, liked, 'like', 3)
+  await plantReactions(db, disliked, 'like', 1)
+  await plantReactions(db, disliked, 'dislike', 3)
+  const replying = await plantAccount(db, { posts: 9 })
+  for (const _ of [1, 2]) await plantPost(db, replying, {}, answered)
+  const followed = await plantAccount(db, { followers: 4 })
+  const following = await plantAccount(db, { following: 5 })
+
+  const told = [
+    `post ${liked}: likes says 5, counted 3`,
+    `post ${disliked}: dislikes says 1, counted 3`,
+    `post ${answered}: replies says 3, counted 2`,
+    `account ${replying}: posts says 9, counted 2`,
+    `account ${followed}: followers says 4, counted 0`,
+    `account ${following}: following says 5, counted 0`,
+  ]
+  const before = await postsOf(db).find().toArray()
+  const found = await runHere(target)
+  t.same(found.lines, [
+    'posts      5 checked, drift 5',
+    'accounts   4 checked, drift 16',
+    'reactions  7 checked, drift 0',
+    ...told.map((line) => `  ${line}`),
+    'drift 21',
+  ])
+  t.same(await postsOf(db).find().toArray(), before, 'without --fix nothing is written')
+
+  const fixed = await runHere(target, { fix: true })
+  t.same(fixed.lines, [
+    'posts      5 checked, drift 5, fixed 5',
+    'accounts   4 checked, drift 16, fixed 16',
+    'reactions  7 checked, drift 0',
+    ...told.map((line) => `  ${line} (fixed)`),
+    'drift 0 (21 fixed)',
+  ])
+  const right = new Map([
+    [liked.toString(), { likes: 3, dislikes: 0, replies: 0 }],
+    [disliked.toString(), { likes: 1, dislikes: 3, replies: 0 }],
+    [answered.toString(), { likes: 0, dislikes: 0, replies: 2 }],
+  ])
+  const wanted = before.map((post) => {
+    const counts = right.get(post._id.toString())
+    return counts ? { ...post, counts, revision: 8 } : post
+  })
+  t.same(await postsOf(db).find().toArray(), wanted, 'the counts and the revision of what drifted, and nothing else')
+  const none = { followers: 0, following: 0 }
+  t.same(await countsOf(db).find().toArray(), [
+    { _id: author, posts: 3, ...none },
+    { _id: replying, posts: 2, ...none },
+    { _id: followed, posts: 0, ...none },
+    { _id: following, posts: 0, ...none },
+  ])
+  t.match((await runHere(target)).lines, ['posts ', 'accounts ', 'reactions ', /^drift 0$/])
+})
+
+t.test('counters that are not there drift, whatever they should be', async (t) => {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const [none, silent] = [await plantAccount(db, null), await plantAccount(db, null)]
+  const post = await plantPost(db, none)
+  await postsOf(db).updateOne({ _id: post }, { $unset: { 'counts.dislikes': 1 } })
+  const text = await plantPost(db, none)
+  await db.collection<{ _id: UUID }>('posts').updateOne({ _id: text }, { $set: { 'counts.likes': '2' } })
+  await plantReactions(db, text, 'like', 3)
+
+  const told = [
+    `post ${post}: dislikes says nothing, counted 0`,
+    `post ${text}: likes says nothing, counted 3`,
+    `account ${none}: posts says nothing, counted 2; followers says nothing, counted 0; following says nothing, counted 0`,
+    `account ${silent}: posts says nothing, counted 0; followers says nothing, counted 0; following says nothing, counted 0`,
+  ]
+  const lines = told.map((line) => `  ${line}`)
+  t.same((await runHere(target)).lines.slice(3), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
+  t.match((await runHere(target, { fix: true })).lines.at(-1), 'drift 0 (11 fixed)')
+  t.same(await countsOf(db).find().sort({ _id: 1 }).toArray(), [
+    { _id: none, posts: 2, followers: 0, following: 0 },
+    { _id: silent, posts: 0, followers: 0, following: 0 },
+  ])
+  t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+})
+
+t.test('reactions whose post is gone drift, unless they wait for their sweep', async (t) => {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const author = await plantAccount(db, { posts: 2 })
+  const removed = db.collection<{ _id: object; removal: object; sweptAt?: Date }>('removedPosts')
+  const [before, waiting, swept, unknown] = [newUuid(), newUuid(), newUuid(), newUuid()]
+  const standing = await plantPost(db, author, { likes: 2 })
+  const between = newUuid()
+  await plantPost(db, author)
+  const after = newUuid()
+  for (const post of [before, waiting, swept, unknown, standing, between, after]) {
+    await plantReactions(db, post, 'like', 2)
+  }
+  await plantReactions(db, between, 'dislike', 1_200)
+  await removed.insertOne({ _id: waiting, removal: newUuid() })
+  await removed.insertOne({ _id: swept, removal: newUuid(), sweptAt: new Date() })
+
+  const drifting = [before, swept, unknown, between, after]
+  const told = drifting.map((post) => `post ${post}: is gone, ${post === between ? 1_202 : 2} of its reactions left`)
+  const lines = ['posts      2 checked, drift 0', 'accounts   1 checked, drift 0']
+  t.same((await runHere(target)).lines, [
+    ...lines,
+    'reactions  1,214 checked, drift 1,210',
+    ...told.map((line) => `  ${line}`),
+    'drift 1,210',
+  ])
+  t.equal(await reactionsOf(db).countDocuments(), 1_214, 'without --fix nothing is removed')
+  t.same((await runHere(target, { fix: true })).lines, [
+    ...lines,
+    'reactions  1,214 checked, drift 1,210, fixed 1,210',
+    ...told.map((line) => `  ${line} (fixed)`),
+    'drift 0 (1,210 fixed)',
+  ])
+  const left = (await reactionsOf(db).distinct('post')).map(String).sort()
+  t.same(left, [waiting, standing].map(String).sort(), 'only what has a post, or waits, is left')
+  t.equal(await reactionsOf(db).countDocuments(), 4)
+  t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+})
+
+t.test('of many things that drift 20 are told, and all are made right', async (t) => {
+  const target = await preparedDatabase(t)
+  const author = await plantAccount(target.db, { posts: 630 })
+  const documents = Array.from({ length: 630 }, () => postDocument(author, { likes: 1 }))
+  await postsOf(target.db).insertMany(documents)
+  const { lines } = await runHere(target)
+  t.equal(lines.length, 3 + 20 + 2)
+  t.same(lines.slice(-2), ['  and 610 more', 'drift 630'])
+  t.match((await runHere(target, { fix: true })).lines.at(-1), 'drift 0 (630 fixed)')
+  t.equal(await postsOf(target.db).countDocuments({ 'counts.likes': { $ne: 0 } }), 0)
+})
+
+t.test('what changed between the look and the fix is left as it is', async (t) => {
+  const { client, db } = await preparedDatabase(t)
+  const transact = transactor(client)
+  const [standing, waiting, gone] = [await plantPost(db, await plantAccount(db)), newUuid(), newUuid()]
+  for (const post of [standing, waiting]) await plantReactions(db, post, 'like', 2)
+  await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
+  const [posts, orphans] = [kinds.map((kind) => checkCounters(db, transact, kind))[0], checkOrphans(db, transact)]
+  const drift = { amount: 2, words: '' }
+  await orphans.fix({ ...drift, id: standing })
+  await orphans.fix({ ...drift, id: waiting })
+  t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions whose post is there, or that the sweeper removes')
+  await posts?.fix({ ...drift, id: gone })
+  t.equal(await postsOf(db).countDocuments(), 1, 'a post that is gone does not come back')
+})
+
+t.test('told to stop, it ends after what it is at', async (t) => {
+  const target = await preparedDatabase(t)
+  const author = await plantAccount(target.db)
+  await postsOf(target.db).insertMany(Array.from({ length: 600 }, () => postDocument(author, { likes: 1 })))
+  const stopped = await runHere(target, { fix: true, stop: AbortSignal.abort() })
+  t.same(stopped.lines, ['drift 0'])
+  t.equal(await postsOf(target.db).countDocuments({ 'counts.likes': 1 }), 600)
+})

@@ -1,0 +1,145 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { type Db, MongoClient, type UUID } from 'mongodb'
+import t from 'tap'
+import { newId } from '../../src/database/ids.ts'
+import { createPosts } from '../../src/posts/create.ts'
+import {
+  countsOf,
+  plantAccount,
+  plantPost,
+  plantReactions,
+  postsOf,
+  preparedDatabase,
+  reactionsOf,
+  runHere,
+} from './plant.ts'
+import { traffic } from './traffic.ts'
+
+const accountsIn = async (db: Db, count: number) => {
+  const accounts: UUID[] = []
+  for (let n = 0; n < count; n += 1) accounts.push(await plantAccount(db))
+  return accounts
+}
+
+const isSame = (one: object | null, other: object) =>
+  isDeepStrictEqual(Object.entries(one ?? {}).sort(), Object.entries(other).sort())
+
+/** What is wrong in a database that nobody writes to, found without the code that is tested. */
+async function wrongAtRest(db: Db) {
+  const wrong: unknown[] = []
+  for (const { _id, counts } of await postsOf(db).find().toArray()) {
+    const of = (value: 'like' | 'dislike') => reactionsOf(db).countDocuments({ post: _id, value })
+    const replies = await postsOf(db).countDocuments({ replyTo: _id })
+    const right = { likes: await of('like'), dislikes: await of('dislike'), replies }
+    if (!isSame(counts, right)) wrong.push({ _id, counts, right })
+  }
+  for (const { _id } of await db.collection<{ _id: UUID }>('accounts').find().toArray()) {
+    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0 } })
+    const right = { posts: await postsOf(db).countDocuments({ author: _id }), followers: 0, following: 0 }
+    if (!isSame(counts, right)) wrong.push({ _id, counts, right })
+  }
+  return wrong
+}
+
+t.test('while others write, nothing drifts in any run', async (t) => {
+  const target = await preparedDatabase(t)
+  const accounts = await accountsIn(target.db, 8)
+  const load = traffic(target.client, target.db, accounts, [])
+  await delay(500)
+  let meanwhile = 0
+  for (let run = 1; run <= 12 || (meanwhile < 100 && run < 200); run += 1) {
+    const before = load.done()
+    const { lines } = await runHere(target)
+    meanwhile += load.done() - before
+    t.equal(lines.at(-1), 'drift 0', `run ${run}, ${load.done() - before} writes meanwhile`)
+    await delay(100)
+  }
+  await load.stop()
+  t.ok(meanwhile >= 100, `${meanwhile} writes in all while something was counted`)
+  t.same(await wrongAtRest(target.db), [])
+})
+
+t.test('what drifts is made right while others write to the same things, and nothing else is touched', async (t) => {
+  const target = await preparedDatabase(t)
+  const { client, db } = target
+  const accounts = await accountsIn(db, 6)
+  const host = await plantAccount(db, { posts: 4 })
+  const hot: UUID[] = []
+  for (const _ of [1, 2, 3, 4]) hot.push(await plantPost(db, host, { likes: 2_000 }))
+  // Counting them takes a while, in which others write.
+  for (const post of hot) await plantReactions(db, post, 'like', 2_000)
+  const load = traffic(client, db, accounts, hot)
+  let fixed = 0
+  for (let round = 0; round < 6; round += 1) {
+    for (const _id of hot) {
+      await postsOf(db).updateOne({ _id }, { $inc: { 'counts.likes': 3, 'counts.dislikes': -2, 'counts.replies': 1 } })
+    }
+    for (const _id of accounts) await countsOf(db).updateOne({ _id }, { $inc: { posts: 5, followers: 1 } })
+    const before = load.done()
+    const { lines } = await runHere(target, { fix: true })
+    t.match(lines.at(-1), /^drift 0 \(\d+ fixed\)$/, `round ${round}, ${load.done() - before} writes meanwhile`)
+    fixed += Number(/\((\d+) fixed/.exec(lines.at(-1) ?? '')?.[1])
+    t.equal((await runHere(target)).lines.at(-1), 'drift 0')
+  }
+  t.equal(fixed, 6 * (4 * 6 + 6 * 6), 'what was planted, no more and no less')
+  await load.stop()
+  t.same(await wrongAtRest(db), [])
+  t.equal(await postsOf(db).countDocuments({ recounting: { $exists: true } }), 0)
+  t.equal(await countsOf(db).countDocuments({ recounting: { $exists: true } }), 0)
+})
+
+t.test('a post that is written to whenever it is counted is made right at once', async (t) => {
+  const { db, connection } = await preparedDatabase(t)
+  const post = await plantPost(db, await plantAccount(db, { posts: 1 }), { likes: 1, dislikes: 5 })
+  for (const _ of [1, 2, 3]) await plantReactions(db, post, 'like', 10_000)
+  const { uri, username, password } = connection
+  const client = new MongoClient(uri, { auth: { username, password }, authSource: 'admin', monitorCommands: true })
+  t.teardown(() => client.close())
+  const writes: Promise<unknown>[] = []
+  client.on('commandStarted', ({ commandName, command }) => {
+    const counts = commandName === 'aggregate' && command.aggregate === 'reactions' && command.autocommit === false
+    // Faster than the count: it is there first, unless it has to wait.
+    const write = () => postsOf(db).updateOne({ _id: post }, { $inc: { revision: 1 } }, { writeConcern: { w: 1 } })
+    if (counts) writes.push(write())
+  })
+  const { lines } = await runHere({ client, db }, { fix: true })
+  t.equal(lines.at(-1), 'drift 0 (30,004 fixed)')
+  t.equal(writes.length, 2, 'likes and dislikes were counted once')
+  await Promise.all(writes)
+  const counts = { likes: 30_000, dislikes: 0, replies: 0 }
+  t.match(await postsOf(db).findOne({ _id: post }), { counts, revision: 7 + 1 + 2 })
+})
+
+t.test('a post that was begun before its author’s counts were there is counted', async (t) => {
+  const target = await preparedDatabase(t)
+  const { client, db } = target
+  const author = await plantAccount(db, null)
+  const session = client.startSession()
+  session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } })
+  const wish = { id: newId(), author: author.toString(), text: '.', replyTo: null, claim: null }
+  await createPosts(db)([wish], session)
+  const running = runHere(target, { fix: true })
+  while ((await countsOf(db).countDocuments({ _id: author })) === 0) await delay(20)
+  await delay(1_000)
+  await session.commitTransaction()
+  await session.endSession()
+  t.match((await running).lines.at(-1), /^drift 0 \(\d fixed\)$/)
+  t.match(await countsOf(db).findOne({ _id: author }), { posts: 1 })
+  t.equal((await runHere(target)).lines.at(-1), 'drift 0')
+})
+
+t.test('counts that are not there are made and right, though their account posts all the time', async (t) => {
+  const target = await preparedDatabase(t)
+  const { client, db } = target
+  const accounts = await accountsIn(db, 3)
+  const load = traffic(client, db, accounts, [])
+  await delay(300)
+  await countsOf(db).deleteMany({ _id: { $in: accounts } })
+  await delay(300)
+  const { lines } = await runHere(target, { fix: true })
+  t.match(lines.at(-1), /^drift 0 \(\d+ fixed\)$/)
+  t.equal((await runHere(target)).lines.at(-1), 'drift 0')
+  await load.stop()
+  t.same(await wrongAtRest(db), [])
+})

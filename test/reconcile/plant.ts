@@ -1,0 +1,63 @@
+import { type Db, UUID } from 'mongodb'
+import type { Test } from 'tap'
+import { v7 } from 'uuid'
+import type { CountsDocument } from '../../src/accounts/counts.ts'
+import { collections } from '../../src/collections.ts'
+import { ensureIndexes } from '../../src/database/indexes.ts'
+import type { PostDocument } from '../../src/posts/document.ts'
+import type { ReactionDocument } from '../../src/reactions/document.ts'
+import { type Result, reconcile } from '../../src/reconcile/reconcile.ts'
+import { lastLines, resultLine } from '../../src/reconcile/report.ts'
+import { freshDatabase } from '../helper.ts'
+
+export const newUuid = () => new UUID(v7())
+
+/** A database of its own with the indexes of a server, but without one. */
+export async function preparedDatabase(t: Test) {
+  const fresh = await freshDatabase(t)
+  await ensureIndexes(fresh.db, collections)
+  return fresh
+}
+
+export const postsOf = (db: Db) => db.collection<PostDocument>('posts')
+export const reactionsOf = (db: Db) => db.collection<ReactionDocument>('reactions')
+export const countsOf = (db: Db) => db.collection<CountsDocument>('accountCounts')
+
+/** An account as the server keeps it; its counts say what they are told to say, or are not there. */
+export async function plantAccount(db: Db, counts: object | null = {}): Promise<UUID> {
+  const _id = newUuid()
+  await db.collection<{ _id: UUID }>('accounts').insertOne({ _id })
+  if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, ...counts })
+  return _id
+}
+
+export function postDocument(author: UUID, counts: object = {}, replyTo: UUID | null = null): PostDocument {
+  const all = { likes: 0, dislikes: 0, replies: 0, ...counts }
+  const root = replyTo === null && { root: true as const }
+  return { _id: newUuid(), author, text: '.', editedAt: null, replyTo, ...root, counts: all, revision: 7 }
+}
+
+export async function plantPost(db: Db, author: UUID, counts: object = {}, replyTo?: UUID): Promise<UUID> {
+  const post = postDocument(author, counts, replyTo)
+  await postsOf(db).insertOne(post)
+  return post._id
+}
+
+/** Reactions of accounts that need not exist. */
+export async function plantReactions(db: Db, post: UUID, value: 'like' | 'dislike', count: number): Promise<void> {
+  const documents = Array.from({ length: count }, () => {
+    const account = newUuid()
+    return { _id: { post, account }, post, account, value, order: newUuid() }
+  })
+  await reactionsOf(db).insertMany(documents)
+}
+
+type Target = Pick<Awaited<ReturnType<typeof preparedDatabase>>, 'client' | 'db'>
+
+/** A whole run, and what it prints. */
+export async function runHere({ client, db }: Target, { fix = false, stop = new AbortController().signal } = {}) {
+  const heard: Result[] = []
+  const onResult = (result: Result) => void heard.push(result)
+  const results = await reconcile(client, db.databaseName, { fix, stop, onResult })
+  return { results, lines: [...heard.map(resultLine), ...lastLines(results)] }
+}
