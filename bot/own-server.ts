@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import got from 'got'
+import { variableNames } from '../src/config.ts'
+
+const root = join(import.meta.dirname, '..')
+const startsWithin = 300_000
+
+/** A child process; `ended` is its exit code, null when a signal ended it. */
+export type Program = { child: ChildProcess; ended: Promise<number | null> }
+
+/** Runs one of the project's programs, each line of its output behind a name. */
+export function start(name: string, args: string[], settings: Record<string, string>): Program {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...surroundings(), ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C on a terminal must not reach the server before the bot has checked what it acknowledged.
+    detached: true,
+  })
+  const prefix = styleText(name === 'bot' ? 'cyan' : 'gray', `${name.padEnd(6)} | `, { stream: process.stdout })
+  for (const stream of [child.stdout, child.stderr])
+    if (stream) createInterface(stream).on('line', (line) => process.stdout.write(`${prefix}${line}\n`))
+  // Only 'close' comes after the last line of output.
+  return { child, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) }
+}
+
+/** Where a server of our own is, and with what settings it is started there. */
+export async function ownServer(directory: string) {
+  const [port, metricsPort] = await freePorts()
+  const settings = { DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) }
+  return { url: `http://127.0.0.1:${port}`, settings }
+}
+
+export const startServer = (settings: Record<string, string>): Program =>
+  start('server', ['--import', './require-node.mjs', 'src/main.ts'], settings)
+
+/** Waits until a server is ready; false when it ends before, or takes too long. */
+export async function isReady(url: string, server: Program): Promise<boolean> {
+  const until = performance.now() + startsWithin
+  while (isRunning(server) && performance.now() < until) {
+    const answer = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
+    if (answer?.statusCode === 200) return true
+    await sleep(100)
+  }
+  return false
+}
+
+export function isRunning({ child }: Program): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+/** The environment with what would lead the server to another database or other ports emptied, which hides `.env` as well. */
+function surroundings(): NodeJS.ProcessEnv {
+  const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])
+  const emptied = variableNames.filter((name) => !kept.has(name)).flatMap((name) => [name, `${name}_FILE`])
+  return { ...process.env, ...Object.fromEntries(emptied.map((name) => [name, ''])) }
+}
+
+/** Two ports that are free now, held at the same time so that they differ. */
+async function freePorts(): Promise<[number, number]> {
+  const servers = [createServer(), createServer()]
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return [ports[0] ?? 0, ports[1] ?? 0]
+}
