@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { cpus, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { startEmbedded } from '../src/database/embedded.ts'
+import type { Connection } from '../src/database/plugin.ts'
+import { StartError } from '../src/start-error.ts'
+import { type Measured, measure } from './measure.ts'
+import { BadOptions, help, type Options, readOptions } from './options.ts'
+import { isRight, remarks, table } from './report.ts'
+import { create } from './scenarios/create.ts'
+import { reactManyPosts, reactOnePost } from './scenarios/react.ts'
+import { read, readAsMember } from './scenarios/read.ts'
+
+const scenarios = [create, read, readAsMember, reactOnePost, reactManyPosts]
+const names = scenarios.map(({ name }) => name)
+/** The terminal and npm may each pass on one and the same press, in milliseconds. */
+const samePress = 250
+const log = { info: tell, warn: tell, error: tell }
+
+try {
+  const options = readOptions(process.argv.slice(2), names)
+  if (options.help) process.stdout.write(help(names))
+  else process.exitCode = await bench(options)
+} catch (error) {
+  if (!(error instanceof BadOptions || error instanceof StartError)) throw error
+  tell(error.message)
+  process.exitCode = error instanceof BadOptions ? 2 : 1
+}
+
+/** Measures what was asked for on a mongod of its own, and tells the result. Returns the exit code. */
+async function bench(options: Options): Promise<number> {
+  const stop = hearSignals()
+  const results = await withMongod((connection) => measureAll(options, connection, stop))
+  if (stop.aborted) tell('Interrupted: what follows is not all.')
+  for (const line of [machine(), '', ...table(results), '']) say(line)
+  for (const line of results.flatMap(remarks)) say(line)
+  const right = results.every(isRight)
+  if (right) say('Every acknowledged change is in the database, once.')
+  if (stop.aborted) return 130
+  return right ? 0 : 1
+}
+
+async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Measured[]> {
+  const { seconds, rounds, processes, profile } = options
+  const settings = { seconds, rounds, processes, stop, tell, profileIn: profile && resolve(profile) }
+  const results: Measured[] = []
+  for (const scenario of scenarios.filter(({ name }) => options.names.includes(name))) {
+    if (stop.aborted) break
+    results.push(await measure(scenario, connection, settings))
+  }
+  return results
+}
+
+/** Runs with a mongod in a folder of its own, removed at the end. */
+async function withMongod<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
+  const user = { username: 'rookery-bench', password: randomBytes(18).toString('base64url') }
+  try {
+    const mongodBinary = process.env.MONGOD_BINARY
+    const mongod = await startEmbedded({ dataDir: join(folder, 'data'), ...user, mongodBinary, log })
+    try {
+      return await work({ uri: mongod.uri, ...user })
+    } finally {
+      await mongod.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** A first signal ends the run after the round that is under way, a second one at once. */
+function hearSignals(): AbortSignal {
+  const stopping = new AbortController()
+  let heard = 0
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping.signal.aborted && performance.now() - heard > samePress) process.exit(130)
+      heard = performance.now()
+      stopping.abort()
+    })
+  }
+  return stopping.signal
+}
+
+function machine(): string {
+  const all = cpus()
+  return `${all[0]?.model.trim() ?? 'unknown processor'}, ${all.length} cores; Node.js ${process.version}; ${process.platform}`
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

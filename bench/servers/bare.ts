@@ -1,0 +1,28 @@
+import Fastify from 'fastify'
+import { ObjectId } from 'mongodb'
+import type { Connection } from '../../src/database/plugin.ts'
+import { connect } from './connect.ts'
+
+type Post = { text: string; createdAt: Date }
+
+/** The least that can be called a server of posts: no log, no schema, no session; one call of the driver a request. */
+export async function bare(connection: Connection) {
+  const { db } = await connect(connection)
+  const posts = db.collection<Post>('posts')
+  const app = Fastify()
+
+  app.post<{ Body: { text: string } }>('/posts', async (request, reply) => {
+    const post = { text: request.body.text, createdAt: new Date() }
+    const { insertedId } = await posts.insertOne(post)
+    reply.code(201)
+    return { id: insertedId, ...post }
+  })
+
+  app.get<{ Params: { id: string } }>('/posts/:id', async (request, reply) => {
+    const post = await posts.findOne({ _id: new ObjectId(request.params.id) })
+    if (post) return post
+    return reply.code(404).send()
+  })
+
+  return { url: await app.listen({ host: '127.0.0.1', port: 0 }), close: () => app.close() }
+}

@@ -1,0 +1,15 @@
+import { type Db, MongoClient } from 'mongodb'
+import type { Connection } from '../../src/database/plugin.ts'
+
+/** Opens MongoDB with the official driver and the guarantees that the server asks for: see src/database/plugin.ts. */
+export async function connect({ uri, username, password }: Connection): Promise<{ client: MongoClient; db: Db }> {
+  const client = new MongoClient(uri, {
+    auth: { username, password },
+    authSource: 'admin',
+    readConcern: { level: 'majority' },
+    writeConcern: { w: 'majority', journal: true },
+    readPreference: 'primary',
+  })
+  await client.connect()
+  return { client, db: client.db() }
+}

@@ -1,0 +1,55 @@
+import type { Collection, Db } from 'mongodb'
+import { toUuid } from '../../src/database/ids.ts'
+import type { Transact } from '../../src/database/transaction.ts'
+import type { PostDocument } from '../../src/posts/document.ts'
+import { type ReactionDocument, reactionKey } from '../../src/reactions/document.ts'
+import type { ReactionValue } from '../../src/reactions/schema.ts'
+import type { Writer } from '../../src/writer/kinds.ts'
+import { localWriter } from '../../src/writer/local.ts'
+
+class NoSuchPost extends Error {}
+
+/** What the counts gain when one value takes the place of another. */
+function difference(before: ReactionValue | null, after: ReactionValue | null) {
+  const of = (value: ReactionValue) => Number(after === value) - Number(before === value)
+  return { likes: of('like'), dislikes: of('dislike') }
+}
+
+/** Writes each reaction in a transaction of its own, as the server did before it had the group commit. */
+export function oneTransactionEach(db: Db, transact: Transact): Writer {
+  const posts: Collection<PostDocument> = db.collection('posts')
+  const reactions: Collection<ReactionDocument> = db.collection('reactions')
+
+  const react: Writer['react'] = async ({ post, account, value, order }) => {
+    const _id = reactionKey(post, account)
+    try {
+      return await transact(async (session) => {
+        const before =
+          value === null
+            ? await reactions.findOneAndDelete({ _id }, { session })
+            : await reactions.findOneAndUpdate(
+                { _id },
+                { $set: { value }, $setOnInsert: { post: _id.post, account: _id.account, order: toUuid(order) } },
+                { session, upsert: true, returnDocument: 'before' },
+              )
+        const { likes, dislikes } = difference(before?.value ?? null, value)
+        const options = { session, projection: { counts: 1 } } as const
+        const counted =
+          likes === 0 && dislikes === 0
+            ? await posts.findOne({ _id: _id.post }, options)
+            : await posts.findOneAndUpdate(
+                { _id: _id.post },
+                { $inc: { 'counts.likes': likes, 'counts.dislikes': dislikes } },
+                { ...options, returnDocument: 'after' },
+              )
+        // Thrown, not returned: the reaction must go with the transaction.
+        if (!counted) throw new NoSuchPost()
+        return { value, counts: counted.counts }
+      })
+    } catch (error) {
+      if (error instanceof NoSuchPost) return null
+      throw error
+    }
+  }
+  return { ...localWriter(db, transact), react }
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { buildApp } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
+import type { Connection } from '../../src/database/plugin.ts'
+import { transactor } from '../../src/database/transaction.ts'
+import { makeLogger } from '../../src/operations/logging.ts'
+import { serve } from '../../src/processes/serve.ts'
+import { supervise } from '../../src/processes/supervise.ts'
+import { connect } from './connect.ts'
+import { oneTransactionEach } from './one-transaction.ts'
+
+/** As the server is, but for what would measure something else: no log of each request, cheap hashes, no limit. */
+async function configFor({ uri, username, password }: Connection, processes = 1) {
+  return readConfig({
+    NODE_ENV: 'test',
+    PORT: '0',
+    METRICS_PORT: '0',
+    WEB_CONCURRENCY: String(processes),
+    LOG_LEVEL: 'error',
+    BCRYPT_COST: '4',
+    LIMIT_SIGNUPS_PER_ADDRESS: '1000000',
+    MONGODB_URI: uri,
+    DB_USER: username,
+    DB_PASSWORD: password,
+    JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+  })
+}
+
+/** The server as it is: see src/main.ts. */
+export async function rookery(connection: Connection, processes: number) {
+  const config = await configFor(connection, processes)
+  return (processes === 1 ? serve : supervise)(config, connection, makeLogger(config.log))
+}
+
+/** The same server with one transaction for each reaction. */
+export async function oneTransaction(connection: Connection) {
+  const { client, db } = await connect(connection)
+  const writer = oneTransactionEach(db, transactor(client))
+  const config = await configFor(connection)
+  const app = await buildApp(config, connection, makeLogger(config.log), { writer })
+  return { url: await app.listen({ host: config.host, port: 0 }), close: () => app.close() }
+}
