@@ -1,6 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type Counts, type CountsDocument, noCounts } from './counts.ts'
 import { Username } from './schema.ts'
@@ -27,17 +28,17 @@ export function accountStore(db: Db, transact: Transact) {
   const counts: Collection<CountsDocument> = db.collection('accountCounts')
 
   const profileOf = coalesce<AccountDocument>(async (ids) => {
-    const found = await accounts.find({ _id: { $in: ids.map(toUuid) } }).toArray()
+    const found = await accounts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
     return new Map(found.map((account) => [account._id.toString(), account]))
   })
 
   const countsOf = coalesce<Counts>(async (ids) => {
-    const found = await counts.find({ _id: { $in: ids.map(toUuid) } }).toArray()
+    const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
     return new Map(found.map(({ _id, ...counts }) => [_id.toString(), counts]))
   })
 
   const idOf = coalesce<string>(async (names) => {
-    const found = await usernames.find({ _id: { $in: [...names] } }).toArray()
+    const found = await usernames.find({ _id: { $in: [...names] } }, inOneAnswer(names.length)).toArray()
     return new Map(found.map(({ _id, account }) => [_id, account.toString()]))
   })
 

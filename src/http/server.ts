@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify'
-import { v7 } from 'uuid'
+import { newId } from '../database/ids.ts'
 import { logWhenClosed } from '../operations/logging.ts'
 import { sendProblem } from './errors.ts'
 import { invalid, notFound, uriTooLong, urlLimit } from './problems.ts'
@@ -33,7 +33,7 @@ export function serverOptions(
     return503OnClosing: false,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestIdHeader: false,
-    genReqId: () => v7(),
+    genReqId: newId,
     // A path that the router cannot read meets no hook: what they do is done here.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply)

@@ -2,6 +2,7 @@ import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { PostDocument, RemovedPost } from './document.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 
@@ -58,7 +59,7 @@ export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
   async function existing(ids: readonly string[], session: ClientSession): Promise<Set<string>> {
     if (ids.length === 0) return new Set()
     const query = { _id: { $in: ids.map(toUuid) } }
-    const found = await posts.find(query, { session, projection: { _id: 1 } }).toArray()
+    const found = await posts.find(query, { session, projection: { _id: 1 }, ...inOneAnswer(ids.length) }).toArray()
     return new Set(found.map(({ _id }) => _id.toString()))
   }
 
@@ -66,7 +67,9 @@ export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
   async function carriedOut(wishes: readonly CreateWish[], session: ClientSession): Promise<Set<string>> {
     const ids = wishes.filter(({ again }) => again).map(({ id }) => id)
     if (ids.length === 0) return new Set()
-    const gone = await removed.find({ _id: { $in: ids.map(toUuid) } }, { session }).toArray()
+    const gone = await removed
+      .find({ _id: { $in: ids.map(toUuid) } }, { session, ...inOneAnswer(ids.length) })
+      .toArray()
     return new Set([...(await existing(ids, session)), ...gone.map(({ _id }) => _id.toString())])
   }
 

@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { PostCounts, PostDocument } from './document.ts'
 
 /**
@@ -20,7 +21,9 @@ export function editPosts(db: Db): WriteBatch<EditWish, Edited> {
   const posts: Collection<PostDocument> = db.collection('posts')
   return async (wishes, session) => {
     const ids = [...new Set(wishes.map(({ post }) => post))]
-    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }, { session, projection: { text: 0 } }).toArray()
+    const found = await posts
+      .find({ _id: { $in: ids.map(toUuid) } }, { session, projection: { text: 0 }, ...inOneAnswer(ids.length) })
+      .toArray()
     const standing = new Map(found.map((post) => [post._id.toString(), post]))
     const allowed = wishes.filter(({ post, by }) => standing.get(post)?.author.toString() === by)
     if (allowed.length > 0) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 
 type IdempotencyDocument = { _id: { account: UUID; key: string }; post: UUID; fingerprint: Binary; at: Date }
 
@@ -40,7 +41,9 @@ export function idempotencyRecords(db: Db) {
       )
       const now = new Date()
       const found =
-        keys.size === 0 ? [] : await records.find({ _id: { $in: [...keys.values()] } }, { session }).toArray()
+        keys.size === 0
+          ? []
+          : await records.find({ _id: { $in: [...keys.values()] } }, { session, ...inOneAnswer(keys.size) }).toArray()
       const known = new Map<string, Entry>()
       for (const { _id, post, fingerprint, at } of found) {
         // MongoDB removes what is too old when it gets to it; until then it must not count.

@@ -2,6 +2,7 @@ import type { Collection, Db } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import { addReplies } from './create.ts'
 import type { PostDocument, RemovedPost } from './document.ts'
 
@@ -24,7 +25,9 @@ export function removePosts(db: Db): WriteBatch<RemoveWish, Removal> {
 
   return async (wishes, session) => {
     const ids = [...new Set(wishes.map(({ post }) => post))].map(toUuid)
-    const found = await posts.find({ _id: { $in: ids } }, { session, projection: { author: 1, replyTo: 1 } }).toArray()
+    const found = await posts
+      .find({ _id: { $in: ids } }, { session, projection: { author: 1, replyTo: 1 }, ...inOneAnswer(ids.length) })
+      .toArray()
     const standing = new Map(found.map((post) => [post._id.toString(), post]))
 
     // Of several wishes for one post the first removes it.
@@ -56,7 +59,10 @@ export function removePosts(db: Db): WriteBatch<RemoveWish, Removal> {
 
     // A wish that is given again finds that it was carried out.
     const missing = ids.filter((id) => !standing.has(id.toString()))
-    const before = missing.length === 0 ? [] : await removed.find({ _id: { $in: missing } }, { session }).toArray()
+    const before =
+      missing.length === 0
+        ? []
+        : await removed.find({ _id: { $in: missing } }, { session, ...inOneAnswer(missing.length) }).toArray()
     const carriedOut = new Set(before.map(({ removal }) => removal.toString()))
     return wishes.map((wish): Removal => {
       if (removals.get(wish.post) === wish || carriedOut.has(wish.id)) return 'done'

@@ -84,7 +84,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
 
 /** Writing posts: for members. */
 export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { posts, sweeper } = parts
+  const { accounts, posts, sweeper } = parts
 
   scope.post(
     '/posts',
@@ -103,7 +103,10 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       const { text, replyTo } = request.body
       const key = request.headers['idempotency-key']
       const claim = key === undefined ? undefined : { key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
-      const creation = await posts.create({ author: account, text, replyTo }, claim)
+      const [creation, author] = await Promise.all([
+        posts.create({ author: account, text, replyTo }, claim),
+        accounts.author(account),
+      ])
       switch (creation.outcome) {
         case 'no-such-parent':
           throw invalid({ pointer: '/body/replyTo', detail: 'names no post' })
@@ -116,7 +119,9 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       }
       const { post } = creation
       reply.code(201).header('location', `/v1/posts/${post.id}`)
-      return viewPost(parts, post, account)
+      if (creation.outcome === 'replayed' || !author) return viewPost(parts, post, account)
+      // Nobody can have reacted to it.
+      return { ...post, author, viewer: { reaction: null } }
     },
   )
 

@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
 import { fromDocument, type Post, type PostDocument } from './document.ts'
@@ -18,7 +19,7 @@ export function postStore(db: Db, writer: Writer) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
   const find = coalesce<Post>(async (ids) => {
-    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }).toArray()
+    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
     return new Map(found.map(fromDocument).map((post) => [post.id, post]))
   })
 

@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { PostCounts, PostDocument } from '../posts/document.ts'
 import { type ReactionDocument, reactionKey } from './document.ts'
 import type { ReactionValue } from './schema.ts'
@@ -62,7 +63,10 @@ export function react(db: Db): WriteBatch<Wish, Reacted | null> {
       pairs.set(nameOf(wish), { post: wish.post, account: wish.account, before: null, after: null })
     }
     const found = await reactions
-      .find({ _id: { $in: [...pairs.values()].map(({ post, account }) => reactionKey(post, account)) } }, { session })
+      .find(
+        { _id: { $in: [...pairs.values()].map(({ post, account }) => reactionKey(post, account)) } },
+        { session, ...inOneAnswer(pairs.size) },
+      )
       .toArray()
     for (const { post, account, value, order } of found) {
       const pair = pairs.get(nameOf({ post: post.toString(), account: account.toString() }))
@@ -84,7 +88,10 @@ export function react(db: Db): WriteBatch<Wish, Reacted | null> {
       { session, ordered: false },
     )
     const counted = await posts
-      .find({ _id: { $in: sums.map(([post]) => toUuid(post)) } }, { session, projection: { counts: 1 } })
+      .find(
+        { _id: { $in: sums.map(([post]) => toUuid(post)) } },
+        { session, projection: { counts: 1 }, ...inOneAnswer(sums.length) },
+      )
       .toArray()
     const counts = new Map(counted.map((post) => [post._id.toString(), post.counts]))
 

@@ -1,6 +1,7 @@
 import type { Collection, Db, UUID } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
 import { type ReactionDocument, reactionKey } from './document.ts'
@@ -26,7 +27,7 @@ export function reactionStore(db: Db, writer: Writer) {
       const [post = '', account = ''] = name.split(' ')
       return reactionKey(post, account)
     })
-    const found = await reactions.find({ _id: { $in: keys } }).toArray()
+    const found = await reactions.find({ _id: { $in: keys } }, inOneAnswer(keys.length)).toArray()
     return new Map(found.map(({ post, account, value }) => [nameOf(post.toString(), account.toString()), value]))
   })
 

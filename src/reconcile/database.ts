@@ -41,11 +41,9 @@ async function openEmbedded({ dataDir, mongodBinary, username, password }: Embed
   // Written when a first start has succeeded. A mistyped folder would get a MongoDB of its own, with a drift of 0.
   if ((await readIfThere(join(dataDir, 'mongod', 'series'))) === undefined)
     throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
-  const isInUse = () => lockIsHeld(dataDir, log)
-  if (await isInUse()) return joinServer(dataDir, { username, password })
+  // It takes the lock or fails: whoever comes first, there is never a second mongod.
   const mongod = await startEmbedded({ dataDir, username, password, mongodBinary, log }).catch(async (error) => {
-    // A server may have come first.
-    if (error instanceof StartError && (await isInUse())) return null
+    if (error instanceof StartError && (await isInUse(dataDir, log))) return null
     throw error
   })
   if (mongod === null) return joinServer(dataDir, { username, password })
@@ -65,7 +63,7 @@ async function openEmbedded({ dataDir, mongodBinary, username, password }: Embed
  * Whether a server has the folder. It is asked by taking the lock: who has it keeps it, and if nobody does we give it
  * back at once, said to be closing, so that a server that starts in this moment waits for us.
  */
-async function lockIsHeld(dataDir: string, log: Log): Promise<boolean> {
+async function isInUse(dataDir: string, log: Log): Promise<boolean> {
   try {
     const lock = await lockFolder(dataDir, patience, () => log.info('Waiting for a server to close'))
     lock.announceClosing()

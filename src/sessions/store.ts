@@ -1,6 +1,7 @@
 import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
 import { hashPart, newRefreshToken, newTurn, type RefreshToken } from './refresh-token.ts'
@@ -54,12 +55,16 @@ export const sessionIndexes = [
   { key: { endsAt: 1 }, expireAfterSeconds: 0 },
 ] as const
 
+/** What of a session is shown. Its secrets' hashes and the rest are for those who write it. */
+const shown = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
+type SeenSession = Pick<SessionDocument, '_id' | keyof typeof shown>
+
 const endOf = (id: string, refreshedAt: Date) =>
   new Date(Math.min(refreshedAt.getTime() + 30 * day, timeOf(id).getTime() + 90 * day))
 
 const sameBytes = (one: Binary, other: Binary) => Buffer.compare(one.buffer, other.buffer) === 0
 
-function fromDocument({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: SessionDocument): Session {
+function fromDocument({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: SeenSession): Session {
   const id = _id.toString()
   const confirmed = confirmedUntil !== null && confirmedUntil.getTime() > Date.now() ? confirmedUntil : null
   return {
@@ -80,8 +85,10 @@ export function sessionStore(db: Db) {
   const live = () => ({ endsAt: { $gt: new Date() } })
   const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
 
-  const find = coalesce<SessionDocument>(async (ids) => {
-    const found = await sessions.find({ _id: { $in: ids.map(toUuid) } }).toArray()
+  const find = coalesce<SeenSession>(async (ids) => {
+    const found = await sessions
+      .find<SeenSession>({ _id: { $in: ids.map(toUuid) } }, { ...inOneAnswer(ids.length), projection: shown })
+      .toArray()
     return new Map(found.map((session) => [session._id.toString(), session]))
   })
 

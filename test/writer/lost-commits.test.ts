@@ -61,6 +61,7 @@ function bookkeeper(db: Db, client: MongoClient, accounts: readonly string[]) {
   }
 
   return {
+    doPatiently: (steps: Step[]) => doAll(steps, () => patient),
     /** Half of it has so little time that it gets no answer, and the batch is given again without it. */
     doHalfInHaste: (steps: Step[]) => doAll(steps, (n) => ((n + Math.floor(n / kinds)) % 2 === 0 ? hasty : patient)),
 
@@ -105,23 +106,25 @@ t.test('mongod is killed while it commits a batch', onLinux, async (t) => {
   }
   const { newAccounts, sweep } = machinesOn(db, client)
   const accounts = await newAccounts(6)
-  const { doHalfInHaste, makeTwo, faults } = bookkeeper(db, client, accounts)
+  const { doHalfInHaste, doPatiently, makeTwo, faults } = bookkeeper(db, client, accounts)
 
-  const moments: Record<string, (kill: () => void) => Promise<void>> = {
-    'before it hears of it': (kill) => atCommit(client, 'commandStarted', kill),
-    'when it hears of it': (kill) => atCommit(client, 'commandStarted', () => setImmediate(kill)),
-    'a little later': (kill) => atCommit(client, 'commandStarted', () => setTimeout(kill, 1)),
-    'when it has answered, and the answer is lost': (kill) => {
-      // Twice: the driver itself asks again once.
-      proxy.cut({ command: 'commitTransaction', when: 'answered', times: 2 })
-      return atCommit(client, 'commandFailed', kill)
-    },
+  const whenAnswered = (kill: () => void) => {
+    // Twice: the driver itself asks again once.
+    proxy.cut({ command: 'commitTransaction', when: 'answered', times: 2 })
+    return atCommit(client, 'commandFailed', kill)
   }
-  for (const [round, [when, moment]] of Object.entries(moments).entries()) {
+  const moments: [string, (steps: Step[]) => Promise<Done[]>, (kill: () => void) => Promise<void>][] = [
+    ['before it hears of it', doHalfInHaste, (kill) => atCommit(client, 'commandStarted', kill)],
+    ['when it hears of it', doHalfInHaste, (kill) => atCommit(client, 'commandStarted', () => setImmediate(kill))],
+    ['a little later', doHalfInHaste, (kill) => atCommit(client, 'commandStarted', () => setTimeout(kill, 1))],
+    ['when its answer is lost, and some cannot wait', doHalfInHaste, whenAnswered],
+    ['when its answer is lost, and all can wait', doPatiently, whenAnswered],
+  ]
+  for (const [round, [when, doAll, moment]] of moments.entries()) {
     const posts = await makeTwo(accounts[0] ?? '')
     const pid = await mongod()
     const killed = moment(() => process.kill(pid, 'SIGKILL'))
-    const done = await doHalfInHaste(manySteps(round, accounts, posts))
+    const done = await doAll(manySteps(round, accounts, posts))
     await killed
     await sweep()
     t.same(await faults(), [], `${when}: ${doubtsOf(done)} of ${done.length} have no answer`)

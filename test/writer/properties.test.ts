@@ -23,12 +23,13 @@ async function holds(t: Test, machines: number, numRuns: number) {
     const faults = [...disagreements(stored), ...ledger.compare(stored)]
     if (faults.length > 0) throw new Error(faults.join('\n'))
   })
-  const details = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 30_000 })
+  // On a busy machine fewer programs are played.
+  const details = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit: 18_000 })
   t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${details.numRuns} programs, seed ${seed}`)
 }
 
 t.test('whatever is done at the same time on one machine: each acknowledged write is there, once, and counted', (t) =>
-  holds(t, 1, 100),
+  holds(t, 1, 80),
 )
 
-t.test('and on two machines', (t) => holds(t, 2, 100))
+t.test('and on two machines', (t) => holds(t, 2, 80))
