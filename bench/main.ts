@@ -8,11 +8,11 @@ import { StartError } from '../src/start-error.ts'
 import { type Measured, measure } from './measure.ts'
 import { BadOptions, help, type Options, readOptions } from './options.ts'
 import { isRight, remarks, table } from './report.ts'
-import { create } from './scenarios/create.ts'
+import { create, createByFew } from './scenarios/create.ts'
 import { reactManyPosts, reactOnePost } from './scenarios/react.ts'
 import { read, readAsMember } from './scenarios/read.ts'
 
-const scenarios = [create, read, readAsMember, reactOnePost, reactManyPosts]
+const scenarios = [create, createByFew, read, readAsMember, reactOnePost, reactManyPosts]
 const names = scenarios.map(({ name }) => name)
 /** The terminal and npm may each pass on one and the same press, in milliseconds. */
 const samePress = 250

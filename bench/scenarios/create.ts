@@ -2,16 +2,15 @@ import { httpRequest } from '../load/plan.ts'
 import { pathOf, signUp, textOf } from './people.ts'
 import { acknowledged, mustBe, type Scenario } from './scenario.ts'
 
-const connections = 64
 const authors = 16
 
 /** Every connection writes posts, as one of some people. */
-export const create: Scenario = {
-  name: 'create',
+const creating = (name: string, connections: number, target: number | null): Scenario => ({
+  name,
   title: 'create a post',
   connections,
   against: 'bare',
-  target: 2,
+  target,
   async prepare(side, url, db) {
     const people = side === 'bare' ? [] : await signUp(url, authors)
     const plans = Array.from({ length: connections }, (_, n) => {
@@ -32,4 +31,8 @@ export const create: Scenario = {
       },
     }
   },
-}
+})
+
+export const create = creating('create', 256, 2)
+/** The fewer write at the same time, the fewer share a transaction. */
+export const createByFew = creating('create-by-few', 64, null)

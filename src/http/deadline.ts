@@ -7,16 +7,30 @@ const patience = 5_000
 /** How long it waits for its turn to do something costly, in milliseconds. */
 const longestTurn = 20_000
 
-const timers = new WeakMap<FastifyReply, NodeJS.Timeout>()
+/** How often it is looked who has waited too long, in milliseconds. */
+const lookEvery = 50
 
-async function begin(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const timer = setTimeout(() => {
-    if (!reply.sent) sendProblem(databaseUnavailable(new Error('the deadline passed')), request, reply)
-  }, patience)
-  timers.set(reply, timer.unref())
+/**
+ * Who waits, since when they began to. One timer looks after all of them: they are in order, because all may wait as
+ * long, and a timer for each would cost more than the looking.
+ */
+const waiting = new Map<FastifyReply, { request: FastifyRequest; until: number }>()
+
+function begin(request: FastifyRequest, reply: FastifyReply): void {
+  waiting.delete(reply)
+  waiting.set(reply, { request, until: performance.now() + patience })
 }
 
-const end = async (_request: FastifyRequest, reply: FastifyReply) => clearTimeout(timers.get(reply))
+const end = (reply: FastifyReply) => void waiting.delete(reply)
+
+function endOverdue(): void {
+  const now = performance.now()
+  for (const [reply, { request, until }] of waiting) {
+    if (until > now) return
+    end(reply)
+    if (!reply.sent) sendProblem(databaseUnavailable(new Error('the deadline passed')), request, reply)
+  }
+}
 
 /**
  * Bounds how long a request waits for a database that is away or hangs: once for the hooks that look up its session,
@@ -24,10 +38,12 @@ const end = async (_request: FastifyRequest, reply: FastifyReply) => clearTimeou
  * time begins anew, because a transaction must have given up before it is over: see database/transaction.ts.
  */
 export function boundHandlers(app: FastifyInstance): void {
-  app.addHook('onRequest', begin)
-  app.addHook('preParsing', end)
-  app.addHook('preValidation', begin)
-  app.addHook('onSend', end)
+  const looking = setInterval(endOverdue, lookEvery).unref()
+  app.addHook('onClose', async () => clearInterval(looking))
+  app.addHook('onRequest', async (request, reply) => begin(request, reply))
+  app.addHook('preParsing', async (_request, reply) => end(reply))
+  app.addHook('preValidation', async (request, reply) => begin(request, reply))
+  app.addHook('onSend', async (_request, reply) => end(reply))
 }
 
 /**
@@ -47,12 +63,12 @@ export async function inTurn<T>(
   const timer = setTimeout(giveUp, longestTurn).unref()
   reply.raw.once('close', leave)
   if (reply.raw.closed) leave()
-  await end(request, reply)
+  end(reply)
   try {
     return await work(controller.signal)
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', leave)
-    await begin(request, reply)
+    begin(request, reply)
   }
 }

@@ -49,11 +49,15 @@ export function makeLogger({ level, readable }: { level: string; readable: boole
 
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)
 
+/** Levels at which no line is written for a request: none is made up, either. */
+const quiet = new Set(['warn', 'error', 'fatal', 'silent'])
+
 /**
  * Logs an answer when it is through, or its client gone: method, path, status, milliseconds, account. Fastify's
  * onResponse would say nothing of those who hang up.
  */
 export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): void {
+  if (quiet.has(request.log.level)) return
   reply.raw.once('close', () => {
     const { method } = request
     const path = pathOf(request.url)
