@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import fc from 'fast-check'
+import type { Got } from 'got'
+import { MongoClient } from 'mongodb'
+import t from 'tap'
+import { signUp } from '../helper.ts'
+import { freshFolder, ServerProcess } from '../main/server-process.ts'
+import { Ledger } from '../writer/fixtures/ledger.ts'
+import { machinesOn } from '../writer/fixtures/machines.ts'
+import { overHttp } from '../writer/fixtures/over-http.ts'
+import { accountsNeeded, play, programs } from '../writer/fixtures/program.ts'
+import { isDoubt, type Way } from '../writer/fixtures/steps.ts'
+import { disagreements, readStored } from '../writer/fixtures/stored.ts'
+import { pidsOf } from './cluster.ts'
+
+/** The same programs in every run; FC_SEED=$RANDOM tries others. */
+const seed = Number(process.env.FC_SEED ?? 5)
+/** Longer than anything that had no answer is still being written, in milliseconds. */
+const untilSettled = 5_500
+
+/** A server in four processes with a mongod of its own, accounts that are logged in, and a way into its database. */
+async function fourProcesses(t: Parameters<typeof freshFolder>[0]) {
+  const DATA_DIR = await freshFolder(t)
+  const server = new ServerProcess(t, { DATA_DIR, WEB_CONCURRENCY: '4', BCRYPT_COST: '4', LOG_LEVEL: 'info' })
+  const url = await server.ready()
+  const clients = new Map<string, Got>()
+  while (clients.size < accountsNeeded) {
+    const { client } = await signUp(url)
+    clients.set((await client.get<{ id: string }>('v1/account')).body.id, client)
+  }
+  const text = (...path: string[]) => readFile(join(DATA_DIR, ...path), 'utf8')
+  const client = new MongoClient(
+    `mongodb://127.0.0.1:${(await text('mongod', 'port')).trim()}/?directConnection=true`,
+    {
+      auth: { username: 'rookery', password: (await text('db-password')).trim() },
+      readConcern: { level: 'majority' },
+      writeConcern: { w: 'majority', journal: true },
+      serverSelectionTimeoutMS: 20_000,
+    },
+  )
+  t.teardown(() => client.close())
+  t.teardown(() => server.kill('SIGTERM'))
+  const way = overHttp((account) => clients.get(account) ?? fail(account))
+  const mongodPid = async () => Number(await text('mongod', 'data', 'mongod.lock'))
+  return { server, accounts: [...clients.keys()], way, client, db: client.db('rookery'), mongodPid }
+}
+
+const fail = (account: string): never => {
+  throw new Error(`${account} has not signed up`)
+}
+
+/** False when it has ended already. */
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false
+  }
+}
+
+/** Does what may be done twice until MongoDB, which is being killed, lets it. */
+async function insist<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (tries === 20) throw error
+      await delay(250)
+    }
+  }
+}
+
+/** Notes whether something had no answer. */
+function noting(way: Way, note: () => void): Way {
+  const watch =
+    <Step, Answer>(act: (step: Step) => Promise<Answer>) =>
+    async (step: Step) => {
+      const answer = await act(step)
+      if (isDoubt(answer)) note()
+      return answer
+    }
+  return { create: watch(way.create), edit: watch(way.edit), react: watch(way.react), remove: watch(way.remove) }
+}
+
+for (const kills of [false, true]) {
+  const name = kills
+    ? 'and while mongod and processes are killed'
+    : 'whatever is done at the same time in four processes'
+  t.test(`${name}: each acknowledged write is there, once, and counted`, { timeout: 200_000 }, async (t) => {
+    const { server, accounts, way, client, db, mongodPid } = await fourProcesses(t)
+    const { sweep } = machinesOn(db, client)
+    const written = ['posts', 'reactions', 'removedPosts', 'idempotency']
+    let doubts = 0
+    const note = () => {
+      doubts += 1
+    }
+    const ways = [noting(way, note)]
+
+    let killed = 0
+    let ending = false
+    let playing = false
+    const victims = [
+      async () => (await pidsOf(server, 'writer'))[0],
+      mongodPid,
+      async () => (await pidsOf(server, 'front'))[0],
+    ]
+    const killing = (async () => {
+      while (kills && !ending) {
+        await delay(400)
+        if (!playing) continue
+        const pid = await victims[killed % victims.length]?.().catch(() => undefined)
+        if (!pid || !playing) continue
+        if (kill(pid)) killed += 1
+      }
+    })()
+
+    const property = fc.asyncProperty(programs({ groups: 6, actions: 12 }), async (program) => {
+      for (const name of written) await insist(() => db.collection(name).deleteMany({}))
+      await insist(() => db.collection('accountCounts').updateMany({}, { $set: { posts: 0 } }))
+      const ledger = new Ledger(accounts)
+      const before = doubts
+      playing = true
+      await play(program, accounts, ways, ledger)
+      playing = false
+      if (doubts > before) await delay(untilSettled)
+      await insist(sweep)
+      const stored = await insist(() => readStored(db, client))
+      const faults = [...disagreements(stored), ...ledger.compare(stored)]
+      if (faults.length > 0) throw new Error(faults.join('\n'))
+    })
+    const details = await fc.check(property, { seed, numRuns: 40, interruptAfterTimeLimit: 40_000 })
+    ending = true
+    await killing
+    t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${details.numRuns} programs, seed ${seed}`)
+    t.comment({ killed, doubts })
+    if (kills) t.ok(killed >= 3, `${killed} were killed`)
+    else t.equal(doubts, 0, 'everything was answered')
+  })
+}
