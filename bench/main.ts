@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Connection } from '../src/database/connection.ts'
 import { startEmbedded } from '../src/database/embedded.ts'
-import type { Connection } from '../src/database/plugin.ts'
 import { StartError } from '../src/start-error.ts'
-import { type Measured, measure } from './measure.ts'
+import { type Measured, measure, type Settings } from './measure.ts'
 import { BadOptions, help, type Options, readOptions } from './options.ts'
-import { isRight, remarks, table } from './report.ts'
+import { isRight, progress, remarks, table } from './report.ts'
 import { create, createByFew } from './scenarios/create.ts'
 import { reactManyPosts, reactOnePost } from './scenarios/react.ts'
 import { read, readAsMember } from './scenarios/read.ts'
@@ -16,7 +16,8 @@ const scenarios = [create, createByFew, read, readAsMember, reactOnePost, reactM
 const names = scenarios.map(({ name }) => name)
 /** The terminal and npm may each pass on one and the same press, in milliseconds. */
 const samePress = 250
-const log = { info: tell, warn: tell, error: tell }
+// That a first start keeps its data is not so here.
+const log = { info: () => undefined, warn: tell, error: tell }
 
 try {
   const options = readOptions(process.argv.slice(2), names)
@@ -43,7 +44,7 @@ async function bench(options: Options): Promise<number> {
 
 async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Measured[]> {
   const { seconds, rounds, processes, profile } = options
-  const settings = { seconds, rounds, processes, stop, tell, profileIn: profile && resolve(profile) }
+  const settings = { seconds, rounds, processes, stop, onRound, profileIn: profile && resolve(profile) }
   const results: Measured[] = []
   for (const scenario of scenarios.filter(({ name }) => options.names.includes(name))) {
     if (stop.aborted) break
@@ -90,6 +91,10 @@ function machine(): string {
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`)
+}
+
+function onRound(...round: Parameters<Settings['onRound']>): void {
+  tell(progress(...round))
 }
 
 function tell(line: string): void {

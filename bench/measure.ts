@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Connection } from '../src/database/plugin.ts'
+import type { Connection } from '../src/database/connection.ts'
 import { startLoad } from './load/load.ts'
-import { progress } from './report.ts'
 import type { History, Scenario } from './scenarios/scenario.ts'
 import { connect } from './servers/connect.ts'
 import { type ServerOptions, type Side, startServer } from './servers/server.ts'
@@ -11,7 +10,8 @@ export type Settings = ServerOptions & {
   rounds: number
   /** Ends a scenario after the round that is under way. */
   stop: AbortSignal
-  tell(line: string): void
+  /** Hears of each round as it ends; those before the first are the warm-up. */
+  onRound(scenario: Scenario, round: number, baseline: Round, rookery: Round): void
 }
 
 /** What one side did in one round. */
@@ -69,7 +69,7 @@ async function openSide(side: Side, scenario: Scenario, connection: Connection, 
 
 /** Measures a scenario: the two sides by turns, so that whatever else the machine does meets both. */
 export async function measure(scenario: Scenario, connection: Connection, settings: Settings): Promise<Measured> {
-  const { seconds, rounds, stop, tell } = settings
+  const { seconds, rounds, stop, onRound } = settings
   const baseline = await openSide(scenario.against, scenario, connection, settings)
   try {
     const rookery = await openSide('rookery', scenario, connection, settings)
@@ -80,7 +80,7 @@ export async function measure(scenario: Scenario, connection: Connection, settin
         await sleep(pause)
         const ofRookery = await rookery.run(seconds)
         await sleep(pause)
-        tell(progress(scenario, round, ofBaseline, ofRookery))
+        onRound(scenario, round, ofBaseline, ofRookery)
         if (round > 0) results.push({ baseline: ofBaseline, rookery: ofRookery })
       }
       const refused = { baseline: baseline.refused(), rookery: rookery.refused() }

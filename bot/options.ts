@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { parseArgs } from 'node:util'
+import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { z } from 'zod'
 
 /** A sentence for the person at the terminal about what was typed. */
@@ -30,19 +30,28 @@ const options = z.object({
   help: z.boolean().default(false),
 })
 
+const types = {
+  url: { type: 'string' },
+  users: { type: 'string' },
+  posts: { type: 'string' },
+  reactions: { type: 'string' },
+  seed: { type: 'string' },
+  'yes-really': { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const
+
 /** What a run is asked to do. */
 export type Options = z.infer<typeof options>
 
 /** Reads the command line. Throws BadOptions with one sentence that names the option at fault. */
 export function readOptions(args: string[]): Options {
-  const checked = options.safeParse(typed(args))
-  if (!checked.success) throw new BadOptions(checked.error.issues[0]?.message)
-  const { url, help: wanted, 'yes-really': sure } = checked.data
+  const given = checkedOptions(args, types, options)
+  const { url, help: wanted, 'yes-really': sure } = given
   if (!wanted && !sure && !isLoopback(url))
     throw new BadOptions(
       `--url ${url.origin} is not this machine: add --yes-really if a crowd of robots is welcome there.`,
     )
-  return checked.data
+  return given
 }
 
 /** Whether a URL can only mean this machine: localhost, 127.0.0.0/8 or [::1]. */
@@ -51,20 +60,20 @@ export function isLoopback(url: URL): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
 }
 
-function typed(args: string[]): unknown {
+/** Reads options of some types and checks them. Throws BadOptions with one sentence that names the option at fault. */
+export function checkedOptions<Schema extends z.ZodType>(
+  args: string[],
+  types: NonNullable<ParseArgsConfig['options']>,
+  schema: Schema,
+): z.infer<Schema> {
+  const checked = schema.safeParse(typed(args, types))
+  if (!checked.success) throw new BadOptions(checked.error.issues[0]?.message)
+  return checked.data
+}
+
+function typed(args: string[], types: NonNullable<ParseArgsConfig['options']>): unknown {
   try {
-    return parseArgs({
-      args,
-      options: {
-        url: { type: 'string' },
-        users: { type: 'string' },
-        posts: { type: 'string' },
-        reactions: { type: 'string' },
-        seed: { type: 'string' },
-        'yes-really': { type: 'boolean' },
-        help: { type: 'boolean' },
-      },
-    }).values
+    return parseArgs({ args, options: types }).values
   } catch (error) {
     const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
     throw new BadOptions(
@@ -73,7 +82,8 @@ function typed(args: string[]): unknown {
   }
 }
 
-function whole(name: string, least: number, most: number, otherwise: () => number) {
+/** A whole number; its default is made when it is needed. */
+export function whole(name: string, least: number, most: number, otherwise: () => number) {
   const message = `--${name} must be a whole number from ${least} to ${most}.`
   return z
     .string()

@@ -55,6 +55,20 @@ export function isRunning({ child }: Program): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
+/**
+ * Hears the signals that end a terminal's program, and passes them on to what is at work at the moment; `interrupted`
+ * is true from then on. A child is in a process group of its own and hears none by itself.
+ */
+export function passOnSignals() {
+  const state: { interrupted: boolean; atWork: Program | null } = { interrupted: false, atWork: null }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      state.interrupted = true
+      state.atWork?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
+    })
+  return state
+}
+
 /** The environment with what would lead the server to another database or other ports emptied, which hides `.env` as well. */
 function surroundings(): NodeJS.ProcessEnv {
   const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])

@@ -4,7 +4,8 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
 import { collections } from './collections.ts'
 import type { AppConfig } from './config.ts'
-import { type Connection, database, type Succession } from './database/plugin.ts'
+import type { Connection } from './database/connection.ts'
+import { database, type Succession } from './database/plugin.ts'
 import { readBodies } from './http/body.ts'
 import { boundHandlers } from './http/deadline.ts'
 import { drainOnDemand } from './http/drain.ts'
@@ -27,6 +28,9 @@ import { requireSession, viewerIfAny } from './sessions/scope.ts'
 import type { Writer } from './writer/kinds.ts'
 import { localWriter } from './writer/local.ts'
 
+/** What a process of several is given by the others. */
+export type Cluster = { writer?: Writer; succession?: Succession }
+
 /**
  * The whole server, ready to listen: what there is, in the order in which a request meets it.
  *
@@ -38,7 +42,7 @@ export async function buildApp(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = makeLogger(config.log),
-  cluster: { writer?: Writer; succession?: Succession } = {},
+  cluster: Cluster = {},
 ) {
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({

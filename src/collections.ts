@@ -2,7 +2,7 @@ import type { Collections } from './database/indexes.ts'
 import { throttleIndexes } from './limits/store.ts'
 import { postIndexes, removedPostIndexes } from './posts/document.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
-import { reactionIndexes } from './reactions/store.ts'
+import { reactionIndexes } from './reactions/document.ts'
 import { deviceIndexes } from './sessions/devices.ts'
 import { sessionIndexes } from './sessions/store.ts'
 

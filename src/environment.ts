@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
+import type { Environment } from './config.ts'
 import { StartError } from './start-error.ts'
 
 /**
@@ -7,7 +8,7 @@ import { StartError } from './start-error.ts'
  *
  * @throws StartError when there is a `.env` that cannot be read.
  */
-export function readEnvironment(): Record<string, string | undefined> {
+export function readEnvironment(): Environment {
   try {
     return { ...parseEnv(readFileSync(new URL('../.env', import.meta.url), 'utf8')), ...process.env }
   } catch (error) {

@@ -41,21 +41,24 @@ async function start(): Promise<void> {
   const log = makeLogger(config.log)
   const database = await openDatabase(config, log)
   try {
-    const service = await (config.processes === 1 ? serve : supervise)(config, database.connection, log)
-    const { url } = service
+    const starting = (config.processes === 1 ? serve : supervise)(config, database.connection, log)
+    endOnSignal(starting, database, log)
+    const { url } = await starting
     log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.place}`)
     const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
     if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
-    endOnSignal(service, database, log)
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
-/** Ends what was begun, then everything; a second signal ends everything at once. */
-function endOnSignal(service: Service, database: Database, log: Logger): void {
+/**
+ * Ends what was begun, then everything; a second signal ends everything at once. From before the start is over: with
+ * several processes the first of them serves while others are still starting.
+ */
+function endOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
   let ending = false
   const end = async (signal: NodeJS.Signals) => {
     if (ending) process.exit(1)
@@ -64,6 +67,7 @@ function endOnSignal(service: Service, database: Database, log: Logger): void {
     database.announceClosing()
     log.info(`${signal}: no new requests, those begun are finished`)
     setTimeout(() => process.exit(1), drainTime).unref()
+    const service = await starting
     await service.drain()
     await service.close()
     await database.close()

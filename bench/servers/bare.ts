@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import { ObjectId } from 'mongodb'
-import type { Connection } from '../../src/database/plugin.ts'
+import type { Connection } from '../../src/database/connection.ts'
 import { connect } from './connect.ts'
 
 type Post = { text: string; createdAt: Date }

@@ -1,5 +1,5 @@
 import { type Db, MongoClient } from 'mongodb'
-import type { Connection } from '../../src/database/plugin.ts'
+import type { Connection } from '../../src/database/connection.ts'
 
 /** Opens MongoDB with the official driver and the guarantees that the server asks for: see src/database/plugin.ts. */
 export async function connect({ uri, username, password }: Connection): Promise<{ client: MongoClient; db: Db }> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import type { Connection } from '../../src/database/plugin.ts'
+import type { Connection } from '../../src/database/connection.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { makeLogger } from '../../src/operations/logging.ts'
 import { serve } from '../../src/processes/serve.ts'

@@ -1,4 +1,4 @@
-import type { Connection } from '../../src/database/plugin.ts'
+import type { Connection } from '../../src/database/connection.ts'
 import { answerQuestions, type Program, startProgram } from '../programs.ts'
 import { bare } from './bare.ts'
 import { oneTransaction, rookery } from './rookery.ts'

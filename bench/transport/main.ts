@@ -22,8 +22,13 @@ const titles: Record<Way, string> = {
 type Told = { answered: number; cpu: number }
 
 const [role, way, path, together] = process.argv.slice(2)
+const known = ways.find((one) => one === way)
 if (role === undefined) await compare()
-else await peer(role, ways.find((known) => known === way) ?? 'socket', path ?? '', Number(together))
+else if (known && path !== undefined) await peer(role, known, path, Number(together))
+else {
+  process.stderr.write('bench:transport has no options.\n')
+  process.exitCode = 2
+}
 
 async function compare(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'))

@@ -6,8 +6,8 @@ export class TransactionTimeoutError extends Error {
 }
 
 /** Thrown when so much waits to be written that more would wait in vain. */
-export class TooManyWaiting extends Error {
-  override readonly name = 'TooManyWaiting'
+export class OverloadedError extends Error {
+  override readonly name = 'OverloadedError'
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClientSession } from 'mongodb'
-import { isDatabaseOutOfReach, isDuplicateKey, TooManyWaiting, TransactionTimeoutError } from './failures.ts'
+import { isDatabaseOutOfReach, isDuplicateKey, OverloadedError, TransactionTimeoutError } from './failures.ts'
 import { beforeRetry, type Transact, transactionPatience } from './transaction.ts'
 
 /**
@@ -14,7 +14,7 @@ export type GroupCommit<Item, Answer> = {
    * Resolves when the item is committed.
    * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now unless given.
    * @throws TransactionTimeoutError when there is no commit in time: what became of the item is then unknown.
-   * @throws TooManyWaiting at once; what the batch throws for this item alone.
+   * @throws OverloadedError at once; what the batch throws for this item alone.
    */
   submit(item: Item, deadline?: number): Promise<Answer>
 }
@@ -33,7 +33,7 @@ const mostItems = 500
 const mostBytes = 1_000_000
 /** Behind this many a new one would be served too late; about what is written in a second. */
 const mostWaiting = 20_000
-/** Who has less time left than a commit may need is not begun with, in milliseconds. */
+/** Items with less time left than this are refused instead of begun, in milliseconds. */
 const leastTime = 250
 
 /**
@@ -87,7 +87,7 @@ export function groupCommit<Item, Answer>(options: {
         resolve(answers[n] as Answer)
       }
     } catch (error) {
-      if (isDatabaseOutOfReach(error)) return giveAgain(batch, error)
+      if (isDatabaseOutOfReach(error)) return requeue(batch, error)
       // What a twin in another process inserted meanwhile is seen by the next snapshot.
       if (isDuplicateKey(error) && !secondTry) return commit(batch, true)
       if (batch.length === 1) return first.reject(error)
@@ -98,8 +98,8 @@ export function groupCommit<Item, Answer>(options: {
   }
 
   /** Who still has time goes to the front again, in the old order. */
-  async function giveAgain(batch: Batch, cause: unknown): Promise<void> {
-    await beforeRetry(Number.POSITIVE_INFINITY)
+  async function requeue(batch: Batch, cause: unknown): Promise<void> {
+    await beforeRetry()
     queue = [...batch.map((one) => ({ ...one, item: perhapsWritten(one.item) })), ...queue]
     dropLate(cause)
   }
@@ -126,7 +126,7 @@ export function groupCommit<Item, Answer>(options: {
 
   return {
     submit(item, deadline = performance.now() + transactionPatience) {
-      if (queue.length >= mostWaiting) return Promise.reject(new TooManyWaiting('too many writes are waiting'))
+      if (queue.length >= mostWaiting) return Promise.reject(new OverloadedError('too many writes are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<Answer>()
       queue.push({ item, size: sizeOf(item), deadline, resolve, reject })
       if (!running) {

@@ -13,7 +13,7 @@ const options: TransactionOptions = {
  */
 export const transactionPatience = 4_500
 /** How long a commit that began in time may take to be answered, in milliseconds. */
-const lastAnswer = 400
+export const lastAnswer = 400
 /** The longest wait between two tries, in milliseconds. */
 const longestWait = 40
 
@@ -23,8 +23,12 @@ const labelled = (error: unknown, label: 'TransientTransactionError' | 'UnknownT
 
 const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
 
-/** Waits before the next of several tries: at random, so that those who met do not meet again, and longer each time. */
-export const beforeRetry = (attempt: number): Promise<void> => sleep(waitBefore(attempt))
+/**
+ * Waits before the next of several tries: exponential backoff with full jitter (Brooker, "Exponential Backoff And
+ * Jitter", AWS, 2015), 40 ms at most.
+ * @param attempt - from 0; the longest wait unless given.
+ */
+export const beforeRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(waitBefore(attempt))
 const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 ** attempt)
 
 /**
@@ -100,7 +104,7 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
   }
 }
 
-/** A MongoDB that hangs answers nothing for longer than anybody waits. What it still does is aborted when it is found late. */
+/** MongoDB may hang. The caller is answered at the limit; the transaction itself is aborted at its next step. */
 async function settleBy<T>(running: Promise<T>, limit: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
   const timer = setTimeout(() => reject(tooLate()), limit - performance.now())

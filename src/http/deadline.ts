@@ -6,28 +6,32 @@ import { clientLeft, databaseUnavailable, overloaded } from './problems.ts'
 const patience = 5_000
 /** How long it waits for its turn to do something costly, in milliseconds. */
 const longestTurn = 20_000
-
 /** How often it is looked who has waited too long, in milliseconds. */
 const lookEvery = 50
 
-/**
- * Who waits, since when they began to. One timer looks after all of them: they are in order, because all may wait as
- * long, and a timer for each would cost more than the looking.
- */
-const waiting = new Map<FastifyReply, { request: FastifyRequest; until: number }>()
+type Waiting = { request: FastifyRequest; until: number }
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Who waits for the database, in the order in which they began to, which is that of their deadlines. */
+    waiting: Map<FastifyReply, Waiting>
+  }
+}
 
 function begin(request: FastifyRequest, reply: FastifyReply): void {
+  const { waiting } = request.server
   waiting.delete(reply)
   waiting.set(reply, { request, until: performance.now() + patience })
 }
 
-const end = (reply: FastifyReply) => void waiting.delete(reply)
+const end = (request: FastifyRequest, reply: FastifyReply) => void request.server.waiting.delete(reply)
 
-function endOverdue(): void {
+/** Stops at the first that is in time: a timer for each request would cost more. */
+function endOverdue({ waiting }: FastifyInstance): void {
   const now = performance.now()
   for (const [reply, { request, until }] of waiting) {
     if (until > now) return
-    end(reply)
+    waiting.delete(reply)
     if (!reply.sent) sendProblem(databaseUnavailable(new Error('the deadline passed')), request, reply)
   }
 }
@@ -38,12 +42,13 @@ function endOverdue(): void {
  * time begins anew, because a transaction must have given up before it is over: see database/transaction.ts.
  */
 export function boundHandlers(app: FastifyInstance): void {
-  const looking = setInterval(endOverdue, lookEvery).unref()
+  app.decorate('waiting', new Map())
+  const looking = setInterval(endOverdue, lookEvery, app).unref()
   app.addHook('onClose', async () => clearInterval(looking))
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
-  app.addHook('preParsing', async (_request, reply) => end(reply))
+  app.addHook('preParsing', async (request, reply) => end(request, reply))
   app.addHook('preValidation', async (request, reply) => begin(request, reply))
-  app.addHook('onSend', async (_request, reply) => end(reply))
+  app.addHook('onSend', async (request, reply) => end(request, reply))
 }
 
 /**
@@ -63,7 +68,7 @@ export async function inTurn<T>(
   const timer = setTimeout(giveUp, longestTurn).unref()
   reply.raw.once('close', leave)
   if (reply.raw.closed) leave()
-  end(reply)
+  end(request, reply)
   try {
     return await work(controller.signal)
   } finally {

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { isDatabaseOutOfReach, TooManyWaiting } from '../database/failures.ts'
+import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
 import { clientLeft, databaseUnavailable, type Fault, invalid, notFound, overloaded, Problem } from './problems.ts'
 
 const contentType = 'application/problem+json; charset=utf-8'
@@ -38,7 +38,7 @@ function faultsOf({ body, query, headers, routeOptions: { schema } }: FastifyReq
 function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (isDatabaseOutOfReach(error)) return databaseUnavailable(error)
-  if (error instanceof TooManyWaiting) return overloaded('writes')
+  if (error instanceof OverloadedError) return overloaded('writes')
   if (!(error instanceof Error))
     return new Problem('internal', 'The server failed; the request id finds it in its log.')
   // Fastify's own errors carry a code and, when the schema refused, the part of the request that it refused.

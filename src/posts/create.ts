@@ -1,8 +1,9 @@
-import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import type { ClientSession, Collection, Db } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
+import { addReplies, noCounts } from './counts.ts'
 import type { PostDocument, RemovedPost } from './document.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 
@@ -35,19 +36,9 @@ function documentOf({ id, author, text, replyTo }: CreateWish): PostDocument {
     editedAt: null,
     replyTo: replyTo === null ? null : toUuid(replyTo),
     ...(replyTo === null && { root: true }),
-    counts: { likes: 0, dislikes: 0, replies: 0 },
+    counts: noCounts,
     revision: 0,
   }
-}
-
-/** Adds to how many replies posts have: one post for each of them. What is no longer there is passed over. */
-export async function addReplies(db: Db, session: ClientSession, parents: readonly UUID[], each: 1 | -1) {
-  const posts: Collection<PostDocument> = db.collection('posts')
-  const sums = Map.groupBy(parents, (parent) => parent.toString())
-  const updates = [...sums].map(([parent, { length }]) => ({
-    updateOne: { filter: { _id: toUuid(parent) }, update: { $inc: { 'counts.replies': each * length, revision: 1 } } },
-  }))
-  if (updates.length > 0) await posts.bulkWrite(updates, { session, ordered: false })
 }
 
 /** Creates posts, with their authors' and parents' counts and the records of their keys. */

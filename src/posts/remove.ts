@@ -3,7 +3,7 @@ import { addPosts } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
-import { addReplies } from './create.ts'
+import { addReplies } from './counts.ts'
 import type { PostDocument, RemovedPost } from './document.ts'
 
 /**
@@ -13,13 +13,13 @@ import type { PostDocument, RemovedPost } from './document.ts'
  */
 export type RemoveWish = { id: string; post: string; by: string }
 
-export type Removal = 'done' | 'not-yours' | 'not-found'
+export type Removed = 'done' | 'not-yours' | 'not-found'
 
 /**
  * Removes posts; their replies stay. With the post goes what it counted elsewhere, and the wish is written down to
  * remove its reactions: see sweep.ts.
  */
-export function removePosts(db: Db): WriteBatch<RemoveWish, Removal> {
+export function removePosts(db: Db): WriteBatch<RemoveWish, Removed> {
   const posts: Collection<PostDocument> = db.collection('posts')
   const removed: Collection<RemovedPost> = db.collection('removedPosts')
 
@@ -64,7 +64,7 @@ export function removePosts(db: Db): WriteBatch<RemoveWish, Removal> {
         ? []
         : await removed.find({ _id: { $in: missing } }, { session, ...inOneAnswer(missing.length) }).toArray()
     const carriedOut = new Set(before.map(({ removal }) => removal.toString()))
-    return wishes.map((wish): Removal => {
+    return wishes.map((wish): Removed => {
       if (removals.get(wish.post) === wish || carriedOut.has(wish.id)) return 'done'
       const found = standing.get(wish.post)
       return found && found.author.toString() !== wish.by ? 'not-yours' : 'not-found'

@@ -4,10 +4,11 @@ import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
+import { noCounts } from './counts.ts'
 import { fromDocument, type Post, type PostDocument } from './document.ts'
 import type { Edited } from './edit.ts'
 import type { Claim } from './idempotency.ts'
-import type { Removal } from './remove.ts'
+import type { Removed } from './remove.ts'
 
 /** What became of a wish to create a post. */
 export type Creation =
@@ -44,8 +45,7 @@ export function postStore(db: Db, writer: Writer) {
       const id = newId()
       const created = await writer.create({ id, author, text, replyTo, claim: claim ?? null })
       if (created.outcome === 'created') {
-        const counts = { likes: 0, dislikes: 0, replies: 0 }
-        const post = { id, author, text, createdAt: timeOf(id), editedAt: null, replyTo, counts }
+        const post = { id, author, text, createdAt: timeOf(id), editedAt: null, replyTo, counts: noCounts }
         return { outcome: 'created', post }
       }
       if (created.outcome !== 'replayed') return created
@@ -69,7 +69,7 @@ export function postStore(db: Db, writer: Writer) {
     },
 
     /** Deletes one's own post. Its reactions can be reached no more at once, and are swept after it: see sweep.ts. */
-    remove: (id: string, author: string): Promise<Removal> => writer.remove({ id: newId(), post: id, by: author }),
+    remove: (id: string, author: string): Promise<Removed> => writer.remove({ id: newId(), post: id, by: author }),
   }
 }
 

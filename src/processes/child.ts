@@ -52,7 +52,7 @@ export function startChild(begin: Begin): Child {
       sessions.delete(oldest)
     }
   }
-  // Who waits for neither is not to be ended by that.
+  // Without a handler, a rejection that nobody waits for would end the primary.
   ready.promise.catch(() => undefined)
   return {
     pid: worker.process.pid,

@@ -1,5 +1,6 @@
 import type { AppConfig } from '../config.ts'
-import type { Connection, Succession } from '../database/plugin.ts'
+import type { Connection } from '../database/connection.ts'
+import type { Succession } from '../database/plugin.ts'
 
 /** What a process of the cluster is for: it serves HTTP, or writes for all that do. */
 export type Role = 'front' | 'writer'
@@ -12,7 +13,7 @@ export type Begin = {
   connection: Connection
   /** The Unix socket between fronts and writer. */
   socket: string
-  orphans: Succession['orphans']
+  abandoned: Succession['abandoned']
 }
 
 /** What the primary tells a process. */

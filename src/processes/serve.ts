@@ -1,9 +1,8 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { buildApp } from '../app.ts'
+import { buildApp, type Cluster } from '../app.ts'
 import type { AppConfig } from '../config.ts'
-import type { Connection, Succession } from '../database/plugin.ts'
+import type { Connection } from '../database/connection.ts'
 import { StartError } from '../start-error.ts'
-import type { Writer } from '../writer/kinds.ts'
 
 /** What listens, in this process or in others. */
 export type Service = {
@@ -24,7 +23,7 @@ export async function serve(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger,
-  { who = 'Rookery', ...cluster }: { who?: string; writer?: Writer; succession?: Succession } = {},
+  { who = 'Rookery', ...cluster }: Cluster & { who?: string } = {},
 ): Promise<Service> {
   const app = await buildApp(config, connection, log, cluster)
   const { host, port } = config

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.ts'
-import type { Connection } from '../database/plugin.ts'
+import type { Connection } from '../database/connection.ts'
 import { serveClusterMetrics } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import { startChild } from './child.ts'
-import { keepAlive, type Place } from './keep-alive.ts'
 import type { Role } from './orders.ts'
+import { type Place, respawn } from './respawn.ts'
 import type { Service } from './serve.ts'
 
 /**
@@ -24,8 +24,8 @@ export async function supervise(config: Config, connection: Connection, log: Fas
 
   function fill(role: Role): Place {
     const orders = { kind: 'begin', role, config: { ...config, metrics: undefined }, connection } as const
-    const start = (orphans: readonly string[]) => startChild({ ...orders, socket: join(folder, 'writer'), orphans })
-    const place = keepAlive(role, start, log)
+    const start = (abandoned: readonly string[]) => startChild({ ...orders, socket: join(folder, 'writer'), abandoned })
+    const place = respawn(role, start, log)
     places.push(place)
     return place
   }

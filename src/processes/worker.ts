@@ -6,16 +6,16 @@ import { handOverMetrics } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import { commitEntries } from '../writer/local.ts'
 import { remoteWriter } from '../writer/remote.ts'
-import { serveWriter } from '../writer/serve.ts'
+import { serveWriter } from '../writer/server.ts'
 import type { Begin, Order, Report } from './orders.ts'
 import { type Service, serve } from './serve.ts'
 
 const report = (message: Report) => void process.send?.(message)
 const onSession = (id: string) => report({ kind: 'session', id })
 
-async function front({ config, connection, socket, orphans }: Begin): Promise<Service> {
+async function front({ config, connection, socket, abandoned }: Begin): Promise<Service> {
   const writer = remoteWriter(socket)
-  const cluster = { writer, succession: { orphans, onSession }, who: `Process ${process.pid}` }
+  const cluster = { writer, succession: { abandoned, onSession }, who: `Process ${process.pid}` }
   const service = await serve(config, connection, makeLogger(config.log), cluster)
   return {
     ...service,
@@ -27,9 +27,9 @@ async function front({ config, connection, socket, orphans }: Begin): Promise<Se
 }
 
 /** Without a route: of Fastify it uses only what opens and closes the database. */
-async function writer({ config, connection, socket, orphans }: Begin): Promise<Service> {
+async function writer({ config, connection, socket, abandoned }: Begin): Promise<Service> {
   const app = Fastify({ loggerInstance: makeLogger(config.log) })
-  await app.register(database, { connection, collections, succession: { orphans, onSession } })
+  await app.register(database, { connection, collections, succession: { abandoned, onSession } })
   await app.ready()
   handOverMetrics()
   const close = await serveWriter(socket, commitEntries(app.db, app.transact), app.log)
@@ -67,9 +67,13 @@ function fail(error: unknown): void {
 let begun: Promise<Service> | undefined
 // prom-client has messages of its own on this channel; theirs have a `type`.
 process.on('message', (order: Order) => {
-  if (order.kind === 'begin') begun = begin(order)
-  else if (order.kind === 'end') void Promise.resolve(begun).then(end)
-  begun?.catch(fail)
+  if (order.kind === 'begin') {
+    begun = begin(order)
+    begun.catch(fail)
+  } else if (order.kind === 'end') {
+    // One that could not begin has told so, and is ending.
+    Promise.resolve(begun).then(end, () => undefined)
+  }
 })
 // A Ctrl-C reaches every process of the terminal: here the primary says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

@@ -13,6 +13,14 @@ export type ReactionDocument = {
   order: UUID
 }
 
+export const reactionIndexes = [
+  { key: { post: 1, value: 1, order: -1 } },
+  { key: { account: 1, value: 1, order: -1 } },
+] as const
+
+/** One account and one post, as text. */
+export const pairName = (post: string, account: string): string => `${post} ${account}`
+
 export const reactionKey = (post: string, account: string): ReactionDocument['_id'] => ({
   post: toUuid(post),
   account: toUuid(account),

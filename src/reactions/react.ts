@@ -3,14 +3,14 @@ import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { PostCounts, PostDocument } from '../posts/document.ts'
-import { type ReactionDocument, reactionKey } from './document.ts'
+import { pairName, type ReactionDocument, reactionKey } from './document.ts'
 import type { ReactionValue } from './schema.ts'
 
 /**
  * A wish to set, move or (null) withdraw an account's reaction.
  * @property order - the place of a reaction that begins with this wish: a UUIDv7 of its own.
  */
-export type Wish = { post: string; account: string; value: ReactionValue | null; order: string }
+export type ReactWish = { post: string; account: string; value: ReactionValue | null; order: string }
 
 /** What a reaction came to: its value, or null for none, and the post's counts after it. */
 export type Reacted = { value: ReactionValue | null; counts: PostCounts }
@@ -20,10 +20,8 @@ type Reaction = { value: ReactionValue; order: string } | null
 
 type Pair = { post: string; account: string; before: Reaction; after: Reaction }
 
-const nameOf = ({ post, account }: { post: string; account: string }) => `${post} ${account}`
-
 /** What a wish makes of what stands: whoever changes their mind keeps their place, whoever comes back has a new one. */
-const fold = (standing: Reaction, { value, order }: Wish): Reaction =>
+const fold = (standing: Reaction, { value, order }: ReactWish): Reaction =>
   value === null ? null : { value, order: standing?.order ?? order }
 
 /** What the counts of each post gain: nothing is a gain, too. */
@@ -43,7 +41,7 @@ function changeOf({ post, account, before, after }: Pair): AnyBulkWriteOperation
   if (after === null) return [{ deleteOne: { filter: { _id } } }]
   const standing = { value: after.value, order: toUuid(after.order) }
   return before === null
-    ? [{ insertOne: { document: { _id, ...{ post: _id.post, account: _id.account }, ...standing } } }]
+    ? [{ insertOne: { document: { _id, post: _id.post, account: _id.account, ...standing } } }]
     : [{ updateOne: { filter: { _id }, update: { $set: standing } } }]
 }
 
@@ -53,14 +51,19 @@ function changeOf({ post, account, before, after }: Pair): AnyBulkWriteOperation
  * Every post of the batch is written to, even where its counts stay as they are: `revision` makes MongoDB see a
  * conflict with whoever deletes it at the same time ($inc by 0 is no write). Without it the reaction would outlive it.
  */
-export function react(db: Db): WriteBatch<Wish, Reacted | null> {
+export function react(db: Db): WriteBatch<ReactWish, Reacted | null> {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
   const posts: Collection<PostDocument> = db.collection('posts')
 
   return async (wishes, session) => {
     const pairs = new Map<string, Pair>()
     for (const wish of wishes) {
-      pairs.set(nameOf(wish), { post: wish.post, account: wish.account, before: null, after: null })
+      pairs.set(pairName(wish.post, wish.account), {
+        post: wish.post,
+        account: wish.account,
+        before: null,
+        after: null,
+      })
     }
     const found = await reactions
       .find(
@@ -69,11 +72,11 @@ export function react(db: Db): WriteBatch<Wish, Reacted | null> {
       )
       .toArray()
     for (const { post, account, value, order } of found) {
-      const pair = pairs.get(nameOf({ post: post.toString(), account: account.toString() }))
+      const pair = pairs.get(pairName(post.toString(), account.toString()))
       if (pair) pair.before = pair.after = { value, order: order.toString() }
     }
     for (const wish of wishes) {
-      const pair = pairs.get(nameOf(wish))
+      const pair = pairs.get(pairName(wish.post, wish.account))
       if (pair) pair.after = fold(pair.after, wish)
     }
 

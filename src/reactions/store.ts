@@ -4,16 +4,11 @@ import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
-import { type ReactionDocument, reactionKey } from './document.ts'
+import { pairName, type ReactionDocument, reactionKey } from './document.ts'
 import type { Reacted } from './react.ts'
 import type { ReactionValue } from './schema.ts'
 
 export type Reaction = { account: string; value: ReactionValue; reactedAt: Date; order: string }
-
-export const reactionIndexes = [
-  { key: { post: 1, value: 1, order: -1 } },
-  { key: { account: 1, value: 1, order: -1 } },
-] as const
 
 const values: ReactionValue[] = ['like', 'dislike']
 
@@ -21,14 +16,13 @@ const values: ReactionValue[] = ['like', 'dislike']
 export function reactionStore(db: Db, writer: Writer) {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
 
-  const nameOf = (post: string, account: string) => `${post} ${account}`
   const find = coalesce<ReactionValue>(async (names) => {
     const keys = names.map((name) => {
       const [post = '', account = ''] = name.split(' ')
       return reactionKey(post, account)
     })
     const found = await reactions.find({ _id: { $in: keys } }, inOneAnswer(keys.length)).toArray()
-    return new Map(found.map(({ post, account, value }) => [nameOf(post.toString(), account.toString()), value]))
+    return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
   })
 
   return {
@@ -55,7 +49,7 @@ export function reactionStore(db: Db, writer: Writer) {
     },
 
     /** An account's reaction to a post. */
-    valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(nameOf(post, account)),
+    valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),
 
     /** Removes up to 500 reactions to a post that is gone; the answer is how many it found. */
     async removeSome(post: UUID): Promise<number> {

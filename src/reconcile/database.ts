@@ -2,13 +2,19 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import type { Config } from '../config.ts'
+import {
+  type Connection,
+  clientOptions,
+  connectionFault,
+  databaseOf,
+  demandReplicaSet,
+} from '../database/connection.ts'
 import { readIfThere } from '../database/embedded/data-folder.ts'
 import { lockFolder } from '../database/embedded/lock.ts'
 import type { Log } from '../database/embedded/log.ts'
 import { replicaSet } from '../database/embedded/owner.ts'
 import { startEmbedded } from '../database/embedded.ts'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
-import { type Connection, clientOptions, connectionFault, databaseOf, demandReplicaSet } from '../database/plugin.ts'
 import { StartError } from '../start-error.ts'
 
 export type Opened = {

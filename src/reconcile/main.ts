@@ -16,7 +16,7 @@ const say = (line: string) => void process.stdout.write(`${line}\n`)
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 
 async function run(fix: boolean): Promise<number> {
-  const config = await readConfig(readEnvironment(), root)
+  const config = await readConfig(readEnvironment(), root, { makeSecrets: false })
   // No program that we start needs to inherit them.
   for (const name of ['DB_PASSWORD', 'JWT_SIGN_KEY']) delete process.env[name]
   const stopping = new AbortController()

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import type { Environment } from '../config.ts'
 import { StartError } from '../start-error.ts'
 
 export const help = `Usage: npm run reconcile -- [options]
@@ -12,7 +13,7 @@ The database is the one that the server's configuration names; without MONGODB_U
 The last line says the drift that is left: the sum of what the counts are wrong by, and of the reactions whose post is
 gone. It must be 0.
 
-Exit code: 0 the drift is 0, 1 it is not, 2 bad options or no database, 130 interrupted.
+Exit code: 0 the drift is 0, 1 it is not, 2 bad options or no database, 130 or 143 interrupted.
 `
 
 export type Options = { fix: boolean; help: boolean }
@@ -22,7 +23,7 @@ export type Options = { fix: boolean; help: boolean }
  * @param env - npm puts there what it takes for its own.
  * @throws StartError with one sentence that names the option at fault.
  */
-export function readOptions(args: string[], env: Readonly<Record<string, string | undefined>>): Options {
+export function readOptions(args: string[], env: Environment): Options {
   // npm run reconcile --fix: it would count only, and whoever typed it would believe it had been fixed.
   if (env.npm_config_fix === 'true') throw new StartError('npm kept --fix for itself: npm run reconcile -- --fix')
   try {

@@ -2,9 +2,9 @@ import type { MongoClient } from 'mongodb'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { transactor } from '../database/transaction.ts'
 import type { Check, Drift } from './check.ts'
+import { checkCounters } from './check-counters.ts'
+import { checkOrphans } from './check-orphans.ts'
 import { kinds } from './counters.ts'
-import { checkCounters } from './fix.ts'
-import { checkOrphans } from './orphans.ts'
 import { walk } from './snapshot.ts'
 
 /** @property fixed - whether it was made right; undefined when that was not wished. */

@@ -27,6 +27,7 @@ export const fromMachineTime = (time: number): number => time - start
 export function sender<Message>(socket: Socket): (message: Message) => void {
   let waiting: Message[] = []
   const send = () => {
+    // On a socket that is gone nobody hears anything: whoever waits for an answer gives it to the next one.
     if (socket.writable) socket.write(`${JSON.stringify(waiting)}\n`)
     waiting = []
   }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { TooManyWaiting, TransactionTimeoutError } from '../database/failures.ts'
-import { transactionPatience } from '../database/transaction.ts'
+import { OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
+import { lastAnswer, transactionPatience } from '../database/transaction.ts'
 import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './frames.ts'
 import { type Entry, makeWriter, perhapsWritten, type Writer } from './kinds.ts'
 
@@ -15,13 +15,11 @@ type Pending = {
 const reconnectAfter = 25
 /** How often it is looked for what has waited too long, in milliseconds. */
 const lookEvery = 100
-/** How long the writer's answer may be on its way after the last commit that it can begin, in milliseconds. */
-const lastAnswer = 400
 
 /** The errors that a writer in this process would throw. */
 function errorOf(failure: Failure): Error {
   if (failure === 'unavailable') return new TransactionTimeoutError('the writer got no commit in time')
-  if (failure === 'overloaded') return new TooManyWaiting('too many writes are waiting at the writer')
+  if (failure === 'overloaded') return new OverloadedError('too many writes are waiting at the writer')
   return new Error('the writer failed: its own log says why')
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { type ClientSession, MongoClient, MongoNetworkError } from 'mongodb'
 import t, { type Test } from 'tap'
-import { TooManyWaiting, TransactionTimeoutError } from '../../src/database/failures.ts'
+import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { groupCommit } from '../../src/database/group-commit.ts'
 import { beforeRetry, type Transact, transactor } from '../../src/database/transaction.ts'
 import { freshDatabase } from '../helper.ts'
@@ -331,7 +331,7 @@ t.test('more than 20,000 are not let wait', async (t) => {
   const first = submit({ n: 0 })
   await until(() => batches.length === 1)
   const waiting = submitAll(upTo(20_000))
-  await t.rejects(submit({ n: 20_000 }), TooManyWaiting, 'it is told at once, while the others wait')
+  await t.rejects(submit({ n: 20_000 }), OverloadedError, 'it is told at once, while the others wait')
   t.equal(batches.length, 1)
   held.open()
   await first

@@ -43,19 +43,21 @@ t.test('processes are killed under load: nothing is lost or doubled', { timeout:
 
   t.test('the writer hangs: 503 in time, and what was refused is not written when it wakes', async (t) => {
     const post = await newPost()
-    const [ann] = crowd
+    const [ann, bob] = crowd
     const [writer] = await pidsOf(server, 'writer')
-    if (!ann || !writer) throw new Error('nobody is there')
+    if (!ann || !bob || !writer) throw new Error('nobody is there')
     process.kill(writer, 'SIGSTOP')
     const from = performance.now()
     const refused = await ann.client.put(`v1/posts/${post}/reaction`, { json: { value: 'like' } })
     t.match(refused, { statusCode: 503, body: { code: 'database-unavailable' } })
-    t.ok(performance.now() - from < 15_000)
+    // The contract's 5 seconds, and some for a busy machine; the sockets' own time-outs come much later.
+    t.ok(performance.now() - from < 9_000)
     t.equal((await ann.client.get(`v1/posts/${post}`)).statusCode, 200, 'reading goes on')
     process.kill(writer, 'SIGCONT')
-    const answer = await ann.client.put(`v1/posts/${post}/reaction`, { json: { value: 'dislike' } })
+    const answer = await bob.client.put(`v1/posts/${post}/reaction`, { json: { value: 'dislike' } })
     t.match(answer, { statusCode: 200, body: { value: 'dislike', counts: { likes: 0, dislikes: 1 } } })
     await delay(300)
+    // Had it been written after all, ann's like would stand beside it.
     t.match((await ann.client.get(`v1/posts/${post}`)).body, { counts: { likes: 0, dislikes: 1 } })
   })
 })

@@ -3,8 +3,8 @@ import t from 'tap'
 import { v7 } from 'uuid'
 import { toUuid } from '../../src/database/ids.ts'
 import type { Check } from '../../src/reconcile/check.ts'
+import { orphanPipeline } from '../../src/reconcile/check-orphans.ts'
 import { kinds } from '../../src/reconcile/counters.ts'
-import { orphanPipeline } from '../../src/reconcile/orphans.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { inSnapshot, walk } from '../../src/reconcile/snapshot.ts'
 import {
@@ -59,7 +59,6 @@ t.test('of 20,000 posts that drift, and 1,300 that are gone, 500 at most are hel
   )
   t.equal(Math.max(...replies), 500, 'MongoDB hands over 500 things at a time, and counts reactions itself')
   t.ok(replies.length > 20_001 / 500, `${replies.length} replies`)
-  t.equal(posts.length, 20_000)
 })
 
 t.test('what is counted is counted in an index, without a document', async (t) => {

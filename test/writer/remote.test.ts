@@ -6,10 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { TooManyWaiting, TransactionTimeoutError } from '../../src/database/failures.ts'
+import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import type { Entry } from '../../src/writer/kinds.ts'
 import { remoteWriter } from '../../src/writer/remote.ts'
-import { serveWriter } from '../../src/writer/serve.ts'
+import { serveWriter } from '../../src/writer/server.ts'
 
 const post = { id: 'p', author: 'a', text: 'Zeile\u2028für \n Zeile 🐦', replyTo: null, claim: null }
 const wish = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
@@ -63,14 +63,14 @@ t.test('answers in any order find who asked', async (t) => {
 t.test('failures are those that a writer here would throw; their cause stays in the writer’s log', async (t) => {
   const causes: Record<string, Error> = {
     late: new TransactionTimeoutError('late'),
-    full: new TooManyWaiting('full'),
+    full: new OverloadedError('full'),
     bad: new MongoServerError({ code: 121, errmsg: 'the secret of the document' }),
   }
   const { writer, lines } = await pair(t, async ({ item }) => {
     throw causes[(item as { post: string }).post]
   })
   await t.rejects(writer.react({ ...wish, post: 'late' }), TransactionTimeoutError)
-  await t.rejects(writer.react({ ...wish, post: 'full' }), TooManyWaiting)
+  await t.rejects(writer.react({ ...wish, post: 'full' }), OverloadedError)
   const failed = await writer.react({ ...wish, post: 'bad' }).catch((error: Error) => error)
   t.match(failed, { name: 'Error', message: 'the writer failed: its own log says why' })
   t.match(lines, [/the secret of the document/], 'one line, for what nobody foresaw')

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
-import { isDatabaseOutOfReach, TooManyWaiting } from '../database/failures.ts'
+import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
 import type { GroupCommit } from '../database/group-commit.ts'
 import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './frames.ts'
 import type { Entry } from './kinds.ts'
@@ -20,7 +20,7 @@ export async function serveWriter(
   log: FastifyBaseLogger,
 ): Promise<() => void> {
   function failureOf(error: unknown): Failure {
-    if (error instanceof TooManyWaiting) return 'overloaded'
+    if (error instanceof OverloadedError) return 'overloaded'
     if (isDatabaseOutOfReach(error)) return 'unavailable'
     log.error({ err: error }, 'a write failed')
     return 'failed'

@@ -38,7 +38,10 @@ t.test('the transaction of a killed process holds up nobody once its successor i
   const successor = Fastify()
   t.teardown(() => successor.close())
   const heard: string[] = []
-  const succession = { orphans: [toUuid(sessions[0] ?? '').toString()], onSession: (id: string) => void heard.push(id) }
+  const succession = {
+    abandoned: [toUuid(sessions[0] ?? '').toString()],
+    onSession: (id: string) => void heard.push(id),
+  }
   await successor.register(database, { connection, collections: {}, succession })
   await successor.ready()
   await write(2_000)

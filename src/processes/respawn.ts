@@ -8,7 +8,7 @@ import type { Role } from './orders.ts'
 const steady = 60_000
 
 /** As many sessions of MongoDB are remembered of those that died. To end one twice does no harm. */
-const mostOrphans = 2_000
+const mostAbandoned = 2_000
 
 /** A place in the cluster, whatever process fills it at the moment. */
 export type Place = {
@@ -23,10 +23,10 @@ export type Place = {
  *
  * @param start - starts a process, and is told which sessions of MongoDB the one before may have left open.
  */
-export function keepAlive(role: Role, start: (orphans: readonly string[]) => Child, log: FastifyBaseLogger): Place {
+export function respawn(role: Role, start: (abandoned: readonly string[]) => Child, log: FastifyBaseLogger): Place {
   const ending = new AbortController()
-  let orphans: readonly string[] = []
-  let child = start(orphans)
+  let abandoned: readonly string[] = []
+  let child = start(abandoned)
   const { ready } = child
 
   async function keep(): Promise<void> {
@@ -38,9 +38,9 @@ export function keepAlive(role: Role, start: (orphans: readonly string[]) => Chi
       log.warn({ role, how }, `The ${role} process ${child.pid} ended unexpectedly (${how}): starting another`)
       await sleep(backOff(failures), undefined, { signal: ending.signal }).catch(() => undefined)
       if (ending.signal.aborted) return
-      // One that never got ready may not have seen to those of its own predecessor.
-      orphans = [...orphans, ...child.sessions].slice(-mostOrphans)
-      child = start(orphans)
+      // One that died before it was ready may not have ended its predecessor's sessions: those are passed on, too.
+      abandoned = [...abandoned, ...child.sessions].slice(-mostAbandoned)
+      child = start(abandoned)
     }
   }
 

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { readChaosOptions } from '../../bot/chaos-options.ts'
+import { nothingRuns } from '../main/server-process.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+t.test('options', async (t) => {
+  t.match(readChaosOptions([]), { rounds: 1, processes: 4, pause: 2, help: false, botArgs: [] })
+  const botArgs = ['--users', '3', '--posts', '2']
+  t.match(readChaosOptions(['--rounds', '2', '--processes', '1', '--', ...botArgs]), { rounds: 2, botArgs })
+  for (const [args, says] of [
+    [['--rounds', '0'], '--rounds must be a whole number from 1 to 1000.'],
+    [['--processes', '65'], '--processes must be a whole number from 1 to 64.'],
+    [['--nope'], /--nope.*see --help/],
+    [['--', '--users', 'x'], '--users must be a whole number from 1 to 10000.'],
+    [['--', '--help'], /the server is our own/],
+    [['--', '--url', 'http://127.0.0.1:1'], /the server is our own/],
+  ] as const) {
+    t.throws(() => readChaosOptions([...args]), { message: says }, args.join(' '))
+  }
+})
+
+/** Runs `npm run chaos` in a folder for temporary files of its own. */
+async function runChaos(t: Test, args: string[]) {
+  const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-chaos-'))
+  t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
+  const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
+  let out = ''
+  const child = execFile(process.execPath, ['bot/chaos.ts', ...args], { cwd: root, env })
+  child.stdout?.on('data', (chunk: string) => {
+    out += chunk
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const says = async (text: string) => {
+    while (!out.includes(text) && child.exitCode === null) await delay(50)
+  }
+  return { child, says, ended: async () => ({ code: await ended, out, left: await readdir(TMPDIR) }), TMPDIR }
+}
+
+t.test('a round: killed by turns, nothing is lost', { timeout: 150_000 }, async (t) => {
+  const crowd = ['--users', '6', '--posts', '6', '--reactions', '150', '--seed', '7']
+  const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', '--', ...crowd])
+  const { code, out, left } = await ended()
+  t.equal(code, 0, out)
+  t.match(out, /mongod killed [1-9]\d* times, server killed \d+ times/)
+  t.match(out, /ledger agrees: 36 posts/)
+  t.match(out, /drift 0\n/)
+  t.match(out, /1 of 1 rounds passed/)
+  t.same(left, [])
+})
+
+t.test('a signal ends all of it', { timeout: 100_000 }, async (t) => {
+  const { child, says, ended, TMPDIR } = await runChaos(t, ['--processes', '2', '--pause', '600'])
+  await says('sign up')
+  child.kill('SIGTERM')
+  const { code, left } = await ended()
+  t.equal(code, 130)
+  t.same(left, [])
+  t.ok(await nothingRuns(TMPDIR, 10_000))
+})
