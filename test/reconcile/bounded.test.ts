@@ -30,7 +30,7 @@ t.test('of 20,000 posts that drift, and 1,300 that are gone, 500 at most are hel
   const author = await plantAccount(db, { posts: 20_001 })
   const popular = await plantPost(db, author, { likes: 30_000 })
   for (const _ of [1, 2, 3]) await plantReactions(db, popular, 'like', 10_000)
-  const posts = await plantPosts(db, author, 20_000, { dislikes: 1 })
+  await plantPosts(db, author, 20_000, { dislikes: 1 })
   const orphans = Array.from({ length: 1_300 }, () => newUuid())
   const strays = orphans.map((post) => {
     const account = newUuid()
