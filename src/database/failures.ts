@@ -5,6 +5,15 @@ export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
 }
 
+/** Thrown when a transaction met others again and again at what it writes. Nothing of it was written. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError'
+}
+
+/** Whether somebody else has written the same and not committed yet, or since our snapshot: WriteConflict, LockTimeout. */
+export const isConflict = (error: unknown): boolean =>
+  error instanceof MongoServerError && (error.code === 112 || error.code === 24)
+
 /** Thrown when so much waits to be written that more would wait in vain. */
 export class OverloadedError extends Error {
   override readonly name = 'OverloadedError'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
-import { isBrokenSocket, TransactionTimeoutError } from './failures.ts'
+import { ConflictError, isBrokenSocket, isConflict, TransactionTimeoutError } from './failures.ts'
 
 const options: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -34,8 +34,13 @@ const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 
 /**
  * Runs a piece of work whose writes happen all together or not at all.
  * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now unless given.
+ * @param conflicts - how often it is run again because it conflicted; as long as there is time, unless given.
  */
-export type Transact = <T>(work: (session: ClientSession) => Promise<T>, deadline?: number) => Promise<T>
+export type Transact = <T>(
+  work: (session: ClientSession) => Promise<T>,
+  deadline?: number,
+  conflicts?: number,
+) => Promise<T>
 
 /**
  * @param onSession - called with the id of each session of MongoDB that is used for the first time.
@@ -44,6 +49,7 @@ export type Transact = <T>(work: (session: ClientSession) => Promise<T>, deadlin
  * outside of it, and what it throws aborts the transaction and is thrown on.
  * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before it may
  * then have happened, or happen yet.
+ * @throws ConflictError when it conflicted once more than it may.
  */
 export function transactor(client: MongoClient, onSession?: (id: string) => void): Transact {
   const sessions = new Set<string>()
@@ -54,10 +60,10 @@ export function transactor(client: MongoClient, onSession?: (id: string) => void
     sessions.add(name)
     onSession?.(name)
   }
-  return (work, deadline = performance.now() + transactionPatience) => {
+  return (work, deadline = performance.now() + transactionPatience, conflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
     if (onSession) note(session)
-    const running = run(session, work, deadline)
+    const running = run(session, work, deadline, conflicts)
     return settleBy(running, deadline + lastAnswer)
   }
 }
@@ -66,7 +72,9 @@ async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
   deadline: number,
+  conflicts: number,
 ): Promise<T> {
+  let met = 0
   const retry = async (attempt: number, cause: unknown) => {
     const wait = waitBefore(attempt)
     if (performance.now() + wait > deadline) throw tooLate(cause)
@@ -83,6 +91,10 @@ async function run<T>(
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
         if (!labelled(error, 'TransientTransactionError')) throw error
+        if (isConflict(error)) {
+          met += 1
+          if (met > conflicts) throw new ConflictError('others write the same', { cause: error })
+        }
         await retry(attempt, error)
       }
     }

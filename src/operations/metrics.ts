@@ -6,7 +6,13 @@ import { StartError } from '../start-error.ts'
 
 type Address = { host: string; port: number }
 
-function makeRegistry(): Registry {
+declare module 'fastify' {
+  interface FastifyInstance {
+    metrics: Registry
+  }
+}
+
+export function makeRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   return registry
@@ -14,7 +20,7 @@ function makeRegistry(): Registry {
 
 /**
  * Metrics in Prometheus's text format.
- * @param address - where they are served; if it is not given, the primary process asks for them: see serveClusterMetrics.
+ * @param address - where they are served; if it is not given, the primary asks for `app.metrics`: see serveClusterMetrics.
  */
 export const metrics = fp<{ address: Address | undefined }>(async (app, { address }) => {
   const registry = makeRegistry()
@@ -31,7 +37,8 @@ export const metrics = fp<{ address: Address | undefined }>(async (app, { addres
     durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
   })
   app.addHook('onClose', async () => registry.clear())
-  if (address === undefined) return handOverMetrics(registry)
+  app.decorate('metrics', registry)
+  if (address === undefined) return
 
   // Not at onListen: Fastify only logs what goes wrong there, and the server would run without its metrics.
   let close = async () => {}
@@ -41,20 +48,30 @@ export const metrics = fp<{ address: Address | undefined }>(async (app, { addres
   app.addHook('onClose', () => close())
 })
 
-/** From a process of the cluster: hands its metrics to the primary whenever that asks. */
-export function handOverMetrics(registry: Registry = makeRegistry()): void {
-  AggregatorRegistry.setRegistries(registry)
-  // Only its constructor begins to listen for the primary.
-  new AggregatorRegistry()
-}
+/** The metrics of one process, as they go to another. */
+export type Measured = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
 /**
  * In the primary: serves the metrics of all its processes, added up.
+ * @param collect - asks those that answer.
  * @returns what ends it.
  */
-export function serveClusterMetrics(address: Address, log: FastifyBaseLogger): Promise<() => Promise<void>> {
-  const registry = new AggregatorRegistry()
-  return serveMetrics(address, registry.contentType, () => registry.clusterMetrics(), log)
+export function serveClusterMetrics(
+  address: Address,
+  collect: () => Promise<Measured[]>,
+  log: FastifyBaseLogger,
+): Promise<() => Promise<void>> {
+  // Whoever asks while they are being collected is given the same.
+  let collecting: Promise<string> | undefined
+  const read = () => {
+    collecting ??= collect()
+      .then((all) => AggregatorRegistry.aggregate(all).metrics())
+      .finally(() => {
+        collecting = undefined
+      })
+    return collecting
+  }
+  return serveMetrics(address, Registry.PROMETHEUS_CONTENT_TYPE, read, log)
 }
 
 /** On a port of their own that only this machine reaches: they tell too much about the traffic to stand beside the API. */

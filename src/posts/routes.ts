@@ -103,10 +103,10 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       const { text, replyTo } = request.body
       const key = request.headers['idempotency-key']
       const claim = key === undefined ? undefined : { key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
-      const [creation, author] = await Promise.all([
-        posts.create({ author: account, text, replyTo }, claim),
-        accounts.author(account),
-      ])
+      const reading = accounts.author(account)
+      // Whether it can be read is asked after the post is written: nobody may be told 503 while it is being written.
+      reading.catch(() => undefined)
+      const creation = await posts.create({ author: account, text, replyTo }, claim)
       switch (creation.outcome) {
         case 'no-such-parent':
           throw invalid({ pointer: '/body/replyTo', detail: 'names no post' })
@@ -119,6 +119,7 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       }
       const { post } = creation
       reply.code(201).header('location', `/v1/posts/${post.id}`)
+      const author = await reading
       if (creation.outcome === 'replayed' || !author) return viewPost(parts, post, account)
       // Nobody can have reacted to it.
       return { ...post, author, viewer: { reaction: null } }

@@ -14,8 +14,12 @@ const mostAbandoned = 2_000
 export type Place = {
   /** The first process's: see Child. */
   ready: Promise<string>
+  /** What the process at the moment has measured: see Child. */
+  metrics: Child['metrics']
   /** Lets the process finish what it has begun; resolves when it has ended, and no other takes its place. */
   end(): Promise<void>
+  /** Ends the process at once. */
+  kill(): void
 }
 
 /**
@@ -32,10 +36,11 @@ export function respawn(role: Role, start: (abandoned: readonly string[]) => Chi
   async function keep(): Promise<void> {
     for (let failures = 0; ; failures += 1) {
       const from = performance.now()
-      const how = await child.gone
+      const { how, fault } = await child.gone
       if (ending.signal.aborted) return
       if (performance.now() - from > steady) failures = 0
-      log.warn({ role, how }, `The ${role} process ${child.pid} ended unexpectedly (${how}): starting another`)
+      const why = fault === undefined ? '' : `, ${fault}`
+      log.warn({ role, how }, `The ${role} process ${child.pid} ended unexpectedly (${how}${why}): starting another`)
       await sleep(backOff(failures), undefined, { signal: ending.signal }).catch(() => undefined)
       if (ending.signal.aborted) return
       // One that died before it was ready may not have ended its predecessor's sessions: those are passed on, too.
@@ -47,6 +52,8 @@ export function respawn(role: Role, start: (abandoned: readonly string[]) => Chi
   const kept = keep()
   return {
     ready,
+    metrics: () => child.metrics(),
+    kill: () => child.kill(),
     async end() {
       ending.abort()
       child.end()

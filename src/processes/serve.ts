@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { buildApp, type Cluster } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
+import type { Measured } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 
 /** What listens, in this process or in others. */
@@ -12,6 +13,9 @@ export type Service = {
   /** Ends what is still there. */
   close(): Promise<void>
 }
+
+/** What listens in this process, and what it has measured. */
+export type Serving = Service & { metrics(): Promise<Measured> }
 
 /**
  * Serves in this process.
@@ -24,7 +28,7 @@ export async function serve(
   connection: Connection,
   log: FastifyBaseLogger,
   { who = 'Rookery', ...cluster }: Cluster & { who?: string } = {},
-): Promise<Service> {
+): Promise<Serving> {
   const app = await buildApp(config, connection, log, cluster)
   const { host, port } = config
   try {
@@ -38,6 +42,7 @@ export async function serve(
         await drained
       },
       close: () => app.close(),
+      metrics: () => app.metrics.getMetricsAsJSON(),
     }
   } catch (error) {
     await app.close()

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,10 +22,13 @@ export async function supervise(config: Config, connection: Connection, log: Fas
   const folder = await socketFolder()
   const places: Place[] = []
   let endMetrics = async () => {}
+  let { port } = config
 
   function fill(role: Role): Place {
-    const orders = { kind: 'begin', role, config: { ...config, metrics: undefined }, connection } as const
-    const start = (abandoned: readonly string[]) => startChild({ ...orders, socket: join(folder, 'writer'), abandoned })
+    const start = (abandoned: readonly string[]) => {
+      const own = { ...config, port, metrics: undefined }
+      return startChild({ kind: 'begin', role, config: own, connection, socket: join(folder, 'writer'), abandoned })
+    }
     const place = respawn(role, start, log)
     places.push(place)
     return place
@@ -35,12 +39,24 @@ export async function supervise(config: Config, connection: Connection, log: Fas
     await rm(folder, { recursive: true, force: true })
   }
 
+  async function collect() {
+    const all = await Promise.all(places.map((place) => place.metrics()))
+    return all.filter((one) => one !== undefined)
+  }
+
+  // However the primary ends, but for SIGKILL: one that hangs would stay for ever.
+  process.once('exit', () => {
+    for (const place of places) place.kill()
+    rmSync(folder, { recursive: true, force: true })
+  })
   try {
-    endMetrics = await serveClusterMetrics(config.metrics, log)
+    endMetrics = await serveClusterMetrics(config.metrics, collect, log)
     // The indexes are made by the first: of several that start on an empty database only one finds work.
     await fill('writer').ready
     const fronts = Array.from({ length: config.processes }, () => fill('front'))
     const [url = ''] = await Promise.all(fronts.map(({ ready }) => ready))
+    // PORT may be 0: those that come later listen where the first did.
+    port = Number(new URL(url).port)
     log.info(`Rookery listens on ${url}, in ${config.processes} processes`)
     return {
       url,
@@ -54,11 +70,17 @@ export async function supervise(config: Config, connection: Connection, log: Fas
   }
 }
 
+/** What a Unix socket's path may have at most, in bytes, on every system of ours: macOS takes one less than Linux. */
+const longestPath = 100
+
 /** A folder that no other user may enter: who reaches the writer's socket is believed. */
 async function socketFolder(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'rookery-')).catch((error) => {
-    throw new StartError(
-      `WEB_CONCURRENCY above 1 needs a folder for temporary files, and ${tmpdir()} cannot be used (${error.code}): set TMPDIR to one that can.`,
+  const unfit = (why: string) =>
+    new StartError(
+      `WEB_CONCURRENCY above 1 needs a folder for a socket, and ${tmpdir()} cannot be used (${why}): export a TMPDIR that can.`,
     )
+  if (Buffer.byteLength(join(tmpdir(), 'rookery-123456', 'writer')) > longestPath) throw unfit('its path is too long')
+  return mkdtemp(join(tmpdir(), 'rookery-')).catch((error) => {
+    throw unfit(error.code)
   })
 }

@@ -30,6 +30,15 @@ export type Writer = { readonly [K in Kind]: (item: ItemOf<K>) => Promise<Answer
 /** One thing to write, as it waits and as it travels. */
 export type Entry = { kind: Kind; item: object }
 
+/**
+ * Names what an entry writes that others write as well: the post, or the counts of its author. They are those of one
+ * kind or another.
+ */
+export function keyOf({ item }: Entry): string {
+  const { post, replyTo, author } = item as { post?: string; replyTo?: string | null; author?: string }
+  return post ?? replyTo ?? author ?? ''
+}
+
 /** Marks what was given before and had no answer: it may be written already. */
 export const perhapsWritten = ({ kind, item }: Entry): Entry => ({ kind, item: { ...item, again: true } })
 

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
+import { mostWaiting } from '../database/group-commit.ts'
 import { lastAnswer, transactionPatience } from '../database/transaction.ts'
 import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './frames.ts'
 import { type Entry, makeWriter, perhapsWritten, type Writer } from './kinds.ts'
@@ -76,6 +77,7 @@ export function remoteWriter(path: string): Writer & { close(): void } {
   open()
 
   const writer = makeWriter((entry) => {
+    if (pending.size >= mostWaiting) return Promise.reject(new OverloadedError('too many writes are waiting'))
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const one = { entry, deadline: performance.now() + transactionPatience, resolve, reject }
     count += 1

@@ -31,10 +31,10 @@ async function numbers(
   const batches: Batch[] = []
   let transactions = 0
   const real = transactor(client)
-  const transact: Transact = (work, deadline) => {
+  const transact: Transact = (work, ...limits) => {
     const chosen = options.instead?.(real, transactions) ?? real
     transactions += 1
-    return chosen(work, deadline)
+    return chosen(work, ...limits)
   }
 
   /** Nothing keeps a number from being written twice but that it is looked up when it is given again. */
@@ -52,6 +52,7 @@ async function numbers(
     transact,
     write,
     sizeOf: ({ size = 1 }) => size,
+    keyOf: ({ n }) => String(n),
     perhapsWritten: (item) => ({ ...item, again: true }),
   })
   return {

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
@@ -113,7 +114,7 @@ t.test('faults at the start are told once, in words', async (t) => {
     [
       'no folder for the socket',
       { TMPDIR: '/nowhere' },
-      /^WEB_CONCURRENCY above 1 needs a folder for temporary files, .*\n$/,
+      /^WEB_CONCURRENCY above 1 needs a folder for a socket, .*\(ENOENT\).*\n$/,
     ],
     ['a bad number', { WEB_CONCURRENCY: '65' }, /WEB_CONCURRENCY must be a whole number from 1 to 64/],
     [
@@ -129,16 +130,44 @@ t.test('faults at the start are told once, in words', async (t) => {
 })
 
 t.test('metrics are those of all processes together', async (t) => {
-  const free = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => free.once('listening', resolve))
-  const address = free.address()
-  const port = address !== null && typeof address === 'object' ? String(address.port) : ''
-  await new Promise((resolve) => free.close(resolve))
-  const { url } = await startCluster(t, 3, { METRICS_PORT: port })
+  const METRICS_PORT = await freePort()
+  const { url } = await startCluster(t, 3, { METRICS_PORT })
   for (let n = 0; n < 12; n += 1) await makeClient(url).get('health/live', { headers: { connection: 'close' } })
+  t.equal(await liveCount(METRICS_PORT), 12)
+  const together = await Promise.all(Array.from({ length: 20 }, () => liveCount(METRICS_PORT)))
+  t.same(new Set(together), new Set([12]))
+})
+
+t.test('a process that hangs: the others tell their metrics, and it does not outlive the primary', async (t) => {
+  const METRICS_PORT = await freePort()
+  const TMPDIR = await freshFolder(t)
+  const { server } = await startCluster(t, 2, { METRICS_PORT, TMPDIR })
+  const [front] = await pidsOf(server, 'front')
+  if (!front) throw new Error('there is no front')
+  process.kill(front, 'SIGSTOP')
+  const answer = await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)
+  t.equal(answer.status, 200)
+  t.match(await answer.text(), 'nodejs_version_info')
+  const ended = await server.kill('SIGTERM')
+  t.match(ended, { code: 1, signal: null, error: '' }, 'it was waited for, and then no longer')
+  const isGone = async () => (await processesWith('front')).every(({ pid }) => pid !== front)
+  t.ok((await timeUntil(isGone, 5_000)) < 5_000)
+  t.same(await readdir(TMPDIR), [])
+})
+
+/** A port that is free now. */
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return address !== null && typeof address === 'object' ? String(address.port) : ''
+}
+
+async function liveCount(port: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const count = /http_request_duration_seconds_count\{method="GET",route="\/health\/live",status="200"\} (\d+)/.exec(
     text,
   )
-  t.equal(count?.[1], '12')
-})
+  return Number(count?.[1])
+}
