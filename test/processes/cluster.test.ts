@@ -46,7 +46,8 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
           .post('v1/posts', { json: { text: `Last words ${n} ${sent}` } })
           .catch((error: { code: string }) => error)
         if (!('statusCode' in answer)) return void statuses.push(answer.code)
-        if (answer.statusCode !== 201) return void statuses.push(answer.statusCode)
+        const { code } = answer.body as { code?: string }
+        if (answer.statusCode !== 201) return void statuses.push(`${answer.statusCode} ${code}`)
       }
     })
     await delay(500)
@@ -55,8 +56,9 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
     await Promise.all(writers)
     t.match(await server.ended, { code: 0, signal: null, error: '' })
     const unforeseen = statuses.filter(
-      (status) => status !== 503 && status !== 'ECONNREFUSED' && status !== 'ECONNRESET',
+      (status) => status !== '503 overloaded' && status !== 'ECONNREFUSED' && status !== 'ECONNRESET',
     )
+    // A writer that had ended before a front would show as a database that does not answer.
     t.same(unforeseen, [], 'each was refused politely, or met a closed port')
     t.same(await readdir(TMPDIR), [], 'nor the socket between them')
     const authors = await db

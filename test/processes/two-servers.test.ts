@@ -1,0 +1,25 @@
+import { pino } from 'pino'
+import t from 'tap'
+import { buildApp } from '../../src/app.ts'
+import { freshDatabase, testConfig } from '../helper.ts'
+import { people } from './cluster.ts'
+import { checkHammered, hammer } from './hammer.ts'
+
+t.test('two servers on one database, as on two machines: counts are exact', { timeout: 120_000 }, async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const urls: string[] = []
+  for (const _ of ['one', 'other']) {
+    const app = await buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
+    urls.push(await app.listen({ host: '127.0.0.1', port: 0 }))
+    t.teardown(() => app.close())
+  }
+  const crowd = (await Promise.all(urls.map((url) => people(url, 12)))).flat()
+  const [ann] = crowd
+  if (!ann) throw new Error('nobody signed up')
+  const post = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Hot' } })).body.id
+  const until = performance.now() + 4_000
+  const { memories, statuses, slowest } = await hammer(crowd, post, () => performance.now() > until)
+  t.comment(statuses, `the slowest took ${Math.round(slowest)} ms`)
+  t.ok((statuses[200] ?? 0) > 50, 'both were at work')
+  await checkHammered(t, db, { crowd, memories, post })
+})
