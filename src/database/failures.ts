@@ -1,4 +1,4 @@
-import { MongoError, MongoServerError } from 'mongodb'
+import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
 /** Thrown when a transaction found no way to commit in the time it has. */
 export class TransactionTimeoutError extends Error {
@@ -20,19 +20,27 @@ export class OverloadedError extends Error {
 }
 
 /**
- * Whether the connection to MongoDB broke while a command was written: the driver hands that on as its socket threw it,
- * without a name or a label of its own (mongodb 7.9, Connection.writeCommand). A client that leaves has no `syscall`.
+ * Whether the connection to MongoDB broke under a command. Not always does the driver (mongodb 7.9) label that: what it
+ * could not write it hands on as its socket threw it (Connection.writeCommand), and what breaks after its monitor has
+ * seen the outage it leaves as it is (Server.decorateCommandError). A client that leaves has no `syscall`.
  */
-export function isBrokenSocket(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false
-  return error.code === 'EPIPE' || ('syscall' in error && brokenSocketCodes.has(String(error.code)))
+export function isBrokenConnection(error: unknown): boolean {
+  const cause = unwrapped(error)
+  if (cause instanceof MongoNetworkError) return true
+  if (!(cause instanceof Error) || !('code' in cause)) return false
+  return cause.code === 'EPIPE' || ('syscall' in cause && brokenSocketCodes.has(String(cause.code)))
 }
+
+/** A bulk write puts an error of its own around whatever broke it off, and so hides the name. */
+const unwrapped = (error: unknown): unknown =>
+  error instanceof MongoBulkWriteError && error.errorResponse instanceof Error ? error.errorResponse : error
 
 const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 /** Whether MongoDB could not be asked, or could not answer for now: the client may try again. */
-export function isDatabaseOutOfReach(error: unknown): boolean {
-  if (error instanceof TransactionTimeoutError || isBrokenSocket(error)) return true
+export function isDatabaseOutOfReach(thrown: unknown): boolean {
+  const error = unwrapped(thrown)
+  if (error instanceof TransactionTimeoutError || isBrokenConnection(error)) return true
   if (error instanceof MongoError && unreachable.has(error.name)) return true
   if (!(error instanceof MongoServerError)) return false
   return (

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
-import { ConflictError, isBrokenSocket, isConflict, TransactionTimeoutError } from './failures.ts'
+import { ConflictError, isBrokenConnection, isConflict, TransactionTimeoutError } from './failures.ts'
 
 const options: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -19,7 +19,7 @@ const longestWait = 40
 
 /** Whether the driver marks an error so, or would have if it had seen what broke. */
 const labelled = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
-  (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenSocket(error)
+  (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
 
 const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
 

@@ -1,4 +1,5 @@
 import {
+  MongoBulkWriteError,
   MongoClient,
   MongoNetworkError,
   MongoRuntimeError,
@@ -7,7 +8,12 @@ import {
   MongoWriteConcernError,
 } from 'mongodb'
 import t from 'tap'
-import { isDatabaseOutOfReach, isDuplicateKey, TransactionTimeoutError } from '../../src/database/failures.ts'
+import {
+  isBrokenConnection,
+  isDatabaseOutOfReach,
+  isDuplicateKey,
+  TransactionTimeoutError,
+} from '../../src/database/failures.ts'
 import { freshDatabase } from '../helper.ts'
 
 const serverError = (code: number, errorLabels: string[] = []) => {
@@ -33,6 +39,19 @@ t.test('a socket that broke while the driver wrote, as the driver hands it on', 
   t.ok(isDatabaseOutOfReach(Object.assign(new Error('write'), { code: 'ECONNRESET', syscall: 'write' })))
   t.notOk(isDatabaseOutOfReach(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })), 'a client that left')
   t.notOk(isDatabaseOutOfReach(Object.assign(new Error('open'), { code: 'ENOENT', syscall: 'open' })), 'a file')
+})
+
+t.test('what a bulk write puts around an error', async (t) => {
+  // The driver's own constructor looks at nothing of the result.
+  const wrapped = (error: Error) => new MongoBulkWriteError(error, {} as never)
+  const selection = new MongoServerSelectionError('nobody', {} as never)
+  for (const error of [new MongoNetworkError('gone'), selection, serverError(189)]) {
+    t.ok(isDatabaseOutOfReach(wrapped(error)), error.name)
+  }
+  t.ok(isBrokenConnection(wrapped(new MongoNetworkError('gone'))))
+  t.notOk(isBrokenConnection(wrapped(selection)), 'nothing was sent')
+  t.notOk(isDatabaseOutOfReach(wrapped(serverError(11_000))))
+  t.ok(isDuplicateKey(wrapped(serverError(11_000))))
 })
 
 t.test('what means that we are wrong', async (t) => {
