@@ -20,7 +20,9 @@ try {
 }
 
 /** One MongoDB for the whole run; each test takes a database of its own in it. */
-async function runTests(wanted: string[]): Promise<number> {
+async function runTests(args: string[]): Promise<number> {
+  const wanted = args.filter((arg) => arg !== '--coverage')
+  const coverage = wanted.length < args.length
   const files = wanted.length > 0 ? wanted : await allTestFiles()
   if (!(await isTapBuilt())) {
     tell('Preparing tap for this installation, once')
@@ -42,10 +44,11 @@ async function runTests(wanted: string[]): Promise<number> {
       TEST_DB_USER: username,
       TEST_DB_PASSWORD: password,
       TEST_MONGOD_BINARY: path,
+      // Some tests start dozens of processes, and each would compile the same modules.
+      ...(coverage ? { TEST_COVERAGE: '1' } : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
     }
     const options = [
-      '--allow-incomplete-coverage',
-      '--allow-empty-coverage',
+      ...(coverage ? ['--allow-incomplete-coverage', '--allow-empty-coverage'] : ['--disable-coverage']),
       '--timeout=240',
       `--jobs=${availableParallelism()}`,
       ...outputTo(results),

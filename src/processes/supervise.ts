@@ -8,6 +8,7 @@ import type { Connection } from '../database/connection.ts'
 import { serveClusterMetrics } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import { startChild } from './child.ts'
+import { freePort } from './free-port.ts'
 import type { Role } from './orders.ts'
 import { type Place, respawn } from './respawn.ts'
 import type { Service } from './serve.ts'
@@ -22,7 +23,8 @@ export async function supervise(config: Config, connection: Connection, log: Fas
   const folder = await socketFolder()
   const places: Place[] = []
   let endMetrics = async () => {}
-  let { port } = config
+  // node:cluster knows by the port asked for who shares it: 0 would be another than the one that came of it.
+  const port = config.port || (await freePort(config.host))
 
   function fill(role: Role): Place {
     const start = (abandoned: readonly string[]) => {
@@ -55,8 +57,6 @@ export async function supervise(config: Config, connection: Connection, log: Fas
     await fill('writer').ready
     const fronts = Array.from({ length: config.processes }, () => fill('front'))
     const [url = ''] = await Promise.all(fronts.map(({ ready }) => ready))
-    // PORT may be 0: those that come later listen where the first did.
-    port = Number(new URL(url).port)
     log.info(`Rookery listens on ${url}, in ${config.processes} processes`)
     return {
       url,

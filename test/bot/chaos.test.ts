@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { readChaosOptions } from '../../bot/chaos-options.ts'
 import { nothingRuns } from '../main/server-process.ts'
+import { nodeCommand } from '../node-command.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -31,7 +32,7 @@ async function runChaos(t: Test, args: string[]) {
   t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
   const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
   let out = ''
-  const child = execFile(process.execPath, ['bot/chaos.ts', ...args], { cwd: root, env })
+  const child = execFile(...nodeCommand(['bot/chaos.ts', ...args]), { cwd: root, env })
   child.stdout?.on('data', (chunk: string) => {
     out += chunk
   })
@@ -42,8 +43,8 @@ async function runChaos(t: Test, args: string[]) {
   return { child, says, ended: async () => ({ code: await ended, out, left: await readdir(TMPDIR) }), TMPDIR }
 }
 
-t.test('a round: killed by turns, nothing is lost', { timeout: 150_000 }, async (t) => {
-  const crowd = ['--users', '6', '--posts', '6', '--reactions', '150', '--seed', '7']
+t.test('a round: killed by turns, nothing is lost', { timeout: 200_000 }, async (t) => {
+  const crowd = ['--users', '6', '--posts', '6', '--reactions', '40', '--seed', '7']
   const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', '--', ...crowd])
   const { code, out, left } = await ended()
   t.equal(code, 0, out)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { isSuccess } from '../../bot/report.ts'
+import { nodeCommand } from '../node-command.ts'
 import { runAgainst } from './run.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -39,7 +40,7 @@ t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 1
 /** A server with a mongod of its own that a test may kill. */
 async function startServer(t: Test, dataDir: string) {
   const { TEST_MONGOD_BINARY } = process.env
-  const child = spawn(process.execPath, ['src/main.ts'], {
+  const child = spawn(...nodeCommand(['src/main.ts']), {
     cwd: root,
     env: {
       ...process.env,

@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, variableNames } from '../../src/config.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { nodeCommand } from '../node-command.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -46,7 +47,7 @@ export class ServerProcess {
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
     const guard = pathToFileURL(join(folder, 'require-node.mjs')).href
-    this.child = spawn(node, ['--import', guard, join(folder, 'src', 'main.ts')], {
+    this.child = spawn(...nodeCommand(['--import', guard, join(folder, 'src', 'main.ts')], node), {
       // Nothing may depend on where it is started.
       cwd: tmpdir(),
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },

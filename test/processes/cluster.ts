@@ -29,7 +29,7 @@ export async function pidsOf(server: ServerProcess, role: Role): Promise<number[
   return found.filter(({ parent }) => parent === server.child.pid).map(({ pid }) => pid)
 }
 
-/** Kills a process of one role, and resolves when another has taken its place. */
+/** Kills a process of one role, and resolves when another has taken its place; a front listens then. */
 export async function killOne(server: ServerProcess, role: Role): Promise<void> {
   const before = await pidsOf(server, role)
   const [victim] = before
@@ -37,9 +37,13 @@ export async function killOne(server: ServerProcess, role: Role): Promise<void> 
   process.kill(victim, 'SIGKILL')
   const replaced = async () => {
     const now = await pidsOf(server, role)
-    return now.length === before.length && !now.includes(victim)
+    const added = now.filter((pid) => !before.includes(pid))
+    if (now.length < before.length || added.length === 0) return false
+    return role === 'writer' || added.every((pid) => server.out.includes(`Process ${pid} listens`))
   }
-  if ((await timeUntil(replaced, 20_000)) === Number.POSITIVE_INFINITY) throw new Error(`no other ${role} came`)
+  if ((await timeUntil(replaced, 30_000)) === Number.POSITIVE_INFINITY) {
+    throw new Error(`no other ${role} came:\n${server.out.slice(-5_000)}`)
+  }
 }
 
 /** So many people who have signed up. */

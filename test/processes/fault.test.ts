@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startHere, username } from '../database/fixtures/embedded-server.ts'
 import { ServerProcess } from '../main/server-process.ts'
-import { killOne } from './cluster.ts'
+import { pidsOf } from './cluster.ts'
 
 t.test('a process that cannot be replaced says why', { timeout: 120_000 }, async (t) => {
   // A mongod of its own: another start on the folder gives the user another password.
@@ -19,7 +19,7 @@ t.test('a process that cannot be replaced says why', { timeout: 120_000 }, async
   await first.close()
   const second = await startHere(t, dataDir, 'another password')
   t.equal(new URL(second.uri).port, port, 'it is where it was')
-  await killOne(server, 'front')
+  for (const pid of (await pidsOf(server, 'front')).slice(0, 1)) process.kill(pid, 'SIGKILL')
   await server.says(/front process \d+ ended unexpectedly \(1, MongoDB at \S+ refuses the user someone: check DB_USER/)
   t.match(await server.kill('SIGTERM'), { signal: null })
 })

@@ -39,6 +39,8 @@ t.test('processes are killed under load: nothing is lost or doubled', { timeout:
     const { memories } = await hammering
     await checkHammered(t, db, { crowd, memories, post })
     t.equal((await pidsOf(server, 'front')).length, 4)
+    const ends = [...server.out.matchAll(/The front process \d+ ended unexpectedly \((.*)\)/g)].map(([, how]) => how)
+    t.same(ends, ['SIGKILL', 'SIGKILL', 'SIGKILL'], 'those that came stayed')
   })
 
   t.test('the writer hangs: 503 in time, and what was refused is not written when it wakes', async (t) => {

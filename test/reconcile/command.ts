@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, variableNames } from '../../src/config.ts'
 import { root } from '../main/server-process.ts'
+import { nodeCommand } from '../node-command.ts'
 
 /** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
 const nothing = Object.fromEntries(
@@ -20,7 +21,7 @@ export function startReconcile(t: Test, env: Environment, args: string[] = [], f
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
   const place = folder ?? root
   const guard = pathToFileURL(join(place, 'require-node.mjs')).href
-  const child = spawn(process.execPath, ['--import', guard, join(place, 'src', 'reconcile', 'main.ts'), ...args], {
+  const child = spawn(...nodeCommand(['--import', guard, join(place, 'src', 'reconcile', 'main.ts'), ...args]), {
     cwd: tmpdir(),
     env: { ...process.env, ...nothing, MONGOD_BINARY, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
