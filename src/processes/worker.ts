@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import Fastify from 'fastify'
 import { collections } from '../collections.ts'
 import { database } from '../database/plugin.ts'
@@ -15,8 +16,8 @@ const onSession = (id: string) => report({ kind: 'session', id })
 
 async function front({ config, connection, socket, abandoned }: Begin): Promise<Serving> {
   const writer = remoteWriter(socket)
-  const cluster = { writer, succession: { abandoned, onSession }, who: `Process ${process.pid}` }
-  const service = await serve(config, connection, makeLogger(config.log), cluster)
+  const part = { writer, succession: { abandoned, onSession }, who: `Process ${process.pid}` }
+  const service = await serve(config, connection, makeLogger(config.log), part)
   return {
     ...service,
     async close() {
@@ -78,5 +79,7 @@ process.on('message', (order: Order) => {
     Promise.resolve(begun).then(end, () => undefined)
   }
 })
+// A primary that is gone cannot be told that a connection was taken over.
+cluster.worker?.on('error', () => undefined)
 // A Ctrl-C reaches every process of the terminal: here the primary says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
