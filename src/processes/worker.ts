@@ -79,7 +79,9 @@ process.on('message', (order: Order) => {
     Promise.resolve(begun).then(end, () => undefined)
   }
 })
-// A primary that is gone cannot be told that a connection was taken over.
-cluster.worker?.on('error', () => undefined)
+// A primary that was killed cannot be told that a connection was taken over. Its absence ends us in a moment.
+cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 // A Ctrl-C reaches every process of the terminal: here the primary says when to end.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

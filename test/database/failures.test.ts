@@ -42,7 +42,7 @@ t.test('a socket that broke while the driver wrote, as the driver hands it on', 
 })
 
 t.test('what a bulk write puts around an error', async (t) => {
-  // The driver's own constructor looks at nothing of the result.
+  // The driver's own constructors, which need nothing of what they are given besides.
   const wrapped = (error: Error) => new MongoBulkWriteError(error, {} as never)
   const selection = new MongoServerSelectionError('nobody', {} as never)
   for (const error of [new MongoNetworkError('gone'), selection, serverError(189)]) {

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
+import { freePort } from '../../src/processes/free-port.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { freshDatabase, makeClient } from '../helper.ts'
 import { freshFolder, ServerProcess, takenPort } from '../main/server-process.ts'
@@ -82,6 +82,25 @@ t.test('the primary is killed: all of it ends', async (t) => {
   t.ok((await timeUntil(async () => (await left()).length === 0, 10_000)) < 10_000, `the children of ${parent} end`)
 })
 
+t.test('the primary is killed while it hands over connections: nobody complains of it', async (t) => {
+  const { server, url } = await startCluster(t, 2)
+  const fronts = await pidsOf(server, 'front')
+  t.equal(fronts.length, 2)
+  for (const pid of fronts) process.kill(pid, 'SIGSTOP')
+  for (let n = 0; n < 8; n += 1) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+  }
+  await delay(500)
+  server.child.kill('SIGKILL')
+  await delay(200)
+  // Now they take over what was handed to them, and there is nobody to tell.
+  for (const pid of fronts) process.kill(pid, 'SIGCONT')
+  // It has ended when none of its children holds its output any more.
+  t.match(await server.ended, { signal: 'SIGKILL', error: '' })
+})
+
 t.test('a signal while they are starting: all of it ends in order', async (t) => {
   const { connection } = await freshDatabase(t)
   const server = new ServerProcess(t, {
@@ -132,7 +151,7 @@ t.test('faults at the start are told once, in words', async (t) => {
 })
 
 t.test('metrics are those of all processes together', async (t) => {
-  const METRICS_PORT = await freePort()
+  const METRICS_PORT = String(await freePort('127.0.0.1'))
   const { url } = await startCluster(t, 3, { METRICS_PORT })
   for (let n = 0; n < 12; n += 1) await makeClient(url).get('health/live', { headers: { connection: 'close' } })
   t.equal(await liveCount(METRICS_PORT), 12)
@@ -141,7 +160,7 @@ t.test('metrics are those of all processes together', async (t) => {
 })
 
 t.test('a process that hangs: the others tell their metrics, and it does not outlive the primary', async (t) => {
-  const METRICS_PORT = await freePort()
+  const METRICS_PORT = String(await freePort('127.0.0.1'))
   const TMPDIR = await freshFolder(t)
   const { server } = await startCluster(t, 2, { METRICS_PORT, TMPDIR })
   const [front] = await pidsOf(server, 'front')
@@ -156,15 +175,6 @@ t.test('a process that hangs: the others tell their metrics, and it does not out
   t.ok((await timeUntil(isGone, 5_000)) < 5_000)
   t.same(await readdir(TMPDIR), [])
 })
-
-/** A port that is free now. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return address !== null && typeof address === 'object' ? String(address.port) : ''
-}
 
 async function liveCount(port: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()

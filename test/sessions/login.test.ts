@@ -52,6 +52,7 @@ t.test('logging in', async (t) => {
     for (const { statusCode, headers, body } of answers) {
       t.equal(statusCode, 401)
       t.equal(headers['set-cookie'], undefined)
+      // Typed as what a login that succeeds is answered with.
       const { instance: _, ...rest } = body as unknown as Problem
       const { date, 'x-request-id': __, ...others } = headers
       t.ok(date)
