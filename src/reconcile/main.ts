@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url'
-import { readConfig } from '../config.ts'
+import { readConfig, secretNames } from '../config.ts'
+import { openDatabase } from '../database/open.ts'
 import { readEnvironment } from '../environment.ts'
 import { StartError } from '../start-error.ts'
-import { openDatabase } from './database.ts'
 import { help, readOptions } from './options.ts'
 import { reconcile } from './reconcile.ts'
 import { driftLeft, lastLines, resultLine } from './report.ts'
@@ -11,6 +11,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const signals = { SIGINT: 130, SIGTERM: 143 }
 /** The terminal and npm may each pass on one and the same press, in milliseconds. */
 const samePress = 250
+/** It waits longer than MongoDB keeps a snapshot: what takes longer fails by itself. */
+const command = { appName: 'rookery reconcile', socketTimeoutMS: 310_000 }
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
@@ -18,10 +20,10 @@ const tell = (line: string) => void process.stderr.write(`${line}\n`)
 async function run(fix: boolean): Promise<number> {
   const config = await readConfig(readEnvironment(), root, { makeSecrets: false })
   // No program that we start needs to inherit them.
-  for (const name of ['DB_PASSWORD', 'JWT_SIGN_KEY']) delete process.env[name]
+  for (const name of secretNames) delete process.env[name]
   const stopping = new AbortController()
   const interruption = hearSignals(stopping)
-  const opened = await openDatabase(config, { info: tell, warn: tell, error: tell })
+  const opened = await openDatabase(config, command, { info: tell, warn: tell, error: tell })
   try {
     const onResult = (result: Parameters<typeof resultLine>[0]) => say(resultLine(result))
     const results = await reconcile(opened.client, opened.database, { fix, stop: stopping.signal, onResult })

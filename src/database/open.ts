@@ -2,21 +2,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import type { Config } from '../config.ts'
-import {
-  type Connection,
-  clientOptions,
-  connectionFault,
-  databaseOf,
-  demandReplicaSet,
-} from '../database/connection.ts'
-import { readIfThere } from '../database/embedded/data-folder.ts'
-import { lockFolder } from '../database/embedded/lock.ts'
-import type { Log } from '../database/embedded/log.ts'
-import { replicaSet } from '../database/embedded/owner.ts'
-import { startEmbedded } from '../database/embedded.ts'
-import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { StartError } from '../start-error.ts'
+import { type Connection, clientOptions, connectionFault, databaseOf, demandReplicaSet } from './connection.ts'
+import { readIfThere } from './embedded/data-folder.ts'
+import { lockFolder } from './embedded/lock.ts'
+import type { Log } from './embedded/log.ts'
+import { replicaSet } from './embedded/owner.ts'
+import { startEmbedded } from './embedded.ts'
+import { isDatabaseOutOfReach } from './failures.ts'
 
+/** The database of a command that an operator runs beside the server. */
 export type Opened = {
   client: MongoClient
   database: string
@@ -29,22 +24,26 @@ type Embedded = Extract<Config['database'], { kind: 'embedded' }>
 
 /** How long a server that starts or ends is waited for, in milliseconds. */
 const patience = 10_000
-/** Longer than MongoDB keeps a snapshot: what takes longer fails by itself. In milliseconds. */
-const longestRead = 310_000
+/** What the command is called in MongoDB's log, and how long it waits for an answer, in milliseconds. */
+type Command = { appName: string; socketTimeoutMS?: number }
 
 /**
  * Opens the database that the server's configuration names.
  * @throws StartError when it is not there or refuses us.
  */
-export async function openDatabase({ database }: Config, log: Log): Promise<Opened> {
-  if (database.kind === 'embedded') return openEmbedded(database, log)
+export async function openDatabase({ database }: Config, command: Command, log: Log): Promise<Opened> {
+  if (database.kind === 'embedded') return openEmbedded(database, command, log)
   const fault = (error: unknown) => connectionFault(error, database)
-  return open(database, fault)
+  return open(database, command, fault)
 }
 
 /** The mongod of the server that runs on the folder; else one of our own for as long as it takes. */
-async function openEmbedded({ dataDir, mongodBinary, username, password }: Embedded, log: Log): Promise<Opened> {
-  // Written when a first start has succeeded. A mistyped folder would get a MongoDB of its own, with a drift of 0.
+async function openEmbedded(
+  { dataDir, mongodBinary, username, password }: Embedded,
+  command: Command,
+  log: Log,
+): Promise<Opened> {
+  // Written when a first start has succeeded. A mistyped folder would get an empty MongoDB of its own.
   if ((await readIfThere(join(dataDir, 'mongod', 'series'))) === undefined)
     throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
   // It takes the lock or fails: whoever comes first, there is never a second mongod.
@@ -52,12 +51,12 @@ async function openEmbedded({ dataDir, mongodBinary, username, password }: Embed
     if (error instanceof StartError && (await isInUse(dataDir, log))) return null
     throw error
   })
-  if (mongod === null) return joinServer(dataDir, { username, password })
+  if (mongod === null) return joinServer(dataDir, { username, password }, command)
   // A server that starts now waits for us instead of giving up.
   mongod.announceClosing()
   const connection = { uri: mongod.uri, username, password }
   try {
-    const opened = await open(connection, (error) => connectionFault(error, connection))
+    const opened = await open(connection, command, (error) => connectionFault(error, connection))
     return { ...opened, close: () => opened.close().finally(() => mongod.close()) }
   } catch (error) {
     await mongod.close()
@@ -82,7 +81,7 @@ async function isInUse(dataDir: string, log: Log): Promise<boolean> {
 }
 
 /** Connects to the mongod of a running server, which may be starting. Nothing in the folder is touched. */
-async function joinServer(dataDir: string, user: Omit<Connection, 'uri'>): Promise<Opened> {
+async function joinServer(dataDir: string, user: Omit<Connection, 'uri'>, command: Command): Promise<Opened> {
   const silent = new StartError(
     `A server has DATA_DIR ${dataDir}, and its MongoDB does not answer: try again when it does.`,
   )
@@ -92,7 +91,7 @@ async function joinServer(dataDir: string, user: Omit<Connection, 'uri'>): Promi
     const connection = { uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSet}`, ...user }
     const fault = (error: unknown) => (isDatabaseOutOfReach(error) ? silent : connectionFault(error, connection))
     try {
-      return await open(connection, fault)
+      return await open(connection, command, fault)
     } catch (error) {
       if (error !== silent) throw error
     }
@@ -100,12 +99,11 @@ async function joinServer(dataDir: string, user: Omit<Connection, 'uri'>): Promi
   throw silent
 }
 
-async function open(connection: Connection, fault: Opened['fault']): Promise<Opened> {
+async function open(connection: Connection, command: Command, fault: Opened['fault']): Promise<Opened> {
   const database = databaseOf(connection.uri)
   let client: MongoClient | undefined
   try {
-    const options = { ...clientOptions(connection), appName: 'rookery reconcile', socketTimeoutMS: longestRead }
-    const opened = new MongoClient(connection.uri, options)
+    const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...command })
     client = opened
     await opened.connect()
     await demandReplicaSet(opened.db(database), connection)
