@@ -12,7 +12,7 @@ const malformed = () => new Problem('malformed-json', 'The body is not JSON in U
 const unsupported = () =>
   new Problem('unsupported-media-type', 'Send the body as application/json, in UTF-8 and not compressed.')
 
-const harmless = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
+const utf8Charsets = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
 
 /**
  * `application/json`, with no charset but UTF-8 (RFC 8259, 8.1) and no content coding. Taken apart, not matched: a
@@ -25,7 +25,9 @@ function isJson(request: FastifyRequest): boolean {
     .split(';')
     .map((part) => part.trim())
   return (
-    media === 'application/json' && parameters.every((one) => harmless.has(one)) && coding.toLowerCase() === 'identity'
+    media === 'application/json' &&
+    parameters.every((one) => utf8Charsets.has(one)) &&
+    coding.toLowerCase() === 'identity'
   )
 }
 

@@ -2,7 +2,8 @@ import fp from 'fastify-plugin'
 import { defaultOrigins } from '../config.ts'
 import { Problem } from './problems.ts'
 
-const harmless = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** Methods that change nothing (RFC 9110, 9.2.1). */
+export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
  * Refuses what another site makes a browser send (OWASP CSRF Prevention: verifying the origin with standard headers).
@@ -19,7 +20,7 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
       return origins
     }
     app.addHook('onRequest', async ({ method, headers }) => {
-      if (harmless.has(method)) return
+      if (safeMethods.has(method)) return
       const { origin, 'sec-fetch-site': site } = headers
       const allowed =
         origin === undefined ? site === undefined || site === 'same-origin' || site === 'none' : ours().has(origin)
