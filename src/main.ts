@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Config, readConfig } from './config.ts'
+import { type Config, readConfig, secretNames } from './config.ts'
 import { startEmbedded } from './database/embedded.ts'
 import { readEnvironment } from './environment.ts'
 import { makeLogger } from './operations/logging.ts'
@@ -37,7 +37,7 @@ type Database = Awaited<ReturnType<typeof openDatabase>>
 async function start(): Promise<void> {
   const config = await readConfig(readEnvironment(), root)
   // No program that we start needs to inherit them.
-  for (const name of ['DB_PASSWORD', 'JWT_SIGN_KEY']) delete process.env[name]
+  for (const name of secretNames) delete process.env[name]
   const log = makeLogger(config.log)
   const database = await openDatabase(config, log)
   try {

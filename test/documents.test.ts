@@ -1,6 +1,8 @@
 import { glob, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { secretNames } from '../src/config.ts'
+import { readPeppers } from '../src/secrets/pepper.ts'
 import { signKeyFault } from '../src/secrets/sign-key.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -23,14 +25,22 @@ type Assignment = { name: string; value: string }
  * like. A value that is taken from elsewhere (`$…`, a command), left out (`…`, `<yours>`, `%s`) or none is no literal.
  */
 function literals(text: string): Assignment[] {
-  const forms = [
-    /\b(DB_PASSWORD|JWT_SIGN_KEY)=(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/g,
-    /\b(DB_PASSWORD|JWT_SIGN_KEY)["'`]?: +(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/g,
-  ]
+  const value = /(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/.source
+  const forms = ['=', `["'\`]?: +`].map((sign) => new RegExp(`\\b(${secretNames.join('|')})${sign}${value}`, 'g'))
   const found = forms.flatMap((form) => [...text.matchAll(form)])
   return found
     .map(([, name = '', ...values]) => ({ name, value: values.find((value) => value !== undefined) ?? '' }))
-    .filter(({ value }) => value !== '' && !/^[$…<%`]|^\.\.\.$/.test(value))
+    .filter(({ name, value }) => {
+      const secret = name === 'PASSWORD_PEPPER' ? value.replace(/^[\w-]+:/, '') : value
+      return secret !== '' && !/^[$…<%`]|^\.\.\.$/.test(secret)
+    })
+}
+
+/** Any password of a database might be somebody's. */
+function isRefused(name: string, value: string): boolean {
+  const faults = name === 'JWT_SIGN_KEY' ? signKeyFault(value) : []
+  if (name === 'PASSWORD_PEPPER') readPeppers(value, faults)
+  return faults.length > 0
 }
 
 async function documents(): Promise<[path: string, text: string][]> {
@@ -53,10 +63,14 @@ t.test('a literal is recognised in every form', async (t) => {
     t.same(value(text), ['abc'], text)
   for (const text of ['  JWT_SIGN_KEY: abc', '"DB_PASSWORD": "abc"', "{ DB_PASSWORD: 'abc' }", '`DB_PASSWORD=abc`'])
     t.same(value(text), ['abc'], text)
+  t.same(value('PASSWORD_PEPPER=a:abc,b:def'), ['a:abc'])
+  t.same(value('  PASSWORD_PEPPER: "a:abc"'), ['a:abc'])
   const elsewhere = [
     'JWT_SIGN_KEY=$(openssl rand -hex 32)',
     `DB_PASSWORD: \${DB_PASSWORD:?it is not set}`,
     'DB_PASSWORD=',
+    'PASSWORD_PEPPER="a:$(openssl rand -hex 32)"',
+    'PASSWORD_PEPPER=a:…,b:…',
   ]
   for (const text of [...elsewhere, 'DB_PASSWORD=… npm start', 'JWT_SIGN_KEY_FILE=/run/key', 'JWT_SIGN_KEY="$key"'])
     t.same(value(text), [], text)
@@ -71,8 +85,7 @@ t.test('no document carries a secret that could be used', async (t) => {
     )
   for (const [path, text] of texts) {
     for (const { name, value } of literals(text)) {
-      const refused = name === 'JWT_SIGN_KEY' && signKeyFault(value).length > 0
-      t.ok(refused, `${path}: ${name}=${value} is refused`)
+      t.ok(isRefused(name, value), `${path}: ${name}=${value} is refused`)
     }
     t.notMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, `${path} carries no private key`)
     t.notMatch(text, /mongodb(\+srv)?:\/\/[^\s/@$<]+:[^\s/@$<]+@/, `${path} carries no credentials in a URI`)

@@ -1,25 +1,32 @@
 import { availableParallelism } from 'node:os'
 import { hashQueue } from './hash-queue.ts'
-import { decoyPassword, hashPassword, isOutdated, type StoredPassword, verifyPassword } from './password.ts'
+import {
+  decoyPassword,
+  type Hashing,
+  hashPassword,
+  isOutdated,
+  type StoredPassword,
+  verifyPassword,
+} from './password.ts'
 import { acceptPassword } from './policy.ts'
 import type { Credential } from './store.ts'
 import { strengthEstimator } from './strength.ts'
 
-/** What a verification came to: a new hash comes along when the old one was made with another cost. */
+/** What a verification came to: a new hash comes along when the old one was made in another way than today's. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
 /**
  * Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop.
  * @param processes - how many processes share the cores.
  */
-export function passwords({ cost, processes }: { cost: number; processes: number }) {
+export function passwords({ processes, ...way }: Hashing & { processes: number }) {
   // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
   const hashing = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
   // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
   const judging = hashQueue({ running: 1, waiting: 64 })
   const strength = strengthEstimator()
-  const decoy = decoyPassword(cost)
+  const decoy = decoyPassword(way)
   return {
     /**
      * Judges a new password.
@@ -36,27 +43,31 @@ export function passwords({ cost, processes }: { cost: number; processes: number
      * @throws Problem `overloaded`.
      */
     hash(password: string, account: string, signal: AbortSignal): Promise<StoredPassword> {
-      return hashing(() => hashPassword(password, account, cost), signal)
+      return hashing(() => hashPassword(password, account, way), signal)
     },
 
     /**
-     * Checks a password; for no account it costs the same and never matches.
-     * @throws Problem `overloaded`.
+     * Checks a password; for no credential it costs the same and never matches.
+     * @param begin - called when it is its turn, just before; what it throws is thrown.
+     * @throws Problem `overloaded`, also when its pepper is not known here.
      */
     verify(
       password: string,
-      account: string | undefined,
+      account: string,
       credential: Credential | null,
       signal: AbortSignal,
+      begin?: () => Promise<void>,
     ): Promise<Verification> {
       return hashing(async () => {
-        if (account === undefined || credential === null) {
-          await verifyPassword(password, '', await decoy)
+        await begin?.()
+        signal.throwIfAborted()
+        if (credential === null) {
+          await verifyPassword(password, '', await decoy, way.peppers)
           return { matches: false, rehashed: undefined }
         }
-        const matches = await verifyPassword(password, account, credential.password)
-        const rehash = matches && isOutdated(credential.password, cost)
-        return { matches, rehashed: rehash ? await hashPassword(password, account, cost) : undefined }
+        const matches = await verifyPassword(password, account, credential.password, way.peppers)
+        const rehash = matches && isOutdated(credential.password, way)
+        return { matches, rehashed: rehash ? await hashPassword(password, account, way) : undefined }
       }, signal)
     },
 

@@ -29,14 +29,20 @@ async function endAbandoned(db: Db, abandoned: Succession['abandoned']): Promise
   if (abandoned.length > 0) await db.command({ killSessions: abandoned.map((id) => ({ id: toUuid(id) })) })
 }
 
-type Options = { connection: Connection; collections: Collections; succession?: Succession | undefined }
+type Options = {
+  connection: Connection
+  collections: Collections
+  /** What must be true of the data: throws a StartError when it is not. */
+  demand?: (db: Db) => Promise<void>
+  succession?: Succession | undefined
+}
 
 /**
  * Opens MongoDB for the life of the app: `app.db` with its indexes as the code wants them, and `app.transact`.
  *
- * @throws StartError when MongoDB is not there, refuses us or has other indexes.
+ * @throws StartError when MongoDB is not there, refuses us, has other indexes or not what is demanded.
  */
-export const database = fp<Options>(async (app, { connection, collections, succession }) => {
+export const database = fp<Options>(async (app, { connection, collections, demand, succession }) => {
   try {
     await app.register(mongodb, {
       url: connection.uri,
@@ -49,6 +55,7 @@ export const database = fp<Options>(async (app, { connection, collections, succe
     await demandReplicaSet(db, connection)
     if (succession) await endAbandoned(db, succession.abandoned)
     await ensureIndexes(db, collections)
+    await demand?.(db)
     app.decorate('db', db)
     app.decorate('transact', transactor(client, succession?.onSession))
   } catch (error) {

@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
-import { type Environment, variableNames } from '../../src/config.ts'
+import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { nodeCommand } from '../node-command.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
-const names = [...variableNames, 'DB_PASSWORD_FILE', 'JWT_SIGN_KEY_FILE']
+const names = [...variableNames, ...secretNames.map((name) => `${name}_FILE`)]
 const all = (value: '' | undefined) => Object.fromEntries(names.map((name) => [name, value]))
 
 type Options = {

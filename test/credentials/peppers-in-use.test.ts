@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import { type Db, UUID } from 'mongodb'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { buildApp } from '../../src/app.ts'
+import { StartError } from '../../src/start-error.ts'
+import { freshDatabase, testConfig } from '../helper.ts'
+
+const pepper = (id: string) => `${id}:${randomBytes(32).toString('hex')}`
+
+/** Passwords as they are stored, so many with each pepper. */
+async function plant(db: Db, counts: [pepper: string | null, passwords: number][]): Promise<void> {
+  const documents = counts.flatMap(([pepper, passwords]) =>
+    Array.from({ length: passwords }, () => {
+      const password = { scheme: 1, pepper, bcrypt: '$2b$04$' }
+      return { _id: new UUID(), version: 1, password, lastLoginAt: new Date() }
+    }),
+  )
+  await db.collection<{ _id: UUID }>('credentials').insertMany(documents)
+}
+
+/** Starts a server with these peppers and ends it: what it said if it did not start. */
+async function start(
+  t: Test,
+  connection: Parameters<typeof testConfig>[0],
+  ids: string[],
+): Promise<string | undefined> {
+  const config = await testConfig(connection, { PASSWORD_PEPPER: ids.map(pepper).join() })
+  const app = await buildApp(config, connection, pino({ level: 'silent' })).catch((error: unknown) => error)
+  if (!(app instanceof Error)) return void (await (app as { close(): Promise<void> }).close()) // the app
+  t.type(app, StartError)
+  t.notOk(config.peppers.some(({ secret }) => app.message.includes(secret)))
+  return app.message
+}
+
+t.test('a pepper in use stays: without it no server starts, and it is told how many need it', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  t.equal(await start(t, connection, []), undefined, 'an empty database needs none')
+  await plant(db, [
+    [null, 3],
+    ['a', 12],
+    ['b', 1],
+  ])
+  const refusal = (uses: string) =>
+    `PASSWORD_PEPPER lacks what passwords in the database were hashed with: ${uses}. Add it again as id:secret, behind the first, until no password uses it.`
+  t.equal(await start(t, connection, []), refusal('a (12 passwords), b (1 password)'))
+  t.equal(await start(t, connection, ['A', 'c']), refusal('a (12 passwords), b (1 password)'))
+  t.equal(await start(t, connection, ['b']), refusal('a (12 passwords)'))
+  t.equal(await start(t, connection, ['c', 'a']), refusal('b (1 password)'))
+  for (const ids of [
+    ['a', 'b'],
+    ['b', 'a'],
+    ['c', 'a', 'b'],
+  ])
+    t.equal(await start(t, connection, ids), undefined, ids.join())
+  await db.collection('credentials').updateMany({ 'password.pepper': 'a' }, { $set: { 'password.pepper': 'b' } })
+  t.equal(await start(t, connection, ['b']), undefined, 'with the last that needs it, it may go')
+})
+
+t.test('the start reads of the index what is missing, and not one password', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  t.equal(await start(t, connection, []), undefined)
+  await plant(db, [
+    [null, 2_000],
+    ['a', 2_000],
+    ['b', 2_000],
+    ['c', 20],
+  ])
+  await db.command({ profile: 2 })
+  t.equal(await start(t, connection, ['a', 'b', 'c']), undefined)
+  t.match(await start(t, connection, ['a', 'b']), /c \(20 passwords\)/)
+  await db.command({ profile: 0 })
+  const ns = `${db.databaseName}.credentials`
+  const looks = await db.collection('system.profile').find({ ns, 'command.aggregate': 'credentials' }).toArray()
+  t.match(looks, [
+    { planSummary: 'IXSCAN { password.pepper: 1 }', docsExamined: 0, nreturned: 0 },
+    { planSummary: 'IXSCAN { password.pepper: 1 }', docsExamined: 0, nreturned: 1 },
+  ])
+  const [all, missing] = looks.map(({ keysExamined }) => Number(keysExamined))
+  t.ok(all !== undefined && all <= 5, `nothing is missing: ${all} keys`)
+  t.ok(missing !== undefined && missing <= 25, `20 are: ${missing} keys`)
+})
