@@ -82,6 +82,8 @@ async function run<T>(
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
+      // Who was given less time may have none left.
+      if (performance.now() > deadline) throw tooLate()
       try {
         session.startTransaction(options)
         const result = await work(session)
