@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { environmentSecret } from './secrets/environment.ts'
 import { generatedSecret } from './secrets/generated.ts'
+import { readPeppers } from './secrets/pepper.ts'
 import { signKeyFault } from './secrets/sign-key.ts'
 import { StartError } from './start-error.ts'
 
@@ -85,10 +86,20 @@ const variables = z.object({
     })
     .optional(),
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
+  LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
+  LIMIT_WRITES_PER_ADDRESS: integer(1, 100_000_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_NETWORK: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_ACCOUNT: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
 })
 
+/** The secrets: each may also be read from the file that `NAME_FILE` names. */
+export const secretNames: readonly string[] = ['DB_PASSWORD', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER']
+
 /** Every variable that is read, secrets included; `env.sample` is held against this list by a test. */
-export const variableNames: readonly string[] = [...Object.keys(variables.shape), 'DB_PASSWORD', 'JWT_SIGN_KEY']
+export const variableNames: readonly string[] = [...Object.keys(variables.shape), ...secretNames]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 const anyAddress = /^(0\.0\.0\.0|::)$/
@@ -142,13 +153,11 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     if (name.startsWith('LIMIT_') && !variableNames.includes(name))
       faults.push(`${name} is not a limit: see env.sample`)
   }
-  // Planned: a pepper that is silently left out would be worse than none.
-  for (const name of ['PASSWORD_PEPPER', 'PASSWORD_PEPPER_FILE'].filter((name) => given[name] !== undefined)) {
-    faults.push(`${name} is not supported yet: remove it`)
-  }
   const dbPassword = await environmentSecret(given, 'DB_PASSWORD', root, faults)
   const signKey = await environmentSecret(given, 'JWT_SIGN_KEY', root, faults)
   if (signKey !== undefined) faults.push(...signKeyFault(signKey))
+  const pepper = await environmentSecret(given, 'PASSWORD_PEPPER', root, faults)
+  const peppers = pepper === undefined ? [] : readPeppers(pepper, faults)
 
   // What is faulty is read as if absent, so that every fault is told at once.
   const faulty = new Set(parsed.error?.issues.map(({ path }) => path[0]))
@@ -192,9 +201,22 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
+    /** The first hashes, all verify. */
+    peppers,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
-    limits: { signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000) },
+    limits: {
+      signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),
+      writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
+      writesPerAddress: settings.LIMIT_WRITES_PER_ADDRESS ?? (production ? 5_000 : 10_000_000),
+      failedLogins: {
+        pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
+        address: settings.LIMIT_FAILED_LOGINS_PER_ADDRESS ?? 50,
+        network: settings.LIMIT_FAILED_LOGINS_PER_NETWORK ?? 200,
+        account: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT ?? 100,
+        device: settings.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
+      },
+    },
   })
 }
 

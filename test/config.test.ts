@@ -21,7 +21,14 @@ t.test('whole numbers are read at both ends of their range and refused beyond', 
     ['METRICS_PORT', 0, 65_535, (config) => config.metrics.port],
     ['BCRYPT_COST', 4, 16, (config) => config.bcryptCost],
     ['PASSWORD_MIN_LENGTH', 8, 64, (config) => config.passwordMinLength],
-    ['LIMIT_SIGNUPS_PER_ADDRESS', 1, 1_000_000, (config) => config.limits.signupsPerAddress],
+    ['LIMIT_SIGNUPS_PER_ADDRESS', 1, 1_000_000, ({ limits }) => limits.signupsPerAddress],
+    ['LIMIT_WRITES_PER_ACCOUNT', 1, 100_000_000, ({ limits }) => limits.writesPerAccount],
+    ['LIMIT_WRITES_PER_ADDRESS', 1, 100_000_000, ({ limits }) => limits.writesPerAddress],
+    ['LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.pair],
+    ['LIMIT_FAILED_LOGINS_PER_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.address],
+    ['LIMIT_FAILED_LOGINS_PER_NETWORK', 1, 1_000, ({ limits }) => limits.failedLogins.network],
+    ['LIMIT_FAILED_LOGINS_PER_ACCOUNT', 1, 1_000, ({ limits }) => limits.failedLogins.account],
+    ['LIMIT_FAILED_LOGINS_PER_DEVICE', 1, 1_000, ({ limits }) => limits.failedLogins.device],
   ]
   for (const [name, min, max, read] of numbers) {
     for (const value of [min, max])
@@ -102,14 +109,14 @@ t.test('MONGODB_URI carries a host, and no credentials whatever their form', asy
 
 t.test('a limit that is none is refused, an empty variable counts as absent', async (t) => {
   t.match(await faultsOf(t, { ...external, LIMIT_SIGNUPS: '5' }), ['LIMIT_SIGNUPS is not a limit: see env.sample'])
-  const pepper = { PASSWORD_PEPPER: '1:salt and vinegar' }
-  t.same(await faultsOf(t, { ...external, ...pepper }), ['PASSWORD_PEPPER is not supported yet: remove it'])
   const empty = { PORT: '', COOKIE_SECURE: '', PUBLIC_ORIGIN: '', LIMIT_OLD: '', DB_PASSWORD_FILE: '' }
   t.same(await readConfig({ ...external, ...empty }), await readConfig(external))
 })
 
 t.test('the configuration is frozen, all of it', async (t) => {
-  const config = await readConfig({ ...production, TRUSTED_PROXIES: '10.0.0.0/8' })
+  const lists = { TRUSTED_PROXIES: '10.0.0.0/8', PASSWORD_PEPPER: 'a:salt and vinegar' }
+  const config = await readConfig({ ...production, ...lists })
   const parts = [config, config.database, config.metrics, config.log, config.limits, config.trustedProxies]
-  for (const part of [...parts, config.publicOrigins]) t.ok(Object.isFrozen(part), JSON.stringify(part))
+  for (const part of [...parts, config.publicOrigins, config.peppers, ...config.peppers])
+    t.ok(Object.isFrozen(part), JSON.stringify(part))
 })

@@ -27,7 +27,7 @@ t.test('its values are the defaults', async (t) => {
   t.same(new Set(publicOrigins), new Set(defaultOrigins(config.host, config.port)))
   t.same(
     entries.filter(({ value }) => value === '').map(({ name }) => name),
-    ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'MONGOD_BINARY', 'JWT_SIGN_KEY'],
+    ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'MONGOD_BINARY', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER'],
     'only what has no default has no value',
   )
 })

@@ -32,6 +32,7 @@ function problemsOf(schema: FastifySchema, { method, config }: RouteOptions): Se
   if (schema.body) codes.add('malformed-json')
   if (schema.params) codes.add('not-found')
   if (schema.security) codes.add('unauthenticated')
+  if (schema.security && changes) codes.add('rate-limited')
   return codes
 }
 

@@ -1,30 +1,47 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify'
-import { addressKey, addressOf } from './address.ts'
-import type { Limit, Slot, ThrottleStore } from './store.ts'
-
-/** How long an answer waits for a place to be given back, in milliseconds. */
-const patience = 500
+import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
+import { addressKey } from '../http/ip-address.ts'
+import { safeMethods } from '../http/origin.ts'
+import { giveBackSoon } from './give-back.ts'
+import { type Limit, quarterHour } from './headers.ts'
+import type { Slot, WindowLimits } from './windows.ts'
 
 /**
  * Route hooks that count what a route creates by the client's address. A place is taken before anything costs us, and
  * given back when nothing came of it.
  */
-export function limited(throttle: ThrottleStore, limit: Limit) {
+export function limited(windows: WindowLimits, limit: Limit) {
   const slots = new WeakMap<object, Slot>()
   const onRequest: onRequestAsyncHookHandler = async (request, reply) => {
-    const slot = await throttle.take(limit, addressKey(addressOf(request)))
+    const slot = await windows.take(limit, addressKey(request.client.ip))
     slots.set(request, slot)
     reply.headers(slot.headers)
   }
-  // Before the answer: whoever mends the fault and comes again must find the place free. After it would also miss
-  // clients that have hung up. A database that is away may not hold the answer up for long.
+  // Not after the answer: that would also miss clients that have hung up.
   const onSend: onSendAsyncHookHandler = async (request, reply) => {
     const slot = slots.get(request)
     if (slot === undefined || reply.statusCode === 201) return
     slots.delete(request)
-    const given = slot.giveBack().catch((error) => request.log.warn({ err: error }, 'a place was not given back'))
-    await Promise.race([given, sleep(patience, undefined, { ref: false })])
+    await giveBackSoon(slot.giveBack, request.log)
   }
   return { onRequest, onSend }
 }
+
+type WriteOptions = {
+  windows: WindowLimits
+  limits: { writesPerAccount: number; writesPerAddress: number }
+  /** The account that asks, where there is one. */
+  who?: (request: FastifyRequest) => string
+}
+
+/** So many changes in 15 minutes, by the address and by the account; how many are left the client is told of its own. */
+export const limitWrites = fp<WriteOptions>(async (scope, { windows, limits, who }) => {
+  const changes = { what: 'changes', window: quarterHour }
+  const perAddress = { ...changes, name: 'writes-by-address', quota: limits.writesPerAddress }
+  const perAccount = { ...changes, name: 'writes', quota: limits.writesPerAccount }
+  scope.addHook('onRequest', async (request, reply) => {
+    if (safeMethods.has(request.method)) return
+    await windows.spend(perAddress, addressKey(request.client.ip))
+    if (who) reply.headers(await windows.spend(perAccount, who(request)))
+  })
+})

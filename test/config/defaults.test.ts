@@ -5,6 +5,9 @@ import t from 'tap'
 import { defaultOrigins, readConfig } from '../../src/config.ts'
 import { external, production, secrets } from './faults.ts'
 
+/** One in development and in production. */
+const failedLogins = { pair: 10, address: 50, network: 200, account: 100, device: 10 }
+
 t.test('the defaults are those of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
     host: '127.0.0.1',
@@ -23,9 +26,10 @@ t.test('the defaults are those of the contract', async (t) => {
     trustedProxies: [],
     metrics: { host: '127.0.0.1', port: 9464 },
     bcryptCost: 12,
+    peppers: [],
     passwordMinLength: 15,
     log: { level: 'info', readable: true },
-    limits: { signupsPerAddress: 1_000 },
+    limits: { signupsPerAddress: 1_000, writesPerAccount: 1_000_000, writesPerAddress: 10_000_000, failedLogins },
   })
 })
 
@@ -36,7 +40,7 @@ t.test('production changes these and nothing else', async (t) => {
     ...development,
     cookieSecure: true,
     log: { level: 'info', readable: false },
-    limits: { signupsPerAddress: 20 },
+    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, failedLogins },
   })
   t.same(publicOrigins, ['https://rookery.example'])
   t.same(await readConfig({ ...external, NODE_ENV: 'development' }), await readConfig(external), 'named or not')

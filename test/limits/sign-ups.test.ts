@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, isProblem } from '../http/wire.ts'
+import { atQuarterHour } from './quarter-hour.ts'
 
 type Server = Awaited<ReturnType<typeof testServer>>
 
@@ -9,6 +10,7 @@ const signUp = ({ port }: Pick<Server, 'port'>, username: string, headers: Recor
   ask(port, 'POST', '/v1/accounts', { json: { username, password }, headers })
 
 t.test('so many sign-ups from one address', async (t) => {
+  atQuarterHour(t)
   const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
   const { port, db } = server
   const counted = async () => (await db.collection('throttle').findOne({}))?.count
@@ -76,6 +78,7 @@ t.test('so many sign-ups from one address', async (t) => {
 })
 
 t.test('any number at a time: no more than the quota get in', async (t) => {
+  atQuarterHour(t)
   const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '5' })
   const answers = await Promise.all(Array.from({ length: 25 }, (_, n) => signUp(server, `crowd${n}`)))
   t.equal(answers.filter(({ status }) => status === 201).length, 5)
@@ -84,6 +87,7 @@ t.test('any number at a time: no more than the quota get in', async (t) => {
 })
 
 t.test('behind a trusted proxy each client has its own quota, an IPv6 /64 is one', async (t) => {
+  atQuarterHour(t)
   const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1', TRUSTED_PROXIES: '127.0.0.1' })
   const from = async (name: string, address: string) =>
     (await signUp(server, name, { 'x-forwarded-for': address })).status
