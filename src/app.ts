@@ -1,12 +1,17 @@
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
+import type { Db } from 'mongodb'
+import { ownPassword } from './accounts/change-password.ts'
 import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
+import { ownActivity } from './activity/routes.ts'
 import { collections } from './collections.ts'
 import type { AppConfig } from './config.ts'
+import { demandPeppers } from './credentials/peppers-in-use.ts'
 import type { Connection } from './database/connection.ts'
 import { database, type Succession } from './database/plugin.ts'
 import { readBodies } from './http/body.ts'
+import { noteClient } from './http/client.ts'
 import { boundHandlers } from './http/deadline.ts'
 import { drainOnDemand } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
@@ -15,6 +20,7 @@ import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
+import { limitWrites } from './limits/route.ts'
 import { health } from './operations/health.ts'
 import { logRequests, makeLogger } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
@@ -24,7 +30,7 @@ import { readPosts, writePosts } from './posts/routes.ts'
 import { readReactions, writeReactions } from './reactions/routes.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { ownSessions, sessionEntry } from './sessions/routes.ts'
-import { requireSession, viewerIfAny } from './sessions/scope.ts'
+import { member, requireSession, viewerIfAny } from './sessions/scope.ts'
 import type { Writer } from './writer/kinds.ts'
 import { localWriter } from './writer/local.ts'
 
@@ -52,7 +58,7 @@ export async function buildApp(
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  app.decorateRequest('session', null)
+  app.decorateRequest('viewer', null)
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
@@ -61,15 +67,20 @@ export async function buildApp(
   sendHeaders(app, headers)
   limitRequests(app)
   drainOnDemand(app)
+  noteClient(app)
   refuseUnknownQueries(app)
   readBodies(app)
   boundHandlers(app)
 
   const { writer, succession } = cluster
-  await app.register(database, { connection, collections, succession })
+  const demand = (db: Db) => demandPeppers(db, config.peppers)
+  await app.register(database, { connection, collections, demand, succession })
   const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   app.addHook('onReady', async () => parts.sweeper.wake())
-  app.addHook('onClose', async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close()])))
+  app.addHook(
+    'onClose',
+    async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close(), parts.feed.close()])),
+  )
 
   await app.register(openapi, { accessCookie: parts.cookies.accessName })
   await app.register(documents)
@@ -83,7 +94,10 @@ export async function buildApp(
 
       // Logging in and out: with or without a session.
       await api.register(signUp, parts)
-      await api.register(sessionEntry, parts)
+      await api.register(async (entry) => {
+        await entry.register(limitWrites, parts)
+        await entry.register(sessionEntry, parts)
+      })
 
       await api.register(async (everyone) => {
         await everyone.register(viewerIfAny, parts)
@@ -94,7 +108,10 @@ export async function buildApp(
 
       await api.register(async (members) => {
         await members.register(requireSession, parts)
+        await members.register(limitWrites, { ...parts, who: (request) => member(request).account })
         await members.register(ownAccount, parts)
+        await members.register(ownActivity, parts)
+        await members.register(ownPassword, parts)
         await members.register(ownSessions, parts)
         await members.register(writePosts, parts)
         await members.register(writeReactions, parts)

@@ -1,21 +1,28 @@
+import { activityIndexes } from './activity/store.ts'
+import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
-import { throttleIndexes } from './limits/store.ts'
+import { attemptIndexes } from './limits/attempts.ts'
+import { throttleIndexes } from './limits/windows.ts'
 import { postIndexes, removedPostIndexes } from './posts/document.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
 import { reactionIndexes } from './reactions/document.ts'
 import { deviceIndexes } from './sessions/devices.ts'
-import { sessionIndexes } from './sessions/store.ts'
+import { sessionIndexes } from './sessions/document.ts'
+import { revocationIndexes } from './sessions/revocations.ts'
 
 /** Every collection, with the indexes it must have beside `_id`'s; each feature's store says why it needs them. */
 export const collections: Collections = {
   accountCounts: [],
   accounts: [],
-  credentials: [],
+  activity: activityIndexes,
+  attempts: attemptIndexes,
+  credentials: credentialIndexes,
   devices: deviceIndexes,
   idempotency: idempotencyIndexes,
   posts: postIndexes,
   reactions: reactionIndexes,
   removedPosts: removedPostIndexes,
+  revocations: revocationIndexes,
   sessions: sessionIndexes,
   throttle: throttleIndexes,
   usernames: [],

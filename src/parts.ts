@@ -1,17 +1,25 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import { accountStore } from './accounts/store.ts'
+import { activityStore } from './activity/store.ts'
 import type { AppConfig } from './config.ts'
 import { passwords } from './credentials/passwords.ts'
 import { credentialStore } from './credentials/store.ts'
+import { oneByOne } from './database/one-by-one.ts'
 import type { Transact } from './database/transaction.ts'
-import { throttleStore } from './limits/store.ts'
+import { attemptLimits } from './limits/attempts.ts'
+import { loginLimits } from './limits/logins.ts'
+import { windowLimits } from './limits/windows.ts'
 import { postStore } from './posts/store.ts'
 import { reactionSweeper } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
 import { cookieJar } from './sessions/cookies.ts'
 import { deviceStore } from './sessions/devices.ts'
+import { lastSeen } from './sessions/last-seen.ts'
+import { revocationFeed } from './sessions/revocation-feed.ts'
+import { revocations } from './sessions/revocations.ts'
 import { sessionStore } from './sessions/store.ts'
+import { sessionTurns } from './sessions/turns.ts'
 import type { Writer } from './writer/kinds.ts'
 
 /** All that outlives a request, made once; each feature's routes pick what they need of it. */
@@ -19,20 +27,28 @@ export function makeParts(config: AppConfig, db: Db, transact: Transact, writer:
   const accounts = accountStore(db, transact)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
+  const revoked = revocations(db)
   return {
     accounts,
+    activity: activityStore(db),
     cookies: cookieJar(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
+    feed: revocationFeed(db, revoked, log),
+    lastSeen: lastSeen(db, log),
     limits: config.limits,
-    passwords: passwords({ cost: config.bcryptCost, processes: config.processes }),
+    logins: loginLimits(attemptLimits(db, log), config.limits.failedLogins, config.jwtSignKey),
+    oneByOne: oneByOne(),
+    passwords: passwords({ cost: config.bcryptCost, peppers: config.peppers, processes: config.processes }),
     passwordMinLength: config.passwordMinLength,
     posts,
     reactions,
-    sessions: sessionStore(db),
+    revocations: revoked,
+    sessions: sessionStore(db, revoked),
     sweeper: reactionSweeper(db, reactions, log),
-    throttle: throttleStore(db),
     transact,
+    turns: sessionTurns(db),
+    windows: windowLimits(db),
   }
 }
 

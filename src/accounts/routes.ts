@@ -3,6 +3,7 @@ import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
 import { inTurn } from '../http/deadline.ts'
 import { notFound, Problem } from '../http/problems.ts'
+import { quarterHour } from '../limits/headers.ts'
 import { limited } from '../limits/route.ts'
 import type { Parts } from '../parts.ts'
 import { beginSession, handOver } from '../sessions/begin.ts'
@@ -13,6 +14,7 @@ import { viewAccount } from './view.ts'
 type Options = Pick<
   Parts,
   | 'accounts'
+  | 'activity'
   | 'cookies'
   | 'credentials'
   | 'devices'
@@ -20,8 +22,8 @@ type Options = Pick<
   | 'passwordMinLength'
   | 'passwords'
   | 'sessions'
-  | 'throttle'
   | 'transact'
+  | 'windows'
 >
 
 const tags = ['accounts']
@@ -29,13 +31,14 @@ const usernameTaken = () => new Problem('username-taken', 'Somebody has this use
 
 /** Signing up. */
 export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, cookies, credentials, limits, passwordMinLength, passwords, throttle, transact } = parts
+  const { accounts, activity, cookies, credentials, limits, passwordMinLength, passwords, transact, windows } = parts
+  const signUps = { name: 'signups', what: 'sign-ups', quota: limits.signupsPerAddress, window: quarterHour }
   const body = signUpBody(passwordMinLength)
 
   scope.post(
     '/accounts',
     {
-      ...limited(throttle, { name: 'signups', quota: limits.signupsPerAddress, window: 900 }),
+      ...limited(windows, signUps),
       schema: { summary: 'Sign up, and be logged in', tags, body, response: { 201: AccountView } },
       config: { problems: ['username-taken', 'rate-limited'] },
     },
@@ -50,6 +53,7 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
       const { created, begun } = await transact(async (transaction) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
+        await activity.record(account, 'account-created', request.client, transaction)
         return { created, begun: await beginSession(request, account, parts, transaction) }
       }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
       handOver(request, reply, cookies, begun)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { newPassword } from '../credentials/policy.ts'
+import { GivenPassword, newPassword } from '../credentials/policy.ts'
 import { text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/values.ts'
 
@@ -33,6 +33,10 @@ export const signUpBody = (passwordMinLength: number) =>
     displayName: DisplayName.optional(),
     bio: Bio.optional(),
   })
+
+/** @param minLength - of the new password, in characters. */
+export const changePasswordBody = (minLength: number) =>
+  z.strictObject({ currentPassword: GivenPassword, newPassword: newPassword(minLength) })
 
 export const ProfileBody = z
   .strictObject({ displayName: DisplayName.optional(), bio: Bio.optional() })

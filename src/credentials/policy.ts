@@ -24,6 +24,14 @@ export function newPassword(minLength: number) {
     .meta({ minLength, maxLength: longestPassword, format: 'password' })
 }
 
+const tooLong = `must have at most ${longestPassword} characters`
+
+/** A password that is only compared: whatever else is wrong with it, it is a wrong password. */
+export const GivenPassword = z
+  .string()
+  .refine((password) => characterCount(normalisePassword(password)) <= longestPassword, tooLong)
+  .meta({ maxLength: longestPassword, format: 'password' })
+
 /**
  * Refuses a new password that holds the username or is soon guessed (NIST SP 800-63B-4, 3.1.1.2: length and a
  * blocklist, no rules of composition). Its length is the schema's matter: see {@link newPassword}.

@@ -51,6 +51,16 @@ export function boundHandlers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => end(request, reply))
 }
 
+/** Within {@link inTurn}: asks the database all the same, and within its time. */
+export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>): Promise<T> {
+  begin(request, reply)
+  try {
+    return await work()
+  } finally {
+    end(request, reply)
+  }
+}
+
 /**
  * Does what has to wait for its turn, such as hashing: that time does not count as the database's.
  *

@@ -80,6 +80,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whether it is we who could not answer, and not the client who asked wrongly or left. */
+export const isOurFault = (error: unknown): boolean => !(error instanceof Problem) || error.status >= 500
+
 /** A request that is not valid, with where and why. */
 export function invalid(...faults: Fault[]): Problem {
   return new Problem('validation', 'The request is not valid: see errors.', { faults })

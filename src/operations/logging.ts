@@ -62,7 +62,7 @@ export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): voi
     const { method } = request
     const path = pathOf(request.url)
     const ms = Math.round(reply.elapsedTime * 10) / 10
-    const account = request.session?.account
+    const account = request.viewer?.account
     // As nginx names it: the client closed the connection before the answer was out.
     const status = reply.raw.writableFinished ? reply.statusCode : 499
     const line = `${method.padEnd(6)} ${path} ${status} ${ms} ms${account === undefined ? '' : ` ${account}`}`

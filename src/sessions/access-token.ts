@@ -4,7 +4,10 @@ import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Id } from '../http/values.ts'
 
-const lifetime = 900
+/** How long an access token lives at most, in seconds. */
+export const longestLife = 900
+/** How much the clocks of our machines may differ, in seconds. */
+export const clockSkew = 60
 /** The most tokens that are remembered as verified: some 5 MB. */
 const mostVerified = 10_000
 
@@ -22,9 +25,18 @@ declare module 'fastify' {
   }
 }
 
+// Nothing else: a member that we do not write means somebody else made the token, and `jku`, `jwk`, `x5u` or `crit`
+// would say how to verify it (RFC 8725, 3.10).
 const Verified = z.object({
-  header: z.object({ kid: z.string() }),
-  payload: z.object({ sub: Id, sid: Id, iat: z.number(), exp: z.number() }),
+  header: z.strictObject({ alg: z.literal('HS256'), typ: z.literal('rookery+jwt'), kid: z.string() }),
+  payload: z.strictObject({
+    iss: z.literal('rookery'),
+    aud: z.literal('rookery'),
+    sub: Id,
+    sid: Id,
+    iat: z.int(),
+    exp: z.int(),
+  }),
 })
 
 /**
@@ -53,6 +65,8 @@ export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => 
     try {
       const { header, payload } = Verified.parse(app.jwt.verify(token))
       if (header.kid !== kid) return undefined
+      // A revocation is remembered for as long as this, and no longer.
+      if (payload.exp > payload.iat + longestLife || payload.iat > Date.now() / 1_000 + clockSkew) return undefined
       const known = { viewer: { account: payload.sub, session: payload.sid }, exp: payload.exp }
       if (verified.size >= mostVerified) verified.clear()
       verified.set(token, known)
@@ -65,7 +79,7 @@ export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => 
   app.decorate('accessTokens', {
     sign({ account, session }, endsAt) {
       const now = Math.floor(Date.now() / 1000)
-      const maxAge = Math.max(0, Math.min(lifetime, Math.floor(endsAt.getTime() / 1000) - now))
+      const maxAge = Math.max(0, Math.min(longestLife, Math.floor(endsAt.getTime() / 1000) - now))
       return { token: app.jwt.sign({ sub: account, sid: session, iat: now, exp: now + maxAge }), maxAge }
     },
     read(token) {

@@ -1,17 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import { addressOf } from '../limits/address.ts'
+import type { Parts } from '../parts.ts'
 import type { CookieJar } from './cookies.ts'
-import type { DeviceStore } from './devices.ts'
 import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refresh-token.ts'
 import { viewerInCookie } from './scope.ts'
-import type { Origin, SessionStore, Turned } from './store.ts'
-
-/** Where a request comes from, as a session keeps it. */
-const originOf = (request: FastifyRequest): Origin => ({
-  ip: addressOf(request),
-  userAgent: (request.headers['user-agent'] ?? '').slice(0, 256),
-})
+import type { Turned } from './store.ts'
 
 /** The refresh token that a request to /v1/session* carries, if it can be one. */
 export function shownRefreshToken(request: FastifyRequest, cookies: CookieJar): RefreshToken | undefined {
@@ -26,13 +19,13 @@ export function shownRefreshToken(request: FastifyRequest, cookies: CookieJar): 
 export async function beginSession(
   request: FastifyRequest,
   account: string,
-  { cookies, sessions, devices }: { cookies: CookieJar; sessions: SessionStore; devices: DeviceStore },
+  { cookies, sessions, devices }: Pick<Parts, 'cookies' | 'sessions' | 'devices'>,
   transaction: ClientSession,
 ): Promise<Turned & { device: string }> {
   const carried = viewerInCookie(request, cookies)
   if (carried) await sessions.end(carried, transaction)
   const device = await devices.remember(account, cookies.device(request), transaction)
-  return { ...(await sessions.create(account, originOf(request), transaction)), device }
+  return { ...(await sessions.create(account, request.client, transaction)), device }
 }
 
 /** Gives the client both tokens of a session, in cookies and nowhere else. */
@@ -42,11 +35,11 @@ export function handOver(
   cookies: CookieJar,
   { session, token }: Turned,
 ): void {
-  // For the log: who has just logged in is who asks.
-  request.session = session
   const viewer = { account: session.account, session: session.id }
+  // For the log: who has just logged in is who asks.
+  request.viewer = viewer
   const access = request.server.accessTokens.sign(viewer, session.expiresAt)
-  // From when it was refreshed, so that the cookie says what the contract does: what has passed since is no matter.
+  // Counted from the refresh, not from now: the contract's 30 days.
   const refreshAge = Math.max(0, Math.floor((session.expiresAt.getTime() - session.lastSeenAt.getTime()) / 1000))
   cookies.setSession(
     reply,

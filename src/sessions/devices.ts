@@ -5,6 +5,7 @@ import { toUuid } from '../database/ids.ts'
 type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; lastUsedAt: Date }
 
 const mostDevices = 20
+/** In seconds. */
 const lifetime = 400 * 86_400
 
 export const deviceIndexes = [
@@ -20,6 +21,19 @@ export function deviceStore(db: Db) {
     device: createHash('sha256').update(token).digest(),
   })
   return {
+    /** A device by its cookie, if the account knows it: what identifies it, to count by. */
+    async find(account: string, shown: string | undefined): Promise<string | undefined> {
+      if (shown === undefined) return undefined
+      const _id = key(account, shown)
+      const known = await devices.findOne({ _id }, { projection: { _id: 1 } })
+      return known ? `${account}:${_id.device.toString('base64url')}` : undefined
+    },
+
+    /** Knows none of an account's devices any more. */
+    async forget(account: string, session: ClientSession): Promise<void> {
+      await devices.deleteMany({ account: toUuid(account) }, { session })
+    },
+
     /** Knows the device again, or makes it known; the answer is the token for its cookie. */
     async remember(account: string, shown: string | undefined, session: ClientSession): Promise<string> {
       const lastUsedAt = new Date()

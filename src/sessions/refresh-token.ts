@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { Binary } from 'mongodb'
 
 const familyBytes = 16
@@ -8,10 +8,16 @@ const turnBytes = 32
 export type RefreshToken = { family: Buffer; turn: Buffer }
 
 /** The token of a new session: 128 random bits of family, 256 of turn. */
-export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: newTurn() })
+export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: randomBytes(turnBytes) })
 
-/** The next turn of a family. */
-export const newTurn = (): Buffer => randomBytes(turnBytes)
+/** What makes the next turn of a turn. */
+export const newStep = (): Buffer => randomBytes(turnBytes)
+
+/**
+ * The turn that comes after another. Whoever was shown the one before and reads the step computes the same, so that
+ * two tabs that refresh together go on with one token. Neither an old token nor the database alone is enough for it.
+ */
+export const nextTurn = (turn: Buffer, step: Uint8Array): Buffer => createHmac('sha256', turn).update(step).digest()
 
 /** The form in the cookie: opaque to whoever holds it. */
 export const writeRefreshToken = ({ family, turn }: RefreshToken): string =>
@@ -26,3 +32,7 @@ export function readRefreshToken(text: string): RefreshToken | undefined {
 
 /** What the database keeps of a part: random bits this long need no slow hash (NIST SP 800-63B-4, 5.1). */
 export const hashPart = (part: Buffer): Binary => new Binary(createHash('sha256').update(part).digest())
+
+/** Whether two such hashes are of the same part. What was hashed is random, so their timing tells nothing. */
+export const sameHash = (one: Binary, other: Binary | null): boolean =>
+  other !== null && Buffer.compare(one.buffer, other.buffer) === 0

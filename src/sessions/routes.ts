@@ -1,19 +1,31 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { viewAccount } from '../accounts/view.ts'
-import { newId } from '../database/ids.ts'
-import { inTurn } from '../http/deadline.ts'
 import { NoContent } from '../http/document.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
-import { notFound, Problem } from '../http/problems.ts'
+import { notFound } from '../http/problems.ts'
 import type { Parts } from '../parts.ts'
-import { beginSession, handOver, shownRefreshToken } from './begin.ts'
+import { handOver, shownRefreshToken } from './begin.ts'
+import type { Session } from './document.ts'
+import { endSession } from './end.ts'
+import { invalidCredentials, logIn } from './log-in.ts'
+import { withOwnPassword } from './own-password.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
 import { member, requireConfirmation, unauthenticated, viewerInCookie } from './scope.ts'
-import type { Session } from './store.ts'
 
-type Options = Pick<Parts, 'accounts' | 'cookies' | 'credentials' | 'devices' | 'passwords' | 'sessions' | 'transact'>
-
-const invalidCredentials = () => new Problem('invalid-credentials', 'The name or the password is wrong.')
+type Options = Pick<
+  Parts,
+  | 'accounts'
+  | 'activity'
+  | 'cookies'
+  | 'credentials'
+  | 'devices'
+  | 'logins'
+  | 'oneByOne'
+  | 'passwords'
+  | 'sessions'
+  | 'transact'
+  | 'turns'
+>
 
 const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
 
@@ -26,32 +38,21 @@ async function loggedIn({ accounts }: Options, session: Session) {
 
 /** Logging in, going on and logging out: what needs no session to begin with. */
 export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, cookies, credentials, passwords, sessions, transact } = parts
+  const { activity, cookies, sessions, transact, turns } = parts
 
   scope.post(
     '/session',
     {
       schema: { summary: 'Log in', tags: ['sessions'], body: LoginBody, response: { 200: LoggedIn } },
-      config: { problems: ['invalid-credentials'] },
+      config: { problems: ['invalid-credentials', 'rate-limited'] },
     },
     async (request, reply) => {
-      const { username, password } = request.body
-      const account = await accounts.idOf(username)
-      const credential = await credentials.find(account ?? newId())
-      const { matches, rehashed } = await inTurn(request, reply, (signal) =>
-        passwords.verify(password, account, credential, signal),
-      )
-      if (account === undefined || credential === null || !matches) throw invalidCredentials()
-      const begun = await transact(async (transaction) => {
-        const same = await credentials.noteLogin(account, credential.version, { at: new Date(), rehashed }, transaction)
-        if (!same) throw invalidCredentials()
-        const shown = shownRefreshToken(request, cookies)
-        if (shown) await sessions.endByToken(shown, transaction)
-        return beginSession(request, account, parts, transaction)
-      })
+      const begun = await logIn(request, reply, request.body, parts)
+      // Read first: an answer that fails must not log anybody in.
+      const answer = await loggedIn(parts, begun.session)
       handOver(request, reply, cookies, begun)
       cookies.setDevice(reply, begun.device)
-      return loggedIn(parts, begun.session)
+      return answer
     },
   )
 
@@ -63,26 +64,40 @@ export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts)
         tags: ['sessions'],
         response: { 200: LoggedIn },
       },
-      config: { problems: ['unauthenticated'] },
+      config: { problems: ['unauthenticated', 'rate-limited'] },
     },
     async (request, reply) => {
       const shown = shownRefreshToken(request, cookies)
-      const begun = shown && (await sessions.refresh(shown))
-      // No cookie is cleared: who lost a race against another tab keeps what that tab was given.
-      if (!begun) throw unauthenticated()
-      handOver(request, reply, cookies, begun)
-      return loggedIn(parts, begun.session)
+      const refreshed = shown && (await turns.refresh(shown))
+      if (refreshed?.kind === 'reused') {
+        const { viewer } = refreshed
+        await transact((transaction) => endSession(viewer, 'refresh-reused', request.client, parts, transaction))
+      }
+      // No cookie is cleared: another tab may have just been given better ones.
+      if (refreshed?.kind !== 'turned') throw unauthenticated()
+      // Even if the rest fails: the turn is taken, and without its token the client would come to show an old one.
+      handOver(request, reply, cookies, refreshed)
+      return loggedIn(parts, refreshed.session)
     },
   )
 
   scope.delete(
     '/session',
-    { schema: { summary: 'Log out', tags: ['sessions'], response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Log out', tags: ['sessions'], response: { 204: NoContent } },
+      config: { problems: ['rate-limited'] },
+    },
     async (request, reply) => {
       const viewer = viewerInCookie(request, cookies)
       const shown = shownRefreshToken(request, cookies)
-      if (viewer) await sessions.end(viewer)
-      if (shown) await sessions.endByToken(shown)
+      if (viewer || shown) {
+        await transact(async (transaction) => {
+          if (viewer) await endSession(viewer, 'logout', request.client, parts, transaction)
+          // Usually the same session again; if a browser came to carry two, neither may go on.
+          const other = shown && (await sessions.endByToken(shown, transaction))
+          if (other !== undefined) await activity.record(other, 'logout', request.client, transaction)
+        })
+      }
       cookies.clearSession(reply)
       return reply.code(204).send()
     },
@@ -91,12 +106,16 @@ export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts)
 
 /** One's own sessions. */
 export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { cookies, credentials, passwords, sessions } = parts
+  const { activity, cookies, sessions, transact, turns } = parts
 
   scope.get(
     '/session',
     { schema: { summary: 'Who is logged in', tags: ['sessions'], response: { 200: LoggedIn } } },
-    async (request) => loggedIn(parts, member(request)),
+    async (request) => {
+      const session = await sessions.find(member(request))
+      if (!session) throw unauthenticated()
+      return loggedIn(parts, session)
+    },
   )
 
   scope.post(
@@ -111,21 +130,17 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       config: { problems: ['invalid-credentials'] },
     },
     async (request, reply) => {
-      const { account, id } = member(request)
-      const viewer = { account, session: id }
-      const credential = await credentials.find(account)
-      const left = await sessions.takeTry(viewer)
-      if (left === undefined) throw invalidCredentials()
-      const { matches } = await inTurn(request, reply, (signal) =>
-        passwords.verify(request.body.password, account, credential, signal),
-      ).catch(async (error) => {
-        await sessions.giveTryBack(viewer)
-        throw error
-      })
-      if (!matches && left === 0) await sessions.end(viewer)
-      const begun = matches && (await sessions.confirm(viewer, shownRefreshToken(request, cookies)))
-      // One answer for both: to a session that has ended nothing may tell the right password.
-      if (!begun) throw invalidCredentials()
+      const viewer = member(request)
+      const { password } = request.body
+      const begun = await withOwnPassword(request, reply, password, parts, () =>
+        transact(async (transaction) => {
+          const confirmed = await turns.confirm(viewer, shownRefreshToken(request, cookies), transaction)
+          // One answer for all: to a session that has ended nothing may tell the right password.
+          if (!confirmed) throw invalidCredentials()
+          await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
+          return confirmed
+        }),
+      )
       handOver(request, reply, cookies, begun)
       return loggedIn(parts, begun.session)
     },
@@ -142,23 +157,29 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       },
     },
     async (request) => {
-      const { account, id } = member(request)
+      const { account, session: current } = member(request)
       const list = `sessions:${account}`
       const position = positionOf(list, request.query)
       const found = await sessions.list(account, position)
       const { items, nextCursor } = pageFrom(list, position.limit, found, (session) => session.id)
-      return { items: items.map((session) => viewSession(session, session.id === id)), nextCursor }
+      return { items: items.map((session) => viewSession(session, session.id === current)), nextCursor }
     },
   )
 
-  const confirmed = { preHandler: requireConfirmation, config: { problems: ['confirmation-required'] as const } }
+  const confirmed = {
+    preHandler: requireConfirmation(parts),
+    config: { problems: ['confirmation-required'] as const },
+  }
 
   scope.delete(
     '/sessions',
     { ...confirmed, schema: { summary: 'End all other sessions', tags: ['sessions'], response: { 204: NoContent } } },
     async (request, reply) => {
-      const { account, id } = member(request)
-      await sessions.endOthers({ account, session: id })
+      const { account, session } = member(request)
+      await transact(async (transaction) => {
+        if ((await sessions.endAll(account, transaction, session)) === 0) return
+        await activity.record(account, 'session-revoked', request.client, transaction)
+      })
       return reply.code(204).send()
     },
   )
@@ -170,9 +191,13 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       schema: { summary: 'End a session', tags: ['sessions'], params: SessionParams, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      const { account, id } = member(request)
-      if (!(await sessions.end({ account, session: request.params.id }))) throw notFound()
-      if (request.params.id === id) cookies.clearSession(reply)
+      const { account, session: current } = member(request)
+      const { id } = request.params
+      await transact(async (transaction) => {
+        const ended = { account, session: id }
+        if (!(await endSession(ended, 'session-revoked', request.client, parts, transaction))) throw notFound()
+      })
+      if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()
     },
   )

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { AccountView } from '../accounts/schema.ts'
-import { normalisePassword } from '../credentials/password.ts'
-import { longestPassword } from '../credentials/policy.ts'
+import { GivenPassword } from '../credentials/policy.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/values.ts'
 
@@ -21,14 +20,6 @@ export const SessionView = z
 
 /** Who is logged in, and by what session. */
 export const LoggedIn = z.object({ account: AccountView, session: SessionView })
-
-const tooLong = `must have at most ${longestPassword} characters`
-
-/** A password that is only compared: whatever else is wrong with it, it is a wrong password. */
-export const GivenPassword = z
-  .string()
-  .refine((password) => characterCount(normalisePassword(password)) <= longestPassword, tooLong)
-  .meta({ maxLength: longestPassword, format: 'password' })
 
 export const LoginBody = z.strictObject({
   username: z

@@ -1,18 +1,18 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Problem } from '../http/problems.ts'
+import type { Parts } from '../parts.ts'
 import type { Viewer } from './access-token.ts'
 import type { CookieJar } from './cookies.ts'
-import type { Session, SessionStore } from './store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The live session a request is made in, or has begun: set by a scope, or when tokens are handed over. */
-    session: Session | null
+    /** Who asks, or has just logged in: set by a scope, or when tokens are handed over. */
+    viewer: Viewer | null
   }
 }
 
-type ScopeOptions = { cookies: CookieJar; sessions: SessionStore }
+type ScopeOptions = Pick<Parts, 'cookies' | 'feed' | 'lastSeen' | 'revocations' | 'sessions'>
 
 /** Whom the access cookie names, if it is one of ours; whether the session still lives is not asked. */
 export function viewerInCookie(request: FastifyRequest, cookies: CookieJar): Viewer | undefined {
@@ -20,26 +20,37 @@ export function viewerInCookie(request: FastifyRequest, cookies: CookieJar): Vie
   return token === undefined ? undefined : request.server.accessTokens.read(token)
 }
 
-async function liveSession(request: FastifyRequest, { cookies, sessions }: ScopeOptions) {
+/**
+ * Who asks, in a session that lives. The database is not read for it as long as this process hears of every session
+ * that ends: see revocations.ts.
+ */
+async function liveViewer(request: FastifyRequest, parts: ScopeOptions): Promise<Viewer | null> {
+  const { cookies, feed, lastSeen, revocations, sessions } = parts
   const viewer = viewerInCookie(request, cookies)
-  return viewer && (await sessions.findLive(viewer))
+  if (!viewer) return null
+  feed.asked()
+  const known = revocations.isLive(viewer.session)
+  const lives = known === undefined ? (await sessions.find(viewer)) !== undefined : known
+  if (!lives) return null
+  lastSeen.note(viewer.session)
+  return viewer
 }
 
 /** For what everyone may read: the viewer is known if the cookie is good, and nobody if not. */
-export const viewerIfAny = fp<ScopeOptions>(async (scope, options) => {
+export const viewerIfAny = fp<ScopeOptions>(async (scope, parts) => {
   scope.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'private, no-cache', vary: 'Cookie' })
-    if (options.cookies.access(request) === undefined) return
-    request.session = (await liveSession(request, options)) ?? null
-    if (request.session === null) reply.header('rookery-session', 'invalid')
+    if (parts.cookies.access(request) === undefined) return
+    request.viewer = await liveViewer(request, parts)
+    if (request.viewer === null) reply.header('rookery-session', 'invalid')
   })
 })
 
 /** For members: without a live session nothing goes on. */
-export const requireSession = fp<ScopeOptions>(async (scope, options) => {
+export const requireSession = fp<ScopeOptions>(async (scope, parts) => {
   scope.addHook('onRequest', async (request) => {
-    request.session = (await liveSession(request, options)) ?? null
-    if (request.session === null) throw unauthenticated()
+    request.viewer = await liveViewer(request, parts)
+    if (request.viewer === null) throw unauthenticated()
   })
   scope.addHook('onRoute', (route) => {
     if (route.schema) route.schema.security = [{ session: [] }]
@@ -48,18 +59,22 @@ export const requireSession = fp<ScopeOptions>(async (scope, options) => {
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-/** The session of a member's request. */
-export function member(request: FastifyRequest): Session {
-  if (request.session === null) throw unauthenticated()
-  return request.session
+/** Who makes a member's request. */
+export function member(request: FastifyRequest): Viewer {
+  if (request.viewer === null) throw unauthenticated()
+  return request.viewer
 }
 
 /** The account that reads, if any. */
-export const viewerOf = (request: FastifyRequest): string | undefined => request.session?.account
+export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
-/** For dangerous acts: the password must have been given again within the last 10 minutes. */
-export async function requireConfirmation(request: FastifyRequest): Promise<void> {
-  if (member(request).confirmedUntil === null) {
-    throw new Problem('confirmation-required', 'Give the password again first: POST /v1/session/confirm.')
+/** For dangerous acts: a hook that wants the password to have been given again within the last 10 minutes. */
+export function requireConfirmation({ sessions }: Pick<Parts, 'sessions'>) {
+  return async (request: FastifyRequest): Promise<void> => {
+    const session = await sessions.find(member(request))
+    if (!session) throw unauthenticated()
+    if (session.confirmedUntil === null) {
+      throw new Problem('confirmation-required', 'Give the password again first: POST /v1/session/confirm.')
+    }
   }
 }

@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UUID } from 'mongodb'
+import t from 'tap'
+import { makeClient, password, signUp } from '../helper.ts'
+import { setCookies } from '../sessions/set-cookies.ts'
+import { twoServers } from '../sessions/two-servers.ts'
+
+const newPassword = 'seven grey owls knit at 5 again'
+
+t.test('changing one’s password', async (t) => {
+  const { url, urls, db } = await twoServers(t)
+  type Client = ReturnType<typeof makeClient>
+  const change = (client: Client, json: object = { currentPassword: password, newPassword }) =>
+    client.put<{ code?: string; errors?: { pointer: string }[] }>('v1/account/password', { json })
+  const logIn = async (username: string, given = password, server = url) => {
+    const client = makeClient(server)
+    const { statusCode } = await client.post('v1/session', { json: { username, password: given } })
+    return { client, statusCode }
+  }
+  const status = async (client: Client) => (await client.get('v1/session')).statusCode
+
+  t.test('ends every session and begins a new one here', async (t) => {
+    const { client, username } = await signUp(url)
+    const other = await logIn(username)
+    const elsewhere = await logIn(username, password, urls[1])
+    const before = await client.jar.getCookieString(url)
+    const { statusCode, headers, body } = await change(client)
+    t.equal(statusCode, 204)
+    t.same(body, '')
+    t.same(Object.keys(setCookies(headers)).sort(), ['refresh', 'session'], 'both cookies')
+    t.equal(await status(client), 200)
+    t.equal((await client.post('v1/session/refresh')).statusCode, 200)
+    t.equal(await status(other.client), 401)
+    t.equal(
+      (await makeClient(url).get('v1/session', { headers: { cookie: before } })).statusCode,
+      401,
+      'its own old one',
+    )
+    await sleep(1_000)
+    t.equal(await status(elsewhere.client), 401, 'within a second on every other server')
+    t.equal((await elsewhere.client.post('v1/session/refresh')).statusCode, 401)
+    t.equal((await logIn(username)).statusCode, 401, 'the old password is nothing')
+    t.equal((await logIn(username, newPassword, urls[1])).statusCode, 200)
+  })
+
+  t.test('a wrong current password: 401, and nothing changes; the tenth ends the session', async (t) => {
+    const { client, username } = await signUp(url)
+    const other = await logIn(username)
+    for (let wrong = 0; wrong < 9; wrong += 1) {
+      const { statusCode, headers, body } = await change(client, { currentPassword: `wrong ${wrong}`, newPassword })
+      t.equal(statusCode, 401)
+      t.equal(body.code, 'invalid-credentials')
+      t.equal(headers['set-cookie'], undefined)
+    }
+    t.equal(await status(client), 200)
+    t.equal((await change(client, { currentPassword: 'wrong', newPassword })).statusCode, 401)
+    t.equal(await status(client), 401)
+    t.equal(await status(other.client), 200, 'this one only')
+    t.equal((await logIn(username)).statusCode, 200)
+  })
+
+  t.test('tries in both routes count together', async (t) => {
+    const { client } = await signUp(url)
+    for (let wrong = 0; wrong < 5; wrong += 1) {
+      await client.post('v1/session/confirm', { json: { password: 'wrong' } })
+      await change(client, { currentPassword: 'wrong', newPassword })
+    }
+    t.equal(await status(client), 401)
+  })
+
+  t.test('a new password is judged as at the sign-up, before the current one is looked at', async (t) => {
+    const { client, username } = await signUp(url)
+    for (const bad of ['short', 'passwordpassword', `${username} and more`, 'x'.repeat(257), '\uD800'.repeat(20), 7]) {
+      const { statusCode, body } = await change(client, { currentPassword: 'wrong', newPassword: bad })
+      t.equal(statusCode, 400)
+      t.match(body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] })
+    }
+    t.equal((await change(client, { newPassword })).statusCode, 400)
+    t.equal((await change(client, { currentPassword: password, newPassword, more: 1 })).statusCode, 400)
+    t.equal((await db.collection('sessions').findOne({ failures: { $gt: 0 } })) === null, true, 'it cost no try')
+    t.equal((await change(client)).statusCode, 204)
+  })
+
+  t.test('without a session: 401', async (t) => {
+    const { statusCode, body } = await change(makeClient(url))
+    t.equal(statusCode, 401)
+    t.equal(body.code, 'unauthenticated')
+  })
+
+  t.test('two changes at once, from two sessions: one wins, and its session is the only one', async (t) => {
+    for (let round = 0; round < 5; round += 1) {
+      const { client, username } = await signUp(url)
+      const { client: other } = await logIn(username, password, urls[1])
+      const wishes = ['seven grey owls knit at 5 again', 'nine pale moths sew at 3 anew']
+      const [one, two] = await Promise.all([
+        change(client, { currentPassword: password, newPassword: wishes[0] }),
+        change(other, { currentPassword: password, newPassword: wishes[1] }),
+      ])
+      t.same([one.statusCode, two.statusCode].sort(), [204, 401])
+      const works = await Promise.all(wishes.map(async (wish) => (await logIn(username, wish)).statusCode))
+      t.same(works, one.statusCode === 204 ? [200, 401] : [401, 200])
+    }
+  })
+
+  t.test('logins with the old password while it changes: none of their sessions lives on', async (t) => {
+    for (let round = 0; round < 5; round += 1) {
+      const { client, username } = await signUp(url)
+      const logins = Array.from({ length: 8 }, (_, n) => logIn(username, password, urls[n % 2]))
+      const changed = change(client)
+      const all = await Promise.all(logins)
+      t.equal((await changed).statusCode, 204)
+      await sleep(1_000)
+      for (const { client, statusCode } of all) {
+        t.ok(statusCode === 200 || statusCode === 401, `${statusCode}`)
+        t.equal(await status(client), 401)
+        t.equal((await client.post('v1/session/refresh')).statusCode, 401)
+      }
+      t.equal(await status(client), 200)
+      const account = new UUID((await client.get<{ id: string }>('v1/account')).body.id)
+      t.equal(await db.collection('sessions').countDocuments({ account }), 1)
+    }
+  })
+})
+
+t.test('a session that is ended while its new password is hashed does not come back', async (t) => {
+  const { url, urls, db } = await twoServers(t, { BCRYPT_COST: '11' })
+  const sessions = db.collection<{ failures: number }>('sessions')
+  const { client } = await signUp(url)
+  const cookie = await client.jar.getCookieString(url)
+  const changed = client.put('v1/account/password', { json: { currentPassword: password, newPassword } })
+  while ((await sessions.countDocuments({ failures: 1 })) === 0) await sleep(5)
+  t.equal((await makeClient(urls[1]).delete('v1/session', { headers: { cookie } })).statusCode, 204)
+  t.equal((await changed).statusCode, 401)
+  t.equal(await sessions.countDocuments(), 0)
+})
+
+t.test('a re-hash that was begun before the change does not bring the old password back', async (t) => {
+  const { url, urls, db } = await twoServers(t, { BCRYPT_COST: '5' })
+  const credentials = db.collection<{ _id: UUID; password: { bcrypt: string } }>('credentials')
+  const { hashPassword } = await import('../../src/credentials/password.ts')
+  for (let round = 0; round < 5; round += 1) {
+    const { client, username } = await signUp(url)
+    const { id } = (await client.get<{ id: string }>('v1/account')).body
+    const outdated = await hashPassword(password, id, { cost: 4, peppers: [] })
+    await credentials.updateOne({ _id: new UUID(id) }, { $set: { password: outdated } })
+    const json = { username, password }
+    const logins = urls.map((server) => makeClient(server).post('v1/session', { json }))
+    const changed = client.put('v1/account/password', { json: { currentPassword: password, newPassword } })
+    await Promise.all([...logins, changed])
+    t.equal((await changed).statusCode, 204)
+    t.equal((await makeClient(url).post('v1/session', { json })).statusCode, 401)
+    t.equal((await makeClient(url).post('v1/session', { json: { username, password: newPassword } })).statusCode, 200)
+  }
+})

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UUID } from 'mongodb'
+import t from 'tap'
+import { makeClient, password, signUp } from '../helper.ts'
+import { carried, setCookies } from './set-cookies.ts'
+import { twoServers } from './two-servers.ts'
+
+type LoggedIn = { session: { id: string } }
+type Page = { items: { event: string }[] }
+
+t.test('tabs that refresh together, over two servers', async (t) => {
+  const { urls, url, db } = await twoServers(t)
+  const sessions = db.collection<{ _id: UUID; refreshedAt: Date; step: unknown }>('sessions')
+  const refresh = (headers: Record<string, string>, tab = 0) =>
+    makeClient(urls[tab % 2] ?? url).post<LoggedIn>('v1/session/refresh', { headers })
+  const begin = async () => {
+    const { username, client } = await signUp(url)
+    const { headers, body } = await makeClient(url).post<LoggedIn>('v1/session', { json: { username, password } })
+    return { username, client, cookies: setCookies(headers), id: body.session.id }
+  }
+  const lives = async (id: string) => (await sessions.countDocuments({ _id: new UUID(id) })) === 1
+  /** Lets the 10 seconds of grace be over. */
+  const later = (id: string) =>
+    sessions.updateOne({ _id: new UUID(id) }, { $set: { refreshedAt: new Date(Date.now() - 10_000) } })
+
+  for (const tabs of [2, 5, 50]) {
+    t.test(`${tabs} of them: one turn is taken, and all go on with it`, async (t) => {
+      const { cookies, id } = await begin()
+      let shown = cookies
+      for (let turn = 0; turn < 3; turn += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: tabs }, (_, tab) => refresh(carried(shown, 'refresh'), tab)),
+        )
+        t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
+        t.same(new Set(answers.map(({ body }) => body.session.id)), new Set([id]))
+        const given = answers.map(({ headers }) => setCookies(headers))
+        t.equal(new Set(given.map(({ refresh }) => refresh?.value)).size, 1, 'the same successor for all')
+        const [next = {}] = given
+        t.not(next.refresh?.value, shown.refresh?.value)
+        shown = next
+      }
+    })
+  }
+
+  t.test('an answer that was lost: the same token again, 9 seconds later', async (t) => {
+    const { cookies, id } = await begin()
+    const lost = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
+    await sessions.updateOne({ _id: new UUID(id) }, { $set: { refreshedAt: new Date(Date.now() - 9_000) } })
+    const again = await refresh(carried(cookies, 'refresh'), 1)
+    t.equal(again.statusCode, 200)
+    t.equal(setCookies(again.headers).refresh?.value, lost.refresh?.value)
+    t.equal((await refresh(carried(lost, 'refresh'))).statusCode, 200)
+  })
+
+  t.test('10 seconds later it is a stolen copy: the session ends, everywhere', async (t) => {
+    const { client, cookies, id } = await begin()
+    const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
+    await later(id)
+    const { statusCode, headers, body } = await refresh(carried(cookies, 'refresh'), 1)
+    t.equal(statusCode, 401)
+    t.match(body, { code: 'unauthenticated' })
+    t.equal(headers['set-cookie'], undefined)
+    t.notOk(await lives(id))
+    t.equal((await refresh(carried(next, 'refresh'))).statusCode, 401, 'whoever had the newer one')
+    for (const [server, wait] of [
+      [urls[1], 0],
+      [urls[0], 1_000],
+    ] as const) {
+      await sleep(wait)
+      const answer = await makeClient(server).get('v1/session', { headers: carried(next, 'session') })
+      t.equal(answer.statusCode, 401)
+    }
+    const { items } = (await client.get<Page>('v1/account/activity')).body
+    t.same(
+      items.map(({ event }) => event),
+      ['refresh-reused', 'login', 'account-created'],
+      'the owner is told',
+    )
+    t.equal((await client.get('v1/session')).statusCode, 200, 'another session of the account goes on')
+  })
+
+  t.test('a turn from further back is one at once', async (t) => {
+    const { cookies, id } = await begin()
+    const second = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
+    t.equal((await refresh(carried(second, 'refresh'))).statusCode, 200)
+    t.equal((await refresh(carried(cookies, 'refresh'), 1)).statusCode, 401)
+    t.notOk(await lives(id))
+  })
+
+  t.test('the right family with a made-up turn ends the session; an unknown family does no harm', async (t) => {
+    const { cookies, id } = await begin()
+    const bytes = Buffer.from(cookies.refresh?.value ?? '', 'base64url')
+    const strange = Buffer.concat([Buffer.alloc(16, 7), bytes.subarray(16)]).toString('base64url')
+    t.equal((await refresh({ cookie: `refresh=${strange}` })).statusCode, 401)
+    t.ok(await lives(id))
+    const forged = Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(32, 7)]).toString('base64url')
+    t.equal((await refresh({ cookie: `refresh=${forged}` })).statusCode, 401)
+    t.notOk(await lives(id))
+  })
+
+  t.test('fifty stolen copies at once: the session ends once, and says so once', async (t) => {
+    const { client, cookies, id } = await begin()
+    await refresh(carried(cookies, 'refresh'))
+    await later(id)
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, tab) => refresh(carried(cookies, 'refresh'), tab)))
+    t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([401]))
+    const { items } = (await client.get<Page>('v1/account/activity')).body
+    t.equal(items.filter(({ event }) => event === 'refresh-reused').length, 1)
+  })
+
+  t.test('a tab that confirms while others refresh: all go on with one token', async (t) => {
+    const { cookies } = await begin()
+    const both = carried(cookies, 'refresh', 'session')
+    const confirm = makeClient(url).post('v1/session/confirm', { headers: both, json: { password } })
+    const tabs = Array.from({ length: 8 }, (_, tab) => refresh(both, tab))
+    const answers = await Promise.all([confirm, ...tabs])
+    t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
+    t.equal(new Set(answers.map(({ headers }) => setCookies(headers).refresh?.value)).size, 1)
+  })
+
+  t.test('what the database holds makes no token', async (t) => {
+    const { cookies, id } = await begin()
+    const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
+    const stored = JSON.stringify(await sessions.findOne({ _id: new UUID(id) }))
+    for (const token of [cookies.refresh?.value, next.refresh?.value]) {
+      const bytes = Buffer.from(token ?? '', 'base64url')
+      for (const part of [bytes.subarray(0, 16), bytes.subarray(16)]) {
+        t.notOk(stored.includes(part.toString('base64')), 'no part of a token')
+      }
+    }
+  })
+})
