@@ -4,24 +4,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
-import { type Environment, variableNames } from '../../src/config.ts'
+import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { root } from '../main/server-process.ts'
 import { nodeCommand } from '../node-command.ts'
 
 /** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
 const nothing = Object.fromEntries(
-  [...variableNames, 'DB_PASSWORD_FILE', 'JWT_SIGN_KEY_FILE', 'npm_config_fix'].map((name) => [name, '']),
+  [...variableNames, ...secretNames.map((name) => `${name}_FILE`), 'npm_config_fix'].map((name) => [name, '']),
 )
 
 /**
- * Starts `src/reconcile/main.ts` as `npm run reconcile` does, and tells how it ended.
+ * Starts a command of an operator as npm's script does, and tells how it ended.
+ * @param program its file below src
  * @param folder where the project is, this one unless given
  */
-export function startReconcile(t: Test, env: Environment, args: string[] = [], folder?: string) {
+export function startCommand(t: Test, program: string, env: Environment, args: string[] = [], folder?: string) {
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
   const place = folder ?? root
   const guard = pathToFileURL(join(place, 'require-node.mjs')).href
-  const child = spawn(...nodeCommand(['--import', guard, join(place, 'src', 'reconcile', 'main.ts'), ...args]), {
+  const child = spawn(...nodeCommand(['--import', guard, join(place, 'src', program), ...args]), {
     cwd: tmpdir(),
     env: { ...process.env, ...nothing, MONGOD_BINARY, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -37,6 +38,9 @@ export function startReconcile(t: Test, env: Environment, args: string[] = [], f
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, out, error }))
   return { child, ended }
 }
+
+export const startReconcile = (t: Test, env: Environment, args: string[] = [], folder?: string) =>
+  startCommand(t, 'reconcile/main.ts', env, args, folder)
 
 export const runReconcile = (t: Test, env: Environment, args: string[] = []) => startReconcile(t, env, args).ended
 

@@ -1,0 +1,93 @@
+import t from 'tap'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { freshFolder, startServer } from '../main/server-process.ts'
+import { external, startCommand } from '../reconcile/command.ts'
+
+type Item = { event: string; userAgent: string }
+const newPassword = 'seven grey owls knit at 5 again'
+
+t.test('npm run accounts -- reset-password', async (t) => {
+  const { url, connection, db, lines } = await testServer(t)
+  const env = { ...external(connection), BCRYPT_COST: '4' }
+  const run = (...args: string[]) => startCommand(t, 'accounts/main.ts', env, args).ended
+  const reset = async (username: string) => {
+    const { code, out, error } = await run('reset-password', username)
+    t.match({ code, error }, { code: 0, error: '' })
+    return { out, oneTime: /^ {2}(\S+)$/m.exec(out)?.[1] ?? '' }
+  }
+  const logIn = async (username: string, given: string) => {
+    const client = makeClient(url)
+    const { statusCode } = await client.post('v1/session', { json: { username, password: given } })
+    return { client, statusCode }
+  }
+
+  t.test('a password for one login; all sessions end; another must be chosen', async (t) => {
+    const { client, username } = await signUp(url)
+    const { oneTime, out } = await reset(username.toUpperCase())
+    t.match(oneTime, /^[0-9a-z]{5}(-[0-9a-z]{5}){3}$/)
+    t.match(out, /^1 session has ended\. For one login until \d{4}-/)
+    t.equal((await client.get('v1/session')).statusCode, 401)
+    t.equal((await client.post('v1/session/refresh')).statusCode, 401)
+    t.equal((await logIn(username, password)).statusCode, 401, 'the old password is nothing')
+    const devices = await db.collection('devices').countDocuments()
+    t.equal(devices, 0, 'no device is known any more')
+    const first = await logIn(username, oneTime)
+    t.equal(first.statusCode, 200)
+    t.equal((await logIn(username, oneTime)).statusCode, 401, 'once')
+    const { items } = (await first.client.get<{ items: Item[] }>('v1/account/activity')).body
+    t.match(items, [
+      { event: 'login' },
+      { event: 'login-failed', count: 2 },
+      { event: 'password-changed', userAgent: 'npm run accounts' },
+      { event: 'account-created' },
+    ])
+    const same = { currentPassword: oneTime, newPassword: oneTime }
+    const kept = await first.client.put('v1/account/password', { json: same })
+    t.match(kept.body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] }, 'it cannot be kept')
+    const json = { currentPassword: oneTime, newPassword }
+    t.equal((await first.client.put('v1/account/password', { json })).statusCode, 204)
+    for (const n of [1, 2]) t.equal((await logIn(username, newPassword)).statusCode, 200, `as often as one likes: ${n}`)
+    t.equal((await logIn(username, oneTime)).statusCode, 401)
+    t.notOk(lines.join('').includes(oneTime))
+  })
+
+  t.test('of two who use it at once one gets in', async (t) => {
+    const { username } = await signUp(url)
+    const { oneTime } = await reset(username)
+    const both = await Promise.all([logIn(username, oneTime), logIn(username, oneTime), logIn(username, oneTime)])
+    t.same(both.map(({ statusCode }) => statusCode).sort(), [200, 401, 401])
+  })
+
+  t.test('not after a day', async (t) => {
+    const { username } = await signUp(url)
+    const { oneTime } = await reset(username)
+    const past = { $set: { 'oneTime.until': new Date(Date.now() - 1) } }
+    await db.collection('credentials').updateOne({ oneTime: { $exists: true }, 'oneTime.used': false }, past)
+    t.equal((await logIn(username, oneTime)).statusCode, 401)
+  })
+
+  t.test('what is wrong is told, and changes nothing', async (t) => {
+    const { client } = await signUp(url)
+    t.match(await run('reset-password', 'nobody_here'), { code: 1, out: '', error: /^Nobody is called nobody_here/ })
+    t.match(await run('reset-password', '$ne'), { code: 1, error: /^Nobody is called/ })
+    for (const args of [[], ['reset-password'], ['reset-password', 'a', 'b'], ['delete', 'ann'], ['--force', 'x']]) {
+      t.match(await run(...args), { code: 2, out: '', error: /^Give a command and a name.\n\nUsage/ }, args.join(' '))
+    }
+    t.match(await run('--help'), { code: 0, out: /^Usage: npm run accounts/, error: '' })
+    t.equal((await client.get('v1/session')).statusCode, 200)
+  })
+})
+
+t.test('beside a server on its own database, and without it', { timeout: 120_000 }, async (t) => {
+  const DATA_DIR = await freshFolder(t)
+  const env = { DATA_DIR, BCRYPT_COST: '4' }
+  const server = await startServer(t, env)
+  const { client, username } = await signUp(server.url)
+  const args = ['reset-password', username]
+  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^1 session has ended/ })
+  // The other process has been told by the time the command has ended, or within a second.
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  t.equal((await client.get('v1/session')).statusCode, 401)
+  await server.kill('SIGTERM')
+  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^0 sessions have ended/ })
+})
