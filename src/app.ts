@@ -94,10 +94,7 @@ export async function buildApp(
 
       // Logging in and out: with or without a session.
       await api.register(signUp, parts)
-      await api.register(async (entry) => {
-        await entry.register(limitWrites, parts)
-        await entry.register(sessionEntry, parts)
-      })
+      await api.register(sessionEntry, parts)
 
       await api.register(async (everyone) => {
         await everyone.register(viewerIfAny, parts)
@@ -108,7 +105,7 @@ export async function buildApp(
 
       await api.register(async (members) => {
         await members.register(requireSession, parts)
-        await members.register(limitWrites, { ...parts, who: (request) => member(request).account })
+        await members.register(limitWrites, { ...parts, who: member })
         await members.register(ownAccount, parts)
         await members.register(ownActivity, parts)
         await members.register(ownPassword, parts)

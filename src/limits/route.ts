@@ -30,11 +30,10 @@ export function limited(windows: WindowLimits, limit: Limit) {
 type WriteOptions = {
   windows: WindowLimits
   limits: { writesPerAccount: number; writesPerAddress: number }
-  /** The account that asks, where there is one. */
-  who?: (request: FastifyRequest) => string
+  who: (request: FastifyRequest) => { account: string }
 }
 
-/** So many changes in 15 minutes, by the address and by the account; how many are left the client is told of its own. */
+/** For members: so many changes in 15 minutes, by the address and by the account; the client is told its own. */
 export const limitWrites = fp<WriteOptions>(async (scope, { windows, limits, who }) => {
   const changes = { what: 'changes', window: quarterHour }
   const perAddress = { ...changes, name: 'writes-by-address', quota: limits.writesPerAddress }
@@ -42,6 +41,6 @@ export const limitWrites = fp<WriteOptions>(async (scope, { windows, limits, who
   scope.addHook('onRequest', async (request, reply) => {
     if (safeMethods.has(request.method)) return
     await windows.spend(perAddress, addressKey(request.client.ip))
-    if (who) reply.headers(await windows.spend(perAccount, who(request)))
+    reply.headers(await windows.spend(perAccount, who(request).account))
   })
 })

@@ -64,7 +64,7 @@ export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts)
         tags: ['sessions'],
         response: { 200: LoggedIn },
       },
-      config: { problems: ['unauthenticated', 'rate-limited'] },
+      config: { problems: ['unauthenticated'] },
     },
     async (request, reply) => {
       const shown = shownRefreshToken(request, cookies)
@@ -83,10 +83,7 @@ export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts)
 
   scope.delete(
     '/session',
-    {
-      schema: { summary: 'Log out', tags: ['sessions'], response: { 204: NoContent } },
-      config: { problems: ['rate-limited'] },
-    },
+    { schema: { summary: 'Log out', tags: ['sessions'], response: { 204: NoContent } } },
     async (request, reply) => {
       const viewer = viewerInCookie(request, cookies)
       const shown = shownRefreshToken(request, cookies)

@@ -3,8 +3,8 @@ import { UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { twoServers } from '../sessions/servers.ts'
 import { carried, setCookies } from '../sessions/set-cookies.ts'
-import { twoServers } from '../sessions/two-servers.ts'
 
 type Item = { at: string; event: string; ip: string; userAgent: string; count?: number }
 type Page = { items: Item[]; nextCursor: string | null; lastLoginAt: string; lastRequestAt: string }

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
+import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { twoServers } from '../sessions/two-servers.ts'
 
 const newPassword = 'seven grey owls knit at 5 again'
 

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { password } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
 import { pidsOf, startCluster } from '../processes/cluster.ts'
-import { twoServers } from '../sessions/two-servers.ts'
+import { twoServers } from '../sessions/servers.ts'
 import { counted, statuses, tryOnce } from './tries.ts'
 
 const portOf = (url: string) => Number(new URL(url).port)

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
+import { twoServers } from './servers.ts'
 import { carried, setCookies } from './set-cookies.ts'
-import { twoServers } from './two-servers.ts'
 
 type LoggedIn = { session: { id: string } }
 type Page = { items: { event: string }[] }

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
-import { type Cookies, lastAlive, logIn, verdict } from './servers.ts'
+import { type Cookies, lastAlive, logIn, twoServers, verdict } from './servers.ts'
 import { carried, setCookies } from './set-cookies.ts'
-import { twoServers } from './two-servers.ts'
 
 type Posts = { items: { viewer: object | null }[] }
 /** Somebody with a session that is to end, and another from which it may be ended. */

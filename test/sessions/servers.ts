@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
+import type { Environment } from '../../src/config.ts'
 import type { Connection } from '../../src/database/connection.ts'
-import { makeClient, password, testConfig } from '../helper.ts'
+import { makeClient, password, testConfig, testServer } from '../helper.ts'
 import { type SetCookie, setCookies } from './set-cookies.ts'
 
 export type Cookies = Record<string, SetCookie | undefined>
@@ -13,10 +14,17 @@ type Client = ReturnType<typeof makeClient>
 export const oneKey = { JWT_SIGN_KEY: '0123456789abcdef by which several servers sign' }
 
 /** A server beside others on one database, listening; it ends with the test. */
-export async function serverOn(t: Test, connection: Connection): Promise<string> {
-  const app = await buildApp(await testConfig(connection, oneKey), connection, pino({ level: 'silent' }))
+export async function serverOn(t: Test, connection: Connection, env: Environment = {}): Promise<string> {
+  const config = await testConfig(connection, { ...oneKey, ...env })
+  const app = await buildApp(config, connection, pino({ level: 'silent' }))
   t.teardown(() => app.close())
   return app.listen({ host: '127.0.0.1', port: 0 })
+}
+
+/** Two servers on one database, as two machines have them. */
+export async function twoServers(t: Test, env: Environment = {}) {
+  const one = await testServer(t, { ...oneKey, ...env })
+  return { ...one, urls: [one.url, await serverOn(t, one.connection, env)] as const }
 }
 
 /** Begins another session of somebody. */
