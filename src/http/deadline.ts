@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from './errors.ts'
+import { addressKey } from './ip-address.ts'
 import { clientLeft, databaseUnavailable, overloaded } from './problems.ts'
 
 /** How long a request waits for the database, in milliseconds. */
@@ -61,16 +62,19 @@ export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply
   }
 }
 
+/** What waits for its turn: for whom, and until when it is wanted. */
+export type Turn = { signal: AbortSignal; who: string }
+
 /**
  * Does what has to wait for its turn, such as hashing: that time does not count as the database's.
  *
- * @param work - is given a signal that is aborted, with the Problem to throw, when the client has left or after 20
+ * @param work - is given its turn: the signal is aborted, with the Problem to throw, when the client has left or after 20
  * seconds. Fastify's `request.signal` says nothing of use: a request is "closed" once its body has been read.
  */
 export async function inTurn<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (turn: Turn) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const leave = () => controller.abort(clientLeft())
@@ -80,7 +84,7 @@ export async function inTurn<T>(
   if (reply.raw.closed) leave()
   end(request, reply)
   try {
-    return await work(controller.signal)
+    return await work({ signal: controller.signal, who: addressKey(request.client.ip) })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', leave)

@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { v7 } from 'uuid'
@@ -25,18 +25,33 @@ function socketProblem({ code, rawPacket }: ConnectionError): Problem {
   return invalid({ pointer: '', detail: 'is not an HTTP/1.1 request' })
 }
 
+// Node's own handlers look there, too: whom it answers at the moment, and what it reads.
+type Parsed = Socket & { _httpMessage?: ServerResponse | null; parser?: { incoming: IncomingMessage | null } | null }
+
 /**
  * Answers on the bare socket, where no reply exists, and closes it.
  * @param headers - those of every response.
  */
 export function answerOnSocket(headers: Readonly<Record<string, string>>) {
-  return function answer(this: FastifyInstance, error: ConnectionError, socket: Socket): void {
-    // Node's own handler looks there, too: an answer that has begun is cut off, not continued with another.
-    const { _httpMessage: current } = socket as Socket & { _httpMessage?: ServerResponse }
-    if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent) {
+  return function answer(this: FastifyInstance, error: ConnectionError, socket: Parsed): void {
+    if (error.code === 'ECONNRESET') {
       socket.destroy()
       return
     }
+    // What still comes is dropped: the rest of a late request would be carried out after its 408.
+    socket.removeAllListeners('data').on('data', () => undefined)
+    const { _httpMessage: current, parser } = socket
+    if (current?.req.complete) {
+      // Asked before: its client would take our answer for that one's.
+      current.once('close', () => answer.call(this, error, socket))
+      return
+    }
+    // An answer that has begun is cut off, not continued with another; one that is out was all there is to say.
+    if (current ? current.headersSent : parser?.incoming?.complete === false) {
+      socket.destroy()
+      return
+    }
+    if (!socket.writable) return
     const problem = socketProblem(error)
     const id = v7()
     this.log.info({ reqId: id, code: problem.code }, `refused on the socket: ${problem.code}`)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, isProblem, pointersOf, raw, type Wish } from './wire.ts'
+import { answersIn, ask, cookieOf, isProblem, pointersOf, raw, rawText, type Wish } from './wire.ts'
 
 const json = { 'content-type': 'application/json' }
 
@@ -96,8 +96,45 @@ t.test('bodies', async (t) => {
       const more = { headers: json, body: text(16 * 1024 + 1), chunked }
       isProblem(t, await post(more), 'payload-too-large', `one more, chunked ${chunked}`)
     }
-    const head = `POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n`
-    isProblem(t, (await raw(port, `${head}\r\n`))[0], 'payload-too-large', 'before it is sent')
+  })
+
+  t.test('what is too large is refused before it is all there, and the connection ends', async (t) => {
+    const head = 'POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
+    const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
+    const shapes: Record<string, string[]> = {
+      'by its length': [`${head}Content-Length: 99999999\r\n\r\n`, live],
+      'by its length, and not asked for': [`${head}Expect: 100-continue\r\nContent-Length: 16385\r\n\r\n`, live],
+      'by what came of it': [`${head}Transfer-Encoding: chunked\r\n\r\n`, `4001\r\n${' '.repeat(0x4001)}\r\n`, live],
+      'in small chunks': [`${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n'.repeat(0x4001), live],
+    }
+    for (const [name, parts] of Object.entries(shapes)) {
+      const text = await rawText(port, parts)
+      t.equal(text.match(/^HTTP\/1\.1 /gm)?.length, 1, `${name}: one answer, without an invitation before it`)
+      const [answer] = answersIn(text)
+      isProblem(t, answer, 'payload-too-large', name)
+      t.equal(answer?.headers.connection, 'close', name)
+    }
+  })
+
+  t.test('the body of what is refused is no request: it is passed over, or the connection ends', async (t) => {
+    const live = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
+    const length = `Host: x\r\nContent-Length: ${200 * live.length}\r\n`
+    for (const [path, status] of [
+      ['/nowhere', 404],
+      ['/v1/posts', 401],
+      ['/health/live', 405],
+    ]) {
+      const answers = await raw(port, [`POST ${path} HTTP/1.1\r\n${length}\r\n`, live.repeat(200), live], 2)
+      t.same(
+        answers.map((answer) => answer.status),
+        [status, 200],
+        `${path}`,
+      )
+    }
+    const zipped = `Content-Type: application/json\r\nContent-Encoding: gzip\r\nHost: x\r\nContent-Length: ${live.length}\r\n`
+    const answers = await raw(port, `POST /v1/session HTTP/1.1\r\n${zipped}\r\n${live}${live}`)
+    t.equal(answers.length, 1)
+    isProblem(t, answers[0], 'unsupported-media-type')
   })
 
   t.test('a chunked body is read like any other, in however many chunks', async (t) => {

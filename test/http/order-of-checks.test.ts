@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ProblemCode } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
+import { atQuarterHour } from '../limits/quarter-hour.ts'
 import { ask, cookieOf, field, isProblem } from './wire.ts'
 
 // Each request has all the faults of the rest of the list; the first check in the contract's order must answer.
@@ -9,9 +10,12 @@ const plain = { 'content-type': 'text/plain' }
 const huge = 'x'.repeat(20_000)
 
 t.test('checks come in the contract’s order', async (t) => {
-  const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
+  atQuarterHour(t)
+  const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '3', LIMIT_WRITES_PER_ACCOUNT: '20' })
   const ann = { cookie: await cookieOf(port, 'ann') }
   const bob = { cookie: await cookieOf(port, 'bob') }
+  const busy = { cookie: await cookieOf(port, 'busy') }
+  for (let n = 0; n < 20; n += 1) await ask(port, 'POST', '/v1/posts', { headers: busy, json: {} })
   const created = await ask(port, 'POST', '/v1/posts', { headers: ann, json: { text: 'x' } })
   const path = `/v1/posts/${field(created.body, 'id')}`
   const gone = '/v1/posts/01890000-0000-7000-8000-000000000000'
@@ -31,6 +35,13 @@ t.test('checks come in the contract’s order', async (t) => {
     ['unauthenticated', 'GET', '/v1/account?x=1', {}],
     ['rate-limited', 'POST', '/v1/accounts?x=1', plain, huge],
     ['rate-limited', 'POST', '/v1/accounts', json, JSON.stringify({ username: 'ann', password })],
+    ['cross-site', 'POST', '/v1/posts?x=1', { ...evil, ...busy, ...plain }, huge],
+    ['rate-limited', 'POST', '/v1/posts?x=1', { ...busy, ...plain }, huge],
+    ['rate-limited', 'POST', '/v1/posts', { ...busy, ...json }, huge],
+    ['rate-limited', 'PATCH', path, { ...busy, ...json }, '{'],
+    ['rate-limited', 'PATCH', '/v1/posts/no-id', { ...busy, ...json }, '{"text":"x"}'],
+    ['rate-limited', 'DELETE', path, busy],
+    ['rate-limited', 'DELETE', '/v1/sessions', busy],
     ['payload-too-large', 'POST', '/v1/posts?x=1', { ...ann, ...json }, huge],
     ['unsupported-media-type', 'POST', '/v1/posts?x=1', { ...ann, ...plain }, '{'],
     ['malformed-json', 'PATCH', '/v1/posts/no-id', { ...ann, ...json }, '{'],

@@ -39,12 +39,13 @@ export async function ask(port: number, method: string, path: string, wish: Wish
 }
 
 /**
- * Bytes on a socket of its own, each part in a packet of its own; all that comes back until the server closes.
+ * Bytes on a socket of its own, each part in a packet of its own, 50 a second; all that comes back until the server
+ * closes.
  * @param answers - how many are waited for, when the server is not to be the one who closes.
  */
 export async function rawText(
   port: number,
-  parts: string | string[],
+  parts: string | Iterable<string>,
   answers = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
@@ -60,7 +61,8 @@ export async function rawText(
     socket.on('error', (error) => ('code' in error ? resolve() : reject(error)))
     socket.on('close', () => resolve())
   })
-  for (const part of [parts].flat()) {
+  for (const part of typeof parts === 'string' ? [parts] : parts) {
+    if (socket.closed) break
     socket.write(part, 'latin1')
     await sleep(20)
   }
@@ -70,12 +72,12 @@ export async function rawText(
 }
 
 /** The answers to bytes on a socket: see {@link rawText}. */
-export async function raw(port: number, parts: string | string[], answers?: number): Promise<Answer[]> {
+export async function raw(port: number, parts: string | Iterable<string>, answers?: number): Promise<Answer[]> {
   return answersIn(await rawText(port, parts, answers))
 }
 
 /** Takes what a connection carried apart; every answer of ours has a Content-Length, or no body. */
-function answersIn(text: string): Answer[] {
+export function answersIn(text: string): Answer[] {
   const answers: Answer[] = []
   for (let rest = text; rest.startsWith('HTTP/1.1 '); ) {
     const end = rest.indexOf('\r\n\r\n')
