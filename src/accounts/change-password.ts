@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import { normalisePassword } from '../credentials/password.ts'
 import { transactionPatience } from '../database/transaction.ts'
 import { inTurn } from '../http/deadline.ts'
 import { NoContent } from '../http/document.ts'
@@ -50,12 +51,12 @@ export const ownPassword: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
       const owner = { username: own.username, pointer }
-      await inTurn(request, reply, (signal) => passwords.accept(newPassword, owner, signal))
+      await inTurn(request, reply, (turn) => passwords.accept(newPassword, owner, turn))
       const begun = await withOwnPassword(request, reply, currentPassword, parts, async ({ version, oneTime }) => {
-        if (oneTime && newPassword === currentPassword) {
+        if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
           throw invalid({ pointer, detail: 'must be another than the one-time password' })
         }
-        const hashed = await inTurn(request, reply, (signal) => passwords.hash(newPassword, account, signal))
+        const hashed = await inTurn(request, reply, (turn) => passwords.hash(newPassword, account, turn))
         const change = async (transaction: ClientSession) => {
           // A session that was ended while the password was hashed may not bring itself back.
           if (!(await sessions.end(viewer, transaction))) throw invalidCredentials()

@@ -33,12 +33,14 @@ const usernameTaken = () => new Problem('username-taken', 'Somebody has this use
 export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
   const { accounts, activity, cookies, credentials, limits, passwordMinLength, passwords, transact, windows } = parts
   const signUps = { name: 'signups', what: 'sign-ups', quota: limits.signupsPerAddress, window: quarterHour }
+  const { onRequest, onSend, spend } = limited(windows, signUps)
   const body = signUpBody(passwordMinLength)
 
   scope.post(
     '/accounts',
     {
-      ...limited(windows, signUps),
+      onRequest,
+      onSend,
       schema: { summary: 'Sign up, and be logged in', tags, body, response: { 201: AccountView } },
       config: { problems: ['username-taken', 'rate-limited'] },
     },
@@ -46,10 +48,11 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
       const { username, password, displayName = username, bio = '' } = request.body
       const account = newId()
       const owner = { username, pointer: '/body/password' }
-      await inTurn(request, reply, (signal) => passwords.accept(password, owner, signal))
-      // Before the cost of a hash is paid.
+      // Before the cost of judging and hashing is paid.
       if ((await accounts.idOf(username)) !== undefined) throw usernameTaken()
-      const hashed = await inTurn(request, reply, (signal) => passwords.hash(password, account, signal))
+      await inTurn(request, reply, (turn) => passwords.accept(password, owner, turn))
+      spend(request)
+      const hashed = await inTurn(request, reply, (turn) => passwords.hash(password, account, turn))
       const { created, begun } = await transact(async (transaction) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)

@@ -22,11 +22,14 @@ type ActivityDocument = {
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
-const mostItems = 1_000
+/** Of failed logins, which strangers write, and of all else: they cannot push out what the owner must see. */
+const mostFailures = 200
+const mostOthers = 800
 /** In seconds. */
 const keptFor = 90 * 86_400
 /** In milliseconds. */
 const hour = 3_600_000
+const failed: ActivityEvent = 'login-failed'
 
 export const activityIndexes = [
   { key: { account: 1, _id: -1 } },
@@ -39,15 +42,14 @@ export const activityIndexes = [
   { key: { at: 1 }, expireAfterSeconds: keptFor },
 ] as const
 
-/** Keeps what happened to an account, for its owner to read: 1,000 items and 90 days at most. */
+/** Keeps what happened to an account, for its owner to read: 1,000 items, of failed logins 200, and 90 days at most. */
 export function activityStore(db: Db) {
   const activity: Collection<ActivityDocument> = db.collection('activity')
 
-  async function trim(account: UUID, transaction?: ClientSession): Promise<void> {
-    const options = { projection: { _id: 1 }, ...(transaction && { session: transaction }) }
-    const [oldest] = await activity.find({ account }, options).sort({ _id: -1 }).skip(mostItems).limit(1).toArray()
-    if (!oldest) return
-    await activity.deleteMany({ account, _id: { $lte: oldest._id } }, transaction && { session: transaction })
+  async function trim(kind: { account: UUID; event: object | ActivityEvent }, most: number, session?: ClientSession) {
+    const options = { projection: { _id: 1 }, ...(session && { session }) }
+    const [oldest] = await activity.find(kind, options).sort({ _id: -1 }).skip(most).limit(1).toArray()
+    if (oldest) await activity.deleteMany({ ...kind, _id: { $lte: oldest._id } }, session && { session })
   }
 
   return {
@@ -61,7 +63,7 @@ export function activityStore(db: Db) {
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
       await activity.insertOne(document, { session: transaction })
-      await trim(document.account, transaction)
+      await trim({ account: document.account, event: { $ne: failed } }, mostOthers, transaction)
     },
 
     /** Writes down a failed login: those from one address within an hour are one item. */
@@ -73,15 +75,14 @@ export function activityStore(db: Db) {
       const more = { $inc: { count: 1 } }
       if ((await activity.updateOne(lately, more)).matchedCount === 1) return
       const id = newId()
-      const event = 'login-failed' as const
-      const item = { _id: toUuid(id), account: owner, event, ip, userAgent, at: timeOf(id), address, count: 1 }
+      const item = { _id: toUuid(id), account: owner, event: failed, ip, userAgent, at: timeOf(id), address, count: 1 }
       try {
         await activity.insertOne({ ...item, hour: Math.floor(now / hour) })
       } catch (error) {
         if (!isDuplicateKey(error)) throw error
         await activity.updateOne(lately, more)
       }
-      await trim(owner)
+      await trim({ account: owner, event: failed }, mostFailures)
     },
 
     /** What happened, newest first. */

@@ -21,8 +21,13 @@ function periodOf(characters: readonly string[]): number {
 /**
  * How many guesses a password of any length withstands, from samples of at most 64 characters: a repetition by what it
  * repeats, any other long one by the best of its parts, as none of them makes the whole easier.
+ * @param enough - no more parts are judged once one withstands so many.
  */
-export async function guessesOf(password: string, strength: StrengthEstimator): Promise<number | undefined> {
+export async function guessesOf(
+  password: string,
+  strength: StrengthEstimator,
+  enough: number,
+): Promise<number | undefined> {
   const characters = Array.from(password)
   const { length } = characters
   if (length <= longestSample) return strength.guesses(password)
@@ -34,7 +39,7 @@ export async function guessesOf(password: string, strength: StrengthEstimator): 
     return guesses === undefined ? undefined : (guesses * length) / (2 * period)
   }
   let best = 0
-  for (let at = 0; at < length; at += longestSample) {
+  for (let at = 0; at < length && best < enough; at += longestSample) {
     const guesses = await sample(at, at + longestSample)
     if (guesses === undefined) return undefined
     best = Math.max(best, guesses)

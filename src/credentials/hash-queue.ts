@@ -1,49 +1,90 @@
+import type { Turn } from '../http/deadline.ts'
 import { overloaded } from '../http/problems.ts'
 
 /** Runs a task when a core is free; refuses with 503 when too many wait, and drops what its client no longer wants. */
-export type HashQueue = <T>(task: () => Promise<T>, signal: AbortSignal) => Promise<T>
+export type HashQueue = <T>(task: () => Promise<T>, turn: Turn) => Promise<T>
+
+type Waiting = { start(): void; refuse(): void }
 
 /**
- * Bounds the costliest thing a stranger can ask for. A task that runs is let finish, whoever hung up: bcrypt cannot be
- * stopped, and giving its place away would run more of them than there are cores.
+ * Bounds the costliest thing a stranger can ask for. Those who wait are served in turn, one task each (fair queueing,
+ * Nagle, RFC 970); when too many wait, whoever waits with most loses the last. A task that runs is let finish, whoever
+ * hung up: bcrypt cannot be stopped, and giving its place away would run more of them than there are cores.
  *
  * @param running - how many tasks run at a time.
- * @param waiting - how many wait for their turn before the next is refused.
+ * @param waiting - how many wait for their turn before one is refused.
  */
 export function hashQueue({ running, waiting }: { running: number; waiting: number }): HashQueue {
-  const queue: (() => void)[] = []
+  // By who waits, in the order of their turns.
+  const queues = new Map<string, Waiting[]>()
   let active = 0
+  let count = 0
 
-  const turn = (signal: AbortSignal) =>
+  function remove(who: string, one: Waiting | undefined): void {
+    const queue = queues.get(who)
+    if (!queue || !one) return
+    queue.splice(queue.indexOf(one), 1)
+    count -= 1
+    if (queue.length === 0) queues.delete(who)
+  }
+
+  /** Whose turn it is gives up the place in front. */
+  function next(): void {
+    const [first] = queues
+    if (!first) return
+    const [who, queue] = first
+    const [one] = queue
+    remove(who, one)
+    if (queues.delete(who)) queues.set(who, queue)
+    one?.start()
+  }
+
+  /** Whether there is room for one more; if need be, of whoever waits with more than that. */
+  function makeRoom(who: string): boolean {
+    if (count < waiting) return true
+    const [most, longest] = [...queues].reduce((one, other) => (other[1].length > one[1].length ? other : one))
+    if (longest.length <= (queues.get(who)?.length ?? 0) + 1) return false
+    const last = longest.at(-1)
+    remove(most, last)
+    last?.refuse()
+    return true
+  }
+
+  const wait = ({ signal, who }: Turn) =>
     new Promise<void>((resolve, reject) => {
-      const start = () => {
+      const settle = (outcome: () => void) => {
         signal.removeEventListener('abort', leave)
-        active += 1
-        resolve()
+        outcome()
       }
+      const start = () => {
+        active += 1
+        settle(resolve)
+      }
+      const one: Waiting = { start, refuse: () => settle(() => reject(overloaded('passwords'))) }
       const leave = () => {
-        queue.splice(queue.indexOf(start), 1)
+        remove(who, one)
         reject(signal.reason)
       }
       if (active < running) return start()
-      queue.push(start)
+      if (!makeRoom(who)) return one.refuse()
+      const queue = queues.get(who)
+      if (queue) queue.push(one)
+      else queues.set(who, [one])
+      count += 1
       signal.addEventListener('abort', leave, { once: true })
     })
 
-  return async (task, signal) => {
-    signal.throwIfAborted()
-    if (active >= running && queue.length >= waiting) {
-      throw overloaded('passwords')
-    }
-    await turn(signal)
+  return async (task, turn) => {
+    turn.signal.throwIfAborted()
+    await wait(turn)
     try {
       const result = await task()
       // What was found out for somebody who is no longer there must not be acted upon.
-      signal.throwIfAborted()
+      turn.signal.throwIfAborted()
       return result
     } finally {
       active -= 1
-      queue.shift()?.()
+      next()
     }
   }
 }

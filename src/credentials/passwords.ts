@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import type { Turn } from '../http/deadline.ts'
 import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
@@ -33,8 +34,8 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
      * @param pointer - where it stands in the request.
      * @throws Problem `validation`, `overloaded`.
      */
-    accept(password: string, { username, pointer }: { username: string; pointer: string }, signal: AbortSignal) {
-      return judging(() => acceptPassword(password, { username, pointer, strength }), signal)
+    accept(password: string, { username, pointer }: { username: string; pointer: string }, turn: Turn) {
+      return judging(() => acceptPassword(password, { username, pointer, strength }), turn)
     },
 
     /**
@@ -42,8 +43,8 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
      * @param account - the id of the account, chosen beforehand: it is part of the hash.
      * @throws Problem `overloaded`.
      */
-    hash(password: string, account: string, signal: AbortSignal): Promise<StoredPassword> {
-      return hashing(() => hashPassword(password, account, way), signal)
+    hash(password: string, account: string, turn: Turn): Promise<StoredPassword> {
+      return hashing(() => hashPassword(password, account, way), turn)
     },
 
     /**
@@ -55,12 +56,12 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
       password: string,
       account: string,
       credential: Credential | null,
-      signal: AbortSignal,
+      turn: Turn,
       begin?: () => Promise<void>,
     ): Promise<Verification> {
       return hashing(async () => {
         await begin?.()
-        signal.throwIfAborted()
+        turn.signal.throwIfAborted()
         if (credential === null) {
           await verifyPassword(password, '', await decoy, way.peppers)
           return { matches: false, rehashed: undefined }
@@ -68,7 +69,7 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
         const matches = await verifyPassword(password, account, credential.password, way.peppers)
         const rehash = matches && isOutdated(credential.password, way)
         return { matches, rehashed: rehash ? await hashPassword(password, account, way) : undefined }
-      }, signal)
+      }, turn)
     },
 
     close: () => strength.close(),

@@ -54,7 +54,7 @@ export async function acceptPassword(
   const refuse = (detail: string) => invalid({ pointer, detail })
   const normal = normalisePassword(password)
   if (normal.toLowerCase().includes(username.toLowerCase())) throw refuse('must not contain the username')
-  const guesses = await guessesOf(normal, strength)
+  const guesses = await guessesOf(normal, strength, fewestGuesses)
   if (guesses === undefined) throw refuse('could not be judged: choose one with fewer symbols in place of letters')
   if (guesses < fewestGuesses) throw refuse('is too easy to guess: use several unrelated words')
 }

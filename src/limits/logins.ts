@@ -33,7 +33,8 @@ export function loginLimits(attempts: AttemptLimits, quotas: LoginQuotas, secret
   }
   const key = createHmac('sha256', secret).update('names of failed logins').digest()
 
-  const nameOf = ({ username }: Attempt) => createHmac('sha256', key).update(username.toLowerCase()).digest('base64url')
+  const hashed = (username: string) => createHmac('sha256', key).update(username.toLowerCase())
+  const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
   const pairOf = (attempt: Attempt) => ({ limit: limits.pair, who: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
   const deviceOf = ({ device }: Attempt) => (device === undefined ? [] : [{ limit: limits.device, who: device }])
 
@@ -50,6 +51,12 @@ export function loginLimits(attempts: AttemptLimits, quotas: LoginQuotas, secret
   }
 
   return {
+    /** The id of an account for a name that nobody has: always the same, and nobody's. */
+    standIn(username: string): string {
+      const digits = hashed(username).digest('hex')
+      return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, '$1-$2-$3-$4-$5')
+    },
+
     /** @throws Problem `rate-limited` when there is no place, before anything costs us. */
     check: (attempt: Attempt): Promise<void> => attempts.check(countersOf(attempt)),
 

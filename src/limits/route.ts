@@ -11,20 +11,26 @@ import type { Slot, WindowLimits } from './windows.ts'
  * given back when nothing came of it.
  */
 export function limited(windows: WindowLimits, limit: Limit) {
-  const slots = new WeakMap<object, Slot>()
+  const slots = new WeakMap<object, Slot & { spent: boolean }>()
   const onRequest: onRequestAsyncHookHandler = async (request, reply) => {
     const slot = await windows.take(limit, addressKey(request.client.ip))
-    slots.set(request, slot)
+    slots.set(request, { ...slot, spent: false })
     reply.headers(slot.headers)
   }
   // Not after the answer: that would also miss clients that have hung up.
   const onSend: onSendAsyncHookHandler = async (request, reply) => {
     const slot = slots.get(request)
     if (slot === undefined || reply.statusCode === 201) return
+    if (slot.spent && reply.statusCode < 500) return
     slots.delete(request)
     await giveBackSoon(slot.giveBack, request.log)
   }
-  return { onRequest, onSend }
+  /** From now on the client has had its place, whatever comes of it: for what costs us much. */
+  const spend = (request: FastifyRequest) => {
+    const slot = slots.get(request)
+    if (slot) slot.spent = true
+  }
+  return { onRequest, onSend, spend }
 }
 
 type WriteOptions = {

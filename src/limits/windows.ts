@@ -12,6 +12,9 @@ export type Slot = { headers: Record<string, string>; giveBack(): Promise<void> 
 /** A process's part of a limit: what it has left, and what was left for all others when it was taken. */
 type Share = { own: number; others: number; taking?: Promise<void> }
 
+/** As many are remembered: some 20 MB. Who is forgotten takes another hundredth. */
+const mostShares = 100_000
+
 const windowOf = ({ window }: Limit) => {
   const begun = Math.floor(Date.now() / 1000 / window) * window
   const until = new Date((begun + window) * 1000)
@@ -46,7 +49,9 @@ export function windowLimits(db: Db) {
     async take(limit: Limit, who: string): Promise<Slot> {
       const { begun, until, seconds } = windowOf(limit)
       const _id = `${limit.name}:${who}:${begun}`
-      const giveBack = async () => void (await throttle.updateOne({ _id }, { $inc: { count: -1 } }))
+      // It may be repeated when its answer is lost.
+      const fewer = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
+      const giveBack = async () => void (await throttle.updateOne({ _id }, fewer))
       const counted = await throttle.findOneAndUpdate(
         { _id },
         { $inc: { count: 1 }, $setOnInsert: { until } },
@@ -67,7 +72,7 @@ export function windowLimits(db: Db) {
      */
     async spend(limit: Limit, who: string): Promise<Record<string, string>> {
       const { begun, until, seconds } = windowOf(limit)
-      if (begun !== sharesOf) {
+      if (begun !== sharesOf || shares.size >= mostShares) {
         shares = new Map()
         sharesOf = begun
       }

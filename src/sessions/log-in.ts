@@ -25,8 +25,6 @@ type Options = Pick<
   | 'transact'
 >
 
-const noAccount = '00000000-0000-0000-0000-000000000000'
-
 /** One answer for a wrong name and a wrong password. */
 export const invalidCredentials = () => new Problem('invalid-credentials', 'The name or the password is wrong.')
 
@@ -46,9 +44,8 @@ export async function logIn(
 ): Promise<Turned & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, logins, oneByOne, passwords, sessions, transact } = parts
   const { client } = request
-  const found = await accounts.idOf(username)
-  // Nobody has this id: an unknown name costs what a known one does, step by step.
-  const account = found ?? noAccount
+  // An unknown name costs what a known one does, step by step: nobody has the id that stands in for it.
+  const account = (await accounts.idOf(username)) ?? logins.standIn(username)
   const device = await devices.find(account, cookies.device(request))
   const attempt = { username, ip: client.ip, device }
   await logins.check(attempt)
@@ -60,13 +57,13 @@ export async function logIn(
   }
   try {
     const credential = await credentials.find(account)
-    const { matches, rehashed } = await inTurn(request, reply, (signal) =>
-      passwords.verify(password, account, credential, signal, take),
+    const { matches, rehashed } = await inTurn(request, reply, (turn) =>
+      passwords.verify(password, account, credential, turn, take),
     )
     if (credential === null || !matches || isSpent(credential)) throw invalidCredentials()
+    const deadline = performance.now() + transactionPatience
     // At once: while it waits for its session it must not count as a failure.
     await giveBackSoon(giveBack, request.log)
-    const deadline = performance.now() + transactionPatience
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       if (!(await credentials.noteLogin(account, credential, login, transaction))) throw invalidCredentials()

@@ -12,7 +12,7 @@ type Options = Pick<Parts, 'activity' | 'credentials' | 'passwords' | 'sessions'
 
 /**
  * Does what needs the password to be given again inside a session. Of ten tries the last wrong one ends the session: it
- * may be somebody who found the browser open. What we could not finish costs no try.
+ * may be somebody who found the browser open. What we could not finish, and a right one, cost no try.
  *
  * @param work - is given the credential that the password fits. It ends the session, or gives it all its tries back.
  * @throws Problem `invalid-credentials`, `overloaded`.
@@ -30,16 +30,16 @@ export async function withOwnPassword<T>(
   if (left === undefined) throw invalidCredentials()
   let isRight = false
   try {
-    const { matches } = await inTurn(request, reply, (signal) =>
-      passwords.verify(password, viewer.account, credential, signal),
+    const { matches } = await inTurn(request, reply, (turn) =>
+      passwords.verify(password, viewer.account, credential, turn),
     )
     isRight = matches
     if (matches && credential) return await work(credential)
     if (left === 0) await end()
   } catch (error) {
-    if (isOurFault(error)) await giveBackSoon(() => sessions.giveTryBack(viewer), request.log)
+    if (isRight || isOurFault(error)) await giveBackSoon(() => sessions.giveTryBack(viewer), request.log)
     // Whoever hangs up has had the try all the same.
-    else if (left === 0 && !isRight) await end()
+    else if (left === 0) await end()
     throw error
   }
   throw invalidCredentials()

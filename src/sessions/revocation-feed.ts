@@ -88,8 +88,9 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
     async close(): Promise<void> {
       clearInterval(timer)
       closing.abort()
-      await stream?.close().catch(() => undefined)
-      await following
+      // A connection on which nothing comes any more is not waited for.
+      const closed = stream?.close().catch(() => undefined)
+      await Promise.race([Promise.all([closed, following]), sleep(1_000, undefined, { ref: false })])
     },
   }
 }

@@ -129,15 +129,22 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
     async (request, reply) => {
       const viewer = member(request)
       const { password } = request.body
-      const begun = await withOwnPassword(request, reply, password, parts, () =>
-        transact(async (transaction) => {
+      const begun = await withOwnPassword(request, reply, password, parts, ({ oneTime }) => {
+        // It is for choosing another, and for nothing else.
+        if (oneTime) throw invalidCredentials()
+        return transact(async (transaction) => {
           const confirmed = await turns.confirm(viewer, shownRefreshToken(request, cookies), transaction)
           // One answer for all: to a session that has ended nothing may tell the right password.
           if (!confirmed) throw invalidCredentials()
+          if (confirmed.kind === 'reused') {
+            await endSession(viewer, 'refresh-reused', request.client, parts, transaction)
+            return undefined
+          }
           await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
           return confirmed
-        }),
-      )
+        })
+      })
+      if (!begun) throw unauthenticated()
       handOver(request, reply, cookies, begun)
       return loggedIn(parts, begun.session)
     },

@@ -52,6 +52,12 @@ export const requireSession = fp<ScopeOptions>(async (scope, parts) => {
     request.viewer = await liveViewer(request, parts)
     if (request.viewer === null) throw unauthenticated()
   })
+  // A body may take 30 seconds to come, and the session may have ended meanwhile.
+  scope.addHook('preValidation', async (request) => {
+    if (request.body === undefined || parts.revocations.isLive(member(request).session)) return
+    request.viewer = await liveViewer(request, parts)
+    if (request.viewer === null) throw unauthenticated()
+  })
   scope.addHook('onRoute', (route) => {
     if (route.schema) route.schema.security = [{ session: [] }]
   })

@@ -16,11 +16,13 @@ type Found = SessionDocument & { lately: boolean }
 /** What a session keeps of its refresh token. */
 type Kept = { family: Binary; turn: Binary; previousTurn: Binary | null; step: Binary | null }
 
+type Next = { token: RefreshToken; kept?: Kept }
+
 /**
  * The token that follows one that is shown, and what is then to be kept; nothing if somebody who showed it was given
  * that token just before. Undefined for a token that is neither the present one nor the one just replaced.
  */
-function successor(found: Found, { family, turn }: RefreshToken): { token: RefreshToken; kept?: Kept } | undefined {
+function successor(found: Found, { family, turn }: RefreshToken): Next | undefined {
   const shown = hashPart(turn)
   if (sameHash(shown, found.turn)) {
     const step = newStep()
@@ -35,7 +37,7 @@ function successor(found: Found, { family, turn }: RefreshToken): { token: Refre
 }
 
 /** A token of a new family: no token from before goes on with it. */
-function freshToken(): { token: RefreshToken; kept: Kept } {
+function freshToken(): Next {
   const token = newRefreshToken()
   return { token, kept: { family: hashPart(token.family), turn: hashPart(token.turn), previousTurn: null, step: null } }
 }
@@ -85,25 +87,27 @@ export function sessionTurns(db: Db) {
 
     /**
      * Marks a session as confirmed by a fresh password, with a new refresh token.
-     * @param shown - the refresh token that came along; without one that is good the family is new, too.
+     * @param shown - the refresh token that came along; without one of this session the family is new, too.
      * @returns undefined when the session has ended.
      */
     async confirm(
       { account, session }: Viewer,
       shown: RefreshToken | undefined,
       transaction: ClientSession,
-    ): Promise<Turned | undefined> {
+    ): Promise<Refreshed | undefined> {
       const found = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
       if (!found) return undefined
       const isOwn = shown !== undefined && sameHash(hashPart(shown.family), found.family)
-      const { token, kept } = (isOwn && successor(found, shown)) || freshToken()
+      const next = isOwn ? successor(found, shown) : freshToken()
+      if (!next) return { kind: 'reused', viewer: { account, session } }
+      const { token, kept } = next
       const confirmedUntil = { $add: ['$$NOW', confirmedFor] }
       const updated = await sessions.findOneAndUpdate(
         { _id: found._id },
         [{ $set: { ...(kept && renewed(session, kept)), confirmedUntil, failures: 0 } }],
         { session: transaction, returnDocument: 'after' },
       )
-      return updated ? { session: toSession(updated), token } : undefined
+      return updated ? { kind: 'turned', session: toSession(updated), token } : undefined
     },
   }
 }

@@ -44,6 +44,15 @@ t.test('npm run accounts -- reset-password', async (t) => {
     const same = { currentPassword: oneTime, newPassword: oneTime }
     const kept = await first.client.put('v1/account/password', { json: same })
     t.match(kept.body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] }, 'it cannot be kept')
+    const wide = {
+      currentPassword: oneTime,
+      newPassword: oneTime.replace(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0)),
+    }
+    for (let n = 0; n < 12; n += 1) {
+      t.equal((await first.client.put('v1/account/password', { json: wide })).statusCode, 400, 'nor in wide letters')
+    }
+    const confirmed = await first.client.post('v1/session/confirm', { json: { password: oneTime } })
+    t.equal(confirmed.statusCode, 401, 'it is for choosing another, and for nothing else')
     const json = { currentPassword: oneTime, newPassword }
     t.equal((await first.client.put('v1/account/password', { json })).statusCode, 204)
     for (const n of [1, 2]) t.equal((await logIn(username, newPassword)).statusCode, 200, `as often as one likes: ${n}`)

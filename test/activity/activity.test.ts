@@ -93,19 +93,27 @@ t.test('what happened to an account', async (t) => {
     ])
   })
 
-  t.test('1,000 items at most: the oldest make room', async (t) => {
+  t.test('1,000 items at most: the oldest make room, and strangers’ failures push out nothing else', async (t) => {
     const { client, username } = await signUp(url)
     const own = await accountOf(client)
     const now = Date.now()
-    const planted = Array.from({ length: 1_200 }, (_, n) => {
-      const at = new Date(now - day + n)
-      return { _id: new UUID(v7({ msecs: at.getTime() })), account: own, event: 'login', ip: '', userAgent: '', at }
-    })
-    await activity.insertMany(planted)
-    await logIn(username)
-    t.equal(await activity.countDocuments({ account: own }), 1_000)
+    const plant = (event: string, count: number) =>
+      activity.insertMany(
+        Array.from({ length: count }, (_, n) => {
+          const at = new Date(now - day + n)
+          return { _id: new UUID(v7({ msecs: at.getTime() })), account: own, event, ip: '', userAgent: '', at }
+        }),
+      )
+    await plant('login', 1_200)
+    await plant('login-failed', 300)
+    const counts = async () => [
+      await activity.countDocuments({ account: own, event: { $ne: 'login-failed' } }),
+      await activity.countDocuments({ account: own, event: 'login-failed' }),
+    ]
     await logIn(username, 'a wrong one')
-    t.equal(await activity.countDocuments({ account: own }), 1_000)
+    t.same(await counts(), [1_201, 200], 'a failure makes room among the failures')
+    await logIn(username)
+    t.same(await counts(), [800, 200])
     const seen: Item[] = []
     for (let cursor: string | null = ''; cursor !== null; ) {
       const page: Page = await read(client, `?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)

@@ -19,7 +19,7 @@ function tasks() {
   return { begun, make, end }
 }
 
-const never = new AbortController().signal
+const never = { signal: new AbortController().signal, who: 'ann' }
 
 t.test('so many run at a time, the others wait in their order', async (t) => {
   const queue = hashQueue({ running: 2, waiting: 3 })
@@ -53,6 +53,20 @@ t.test('one too many is refused at once with 503, and there is room again afterw
   t.same(begun, ['a', 'b', 'd'], 'what was refused never runs')
 })
 
+t.test('nobody’s tasks keep those of others waiting', async (t) => {
+  const queue = hashQueue({ running: 1, waiting: 4 })
+  const { begun, make, end } = tasks()
+  const ask = (name: string, who: string) => queue(make(name), { ...never, who })
+  const served = [ask('a1', 'a'), ask('a2', 'a'), ask('a3', 'a')]
+  // They make room for others: theirs are the most that wait.
+  const dropped = ['a4', 'a5'].map((name) => t.rejects(ask(name, 'a'), { code: 'overloaded' }))
+  served.push(ask('b1', 'b'), ask('c1', 'c'))
+  await Promise.all(dropped)
+  for (const name of ['a1', 'a2', 'b1', 'c1', 'a3']) await end(name)
+  t.same(begun, ['a1', 'a2', 'b1', 'c1', 'a3'], 'one of each in turn')
+  t.same(await Promise.all(served), ['a1', 'a2', 'a3', 'b1', 'c1'])
+})
+
 t.test('a task that fails gives its place to the next', async (t) => {
   const queue = hashQueue({ running: 1, waiting: 5 })
   const failing = queue(() => Promise.reject(new Error('no')), never)
@@ -70,7 +84,7 @@ t.test('who hangs up while waiting is dropped: the task never runs, and the plac
   const { begun, make, end } = tasks()
   const leaver = new AbortController()
   const running = queue(make('a'), never)
-  const left = queue(make('b'), leaver.signal)
+  const left = queue(make('b'), { ...never, signal: leaver.signal })
   const stayed = queue(make('c'), never)
   const gone = t.rejects(left, { message: 'left' })
   leaver.abort(new Error('left'))
@@ -80,7 +94,11 @@ t.test('who hangs up while waiting is dropped: the task never runs, and the plac
   for (const name of ['a', 'c', 'd']) await end(name)
   await Promise.all([running, stayed, next])
   t.same(begun, ['a', 'c', 'd'])
-  await t.rejects(queue(make('f'), leaver.signal), { message: 'left' }, 'who left before is not even queued')
+  await t.rejects(
+    queue(make('f'), { ...never, signal: leaver.signal }),
+    { message: 'left' },
+    'who left before is not even queued',
+  )
   t.notOk(begun.includes('f'))
 })
 
@@ -90,7 +108,7 @@ t.test(
     const queue = hashQueue({ running: 1, waiting: 5 })
     const { begun, make, end } = tasks()
     const leaver = new AbortController()
-    const left = t.rejects(queue(make('a'), leaver.signal), { message: 'left' })
+    const left = t.rejects(queue(make('a'), { ...never, signal: leaver.signal }), { message: 'left' })
     const next = queue(make('b'), never)
     await setImmediate()
     leaver.abort(new Error('left'))

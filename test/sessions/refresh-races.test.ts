@@ -118,6 +118,20 @@ t.test('tabs that refresh together, over two servers', async (t) => {
     t.equal(new Set(answers.map(({ headers }) => setCookies(headers).refresh?.value)).size, 1)
   })
 
+  t.test('a stolen copy that is shown at a confirmation ends the session, too', async (t) => {
+    const { client, cookies, id } = await begin()
+    const stolen = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
+    await later(id)
+    const headers = carried(cookies, 'refresh', 'session')
+    const { statusCode } = await makeClient(url).post('v1/session/confirm', { headers, json: { password } })
+    t.equal(statusCode, 401)
+    t.notOk(await lives(id))
+    const thief = await makeClient(url).get('v1/session', { headers: carried(stolen, 'session') })
+    t.equal(thief.statusCode, 401)
+    const { items } = (await client.get<Page>('v1/account/activity')).body
+    t.equal(items[0]?.event, 'refresh-reused')
+  })
+
   t.test('what the database holds makes no token', async (t) => {
     const { cookies, id } = await begin()
     const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
