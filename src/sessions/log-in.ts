@@ -11,7 +11,8 @@ import { beginSession, shownRefreshToken } from './begin.ts'
 import type { LoginBody } from './schema.ts'
 import type { Turned } from './store.ts'
 
-type Options = Pick<
+/** What logging in needs. */
+export type LoginParts = Pick<
   Parts,
   | 'accounts'
   | 'activity'
@@ -40,7 +41,7 @@ export async function logIn(
   request: FastifyRequest,
   reply: FastifyReply,
   { username, password }: z.infer<typeof LoginBody>,
-  parts: Options,
+  parts: LoginParts,
 ): Promise<Turned & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, logins, oneByOne, passwords, sessions, transact } = parts
   const { client } = request

@@ -7,25 +7,12 @@ import type { Parts } from '../parts.ts'
 import { handOver, shownRefreshToken } from './begin.ts'
 import type { Session } from './document.ts'
 import { endSession } from './end.ts'
-import { invalidCredentials, logIn } from './log-in.ts'
+import { invalidCredentials, type LoginParts, logIn } from './log-in.ts'
 import { withOwnPassword } from './own-password.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
 import { member, requireConfirmation, unauthenticated, viewerInCookie } from './scope.ts'
 
-type Options = Pick<
-  Parts,
-  | 'accounts'
-  | 'activity'
-  | 'cookies'
-  | 'credentials'
-  | 'devices'
-  | 'logins'
-  | 'oneByOne'
-  | 'passwords'
-  | 'sessions'
-  | 'transact'
-  | 'turns'
->
+type Options = LoginParts & Pick<Parts, 'turns'>
 
 const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
 
