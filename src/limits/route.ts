@@ -46,7 +46,8 @@ export const limitWrites = fp<WriteOptions>(async (scope, { windows, limits, who
   const perAccount = { ...changes, name: 'writes', quota: limits.writesPerAccount }
   scope.addHook('onRequest', async (request, reply) => {
     if (safeMethods.has(request.method)) return
-    await windows.spend(perAddress, addressKey(request.client.ip))
+    // The account first: whoever is over that limit uses up nothing of what others behind the address have.
     reply.headers(await windows.spend(perAccount, who(request).account))
+    await windows.spend(perAddress, addressKey(request.client.ip))
   })
 })

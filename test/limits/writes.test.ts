@@ -144,3 +144,10 @@ t.test('the defaults, in development and in production', async (t) => {
   const production = { NODE_ENV: 'production', PUBLIC_ORIGIN: 'https://rookery.example', BCRYPT_COST: '10' }
   t.same(await policies(production), ['"signups";q=20;w=900', '"writes";q=1000;w=900'])
 })
+
+t.test('whoever is over the limit uses up nothing of what others behind the address have', async (t) => {
+  const { port, posts } = await postsTo(t, { LIMIT_WRITES_PER_ACCOUNT: '3', LIMIT_WRITES_PER_ADDRESS: '5' })
+  const [ann, bob] = [await cookieOf(port, 'ann'), await cookieOf(port, 'bob')]
+  t.same(statuses(await posts(9, ann)), { 201: 3, 429: 6 })
+  t.same(statuses(await posts(3, bob)), { 201: 2, 429: 1 })
+})
