@@ -85,10 +85,10 @@ export function attemptLimits(db: Db, log: FastifyBaseLogger) {
       const failed = outcomes.find((outcome) => outcome.status === 'rejected')
       if (!full && !failed) return back
       await giveBackSoon(back, log)
-      if (failed) throw failed.reason
+      if (failed || !full) throw failed?.reason
       await check(counters)
       // A place was given back in this very moment.
-      throw rateLimited((full as Counter).limit, 1) // one of them is set, and it was not `failed`
+      throw rateLimited(full.limit, 1)
     },
 
     /** Forgets all attempts of these counters. */
