@@ -1,0 +1,19 @@
+import t from 'tap'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+
+const writeConflict = 112
+/** Few enough for the megabyte that the profiler keeps. */
+const logins = 12
+
+t.test('many right logins of one account at once are let in, and none makes another run again', async (t) => {
+  const { url, db } = await testServer(t)
+  const { username } = await signUp(url)
+  await db.command({ profile: 2 })
+  const logIn = () => makeClient(url).post('v1/session', { json: { username, password } })
+  const answers = await Promise.all(Array.from({ length: logins }, logIn))
+  await db.command({ profile: 0 })
+  t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
+  const profile = db.collection('system.profile')
+  t.ok((await profile.countDocuments({ op: 'update', ns: /credentials$/ })) === logins, 'the profiler saw them')
+  t.equal(await profile.countDocuments({ errCode: writeConflict }), 0)
+})
