@@ -3,13 +3,17 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
 import { ownPassword } from './accounts/change-password.ts'
+import { exportAccount } from './accounts/export.ts'
+import { removeAccount } from './accounts/remove.ts'
 import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
 import { ownActivity } from './activity/routes.ts'
+import { analytics } from './analytics/routes.ts'
 import { collections } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { demandPeppers } from './credentials/peppers-in-use.ts'
 import type { Connection } from './database/connection.ts'
 import { database, type Succession } from './database/plugin.ts'
+import { readFollows, writeFollows } from './follows/routes.ts'
 import { readBodies } from './http/body.ts'
 import { noteClient } from './http/client.ts'
 import { boundHandlers } from './http/deadline.ts'
@@ -27,10 +31,11 @@ import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
 import { makeParts } from './parts.ts'
 import { readPosts, writePosts } from './posts/routes.ts'
-import { readReactions, writeReactions } from './reactions/routes.ts'
+import { ownReactions, readReactions, writeReactions } from './reactions/routes.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { ownSessions, sessionEntry } from './sessions/routes.ts'
 import { member, requireSession, viewerIfAny } from './sessions/scope.ts'
+import { timeline } from './timeline/routes.ts'
 import type { Writer } from './writer/kinds.ts'
 import { localWriter } from './writer/local.ts'
 
@@ -76,10 +81,13 @@ export async function buildApp(
   const demand = (db: Db) => demandPeppers(db, config.peppers)
   await app.register(database, { connection, collections, demand, succession })
   const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
-  app.addHook('onReady', async () => parts.sweeper.wake())
+  const sweepers = Object.values(parts.sweepers)
+  app.addHook('onReady', async () => {
+    for (const { wake } of sweepers) wake()
+  })
   app.addHook(
     'onClose',
-    async () => void (await Promise.all([parts.sweeper.close(), parts.passwords.close(), parts.feed.close()])),
+    async () => void (await Promise.all([...sweepers, parts.passwords, parts.feed].map((part) => part.close()))),
   )
 
   await app.register(openapi, { accessCookie: parts.cookies.accessName })
@@ -101,6 +109,7 @@ export async function buildApp(
         await everyone.register(readAccounts, parts)
         await everyone.register(readPosts, parts)
         await everyone.register(readReactions, parts)
+        await everyone.register(readFollows, parts)
       })
 
       await api.register(async (members) => {
@@ -110,8 +119,14 @@ export async function buildApp(
         await members.register(ownActivity, parts)
         await members.register(ownPassword, parts)
         await members.register(ownSessions, parts)
+        await members.register(exportAccount, parts)
+        await members.register(removeAccount, parts)
         await members.register(writePosts, parts)
+        await members.register(ownReactions, parts)
         await members.register(writeReactions, parts)
+        await members.register(writeFollows, parts)
+        await members.register(timeline, parts)
+        await members.register(analytics, parts)
       })
     },
     { prefix: '/v1' },

@@ -1,6 +1,9 @@
+import { removedAccountIndexes } from './accounts/removed.ts'
+import { usernameIndexes } from './accounts/store.ts'
 import { activityIndexes } from './activity/store.ts'
 import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
+import { followIndexes } from './follows/document.ts'
 import { attemptIndexes } from './limits/attempts.ts'
 import { throttleIndexes } from './limits/windows.ts'
 import { postIndexes, removedPostIndexes } from './posts/document.ts'
@@ -18,12 +21,16 @@ export const collections: Collections = {
   attempts: attemptIndexes,
   credentials: credentialIndexes,
   devices: deviceIndexes,
+  follows: followIndexes,
   idempotency: idempotencyIndexes,
   posts: postIndexes,
+  reactionDays: [],
   reactions: reactionIndexes,
+  removedAccounts: removedAccountIndexes,
   removedPosts: removedPostIndexes,
   revocations: revocationIndexes,
   sessions: sessionIndexes,
   throttle: throttleIndexes,
-  usernames: [],
+  usernames: usernameIndexes,
+  writers: [],
 }

@@ -80,6 +80,7 @@ const variables = z.object({
   METRICS_PORT: integer(0, 65_535).optional(),
   BCRYPT_COST: integer(4, 16).optional(),
   PASSWORD_MIN_LENGTH: integer(8, 64).optional(),
+  USERNAME_HOLD_DAYS: integer(0, 3_650).optional(),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
@@ -204,6 +205,8 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     /** The first hashes, all verify. */
     peppers,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
+    /** For how many days nobody is given the name of an account that was deleted. */
+    usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
     limits: {
       signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),

@@ -1,17 +1,21 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import { accountStore } from './accounts/store.ts'
+import { accountSweep } from './accounts/sweep.ts'
 import { activityStore } from './activity/store.ts'
+import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
 import { passwords } from './credentials/passwords.ts'
 import { credentialStore } from './credentials/store.ts'
 import { oneByOne } from './database/one-by-one.ts'
+import { sweeper } from './database/sweeper.ts'
 import type { Transact } from './database/transaction.ts'
+import { followStore } from './follows/store.ts'
 import { attemptLimits } from './limits/attempts.ts'
 import { loginLimits } from './limits/logins.ts'
 import { windowLimits } from './limits/windows.ts'
 import { postStore } from './posts/store.ts'
-import { reactionSweeper } from './posts/sweep.ts'
+import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
 import { cookieJar } from './sessions/cookies.ts'
 import { deviceStore } from './sessions/devices.ts'
@@ -20,21 +24,29 @@ import { revocationFeed } from './sessions/revocation-feed.ts'
 import { revocations } from './sessions/revocations.ts'
 import { sessionStore } from './sessions/store.ts'
 import { sessionTurns } from './sessions/turns.ts'
+import { fenceAround } from './writer/fence.ts'
 import type { Writer } from './writer/kinds.ts'
 
 /** All that outlives a request, made once; each feature's routes pick what they need of it. */
 export function makeParts(config: AppConfig, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
   const accounts = accountStore(db, transact)
+  const activity = activityStore(db)
+  const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revoked = revocations(db)
+  const swept = accountSweep(db, { activity, follows, posts, reactions })
   return {
     accounts,
-    activity: activityStore(db),
+    accountSweep: swept,
+    activity,
+    analytics: analyticsStore(db),
     cookies: cookieJar(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
+    fence: fenceAround(db),
     feed: revocationFeed(db, revoked, log),
+    follows,
     lastSeen: lastSeen(db, log),
     limits: config.limits,
     logins: loginLimits(attemptLimits(db, log), config.limits.failedLogins, config.jwtSignKey),
@@ -45,9 +57,10 @@ export function makeParts(config: AppConfig, db: Db, transact: Transact, writer:
     reactions,
     revocations: revoked,
     sessions: sessionStore(db, revoked),
-    sweeper: reactionSweeper(db, reactions, log),
+    sweepers: { accounts: sweeper(swept.sweep, log), posts: sweeper(sweepPosts(db, reactions), log) },
     transact,
     turns: sessionTurns(db),
+    usernameHoldDays: config.usernameHoldDays,
     windows: windowLimits(db),
   }
 }

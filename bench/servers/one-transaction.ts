@@ -3,7 +3,7 @@ import { toUuid } from '../../src/database/ids.ts'
 import type { Transact } from '../../src/database/transaction.ts'
 import type { PostDocument } from '../../src/posts/document.ts'
 import { type ReactionDocument, reactionKey } from '../../src/reactions/document.ts'
-import type { ReactionValue } from '../../src/reactions/schema.ts'
+import type { ReactionValue } from '../../src/reactions/value.ts'
 import type { Writer } from '../../src/writer/kinds.ts'
 import { localWriter } from '../../src/writer/local.ts'
 

@@ -1,22 +1,61 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
 
 export type Counts = { posts: number; followers: number; following: number }
 
-/** Apart from the accounts, because posts and follows write them all the time. */
-export type CountsDocument = Counts & { _id: UUID }
+/**
+ * Apart from the accounts, because posts and follows write them all the time. It is removed with its account: whoever
+ * counts something in it conflicts with that.
+ * @property revision - grows with each write of follows: one that takes and gives adds nothing, and would be none.
+ */
+export type CountsDocument = Counts & { _id: UUID; revision: number }
 
 export const noCounts: Counts = { posts: 0, followers: 0, following: 0 }
+
+const countsIn = (db: Db): Collection<CountsDocument> => db.collection('accountCounts')
 
 /**
  * Adds to how many posts accounts have, inside the transaction that writes the posts.
  * @param authors - the author of each of them.
  */
 export async function addPosts(db: Db, session: ClientSession, authors: readonly UUID[], each: 1 | -1): Promise<void> {
-  const counts: Collection<CountsDocument> = db.collection('accountCounts')
   const sums = Map.groupBy(authors, (author) => author.toString())
   const updates = [...sums].map(([author, { length }]) => ({
     updateOne: { filter: { _id: toUuid(author) }, update: { $inc: { posts: each * length } } },
   }))
-  if (updates.length > 0) await counts.bulkWrite(updates, { session, ordered: false })
+  if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
+}
+
+/** Adds to how many follow, and are followed, inside the transaction that writes who follows whom. */
+export async function addFollows(
+  db: Db,
+  session: ClientSession,
+  pairs: readonly { from: string; to: string; gain: number }[],
+): Promise<void> {
+  const gains = new Map<string, { followers: number; following: number }>()
+  const add = (account: string, field: 'followers' | 'following', gain: number) => {
+    const sum = gains.get(account) ?? { followers: 0, following: 0 }
+    gains.set(account, { ...sum, [field]: sum[field] + gain })
+  }
+  for (const { from, to, gain } of pairs) {
+    add(from, 'following', gain)
+    add(to, 'followers', gain)
+  }
+  const updates = [...gains].map(([account, gain]) => ({
+    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: { ...gain, revision: 1 } } },
+  }))
+  await countsIn(db).bulkWrite(updates, { session, ordered: false })
+}
+
+/** Which of these accounts there are. */
+export async function existingAccounts(
+  db: Db,
+  session: ClientSession,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> {
+  const found = await countsIn(db)
+    .find({ _id: { $in: [...ids].map(toUuid) } }, { session, projection: { _id: 1 }, ...inOneAnswer(ids.size) })
+    .toArray()
+  return new Set(found.map(({ _id }) => _id.toString()))
 }

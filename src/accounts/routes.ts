@@ -9,7 +9,7 @@ import type { Parts } from '../parts.ts'
 import { beginSession, handOver } from '../sessions/begin.ts'
 import { member, unauthenticated, viewerOf } from '../sessions/scope.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
-import { viewAccount } from './view.ts'
+import { viewAccount, viewOwn } from './view.ts'
 
 type Options = Pick<
   Parts,
@@ -49,7 +49,7 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
       const account = newId()
       const owner = { username, pointer: '/body/password' }
       // Before the cost of judging and hashing is paid.
-      if ((await accounts.idOf(username)) !== undefined) throw usernameTaken()
+      if (await accounts.isTaken(username)) throw usernameTaken()
       await inTurn(request, reply, (turn) => passwords.accept(password, owner, turn))
       spend(request)
       const hashed = await inTurn(request, reply, (turn) => passwords.hash(password, account, turn))
@@ -62,13 +62,15 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
       handOver(request, reply, cookies, begun)
       cookies.setDevice(reply, begun.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)
-      return viewAccount(created, account)
+      return viewOwn(created)
     },
   )
 }
 
 /** Reading accounts: for everyone. */
-export const readAccounts: FastifyPluginAsyncZod<Options> = async (scope, { accounts }) => {
+export const readAccounts: FastifyPluginAsyncZod<Pick<Parts, 'accounts' | 'follows'>> = async (scope, parts) => {
+  const { accounts } = parts
+
   scope.get(
     '/accounts/:username',
     { schema: { summary: 'Read an account', tags, params: AccountParams, response: { 200: AccountView } } },
@@ -76,20 +78,20 @@ export const readAccounts: FastifyPluginAsyncZod<Options> = async (scope, { acco
       const id = await accounts.idOf(request.params.username)
       const account = id === undefined ? undefined : await accounts.find(id)
       if (!account) throw notFound()
-      return viewAccount(account, viewerOf(request))
+      return viewAccount(parts, account, viewerOf(request))
     },
   )
 }
 
 /** One's own account. */
-export const ownAccount: FastifyPluginAsyncZod<Options> = async (scope, { accounts }) => {
+export const ownAccount: FastifyPluginAsyncZod<Pick<Parts, 'accounts'>> = async (scope, { accounts }) => {
   scope.get(
     '/account',
     { schema: { summary: 'Read one’s own account', tags, response: { 200: AccountView } } },
     async (request) => {
       const own = await accounts.find(member(request).account)
       if (!own) throw unauthenticated()
-      return viewAccount(own, own.id)
+      return viewOwn(own)
     },
   )
 
@@ -103,7 +105,7 @@ export const ownAccount: FastifyPluginAsyncZod<Options> = async (scope, { accoun
       const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
       const changed = await accounts.update(member(request).account, change)
       if (!changed) throw unauthenticated()
-      return viewAccount(changed, changed.id)
+      return viewOwn(changed)
     },
   )
 }

@@ -1,7 +1,14 @@
+import type { Parts } from '../parts.ts'
 import type { Account } from './store.ts'
 
-/** An account as `viewer` is shown it: nobody follows anybody yet. */
-export const viewAccount = (account: Account, viewer: string | undefined) => ({
-  ...account,
-  viewer: viewer === undefined ? null : { following: false },
-})
+/** An account as `viewer` is shown it. */
+export async function viewAccount({ follows }: Pick<Parts, 'follows'>, account: Account, viewer: string | undefined) {
+  if (viewer === account.id) return viewOwn(account)
+  return {
+    ...account,
+    viewer: viewer === undefined ? null : { following: await follows.isFollowing(viewer, account.id) },
+  }
+}
+
+/** An account as it is shown to itself: nobody follows themselves. */
+export const viewOwn = (account: Account) => ({ ...account, viewer: { following: false } })

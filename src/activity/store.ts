@@ -85,6 +85,11 @@ export function activityStore(db: Db) {
       await trim({ account: owner, event: failed }, mostFailures)
     },
 
+    /** Removes all of it. */
+    async forget(account: string): Promise<void> {
+      await activity.deleteMany({ account: toUuid(account) })
+    },
+
     /** What happened, newest first. */
     async list(account: string, { after, limit }: Position): Promise<Activity[]> {
       const found = await activity

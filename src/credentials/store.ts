@@ -80,6 +80,11 @@ export function credentialStore(db: Db) {
       return matchedCount === 1
     },
 
+    /** Removes an account's password: nobody logs in any more. */
+    async remove(account: string, session: ClientSession): Promise<void> {
+      await credentials.deleteOne({ _id: toUuid(account) }, { session })
+    },
+
     /** Stores a password that is good for one login, whatever it was before. */
     async reset(account: string, password: StoredPassword, until: Date, session: ClientSession): Promise<void> {
       await credentials.updateOne(

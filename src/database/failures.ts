@@ -14,6 +14,11 @@ export class ConflictError extends Error {
 export const isConflict = (error: unknown): boolean =>
   error instanceof MongoServerError && (error.code === 112 || error.code === 24)
 
+/** Thrown inside a transaction that has to be run again, from a new snapshot. */
+export class StaleError extends Error {
+  override readonly name = 'StaleError'
+}
+
 /** Thrown when so much waits to be written that more would wait in vain. */
 export class OverloadedError extends Error {
   override readonly name = 'OverloadedError'

@@ -41,5 +41,15 @@ export function newId(): string {
 /** The form in which MongoDB keeps an id: 16 bytes, which sort as the text does. */
 export const toUuid = (id: string): UUID => new UUID(id)
 
+/** No id is lower, and none is higher. */
+export const lowestId = new UUID('00000000-0000-0000-0000-000000000000')
+export const highestId = new UUID('ffffffff-ffff-ffff-ffff-ffffffffffff')
+
+/** Lower than every id made at that time or later, and higher than all before it. */
+export function firstIdOf(time: Date): UUID {
+  const milliseconds = Math.max(0, time.getTime()).toString(16).padStart(12, '0')
+  return new UUID(`${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-0000-0000-000000000000`)
+}
+
 /** When an id was made, to the millisecond. What has such an id needs no other `createdAt`, and sorts by it. */
 export const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16))

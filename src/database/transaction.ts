@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
-import { ConflictError, isBrokenConnection, isConflict, TransactionTimeoutError } from './failures.ts'
+import { ConflictError, isBrokenConnection, isConflict, StaleError, TransactionTimeoutError } from './failures.ts'
 
 const options: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -92,7 +92,7 @@ async function run<T>(
         return result
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
-        if (!labelled(error, 'TransientTransactionError')) throw error
+        if (!(error instanceof StaleError || labelled(error, 'TransientTransactionError'))) throw error
         if (isConflict(error)) {
           met += 1
           if (met > conflicts) throw new ConflictError('others write the same', { cause: error })

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { Readable } from 'node:stream'
 import type { FastifySchema, RouteOptions } from 'fastify'
 import { z } from 'zod'
 import { ProblemBody, type ProblemCode, statusOf } from './problems.ts'
@@ -12,6 +13,13 @@ declare module 'fastify' {
 
 /** An answer without a body. */
 export const NoContent = z.undefined()
+
+/** The type of an answer of one JSON value a line (NDJSON). */
+export const linesType = 'application/x-ndjson'
+
+/** Such an answer. It is streamed, and as JSON Schema knows no lines, described as a text. */
+export const Lines = z.instanceof(Readable)
+const LinesText = z.string().describe('one JSON object a line; the last is {"end":true}')
 
 const anyRoute: ProblemCode[] = [
   'validation',
@@ -45,8 +53,8 @@ export function withEveryStatus(schema: FastifySchema, route: RouteOptions): Fas
   // Fastify leaves the type of a response open; ours are a zod schema for each status.
   for (const [status, body] of Object.entries(schema.response as Record<string, z.ZodType>)) {
     const description = STATUS_CODES[status] ?? status
-    responses[status] =
-      body === NoContent ? body.describe(description) : { description, content: json('application/json', body) }
+    const content = body === Lines ? json(linesType, LinesText) : json('application/json', body)
+    responses[status] = body === NoContent ? body.describe(description) : { description, content }
   }
   const codes = [...problemsOf(schema, route)]
   for (const status of new Set(codes.map(statusOf))) {

@@ -65,3 +65,23 @@ export function pageFrom<T>(list: string, limit: number, found: readonly T[], ke
   const last = items.at(-1)
   return { items, nextCursor: found.length > limit && last !== undefined ? encodeCursor(list, keyOf(last)) : null }
 }
+
+/**
+ * Everything in a list, so many at a time, each exactly once.
+ * @param read - finds one more than it is asked for, as all lists do.
+ */
+export async function* allOf<T>(
+  read: (position: Position) => Promise<T[]>,
+  keyOf: (item: T) => string,
+  size: number,
+): AsyncGenerator<T[]> {
+  for (let after: string | undefined; ; ) {
+    const found = await read({ after, limit: size })
+    const some = found.slice(0, size)
+    const last = some.at(-1)
+    if (last === undefined) return
+    yield some
+    if (found.length <= size) return
+    after = keyOf(last)
+  }
+}

@@ -3,6 +3,7 @@ import { addPosts } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
+import type { Inside } from '../writer/fence.ts'
 import { addReplies, noCounts } from './counts.ts'
 import type { PostDocument, RemovedPost } from './document.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
@@ -42,16 +43,17 @@ function documentOf({ id, author, text, replyTo }: CreateWish): PostDocument {
 }
 
 /** Creates posts, with their authors' and parents' counts and the records of their keys. */
-export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
+export function createPosts(db: Db, { isGone }: Inside): WriteBatch<CreateWish, Created> {
   const posts: Collection<PostDocument> = db.collection('posts')
   const removed: Collection<RemovedPost> = db.collection('removedPosts')
   const idempotency = idempotencyRecords(db)
 
-  async function existing(ids: readonly string[], session: ClientSession): Promise<Set<string>> {
-    if (ids.length === 0) return new Set()
+  /** The authors of those of these posts that are there, by post. */
+  async function authorsOf(ids: readonly string[], session: ClientSession): Promise<Map<string, string>> {
+    if (ids.length === 0) return new Map()
     const query = { _id: { $in: ids.map(toUuid) } }
-    const found = await posts.find(query, { session, projection: { _id: 1 }, ...inOneAnswer(ids.length) }).toArray()
-    return new Set(found.map(({ _id }) => _id.toString()))
+    const found = await posts.find(query, { session, projection: { author: 1 }, ...inOneAnswer(ids.length) }).toArray()
+    return new Map(found.map(({ _id, author }) => [_id.toString(), author.toString()]))
   }
 
   /** Which of the wishes that are given again were carried out, be it that their post is gone meanwhile. */
@@ -61,12 +63,13 @@ export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
     const gone = await removed
       .find({ _id: { $in: ids.map(toUuid) } }, { session, ...inOneAnswer(ids.length) })
       .toArray()
-    return new Set([...(await existing(ids, session)), ...gone.map(({ _id }) => _id.toString())])
+    return new Set([...(await authorsOf(ids, session)).keys(), ...gone.map(({ _id }) => _id.toString())])
   }
 
   return async (wishes, session) => {
     const done = await carriedOut(wishes, session)
-    const parents = await existing([...new Set(wishes.flatMap(({ replyTo }) => replyTo ?? []))], session)
+    const parents = await authorsOf([...new Set(wishes.flatMap(({ replyTo }) => replyTo ?? []))], session)
+    const isThere = (post: string) => !isGone(parents.get(post) ?? '') && parents.has(post)
     const records = await idempotency.read(wishes, session)
 
     const fresh: CreateWish[] = []
@@ -74,7 +77,7 @@ export function createPosts(db: Db): WriteBatch<CreateWish, Created> {
       if (done.has(wish.id)) return { outcome: 'created' }
       const earlier = records.of(wish)
       if (earlier) return earlier.sameBody ? { outcome: 'replayed', post: earlier.post } : { outcome: 'other-body' }
-      if (wish.replyTo !== null && !parents.has(wish.replyTo)) return { outcome: 'no-such-parent' }
+      if (wish.replyTo !== null && !isThere(wish.replyTo)) return { outcome: 'no-such-parent' }
       records.take(wish)
       fresh.push(wish)
       return { outcome: 'created' }

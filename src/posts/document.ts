@@ -55,6 +55,8 @@ export type RemovedPost = {
 export const postIndexes = [
   { key: { root: 1, _id: -1 }, partialFilterExpression: { root: true } },
   { key: { author: 1, _id: -1 } },
+  // Of those that are no replies, for timelines.
+  { key: { author: 1, root: 1, _id: -1 }, partialFilterExpression: { root: true } },
   { key: { replyTo: 1, _id: -1 }, partialFilterExpression: { replyTo: { $type: 'binData' } } },
 ] as const
 

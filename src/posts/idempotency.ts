@@ -32,6 +32,12 @@ const nameOf = (account: string, key: string) => `${account} ${key}`
 export function idempotencyRecords(db: Db) {
   const records: Collection<IdempotencyDocument> = db.collection('idempotency')
   return {
+    /** Removes all keys of an account. They are visible ASCII. */
+    async forget(account: string): Promise<void> {
+      const owner = toUuid(account)
+      await records.deleteMany({ _id: { $gte: { account: owner, key: '' }, $lte: { account: owner, key: '\x7f' } } })
+    },
+
     /** The records of a batch, as a transaction sees them. */
     async read(claimants: readonly Claimant[], session: ClientSession) {
       const keys = new Map(

@@ -1,41 +1,22 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams } from '../accounts/schema.ts'
 import { NoContent } from '../http/document.ts'
-import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { PageQuery, pageOf } from '../http/pages.ts'
 import { invalid, notFound, Problem } from '../http/problems.ts'
 import type { Parts } from '../parts.ts'
 import { member, viewerOf } from '../sessions/scope.ts'
-import type { Post } from './document.ts'
 import { fingerprintOf } from './idempotency.ts'
 import { CreateBody, CreateHeaders, EditBody, PostParams, PostView } from './schema.ts'
-import { viewPosts } from './view.ts'
+import { demandPost, viewPost, viewPostPage } from './view.ts'
 
-type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions' | 'sweeper'>
+type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions' | 'sweepers'>
 
 const tags = ['posts']
 const forbidden = () => new Problem('forbidden', 'This post is somebody else’s.')
 
-/** One post as a viewer is shown it. */
-async function viewPost(parts: Options, post: Post, viewer: string | undefined) {
-  const [view] = await viewPosts(parts, [post], viewer)
-  if (!view) throw notFound()
-  return view
-}
-
 /** Reading posts: for everyone. */
 export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
   const { accounts, posts } = parts
-
-  async function viewPage(
-    list: string,
-    query: Parameters<typeof positionOf>[1],
-    viewer: string | undefined,
-    read: (position: Position) => Promise<Post[]>,
-  ) {
-    const position = positionOf(list, query)
-    const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)
-    return { items: await viewPosts(parts, items, viewer), nextCursor }
-  }
 
   scope.get(
     '/posts',
@@ -47,7 +28,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
         response: { 200: pageOf(PostView) },
       },
     },
-    async (request) => viewPage('posts', request.query, viewerOf(request), posts.listRoots),
+    async (request) => viewPostPage(parts, 'posts', request.query, viewerOf(request), posts.listRoots),
   )
 
   scope.get(
@@ -73,10 +54,31 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
     },
     async (request) => {
       const { username } = request.params
-      return viewPage(`posts by ${username.toLowerCase()}`, request.query, viewerOf(request), async (position) => {
+      const list = `posts by ${username.toLowerCase()}`
+      return viewPostPage(parts, list, request.query, viewerOf(request), async (position) => {
         const author = await accounts.idOf(username)
         if (author === undefined) throw notFound()
         return posts.listByAuthor(author, position)
+      })
+    },
+  )
+
+  scope.get(
+    '/posts/:id/replies',
+    {
+      schema: {
+        summary: 'List the replies to a post',
+        tags,
+        params: PostParams,
+        querystring: PageQuery,
+        response: { 200: pageOf(PostView) },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      return viewPostPage(parts, `replies to ${id}`, request.query, viewerOf(request), async (position) => {
+        await demandPost(parts, id)
+        return posts.listReplies(id, position)
       })
     },
   )
@@ -84,7 +86,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
 
 /** Writing posts: for members. */
 export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, posts, sweeper } = parts
+  const { accounts, posts, sweepers } = parts
 
   scope.post(
     '/posts',
@@ -157,7 +159,7 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       const removed = await posts.remove(request.params.id, member(request).account)
       if (removed === 'not-yours') throw forbidden()
       if (removed === 'not-found') throw notFound()
-      sweeper.wake()
+      sweepers.posts.wake()
       return reply.code(204).send()
     },
   )

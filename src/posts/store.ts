@@ -1,4 +1,4 @@
-import type { Collection, Db, Filter } from 'mongodb'
+import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
@@ -7,7 +7,7 @@ import type { Writer } from '../writer/kinds.ts'
 import { noCounts } from './counts.ts'
 import { fromDocument, type Post, type PostDocument } from './document.ts'
 import type { Edited } from './edit.ts'
-import type { Claim } from './idempotency.ts'
+import { type Claim, idempotencyRecords } from './idempotency.ts'
 import type { Removed } from './remove.ts'
 
 /** What became of a wish to create a post. */
@@ -59,6 +59,13 @@ export function postStore(db: Db, writer: Writer) {
     /** All that an account wrote, replies included, newest first. */
     listByAuthor: (author: string, position: Position) => page({ author: toUuid(author) }, position),
 
+    /** What these accounts wrote that is no reply, newest first. */
+    listRootsBy: (authors: readonly UUID[], position: Position) =>
+      page({ author: { $in: [...authors] }, root: true }, position),
+
+    /** The replies to a post, newest first. */
+    listReplies: (post: string, position: Position) => page({ replyTo: toUuid(post) }, position),
+
     /** Changes one's own post. */
     async edit(id: string, author: string, text: string): Promise<Post | Exclude<Edited['outcome'], 'edited'>> {
       const at = Date.now()
@@ -67,6 +74,9 @@ export function postStore(db: Db, writer: Writer) {
       const { replyTo, counts } = edited
       return { id, author, text, createdAt: timeOf(id), editedAt: new Date(at), replyTo, counts }
     },
+
+    /** Removes all idempotency keys of an account. */
+    forgetKeys: idempotencyRecords(db).forget,
 
     /** Deletes one's own post. Its reactions can be reached no more at once, and are swept after it: see sweep.ts. */
     remove: (id: string, author: string): Promise<Removed> => writer.remove({ id: newId(), post: id, by: author }),

@@ -1,52 +1,34 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { RemovedPost } from './document.ts'
 
-/** Removes the reactions of deleted posts, in the background. */
-export type Sweeper = { wake(): void; close(): Promise<void> }
+/** As many are looked at together, and as many of those that have reactions are swept in the same batches. */
+const atOnce = { looked: 500, swept: 5 }
 
 /**
- * That a post was removed is written with the removal itself, so a crash loses none: whatever is left is taken up again
- * at the next start. Several processes may sweep the same post; each removal counts once. No reaction comes after the
- * sweep: whoever writes one writes to its post, too, and conflicts with the removal.
+ * Removes the reactions of deleted posts. That a post was removed is written with the removal itself, so a crash loses
+ * none. Several processes may sweep the same post. No reaction comes after the sweep: whoever writes one writes to its
+ * post, too, and conflicts with the removal.
  */
-export function reactionSweeper(db: Db, reactions: ReactionStore, log: FastifyBaseLogger): Sweeper {
+export function sweepPosts(db: Db, reactions: ReactionStore) {
   const removed = db.collection<RemovedPost>('removedPosts')
-  const closing = new AbortController()
-  let running: Promise<void> | undefined
-  let again = false
+  const isNotSwept = { sweptAt: { $exists: false } }
 
-  async function sweepAll() {
-    for await (const { _id } of removed.find({ sweptAt: { $exists: false } })) {
-      while (!closing.signal.aborted && (await reactions.removeSome(_id)) > 0);
-      if (closing.signal.aborted) return
-      await removed.updateOne({ _id }, { $set: { sweptAt: new Date() } })
+  async function sweepOne(post: string, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (await reactions.sweep(post)) > 0);
+  }
+
+  return async (signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      const some = (await removed.find(isNotSwept).limit(atOnce.looked).toArray()).map(({ _id }) => _id)
+      if (some.length === 0) return
+      // Most posts have none.
+      const left = await reactions.postsWithSome(some)
+      while (left.length > 0 && !signal.aborted) {
+        await Promise.all(left.splice(0, atOnce.swept).map((post) => sweepOne(post, signal)))
+      }
+      if (signal.aborted) return
+      await removed.updateMany({ _id: { $in: some }, ...isNotSwept }, { $set: { sweptAt: new Date() } })
     }
-  }
-
-  async function run() {
-    do {
-      again = false
-      await sweepAll().catch(async (error) => {
-        if (closing.signal.aborted) return
-        log.warn({ err: error }, 'sweeping reactions failed: trying again')
-        again = true
-        await sleep(1_000, undefined, { signal: closing.signal }).catch(() => undefined)
-      })
-    } while (again && !closing.signal.aborted)
-    running = undefined
-  }
-
-  return {
-    wake() {
-      again = true
-      running ??= run()
-    },
-    async close() {
-      closing.abort()
-      await running
-    },
   }
 }

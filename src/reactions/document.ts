@@ -1,6 +1,6 @@
 import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import type { ReactionValue } from './schema.ts'
+import type { ReactionValue } from './value.ts'
 
 /** A reaction as MongoDB keeps it. */
 export type ReactionDocument = {

@@ -3,15 +3,18 @@ import { pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import type { Parts } from '../parts.ts'
 import { PostParams } from '../posts/schema.ts'
+import { demandPost, viewPosts } from '../posts/view.ts'
 import { member } from '../sessions/scope.ts'
-import { ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
+import { GivenReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
 
 type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions'>
 
 const tags = ['reactions']
 
 /** Who reacted: for everyone. */
-export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, { accounts, posts, reactions }) => {
+export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
+  const { accounts, reactions } = parts
+
   scope.get(
     '/posts/:id/reactions',
     {
@@ -28,8 +31,8 @@ export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, { acc
       const { value } = request.query
       const list = `reactions to ${id}: ${value ?? 'all'}`
       const position = positionOf(list, request.query)
-      if (!(await posts.find(id))) throw notFound()
-      const found = await reactions.list(id, value, position)
+      await demandPost(parts, id)
+      const found = await reactions.listOfPost(id, position, value)
       const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
       const authors = await Promise.all(items.map(({ account }) => accounts.author(account)))
       const views = items.flatMap(({ value, reactedAt }, n) => {
@@ -37,6 +40,37 @@ export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, { acc
         return author ? [{ account: author, value, reactedAt }] : []
       })
       return { items: views, nextCursor }
+    },
+  )
+}
+
+/** What one has reacted to. */
+export const ownReactions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
+  const { posts, reactions } = parts
+
+  scope.get(
+    '/account/reactions',
+    {
+      schema: {
+        summary: 'List what one has reacted to',
+        tags,
+        querystring: ReactionsQuery,
+        response: { 200: pageOf(GivenReactionView) },
+      },
+    },
+    async (request) => {
+      const { account } = member(request)
+      const { value } = request.query
+      const list = `reactions by ${account}: ${value ?? 'all'}`
+      const position = positionOf(list, request.query)
+      const found = await reactions.listByAccount(account, position, value)
+      const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
+      const views = items.map(async ({ post: id, value, reactedAt }) => {
+        const found = await posts.find(id)
+        const [post] = found ? await viewPosts(parts, [found], account) : []
+        return post ? [{ post, value, reactedAt }] : []
+      })
+      return { items: (await Promise.all(views)).flat(), nextCursor }
     },
   )
 }

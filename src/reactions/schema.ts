@@ -2,9 +2,8 @@ import { z } from 'zod'
 import { AuthorView } from '../accounts/schema.ts'
 import { PageQuery } from '../http/pages.ts'
 import { Count, Time } from '../http/values.ts'
-
-export const ReactionValue = z.enum(['like', 'dislike'])
-export type ReactionValue = z.infer<typeof ReactionValue>
+import { PostView } from '../posts/schema.ts'
+import { ReactionValue } from './value.ts'
 
 export const ReactBody = z.strictObject({ value: ReactionValue })
 
@@ -16,5 +15,8 @@ export const ReactedView = z.object({
 
 /** Someone's reaction to a post. */
 export const ReactionView = z.object({ account: AuthorView, value: ReactionValue, reactedAt: Time })
+
+/** One's own reaction, with what it is to. */
+export const GivenReactionView = z.object({ post: PostView, value: ReactionValue, reactedAt: Time })
 
 export const ReactionsQuery = PageQuery.extend({ value: ReactionValue.optional() })

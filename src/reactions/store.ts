@@ -1,4 +1,4 @@
-import type { Collection, Db, UUID } from 'mongodb'
+import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
@@ -6,9 +6,10 @@ import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
 import { pairName, type ReactionDocument, reactionKey } from './document.ts'
 import type { Reacted } from './react.ts'
-import type { ReactionValue } from './schema.ts'
+import type { ReactionValue } from './value.ts'
 
-export type Reaction = { account: string; value: ReactionValue; reactedAt: Date; order: string }
+/** Somebody's reaction to something; `order` is its place in lists. */
+export type Reaction = { post: string; account: string; value: ReactionValue; reactedAt: Date; order: string }
 
 const values: ReactionValue[] = ['like', 'dislike']
 
@@ -25,41 +26,51 @@ export function reactionStore(db: Db, writer: Writer) {
     return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
   })
 
+  async function page(
+    filter: Filter<ReactionDocument>,
+    value: ReactionValue | undefined,
+    { after, limit }: Position,
+  ): Promise<Reaction[]> {
+    const found = await reactions
+      .find({
+        ...filter,
+        // Both values named: the index then serves them merged in order, as it serves one.
+        value: value ?? { $in: values },
+        ...(after !== undefined && { order: { $lt: toUuid(after) } }),
+      })
+      .sort({ order: -1 })
+      .limit(limit + 1)
+      .toArray()
+    return found.map(({ post, account, value, order: place }) => {
+      const order = place.toString()
+      return { post: post.toString(), account: account.toString(), value, reactedAt: timeOf(order), order }
+    })
+  }
+
   return {
     /** Sets, moves or (null) withdraws an account's reaction; null when there is no such post. */
     react: (post: string, account: string, value: ReactionValue | null): Promise<Reacted | null> =>
       writer.react({ post, account, value, order: newId() }),
 
     /** Who reacted to a post, newest first. */
-    async list(post: string, value: ReactionValue | undefined, { after, limit }: Position): Promise<Reaction[]> {
-      const found = await reactions
-        .find({
-          post: toUuid(post),
-          // Both values named: the index then serves them merged in order, as it serves one.
-          value: value ?? { $in: values },
-          ...(after !== undefined && { order: { $lt: toUuid(after) } }),
-        })
-        .sort({ order: -1 })
-        .limit(limit + 1)
-        .toArray()
-      return found.map((reaction) => {
-        const order = reaction.order.toString()
-        return { account: reaction.account.toString(), value: reaction.value, reactedAt: timeOf(order), order }
-      })
-    },
+    listOfPost: (post: string, position: Position, value?: ReactionValue) =>
+      page({ post: toUuid(post) }, value, position),
+
+    /** What an account reacted to, newest first. */
+    listByAccount: (account: string, position: Position, value?: ReactionValue) =>
+      page({ account: toUuid(account) }, value, position),
 
     /** An account's reaction to a post. */
     valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),
 
-    /** Removes up to 500 reactions to a post that is gone; the answer is how many it found. */
-    async removeSome(post: UUID): Promise<number> {
-      const some = await reactions
-        .find({ post }, { projection: { _id: 1 } })
-        .limit(500)
-        .toArray()
-      if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } })
-      return some.length
+    /** Which of these posts have reactions. */
+    async postsWithSome(posts: readonly UUID[]): Promise<string[]> {
+      const found = await reactions.distinct('post', { post: { $in: [...posts] } })
+      return found.map((post) => post.toString())
     },
+
+    /** Removes up to 200 reactions to a post that is gone; the answer is how many it removed. */
+    sweep: (post: string): Promise<number> => writer.sweep({ post }),
   }
 }
 

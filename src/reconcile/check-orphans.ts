@@ -1,26 +1,31 @@
-import type { ClientSession, Collection, Db, Document, UUID } from 'mongodb'
+import { type ClientSession, type Db, type Document, UUID } from 'mongodb'
+import { newId } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
-import type { PostDocument, RemovedPost } from '../posts/document.ts'
-import type { ReactionDocument } from '../reactions/document.ts'
+import { type Belonging, places } from './belongings.ts'
 import { type Check, type Chunk, fixPatience } from './check.ts'
 
-/** In one transaction. */
-const mostRemoved = 500
+/** Removes what belongs to those that are marked as removed: what the servers do in the background. */
+export type Sweeps = { readonly [Owner in Belonging['owner']]: (signal: AbortSignal) => Promise<void> }
 
-/** Reactions to posts that are not there, and not waiting to be swept: see posts/sweep.ts. Nothing counts them. */
-export const checkOrphans = (db: Db, transact: Transact): Check => ({
-  name: 'reactions',
-  read: readSome,
+/** Things whose owner is not there, and not waiting to be swept: see posts/sweep.ts and accounts/sweep.ts. */
+export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, belonging: Belonging): Check => ({
+  name: belonging.name,
+  read: (snapshot, session, after, size) => readSome(snapshot, session, belonging, after, size),
   prepare: async () => undefined,
-  fix: ({ id }) => removeOrphans(db, transact, id),
+  fix: ({ id }) => sweepOrphans(db, transact, sweeps, belonging, id),
 })
 
-/** What reacts to posts in a range of ids but to none of these: an index is read in the gaps between them. */
-export function orphanPipeline(range: Document, posts: readonly UUID[], limit: number): Document[] {
+/** What belongs to owners in a range of ids but to none of these: an index is read in the gaps between them. */
+export function orphanPipeline(
+  { by, owner }: Belonging,
+  range: Document,
+  owners: readonly UUID[],
+  limit: number,
+): Document[] {
   return [
-    { $match: { post: { ...range, $nin: posts } } },
-    { $group: { _id: '$post', count: { $sum: 1 } } },
-    { $lookup: { from: 'removedPosts', localField: '_id', foreignField: '_id', as: 'removed' } },
+    { $match: { [by]: { ...range, $nin: owners } } },
+    { $group: { _id: `$${by}`, count: { $sum: 1 } } },
+    { $lookup: { from: places[owner].removed, localField: '_id', foreignField: '_id', as: 'removed' } },
     { $match: { removed: { $not: { $elemMatch: { sweptAt: { $exists: false } } } } } },
     { $project: { count: 1 } },
     { $sort: { _id: 1 } },
@@ -28,51 +33,59 @@ export function orphanPipeline(range: Document, posts: readonly UUID[], limit: n
   ]
 }
 
-/** Walks over the posts, and looks what is between them. */
-async function readSome(db: Db, session: ClientSession, after: UUID, size: number): Promise<Chunk> {
-  const posts: Collection<PostDocument> = db.collection('posts')
-  const reactions: Collection<ReactionDocument> = db.collection('reactions')
+/** Walks over the owners, and looks what is between them. */
+async function readSome(
+  db: Db,
+  session: ClientSession,
+  belonging: Belonging,
+  after: UUID,
+  size: number,
+): Promise<Chunk> {
+  const { things, by, owner } = belonging
+  const owned = db.collection(things)
   const page = { session, batchSize: size + 1 }
-  const standing = await posts
+  const standing = await db
+    .collection<{ _id: UUID }>(places[owner].owners)
     .find({ _id: { $gt: after } }, { ...page, projection: { _id: 1 } })
     .sort({ _id: 1 })
     .limit(size)
     .toArray()
   const ids = standing.map(({ _id }) => _id)
-  const lastPost = ids.length < size ? undefined : ids.at(-1)
-  const pipeline = orphanPipeline({ $gt: after, ...(lastPost && { $lte: lastPost }) }, ids, size)
-  const orphans = await reactions.aggregate<{ _id: UUID; count: number }>(pipeline, page).toArray()
+  const lastOwner = ids.length < size ? undefined : ids.at(-1)
+  const pipeline = orphanPipeline(belonging, { $gt: after, ...(lastOwner && { $lte: lastOwner }) }, ids, size)
+  const orphans = await owned.aggregate<{ _id: UUID; count: number }>(pipeline, page).toArray()
 
-  const end = (orphans.length < size ? undefined : orphans.at(-1)?._id) ?? lastPost
-  const checked = await reactions.countDocuments({ post: { $gt: after, ...(end && { $lte: end }) } }, { session })
+  const end = (orphans.length < size ? undefined : orphans.at(-1)?._id) ?? lastOwner
+  const checked = await owned.countDocuments({ [by]: { $gt: after, ...(end && { $lte: end }) } }, { session })
   const drifts = orphans.map(({ _id, count }) => ({
     id: _id,
     amount: count,
-    words: `post ${_id}: is gone, ${count} of its reactions left`,
+    words: `${owner} ${_id}: is gone, ${count} of its ${things} left`,
   }))
   return { checked, drifts, next: end ?? null }
 }
 
 /**
- * Removes the reactions to a post that is gone.
+ * Marks the owner as removed and sweeps, as after a removal.
  *
- * Why nothing is removed that somebody wants: that the post is gone is seen in the snapshot in which its reactions are
- * found. No post gets an id that another had, and a reaction is written only together with its post: so what has no
- * post now has none ever after, and gets no more reactions.
+ * Why nothing is removed that somebody wants: that the owner is gone is seen in the transaction that marks it. None gets
+ * an id that another had, so what has no owner now has none ever after.
  */
-async function removeOrphans(db: Db, transact: Transact, post: UUID): Promise<void> {
-  const posts: Collection<PostDocument> = db.collection('posts')
-  const removed: Collection<RemovedPost> = db.collection('removedPosts')
-  const reactions: Collection<ReactionDocument> = db.collection('reactions')
-  const removeSome = () =>
-    transact(async (session) => {
-      const one = { session, projection: { _id: 1 } } as const
-      if (await posts.findOne({ _id: post }, one)) return 0
-      // The sweeper's: it says when it has done.
-      if (await removed.findOne({ _id: post, sweptAt: { $exists: false } }, one)) return 0
-      const some = await reactions.find({ post }, one).limit(mostRemoved).toArray()
-      if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } }, { session })
-      return some.length
-    }, performance.now() + fixPatience)
-  while ((await removeSome()) === mostRemoved);
+async function sweepOrphans(
+  db: Db,
+  transact: Transact,
+  sweeps: Sweeps,
+  { owner }: Belonging,
+  _id: UUID,
+): Promise<void> {
+  const { owners, removed } = places[owner]
+  const marked = await transact(async (session) => {
+    if (await db.collection<{ _id: UUID }>(owners).findOne({ _id }, { session, projection: { _id: 1 } })) return false
+    const mark = owner === 'post' ? { removal: new UUID(newId()) } : { at: new Date() }
+    await db
+      .collection<{ _id: UUID }>(removed)
+      .updateOne({ _id }, { $set: mark, $unset: { sweptAt: true } }, { session, upsert: true })
+    return true
+  }, performance.now() + fixPatience)
+  if (marked) await sweeps[owner](new AbortController().signal)
 }

@@ -4,8 +4,8 @@ import type { Document } from 'mongodb'
 export type Counter = {
   /** Where it stands in the document that keeps it; its last part is its name. */
   field: string
-  /** The collection whose documents it counts; null while there are none to count, and it must be 0. */
-  of: string | null
+  /** The collection whose documents it counts. */
+  of: string
   /** The field of those documents that names the thing they count for. An index must begin with it and `where`. */
   by: string
   where?: Document
@@ -18,10 +18,8 @@ export type Kind = {
   thing: string
   /** Has a document for each of them. */
   things: string
-  /** Has, under the same `_id`, the document with the counters. */
+  /** Has, under the same `_id`, the document with the counters, whose `revision` grows when they are written. */
   keptIn: string
-  /** Whether that document has a `revision`, which grows with each write to its counters. */
-  revised: boolean
   counters: readonly Counter[]
 }
 
@@ -32,7 +30,7 @@ export type Kind = {
 export const kinds: readonly Kind[] = [
   {
     name: 'posts',
-    ...{ thing: 'post', things: 'posts', keptIn: 'posts', revised: true },
+    ...{ thing: 'post', things: 'posts', keptIn: 'posts' },
     counters: [
       { field: 'counts.likes', of: 'reactions', by: 'post', where: { value: 'like' } },
       { field: 'counts.dislikes', of: 'reactions', by: 'post', where: { value: 'dislike' } },
@@ -41,11 +39,11 @@ export const kinds: readonly Kind[] = [
   },
   {
     name: 'accounts',
-    ...{ thing: 'account', things: 'accounts', keptIn: 'accountCounts', revised: false },
+    ...{ thing: 'account', things: 'accounts', keptIn: 'accountCounts' },
     counters: [
       { field: 'posts', of: 'posts', by: 'author' },
-      { field: 'followers', of: null, by: 'followed' },
-      { field: 'following', of: null, by: 'follower' },
+      { field: 'followers', of: 'follows', by: 'to' },
+      { field: 'following', of: 'follows', by: 'from' },
     ],
   },
 ]

@@ -4,14 +4,15 @@ import { StartError } from '../start-error.ts'
 
 export const help = `Usage: npm run reconcile -- [options]
 
-Counts every like, dislike, reply and post anew and compares with the counts that are kept. The server may run meanwhile.
+Counts every like, dislike, reply, post and follow anew, and the reactions of each day, and compares with the counts that
+are kept. The server may run meanwhile.
 The database is the one that the server's configuration names; without MONGODB_URI that in DATA_DIR.
 
   --fix     makes right what drifts
   --help    shows this
 
-The last line says the drift that is left: the sum of what the counts are wrong by, and of the reactions whose post is
-gone. It must be 0.
+The last line says the drift that is left: the sum of what the counts are wrong by, and of what has outlived the post
+or the account that it belonged to. It must be 0.
 
 Exit code: 0 the drift is 0, 1 it is not, 2 bad options or no database, 130 or 143 interrupted.
 `

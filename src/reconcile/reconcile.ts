@@ -1,11 +1,14 @@
 import type { MongoClient } from 'mongodb'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { transactor } from '../database/transaction.ts'
+import { belongings } from './belongings.ts'
 import type { Check, Drift } from './check.ts'
 import { checkCounters } from './check-counters.ts'
+import { checkDays } from './check-days.ts'
 import { checkOrphans } from './check-orphans.ts'
 import { kinds } from './counters.ts'
 import { walk } from './snapshot.ts'
+import { ownSweeps } from './sweeps.ts'
 
 /** @property fixed - whether it was made right; undefined when that was not wished. */
 export type Finding = { words: string; fixed: boolean | undefined }
@@ -43,7 +46,12 @@ export type Wish = {
 export async function reconcile(client: MongoClient, database: string, wish: Wish): Promise<Result[]> {
   const db = client.db(database)
   const transact = transactor(client)
-  const checks = [...kinds.map((kind) => checkCounters(db, transact, kind)), checkOrphans(db, transact)]
+  const sweeps = ownSweeps(db, transact)
+  const checks = [
+    ...kinds.map((kind) => checkCounters(db, transact, kind)),
+    ...belongings.map((belonging) => checkOrphans(db, transact, sweeps, belonging)),
+    checkDays(db, transact),
+  ]
   const results: Result[] = []
   for (const check of checks) {
     if (wish.stop.aborted) break

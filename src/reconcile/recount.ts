@@ -14,7 +14,6 @@ export function countPipeline({ by, where }: Counter, ids: readonly UUID[]): Doc
 }
 
 async function count(db: Db, session: ClientSession, counter: Counter, ids: readonly UUID[]): Promise<Numbers> {
-  if (counter.of === null) return new Map()
   const found = await db
     .collection(counter.of)
     .aggregate<{ _id: UUID; count: number }>(countPipeline(counter, ids), { session, batchSize: ids.length })

@@ -35,6 +35,10 @@ export function cookieJar(secure: boolean) {
       reply.clearCookie(access, lax)
       reply.clearCookie(refresh, strict)
     },
+    /** Clears what ends with an account. */
+    clearDevice(reply: FastifyReply) {
+      reply.clearCookie(device, strict)
+    },
   }
 }
 

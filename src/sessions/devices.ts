@@ -29,6 +29,15 @@ export function deviceStore(db: Db) {
       return known ? `${account}:${_id.device.toString('base64url')}` : undefined
     },
 
+    /** When each of an account's devices was last used, newest first; nothing by which one could be it. */
+    async list(account: string): Promise<{ lastUsedAt: Date }[]> {
+      const found = await devices
+        .find({ account: toUuid(account) }, { projection: { _id: 0, lastUsedAt: 1 } })
+        .sort({ lastUsedAt: -1 })
+        .toArray()
+      return found.map(({ lastUsedAt }) => ({ lastUsedAt }))
+    },
+
     /** Knows none of an account's devices any more. */
     async forget(account: string, session: ClientSession): Promise<void> {
       await devices.deleteMany({ account: toUuid(account) }, { session })

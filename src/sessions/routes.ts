@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { viewAccount } from '../accounts/view.ts'
+import { viewOwn } from '../accounts/view.ts'
 import { NoContent } from '../http/document.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
@@ -20,7 +20,7 @@ const viewSession = ({ account: _, ...session }: Session, current: boolean) => (
 async function loggedIn({ accounts }: Options, session: Session) {
   const account = await accounts.find(session.account)
   if (!account) throw unauthenticated()
-  return { account: viewAccount(account, session.account), session: viewSession(session, true) }
+  return { account: viewOwn(account), session: viewSession(session, true) }
 }
 
 /** Logging in, going on and logging out: what needs no session to begin with. */

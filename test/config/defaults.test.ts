@@ -28,6 +28,7 @@ t.test('the defaults are those of the contract', async (t) => {
     bcryptCost: 12,
     peppers: [],
     passwordMinLength: 15,
+    usernameHoldDays: 0,
     log: { level: 'info', readable: true },
     limits: { signupsPerAddress: 1_000, writesPerAccount: 1_000_000, writesPerAddress: 10_000_000, failedLogins },
   })
@@ -39,6 +40,7 @@ t.test('production changes these and nothing else', async (t) => {
   t.same(rest, {
     ...development,
     cookieSecure: true,
+    usernameHoldDays: 30,
     log: { level: 'info', readable: false },
     limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, failedLogins },
   })

@@ -18,6 +18,13 @@ const routes: Record<string, string> = {
   'PATCH /v1/account': '200 401 403 413 415 429',
   'PUT /v1/account/password': '204 401 403 413 415 429',
   'GET /v1/account/activity': '200 401',
+  'GET /v1/account/export': '200 401 403',
+  'GET /v1/account/reactions': '200 401',
+  'DELETE /v1/account': '204 401 403 413 415 429',
+  'GET /v1/accounts/{username}/followers': '200 404',
+  'GET /v1/accounts/{username}/following': '200 404',
+  'PUT /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
+  'DELETE /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
   'POST /v1/session': '200 401 403 413 415 429',
   'GET /v1/session': '200 401',
   'DELETE /v1/session': '204 403 413 415',
@@ -34,6 +41,9 @@ const routes: Record<string, string> = {
   'PUT /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'GET /v1/posts/{id}/reactions': '200 404',
+  'GET /v1/posts/{id}/replies': '200 404',
+  'GET /v1/timeline': '200 401',
+  'GET /v1/analytics/reactions': '200 401',
   'GET /health/live': '200',
   'GET /health/ready': '200',
   'GET /openapi.json': '200',
@@ -69,7 +79,8 @@ t.test('the OpenAPI document', async (t) => {
       t.match(summary, /^\S/, `${route} has a summary`)
       t.same(security, open.test(route) ? undefined : [{ session: [] }], `who may ask for ${route}`)
       for (const [status, { content }] of Object.entries(responses)) {
-        const type = status >= '400' ? 'application/problem+json' : 'application/json'
+        const answer = route.endsWith('/export') ? 'application/x-ndjson' : 'application/json'
+        const type = status >= '400' ? 'application/problem+json' : answer
         t.same(Object.keys(content ?? {}), status === '204' ? [] : [type], `${route} ${status}`)
       }
     }

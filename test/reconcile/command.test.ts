@@ -2,7 +2,15 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { external, runReconcile, startReconcile } from './command.ts'
-import { plantAccount, plantPost, plantReactions, postDocument, postsOf, preparedDatabase } from './plant.ts'
+import {
+  otherLines,
+  plantAccount,
+  plantPost,
+  plantReactions,
+  postDocument,
+  postsOf,
+  preparedDatabase,
+} from './plant.ts'
 
 t.test('it tells what drifts and ends with 1; after --fix there is none, and it ends with 0', async (t) => {
   const { db, connection } = await preparedDatabase(t)
@@ -16,6 +24,7 @@ t.test('it tells what drifts and ends with 1; after --fix there is none, and it 
     'posts      1 checked, drift 3',
     'accounts   1 checked, drift 1',
     'reactions  1 checked, drift 0',
+    ...otherLines({ reactions: 1, posts: 1, days: 1 }),
     ...told,
     'drift 4',
     '',

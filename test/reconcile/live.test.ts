@@ -2,10 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
+import { daysIn } from '../../src/analytics/document.ts'
 import { newId } from '../../src/database/ids.ts'
 import { createPosts } from '../../src/posts/create.ts'
+import { unfenced } from '../../src/writer/fence.ts'
 import {
   countsOf,
+  followsOf,
   plantAccount,
   plantPost,
   plantReactions,
@@ -35,9 +38,19 @@ async function wrongAtRest(db: Db) {
     if (!isSame(counts, right)) wrong.push({ _id, counts, right })
   }
   for (const { _id } of await db.collection<{ _id: UUID }>('accounts').find().toArray()) {
-    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0 } })
-    const right = { posts: await postsOf(db).countDocuments({ author: _id }), followers: 0, following: 0 }
+    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0, revision: 0 } })
+    const right = {
+      posts: await postsOf(db).countDocuments({ author: _id }),
+      followers: await followsOf(db).countDocuments({ to: _id }),
+      following: await followsOf(db).countDocuments({ from: _id }),
+    }
     if (!isSame(counts, right)) wrong.push({ _id, counts, right })
+  }
+  const days = await daysIn(db).find().toArray()
+  for (const value of ['like', 'dislike'] as const) {
+    const counted = days.reduce((sum, day) => sum + day[`${value}s`], 0)
+    const right = await reactionsOf(db).countDocuments({ value })
+    if (counted !== right) wrong.push({ value, counted, right })
   }
   return wrong
 }
@@ -118,7 +131,7 @@ t.test('a post that was begun before its author’s counts were there is counted
   const session = client.startSession()
   session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } })
   const wish = { id: newId(), author: author.toString(), text: '.', replyTo: null, claim: null }
-  await createPosts(db)([wish], session)
+  await createPosts(db, unfenced)([wish], session)
   const running = runHere(target, { fix: true })
   while ((await countsOf(db).countDocuments({ _id: author })) === 0) await delay(20)
   await delay(1_000)

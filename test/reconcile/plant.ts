@@ -2,8 +2,11 @@ import { type Db, UUID } from 'mongodb'
 import type { Test } from 'tap'
 import { v7 } from 'uuid'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
+import type { RemovedAccount } from '../../src/accounts/removed.ts'
+import { dayOf, daysIn } from '../../src/analytics/document.ts'
 import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
+import type { FollowDocument } from '../../src/follows/document.ts'
 import type { PostDocument } from '../../src/posts/document.ts'
 import type { ReactionDocument } from '../../src/reactions/document.ts'
 import { type Result, reconcile } from '../../src/reconcile/reconcile.ts'
@@ -21,13 +24,14 @@ export async function preparedDatabase(t: Test) {
 
 export const postsOf = (db: Db) => db.collection<PostDocument>('posts')
 export const reactionsOf = (db: Db) => db.collection<ReactionDocument>('reactions')
+export const followsOf = (db: Db) => db.collection<FollowDocument>('follows')
 export const countsOf = (db: Db) => db.collection<CountsDocument>('accountCounts')
 
 /** An account as the server keeps it; its counts say what they are told to say, or are not there. */
 export async function plantAccount(db: Db, counts: object | null = {}): Promise<UUID> {
   const _id = newUuid()
   await db.collection<{ _id: UUID }>('accounts').insertOne({ _id })
-  if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, ...counts })
+  if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, revision: 0, ...counts })
   return _id
 }
 
@@ -43,14 +47,40 @@ export async function plantPost(db: Db, author: UUID, counts: object = {}, reply
   return post._id
 }
 
-/** Reactions of accounts that need not exist. */
-export async function plantReactions(db: Db, post: UUID, value: 'like' | 'dislike', count: number): Promise<void> {
-  const documents = Array.from({ length: count }, () => {
-    const account = newUuid()
-    return { _id: { post, account }, post, account, value, order: newUuid() }
-  })
-  await reactionsOf(db).insertMany(documents)
+/** Says that accounts that were never there wait to be swept: what belongs to them is no drift. */
+export async function markAccounts(db: Db, ids: readonly UUID[]): Promise<void> {
+  const marks = ids.map((_id) => ({ _id, at: new Date() }))
+  await db.collection<RemovedAccount>('removedAccounts').insertMany(marks, { ordered: false })
 }
+
+export function reactionDocument(post: UUID, value: 'like' | 'dislike', order = newUuid()): ReactionDocument {
+  const account = newUuid()
+  return { _id: { post, account }, post, account, value, order }
+}
+
+/** Reactions of today, counted for the day, by accounts that need not exist. */
+export async function plantReactions(db: Db, post: UUID, value: 'like' | 'dislike', count: number): Promise<void> {
+  const documents = Array.from({ length: count }, () => reactionDocument(post, value))
+  await reactionsOf(db).insertMany(documents)
+  await markAccounts(
+    db,
+    documents.map(({ account }) => account),
+  )
+  const rows = Map.groupBy(documents, ({ order }) => dayOf(order.toString()).getTime())
+  for (const [at, { length }] of rows) {
+    const more = value === 'like' ? { likes: length, dislikes: 0 } : { likes: 0, dislikes: length }
+    await daysIn(db).updateOne({ _id: { day: new Date(at), writer: 1 } }, { $inc: more }, { upsert: true })
+  }
+}
+
+/** The lines after those of posts, accounts and reactions, when nothing in them drifts. */
+export const otherLines = ({ reactions = 0, posts = 0, follows = 0, days = 0 }) => [
+  `reactors   ${reactions.toLocaleString('en')} checked, drift 0`,
+  `authors    ${posts.toLocaleString('en')} checked, drift 0`,
+  `followers  ${follows} checked, drift 0`,
+  `following  ${follows} checked, drift 0`,
+  `days       ${days} checked, drift 0`,
+]
 
 type Target = Pick<Awaited<ReturnType<typeof preparedDatabase>>, 'client' | 'db'>
 

@@ -2,6 +2,7 @@ import type { Db, MongoClient, UUID } from 'mongodb'
 import { isDatabaseOutOfReach } from '../../src/database/failures.ts'
 import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
+import { follow } from '../../src/follows/follow.ts'
 import { createPosts } from '../../src/posts/create.ts'
 import { removePosts } from '../../src/posts/remove.ts'
 import { react } from '../../src/reactions/react.ts'
@@ -14,7 +15,13 @@ const values = ['like', 'dislike', null] as const
  */
 export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], alive: UUID[], servers = 6) {
   const transact = transactor(client)
-  const write = { create: createPosts(db), remove: removePosts(db), react: react(db) }
+  const inside = { writer: 1, isGone: () => false }
+  const write = {
+    create: createPosts(db, inside),
+    remove: removePosts(db),
+    react: react(db, inside),
+    follow: follow(db),
+  }
   const known = alive.map(String)
   const authors = new Map<string, string>()
   const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T // never empty here
@@ -48,12 +55,21 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
     await transact((session) => write.react(wishes, session))
   }
 
+  async function followSome() {
+    const wishes = Array.from({ length: 5 }, () => {
+      const [from, to] = [one(accounts).toString(), one(accounts).toString()]
+      return { from, to, follows: Math.random() < 0.6, order: newId() }
+    })
+    await transact((session) => write.follow(wishes, session))
+  }
+
   async function serve() {
     while (running) {
       const dice = Math.random()
       try {
         if (known.length === 0 || dice < 0.35) await create()
         else if (dice < 0.5) await remove()
+        else if (dice < 0.65) await followSome()
         else await reactToSome()
         done += 1
       } catch (error) {

@@ -1,0 +1,70 @@
+import type { Collection, Db, Filter, UUID } from 'mongodb'
+import { coalesce } from '../database/coalesced-reads.ts'
+import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
+import { inOneAnswer } from '../database/queries.ts'
+import type { Position } from '../http/pages.ts'
+import type { Writer } from '../writer/kinds.ts'
+import { type FollowDocument, followKey, pairName } from './document.ts'
+import type { Followed } from './follow.ts'
+
+/** That one account follows another, since when; `order` is its place in lists. */
+export type Follow = { from: string; to: string; since: Date; order: string }
+
+/** Keeps who follows whom. */
+export function followStore(db: Db, writer: Writer) {
+  const follows: Collection<FollowDocument> = db.collection('follows')
+
+  const find = coalesce<true>(async (names) => {
+    const keys = names.map((name) => {
+      const [from = '', to = ''] = name.split(' ')
+      return followKey(from, to)
+    })
+    const found = await follows
+      .find({ _id: { $in: keys } }, { projection: { _id: 1 }, ...inOneAnswer(keys.length) })
+      .toArray()
+    return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
+  })
+
+  async function page(filter: Filter<FollowDocument>, { after, limit }: Position): Promise<Follow[]> {
+    const found = await follows
+      .find({ ...filter, ...(after !== undefined && { order: { $lt: toUuid(after) } }) })
+      .sort({ order: -1 })
+      .limit(limit + 1)
+      .toArray()
+    return found.map((follow) => {
+      const order = follow.order.toString()
+      return { from: follow.from.toString(), to: follow.to.toString(), since: timeOf(order), order }
+    })
+  }
+
+  return {
+    follow: (from: string, to: string): Promise<Followed> => writer.follow({ from, to, follows: true, order: newId() }),
+
+    unfollow: (from: string, to: string): Promise<Followed> =>
+      writer.follow({ from, to, follows: false, order: newId() }),
+
+    async isFollowing(from: string, to: string): Promise<boolean> {
+      return (await find(pairName(from, to))) ?? false
+    },
+
+    /** Who follows an account, newest first. */
+    listFollowers: (to: string, position: Position) => page({ to: toUuid(to) }, position),
+
+    /** Whom an account follows, newest first. */
+    listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, position),
+
+    /** All that an account follows, in no order: read from the index of `_id` alone. */
+    async followedBy(account: string): Promise<UUID[]> {
+      const from = toUuid(account)
+      const found = await follows
+        .find(
+          { _id: { $gte: { from, to: lowestId }, $lte: { from, to: highestId } } },
+          { projection: { _id: 1 }, batchSize: 10_000 },
+        )
+        .toArray()
+      return found.map(({ _id }) => _id.to)
+    },
+  }
+}
+
+export type FollowStore = ReturnType<typeof followStore>
