@@ -4,10 +4,13 @@ import { forEach, Gate } from './arrivals.ts'
 import { interrupted, openClients, type World } from './client.ts'
 import { identity, postText } from './content.ts'
 import { Ledger } from './ledger.ts'
-import { GaveUp, Person, type Surroundings } from './person.ts'
-import { planReactions, type Size } from './plan.ts'
+import { GaveUp, type Surroundings } from './member.ts'
+import { Person } from './person.ts'
+import { leaves, planFollows, planReactions, planRemovals, planReplies, type Size } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { readBack, readBackSize, Unreadable } from './read-back.ts'
+import { readBack, readBackSize } from './read-back.ts'
+import { Unreadable } from './reader.ts'
+import { lookAtTimeline } from './timeline.ts'
 
 /** What came of a run. */
 export type Findings = {
@@ -21,6 +24,11 @@ export type Findings = {
 
 // A sign-up or log-in costs the server a quarter of a second of a core; more at once only fill its queue.
 const doorsAtOnce = 16
+const leavingAtOnce = 8
+
+/** How many things one robot does while it mingles. */
+const stepsOf = ({ posts, replies, follows, reactions }: Size) =>
+  follows + (posts === 0 ? 0 : replies + Math.ceil(reactions / 2))
 
 /**
  * Lets the crowd live its day, one phase after the other, and reads everything back. Once `world.stop` is aborted nothing
@@ -66,11 +74,44 @@ export async function runCrowd(seed: number, size: Size, world: World, progress:
       done()
     }
   })
-  await phase('react', size.posts === 0 ? 0 : size.reactions, async (person, done) => {
-    for (const step of planReactions(seed, person.identity.index, size)) {
+  const first = (robot: number) => planReactions(seed, robot, size).slice(0, Math.ceil(size.reactions / 2))
+  await phase('mingle', stepsOf(size), async (person, done) => {
+    const author = person.identity.index
+    for (const [n, parent] of planReplies(seed, author, size).entries()) {
+      const post = size.posts + n
+      await person.write({ author, post }, postText(seed, author, post), parent)
+      done()
+    }
+    for (const { robot, follows } of planFollows(seed, author, size)) {
+      const other = people[robot]
+      if (other) await person.follow(other.identity, follows)
+      done()
+    }
+    for (const step of first(author)) {
       await person.react(step)
       done()
     }
+  })
+  const misread: string[] = []
+  await phase('look', 1, async (person, done) => {
+    misread.push(...(await lookAtTimeline(person, ledger)))
+    done()
+  })
+  // Who deletes meets those who still react to it.
+  const leaving = new Gate(leavingAtOnce)
+  await phase('part', 1, async (person, done) => {
+    const robot = person.identity.index
+    const left = [...planReactions(seed, robot, size).slice(first(robot).length).entries()]
+    const removals = planRemovals(seed, robot, size)
+    const every = Math.max(1, Math.floor(left.length / (removals.length + 1)))
+    for (const [n, step] of left) {
+      await person.react(step)
+      const removal = n % every === 0 ? removals.shift() : undefined
+      if (removal) await person.remove(removal)
+    }
+    for (const removal of removals) await person.remove(removal)
+    if (leaves(robot, size) && (await leaving.through(() => person.leave()))) gone.add(person)
+    done()
   })
 
   const auditor = openClients({ ...world, stop: new AbortController().signal })()
@@ -86,6 +127,8 @@ export async function runCrowd(seed: number, size: Size, world: World, progress:
     done()
   })
   const read =
-    typeof result === 'string' ? { disagreements: [], unreadable: result } : { disagreements: result, unreadable: null }
+    typeof result === 'string'
+      ? { disagreements: misread, unreadable: result }
+      : { disagreements: [...misread, ...result], unreadable: null }
   return { totals: ledger.totals(), ...read, gaveUp }
 }

@@ -1,19 +1,14 @@
 import type { Reaction, Target } from './plan.ts'
+import { Standings } from './standings.ts'
 
-/** A post that the server acknowledged. */
-export type KeptPost = { id: string; author: number; text: string }
+/** A post that the server acknowledged; `replyTo` is the id of the post that it answers. */
+export type KeptPost = { id: string; author: number; text: string; createdAt: string; replyTo: string | null }
 
 /** An account as it stood before the run, so that a second run with the same seed can tell its posts from older ones. */
 export type KeptAccount = { robot: number; username: string; postsBefore: number; newestBefore: string | null }
 
-/**
- * What may stand between one robot and one post. `acknowledged` is the server's last word; `perhaps` holds what was asked
- * for without an answer: there either outcome is right.
- */
-export type Standing = { acknowledged: Reaction | null; perhaps: Set<Reaction | null> }
-
-/** How an action without an answer may still come to pass: already, or even after later ones of the same robot. */
-export type Doubt = 'perhaps done' | 'perhaps later'
+/** What is known of something whose removal was begun. */
+export type Fate = 'perhaps gone' | 'gone'
 
 /** Keeps what the server acknowledged; verification compares the server with it. */
 export class Ledger {
@@ -21,16 +16,22 @@ export class Ledger {
   readonly posts = new Map<string, KeptPost>()
   /** Texts sent without an answer, by author: each may be there once or not at all. */
   readonly lostTexts = new Map<number, string[]>()
+  /** By post. */
+  readonly reactions = new Standings<Reaction | null>(null)
+  /** By username: whether the robot follows. */
+  readonly follows = new Standings(false)
+  /** By post, and by robot: what was removed. Whose author left is not among them. */
+  readonly removals = new Map<string, Fate>()
+  readonly departures = new Map<number, Fate>()
   #ids = new Map<string, string>()
-  #standings = new Map<string, Map<number, Standing & { later: Set<Reaction | null> }>>()
 
   arrived(account: KeptAccount): void {
     this.accounts.set(account.robot, account)
   }
 
-  posted(place: Target, id: string, text: string): void {
-    this.posts.set(id, { id, author: place.author, text })
-    this.#ids.set(key(place), id)
+  posted(place: Target, post: Omit<KeptPost, 'author'>): void {
+    this.posts.set(post.id, { ...post, author: place.author })
+    this.#ids.set(key(place), post.id)
   }
 
   postLost(author: number, text: string): void {
@@ -42,43 +43,25 @@ export class Ledger {
     return this.#ids.get(key(place)) ?? null
   }
 
-  /** `doubt` is for an attempt before the acknowledged one that may still be carried out later. */
-  reacted(robot: number, post: string, value: Reaction | null, doubt: Doubt | null): void {
-    const standing = this.#standing(robot, post)
-    if (doubt === 'perhaps later') standing.later.add(value)
-    standing.acknowledged = value
-    standing.perhaps = new Set(standing.later)
-    standing.perhaps.delete(value)
+  /** Whether a post may be gone by now: it is nobody's fault then that it is not found. */
+  mayBeGone(post: string): boolean {
+    const author = this.posts.get(post)?.author
+    return this.removals.has(post) || (author !== undefined && this.departures.has(author))
   }
 
-  reactionLost(robot: number, post: string, value: Reaction | null, doubt: Doubt): void {
-    const standing = this.#standing(robot, post)
-    if (doubt === 'perhaps later') standing.later.add(value)
-    if (value !== standing.acknowledged) standing.perhaps.add(value)
-  }
-
-  /** Who may have reacted to a post, by robot. */
-  standings(post: string): ReadonlyMap<number, Standing> {
-    return this.#standings.get(post) ?? new Map()
-  }
-
-  /** How much there is to compare: posts, reactions that stand, and outcomes nobody knows. */
-  totals(): { posts: number; reactions: number; unknown: number } {
-    const all = [...this.#standings.values()].flatMap((standings) => [...standings.values()])
+  /** How much there is to compare: posts, reactions and follows that stand, and outcomes nobody knows. */
+  totals(): { posts: number; reactions: number; follows: number; removed: number; unknown: number } {
+    const [reactions, follows] = [this.reactions.totals(), this.follows.totals()]
     const lost = [...this.lostTexts.values()].reduce((sum, texts) => sum + texts.length, 0)
+    const fates = [...this.removals.values(), ...this.departures.values()]
+    const doubtful = fates.filter((fate) => fate === 'perhaps gone').length
     return {
       posts: this.posts.size,
-      reactions: all.filter((standing) => standing.acknowledged !== null).length,
-      unknown: lost + all.filter((standing) => standing.perhaps.size > 0).length,
+      reactions: reactions.standing,
+      follows: follows.standing,
+      removed: fates.length - doubtful,
+      unknown: lost + reactions.unknown + follows.unknown + doubtful,
     }
-  }
-
-  #standing(robot: number, post: string) {
-    const standings = this.#standings.get(post) ?? new Map()
-    this.#standings.set(post, standings)
-    const standing = standings.get(robot) ?? { acknowledged: null, perhaps: new Set(), later: new Set() }
-    standings.set(robot, standing)
-    return standing
   }
 }
 

@@ -7,12 +7,16 @@ export class BadOptions extends Error {}
 
 export const help = `Usage: npx tsx bot [options]
 
-A crowd of robots signs up, posts and reacts, then reads everything back and compares it with what the server acknowledged.
+A crowd of robots signs up, posts, replies, follows, reacts, reads its timelines, deletes posts and accounts, then reads
+everything back and compares it with what the server acknowledged.
 
   --url <url>        the server (default http://127.0.0.1:5000)
   --users <n>        robots, 1 to 10000 (default 10)
   --posts <n>        posts by each robot, 0 to 1000 (default 5)
+  --replies <n>      replies by each robot, 0 to 1000 (default 3)
+  --follows <n>      times that each robot follows or unfollows, 0 to 1000 (default 5)
   --reactions <n>    reactions by each robot, 0 to 10000 (default 20)
+  --deletions <n>    of a hundred posts, and of a hundred accounts, so many are deleted, 0 to 100 (default 10)
   --seed <n>         repeats the names, texts and actions of an earlier run (default: a new one, printed)
   --yes-really       allows a server that is not on this machine
   --help             shows this
@@ -24,7 +28,10 @@ const options = z.object({
   url: z.string().default('http://127.0.0.1:5000').transform(serverUrl),
   users: whole('users', 1, 10_000, () => 10),
   posts: whole('posts', 0, 1_000, () => 5),
+  replies: whole('replies', 0, 1_000, () => 3),
+  follows: whole('follows', 0, 1_000, () => 5),
   reactions: whole('reactions', 0, 10_000, () => 20),
+  deletions: whole('deletions', 0, 100, () => 10),
   seed: whole('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
   'yes-really': z.boolean().default(false),
   help: z.boolean().default(false),
@@ -34,7 +41,10 @@ const types = {
   url: { type: 'string' },
   users: { type: 'string' },
   posts: { type: 'string' },
+  replies: { type: 'string' },
+  follows: { type: 'string' },
   reactions: { type: 'string' },
+  deletions: { type: 'string' },
   seed: { type: 'string' },
   'yes-really': { type: 'boolean' },
   help: { type: 'boolean' },

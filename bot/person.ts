@@ -1,69 +1,65 @@
 import type { CookieJar } from 'tough-cookie'
 import type { z } from 'zod'
-import type { Gate } from './arrivals.ts'
-import type { Call, Client, Outcome } from './client.ts'
 import type { Identity } from './content.ts'
-import type { Ledger } from './ledger.ts'
+import { GaveUp, Member, read, type Surroundings } from './member.ts'
 import type { Step, Target } from './plan.ts'
-import type { Tally } from './tally.ts'
 import * as wire from './wire.ts'
 
-/** What a person needs of the run. `doors` limits sign-ups and log-ins in flight: each costs the server a bcrypt. */
-export type Surroundings = {
-  ledger: Ledger
-  tally: Tally
-  doors: Gate
-  runId: string
-  openClient: (jar: CookieJar) => Client
-}
-
-/** Thrown when a person cannot go on: the server served no answer in time, or the way in is closed. */
-export class GaveUp extends Error {}
+const followed = wire.page(wire.account)
 
 /** One robot. Its methods are what a person does with the product; what the server acknowledges goes into the ledger. */
 export class Person {
   readonly identity: Identity
   #around: Surroundings
-  #client: Client
-  #renewal: Promise<Outcome> | null = null
+  #member: Member
 
   constructor(identity: Identity, jar: CookieJar, around: Surroundings) {
     this.identity = identity
     this.#around = around
-    this.#client = around.openClient(jar)
+    this.#member = new Member(identity, jar, around)
   }
 
   /** Signs up; where the name is there from an earlier run, or from a sign-up whose answer was lost, logs in. */
   async arrive(): Promise<void> {
     const { username, password, displayName, bio } = this.identity
     const body = { username, password, displayName, bio }
-    const outcome = await this.#atTheDoor({ action: 'sign up', method: 'POST', path: '/v1/accounts', body }, [201, 409])
+    const outcome = await this.#member.atTheDoor(
+      { action: 'sign up', method: 'POST', path: '/v1/accounts', body },
+      [201, 409],
+    )
     if (outcome.status === 409) await this.logIn()
     else if (outcome.status !== 201) throw new GaveUp(outcome.cause)
     await this.#noteWhatIsThere()
   }
 
   async logIn(): Promise<void> {
-    const outcome = await this.#enter()
+    const outcome = await this.#member.enter()
     if (outcome.status !== 200) throw new GaveUp(outcome.cause)
   }
 
   async logOut(): Promise<void> {
     const call = { action: 'log out', method: 'DELETE', path: '/v1/session' } as const
-    const outcome = await this.#client.send(call)
-    this.#note(call, outcome, outcome.status === 204)
+    const outcome = await this.#member.send(call)
+    this.#member.note(call, outcome, outcome.status === 204)
   }
 
-  /** Writes the post of this place in the run. A repetition after a lost answer carries the same key. */
-  async write(place: Target, text: string): Promise<void> {
+  /**
+   * Writes the post of this place in the run, as a reply to another unless that was never acknowledged. A repetition
+   * after a lost answer carries the same key.
+   */
+  async write(place: Target, text: string, parent?: Target): Promise<void> {
     const { ledger, runId } = this.#around
+    const replyTo = parent === undefined ? null : ledger.idOf(parent)
+    if (parent !== undefined && replyTo === null) return
     const key = `${runId}.${place.author}.${place.post}`
-    const call = { action: 'post', method: 'POST', path: '/v1/posts', body: { text }, key } as const
-    const outcome = await this.#asMember(call)
+    const [action, body] = replyTo === null ? ['post', { text }] : ['reply', { text, replyTo }]
+    const call = { action, method: 'POST', path: '/v1/posts', body, key } as const
+    const outcome = await this.#member.asMember(call)
     const post = read(outcome, 201, wire.post)
-    if (post) ledger.posted(place, post.id, text)
+    if (post) ledger.posted(place, { id: post.id, text, replyTo, createdAt: post.createdAt })
     else if (outcome.doubt || outcome.status === 201) ledger.postLost(place.author, text)
-    this.#settle(call, outcome, post !== null)
+    const came = outcome.status === 400 && replyTo !== null && ledger.mayBeGone(replyTo)
+    this.#member.settle(call, outcome, post !== null || came)
   }
 
   /** Carries out one step of the plan; passes over a post that was never acknowledged. */
@@ -75,85 +71,96 @@ export class Person {
     const request =
       step.value === null ? { method: 'DELETE' as const } : { method: 'PUT' as const, body: { value: step.value } }
     const call = { action: step.action, path: `/v1/posts/${post}/reaction`, ...request }
-    const outcome = await this.#asMember(call)
+    const outcome = await this.#member.asMember(call)
     const done = read(outcome, 200, wire.reacted)?.value === step.value
-    if (done) ledger.reacted(index, post, step.value, outcome.doubt)
-    else if (outcome.doubt) ledger.reactionLost(index, post, step.value, outcome.doubt)
-    this.#settle(call, outcome, done)
+    if (done) ledger.reactions.acknowledged(index, post, step.value, outcome.doubt)
+    else if (outcome.doubt) ledger.reactions.lost(index, post, step.value, outcome.doubt)
+    this.#member.settle(call, outcome, done || (outcome.status === 404 && ledger.mayBeGone(post)))
+  }
+
+  /** Follows somebody, or no longer does. */
+  async follow(other: Identity, follows: boolean): Promise<void> {
+    const { ledger } = this.#around
+    const { index } = this.identity
+    const [action, method] = follows ? (['follow', 'PUT'] as const) : (['unfollow', 'DELETE'] as const)
+    const call = { action, method, path: `/v1/accounts/${other.username}/follow` }
+    const outcome = await this.#member.asMember(call)
+    const done = outcome.status === 204
+    if (done) ledger.follows.acknowledged(index, other.username, follows, outcome.doubt)
+    else if (outcome.doubt) ledger.follows.lost(index, other.username, follows, outcome.doubt)
+    const neverCame = !ledger.accounts.has(other.index)
+    this.#member.settle(call, outcome, done || (outcome.status === 404 && neverCame))
+  }
+
+  /** Everything in one's timeline, page by page, until one item satisfies `enough`. */
+  async readTimeline(enough: (post: wire.Post) => boolean): Promise<wire.Post[]> {
+    const items: wire.Post[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const path: string = `/v1/timeline?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+      const call = { action: 'read timeline', method: 'GET', path } as const
+      const outcome = await this.#member.asMember(call)
+      const page = read(outcome, 200, wire.page(wire.post))
+      this.#member.settle(call, outcome, page !== null)
+      if (page === null) throw new GaveUp(outcome.cause)
+      items.push(...page.items)
+      cursor = page.items.some(enough) ? null : page.nextCursor
+    }
+    return items
+  }
+
+  /** Deletes the post of this place in the run; passes over one that was never acknowledged. */
+  async remove(place: Target): Promise<void> {
+    const { ledger } = this.#around
+    const post = ledger.idOf(place)
+    if (post === null) return
+    const call = { action: 'delete post', method: 'DELETE', path: `/v1/posts/${post}` } as const
+    ledger.removals.set(post, 'perhaps gone')
+    const outcome = await this.#member.asMember(call)
+    // When an answer was lost, 404 may be the answer to what was done then.
+    const done = outcome.status === 204 || (outcome.status === 404 && outcome.doubt !== null)
+    if (done) ledger.removals.set(post, 'gone')
+    else if (outcome.doubt === null) ledger.removals.delete(post)
+    this.#member.settle(call, outcome, done)
+  }
+
+  /** Deletes one's account; whether it is gone now, or may be. */
+  async leave(): Promise<boolean> {
+    const { ledger } = this.#around
+    const { index, password } = this.identity
+    const confirming = { action: 'confirm', method: 'POST', path: '/v1/session/confirm', body: { password } } as const
+    const confirmed = await this.#member.asMember(confirming)
+    this.#member.settle(confirming, confirmed, confirmed.status === 200)
+    if (confirmed.status !== 200) return false
+    const call = { action: 'delete account', method: 'DELETE', path: '/v1/account' } as const
+    ledger.departures.set(index, 'perhaps gone')
+    // Not as a member: whoever is refused here must not log in again.
+    const outcome = await this.#member.send(call)
+    if (outcome.status === 204) ledger.departures.set(index, 'gone')
+    else if (outcome.doubt === null) ledger.departures.delete(index)
+    this.#member.settle(call, outcome, outcome.status === 204 || (outcome.status === 401 && outcome.doubt !== null))
+    return ledger.departures.has(index)
   }
 
   async #noteWhatIsThere(): Promise<void> {
     const { index: robot, username } = this.identity
-    const account = await this.#look(`/v1/accounts/${username}`, wire.account)
-    const newest = await this.#look(`/v1/accounts/${username}/posts?limit=1`, wire.page(wire.post))
+    const account = await this.#member.look(`/v1/accounts/${username}`, wire.account)
+    const newest = await this.#member.look(`/v1/accounts/${username}/posts?limit=1`, wire.page(wire.post))
     const newestBefore = newest.items[0]?.id ?? null
     this.#around.ledger.arrived({ robot, username, postsBefore: account.counts.posts, newestBefore })
+    if (account.counts.following > 0) await this.#noteWhomOneFollows()
   }
 
-  async #look<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>> {
-    const call = { action: 'look around', method: 'GET', path } as const
-    const outcome = await this.#client.send(call)
-    const seen = read(outcome, 200, schema)
-    this.#settle(call, outcome, seen !== null)
-    if (seen === null) throw new GaveUp(outcome.cause)
-    return seen
+  /** From an earlier run with the same seed. */
+  async #noteWhomOneFollows(): Promise<void> {
+    const { index: robot, username } = this.identity
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const query: string = `limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+      const page: z.infer<typeof followed> = await this.#member.look(
+        `/v1/accounts/${username}/following?${query}`,
+        followed,
+      )
+      for (const other of page.items) this.#around.ledger.follows.acknowledged(robot, other.username, true, null)
+      cursor = page.nextCursor
+    }
   }
-
-  async #atTheDoor(call: Call, expected: number[]): Promise<Outcome> {
-    const outcome = await this.#around.doors.through(() => this.#client.send(call))
-    this.#note(call, outcome, outcome.status !== null && expected.includes(outcome.status))
-    return outcome
-  }
-
-  #enter(): Promise<Outcome> {
-    const { username, password } = this.identity
-    return this.#atTheDoor(
-      { action: 'log in', method: 'POST', path: '/v1/session', body: { username, password } },
-      [200],
-    )
-  }
-
-  async #asMember(call: Call): Promise<Outcome> {
-    const first = await this.#client.send(call)
-    if (first.status !== 401) return first
-    this.#around.tally.repeated(call.action, first.cause)
-    const renewal = await this.#renew()
-    if (renewal.status !== 200) return { ...renewal, status: null, body: null, doubt: first.doubt }
-    const second = await this.#client.send(call)
-    return { ...second, doubt: first.doubt ?? second.doubt }
-  }
-
-  /** A refresh token is good for one turn, so requests that expire together share one renewal. */
-  #renew(): Promise<Outcome> {
-    this.#renewal ??= this.#takeNextTurn().finally(() => {
-      this.#renewal = null
-    })
-    return this.#renewal
-  }
-
-  async #takeNextTurn(): Promise<Outcome> {
-    const call = { action: 'refresh', method: 'POST', path: '/v1/session/refresh' } as const
-    const outcome = await this.#client.send(call)
-    this.#note(call, outcome, outcome.status === 200 || outcome.status === 401)
-    return outcome.status === 200 ? outcome : this.#enter()
-  }
-
-  #note(call: Call, outcome: Outcome, done: boolean): void {
-    if (outcome.interrupted) return
-    if (done) this.#around.tally.answered(call.action, outcome.ms)
-    else this.#around.tally.failed(call.action, isSuccess(outcome) ? 'an answer of another shape' : outcome.cause)
-  }
-
-  #settle(call: Call, outcome: Outcome, done: boolean): void {
-    this.#note(call, outcome, done)
-    if (outcome.status === null) throw new GaveUp(outcome.cause)
-  }
-}
-
-function read<T extends z.ZodType>(outcome: Outcome, status: number, schema: T): z.infer<T> | null {
-  return outcome.status === status ? (schema.safeParse(outcome.body).data ?? null) : null
-}
-
-function isSuccess({ status }: Outcome): boolean {
-  return status !== null && status >= 200 && status < 300
 }

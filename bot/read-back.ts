@@ -1,19 +1,19 @@
-import type { z } from 'zod'
 import { forEach } from './arrivals.ts'
 import type { Client } from './client.ts'
-import type { Ledger } from './ledger.ts'
+import { type Found, findFates } from './fates.ts'
+import type { KeptAccount, KeptPost, Ledger } from './ledger.ts'
+import { Reader } from './reader.ts'
+import type { Standing } from './standings.ts'
 import type { Tally } from './tally.ts'
 import { compareAccount, compareList, comparePost, compareReactions, type ExpectedPost } from './verification.ts'
+import { compareFollows, compareReplies } from './verification-lists.ts'
 import * as wire from './wire.ts'
-
-/** Thrown when something could not be read, so that nothing can be said about it. */
-export class Unreadable extends Error {}
 
 const readersAtOnce = 32
 
 /** How many things `readBack` reads, for the progress shown. */
 export function readBackSize(ledger: Ledger): number {
-  return ledger.posts.size + ledger.accounts.size + 1
+  return 2 * ledger.posts.size + 2 * ledger.accounts.size + 1
 }
 
 /**
@@ -22,93 +22,109 @@ export function readBackSize(ledger: Ledger): number {
  */
 export async function readBack(client: Client, ledger: Ledger, tally: Tally, onRead: () => void): Promise<string[]> {
   const reader = new Reader(client, tally)
-  const disagreements: string[] = []
-  const names = new Map([...ledger.accounts].map(([robot, { username }]) => [robot, username]))
-  const nameOf = (robot: number) => names.get(robot) ?? `robot ${robot}`
-  let earliest: string | null = null
+  const found = await findFates(reader, ledger, onRead)
+  const audit = new Audit(reader, ledger, found)
 
   await forEach(ledger.posts.values(), readersAtOnce, async (kept) => {
-    const standings = new Map([...ledger.standings(kept.id)].map(([robot, standing]) => [nameOf(robot), standing]))
-    const expected: ExpectedPost = { ...kept, username: nameOf(kept.author), standings }
-    const post = await reader.read('read post', `/v1/posts/${kept.id}`, wire.post)
-    disagreements.push(...comparePost(expected, post))
-    if (post) {
-      earliest = earliest === null || post.createdAt < earliest ? post.createdAt : earliest
-      const reactors = await reader.list('read reactions', `/v1/posts/${kept.id}/reactions`, wire.reactor)
-      disagreements.push(...compareReactions(expected, reactors, post.counts))
-    }
+    const post = found.posts.get(kept.id)
+    if (post) await audit.post(kept, post)
     onRead()
   })
-
-  const postsOf = Map.groupBy(ledger.posts.values(), (post) => post.author)
   await forEach(ledger.accounts.values(), readersAtOnce, async (kept) => {
-    const posts = new Set(postsOf.get(kept.robot)?.map((post) => post.id))
-    const lostTexts = ledger.lostTexts.get(kept.robot) ?? []
-    const account = await reader.read('read account', `/v1/accounts/${kept.username}`, wire.account)
-    const items = await reader.list('read list', `/v1/accounts/${kept.username}/posts`, wire.post)
-    if (account)
-      disagreements.push(...compareAccount({ ...kept, posts, lostTexts }, { count: account.counts.posts, items }))
-    else disagreements.push(`account ${kept.username}: acknowledged, but not there.`)
+    const account = found.accounts.get(kept.robot)
+    if (account) await audit.account(kept, account)
     onRead()
   })
-
-  // Newest first: what is older than the run's first post need not be read on a server with a long past.
-  const isBefore = (post: wire.Post) => earliest === null || post.createdAt < earliest
-  const everybodys = await reader.list('read list', '/v1/posts', wire.post, isBefore)
-  disagreements.push(
-    ...compareList(
-      'the public list',
-      new Set(ledger.posts.keys()),
-      everybodys.map((post) => post.id),
-    ),
-  )
+  await audit.publicList()
   onRead()
-  return disagreements
+  return audit.disagreements
 }
 
-class Reader {
-  #client: Client
-  #tally: Tally
+/** Compares what is there with what the ledger says must be there. */
+class Audit {
+  readonly disagreements: string[]
+  #reader: Reader
+  #ledger: Ledger
+  #found: Found
+  #standing: KeptPost[]
+  #postsOf: Map<number, KeptPost[]>
+  #repliesTo: Map<string | null, KeptPost[]>
+  #robots: Map<string, number>
 
-  constructor(client: Client, tally: Tally) {
-    this.#client = client
-    this.#tally = tally
+  constructor(reader: Reader, ledger: Ledger, found: Found) {
+    this.#reader = reader
+    this.#ledger = ledger
+    this.#found = found
+    this.disagreements = found.disagreements
+    this.#standing = [...ledger.posts.values()].filter(({ id }) => found.posts.has(id))
+    this.#postsOf = Map.groupBy(this.#standing, ({ author }) => author)
+    this.#repliesTo = Map.groupBy(this.#standing, ({ replyTo }) => replyTo)
+    this.#robots = new Map([...ledger.accounts].map(([robot, { username }]) => [username, robot]))
   }
 
-  /** What is at a path, or null when nothing is. */
-  async read<T extends z.ZodType>(action: string, path: string, schema: T): Promise<z.infer<T> | null> {
-    const outcome = await this.#client.send({ action, method: 'GET', path })
-    const parsed = outcome.status === 200 ? schema.safeParse(outcome.body) : null
-    if (parsed?.success || outcome.status === 404) this.#tally.answered(action, outcome.ms)
-    if (parsed?.success) return parsed.data
-    if (outcome.status === 404) return null
-    const reason = parsed ? 'an answer of another shape' : outcome.cause
-    this.#tally.failed(action, reason)
-    throw new Unreadable(`${path}: ${reason}`)
-  }
-
-  /** All items of a list, page by page, until one satisfies `enough`. */
-  async list<T extends z.ZodType>(
-    action: string,
-    path: string,
-    item: T,
-    enough: (item: z.infer<T>) => boolean = () => false,
-  ): Promise<z.infer<T>[]> {
-    const items: z.infer<T>[] = []
-    const cursors = new Set<string>()
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const query: string = cursor && `&cursor=${encodeURIComponent(cursor)}`
-      const page: { items: z.infer<T>[]; nextCursor: string | null } | null = await this.read(
-        action,
-        `${path}?limit=100${query}`,
-        wire.page(item),
-      )
-      if (page === null) break
-      items.push(...page.items)
-      if (page.nextCursor !== null && cursors.has(page.nextCursor)) throw new Unreadable(`${path}: the list never ends`)
-      cursors.add(page.nextCursor ?? '')
-      cursor = page.items.some(enough) ? null : page.nextCursor
+  /** A post with who reacted to it, and the replies to it. */
+  async post(kept: KeptPost, seen: wire.Post): Promise<void> {
+    const standings = this.#byName(this.#ledger.reactions.of(kept.id))
+    const expected: ExpectedPost = { ...kept, username: this.#nameOf(kept.author), standings }
+    const reactors = await this.#reader.list('read reactions', `/v1/posts/${kept.id}/reactions`, wire.reactor)
+    this.disagreements.push(...comparePost(expected, seen), ...compareReactions(expected, reactors, seen.counts))
+    if (seen.counts.replies === 0 && !this.#repliesTo.has(kept.id)) return
+    const replies = {
+      must: idsOf(this.#repliesTo.get(kept.id)),
+      may: new Set<string>(),
+      lostTexts: [...this.#ledger.lostTexts.values()].flat(),
     }
-    return items
+    const items = await this.#reader.list('read replies', `/v1/posts/${kept.id}/replies`, wire.post)
+    const list = `the replies to ${kept.id}`
+    this.disagreements.push(...compareReplies(list, replies, { count: seen.counts.replies, items }))
+  }
+
+  /** An account with its list of posts, and who follows whom. */
+  async account(kept: KeptAccount, seen: wire.Account): Promise<void> {
+    const { robot, username } = kept
+    const posts = idsOf(this.#postsOf.get(robot))
+    const lostTexts = this.#ledger.lostTexts.get(robot) ?? []
+    const items = await this.#reader.list('read list', `/v1/accounts/${username}/posts`, wire.post)
+    this.disagreements.push(...compareAccount({ ...kept, posts, lostTexts }, { count: seen.counts.posts, items }))
+
+    const isOurs = (name: string) => this.#robots.has(name)
+    const following = new Map([...this.#ledger.follows.by(robot)].filter(([name]) => this.#isThere(name)))
+    const followers = this.#byName(this.#ledger.follows.of(username))
+    for (const [what, expected] of [['following', following] as const, ['followers', followers] as const]) {
+      const list = await this.#reader.list('read follows', `/v1/accounts/${username}/${what}`, wire.account)
+      const names = { count: seen.counts[what], usernames: list.map((account) => account.username) }
+      this.disagreements.push(...compareFollows(`${what} of ${username}`, expected, names, isOurs))
+    }
+  }
+
+  /** Newest first: what is older than the run's first post need not be read on a server with a long past. */
+  async publicList(): Promise<void> {
+    const earliest = [...this.#ledger.posts.values()].map(({ createdAt }) => createdAt).sort()[0]
+    const isBefore = (post: wire.Post) => earliest === undefined || post.createdAt < earliest
+    const list = await this.#reader.list('read list', '/v1/posts', wire.post, isBefore)
+    const seen = list.map(({ id }) => id)
+    const roots = idsOf(this.#repliesTo.get(null))
+    this.disagreements.push(...compareList('the public list', roots, seen))
+    for (const id of seen)
+      if (this.#ledger.posts.has(id) && !roots.has(id))
+        this.disagreements.push(`the public list: shows ${id}, which is a reply or was deleted.`)
+  }
+
+  /** Whoever is no account of this run is somebody else's business. */
+  #isThere(username: string): boolean {
+    const robot = this.#robots.get(username)
+    return robot === undefined || this.#found.accounts.has(robot)
+  }
+
+  /** Nothing stands of those who are gone: that it was acknowledged before does not matter. */
+  #byName<Value>(standings: ReadonlyMap<number, Standing<Value>>): Map<string, Standing<Value>> {
+    const there = [...standings].filter(([robot]) => this.#found.accounts.has(robot))
+    return new Map(there.map(([robot, standing]) => [this.#nameOf(robot), standing]))
+  }
+
+  #nameOf(robot: number): string {
+    return this.#ledger.accounts.get(robot)?.username ?? `robot ${robot}`
   }
 }
+
+const idsOf = (posts: readonly KeptPost[] = []): Set<string> => new Set(posts.map(({ id }) => id))

@@ -9,10 +9,17 @@ const order = [
   'refresh',
   'look around',
   'post',
+  'reply',
+  'follow',
+  'unfollow',
   'like',
   'dislike',
   'change mind',
   'withdraw',
+  'read timeline',
+  'delete post',
+  'confirm',
+  'delete account',
 ]
 const columns = ['action', 'count', 'errors', 'retries', 'p50 ms', 'p95 ms', 'p99 ms']
 
@@ -32,7 +39,9 @@ export function table(rows: Row[], retries: Cause[], failures: Cause[]): string[
 
 /** The last lines: what was compared, and every reason why the run is not a success. */
 export function verdict({ totals, disagreements, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
-  const compared = `${grouped(totals.posts)} posts, ${grouped(totals.reactions)} reactions checked`
+  const { posts, reactions, follows, removed } = totals
+  const counts = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
+  const compared = `${counts}, ${count(removed, 'deletion')} checked`
   const found: string[] = []
   for (const [cause, robots] of gaveUp) found.push(`${count(robots, 'robot')} gave up: ${cause}.`)
   if (totals.unknown > 0) {

@@ -1,9 +1,10 @@
-import type { KeptAccount, KeptPost, Standing } from './ledger.ts'
+import type { KeptAccount, KeptPost } from './ledger.ts'
 import type { Reaction } from './plan.ts'
+import { allows, type Standing } from './standings.ts'
 import type { Post, Reactor } from './wire.ts'
 
 /** What the ledger says of one post; `standings` is by username. */
-export type ExpectedPost = KeptPost & { username: string; standings: ReadonlyMap<string, Standing> }
+export type ExpectedPost = KeptPost & { username: string; standings: ReadonlyMap<string, Standing<Reaction | null>> }
 
 /** Compares a post, as read by its id, with the ledger. Each disagreement is one sentence; null means not there. */
 export function comparePost(expected: ExpectedPost, seen: Post | null): string[] {
@@ -14,6 +15,7 @@ export function comparePost(expected: ExpectedPost, seen: Post | null): string[]
   if (seen.author.username !== expected.username) found.push(`${name}: shown as written by ${seen.author.username}.`)
   if (seen.text !== expected.text)
     found.push(`${name}: expected the text ${quoted(expected.text)}, seen ${quoted(seen.text)}.`)
+  if (seen.replyTo !== expected.replyTo) found.push(`${name}: shown as a reply to ${seen.replyTo ?? 'nothing'}.`)
   for (const value of ['like', 'dislike'] as const) {
     const standings = [...expected.standings.values()]
     const most = standings.filter((standing) => allows(standing, value)).length
@@ -82,10 +84,6 @@ export function compareList(list: string, expected: ReadonlySet<string>, seen: s
     ...missing.map((id) => `${list}: post ${id} is missing.`),
     ...[...twice].map((id) => `${list}: post ${id} is there more than once.`),
   ]
-}
-
-function allows({ acknowledged, perhaps }: Standing, value: Reaction | null): boolean {
-  return acknowledged === value || perhaps.has(value)
 }
 
 function nameOf({ id, username }: ExpectedPost): string {

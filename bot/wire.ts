@@ -3,14 +3,18 @@ import { z } from 'zod'
 const reaction = z.enum(['like', 'dislike'])
 
 /** What the bot relies on in the server's answers; whatever else they hold is passed over. */
-export const account = z.object({ username: z.string(), counts: z.object({ posts: z.int() }) })
+export const account = z.object({
+  username: z.string(),
+  counts: z.object({ posts: z.int(), followers: z.int(), following: z.int() }),
+})
 export const session = z.object({ account })
 export const post = z.object({
   id: z.string().min(1),
   author: z.object({ username: z.string() }),
   text: z.string(),
   createdAt: z.iso.datetime(),
-  counts: z.object({ likes: z.int(), dislikes: z.int() }),
+  replyTo: z.string().nullable(),
+  counts: z.object({ likes: z.int(), dislikes: z.int(), replies: z.int() }),
 })
 export const reacted = z.object({ value: reaction.nullable() })
 export const reactor = z.object({ account: z.object({ username: z.string() }), value: reaction })
@@ -21,5 +25,6 @@ export function page<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 }
 
+export type Account = z.infer<typeof account>
 export type Post = z.infer<typeof post>
 export type Reactor = z.infer<typeof reactor>

@@ -23,7 +23,7 @@ t.test('a run from the command line', async (t) => {
   t.match(stdout, /^2 users, 5 posts and 20 reactions each, .* seed 4 \(repeat with --seed 4\)$/m)
   t.match(stdout, /^post: 10 of 10 in [\d.]+ s$/m)
   t.match(stdout, /^post +10 +0 +0 +[\d.]+ +[\d.]+ +[\d.]+$/m)
-  t.match(stdout, /^ledger agrees: 10 posts, \d+ reactions checked\n$/m)
+  t.match(stdout, /^ledger agrees: 16 posts, \d+ reactions, \d+ follows?, \d+ deletions? checked\n$/m)
   t.equal(stderr, '')
   for (const { password } of stub.members.values()) t.notOk(stdout.includes(password), 'no password shown')
   for (const session of stub.sessions.keys()) t.notOk(stdout.includes(session), 'no cookie shown')

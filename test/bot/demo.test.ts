@@ -32,7 +32,7 @@ t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 12
   const { code, output } = await run(args, env)
   t.equal(code, 0, 'exit code', { output })
   t.match(output, /^server \| .*Rookery listens on http:\/\/127\.0\.0\.1:(?!5000\b)\d+/m)
-  t.match(output, /^bot {4}\| ledger agrees: 4 posts, \d reactions checked/m)
+  t.match(output, /^bot {4}\| ledger agrees: 10 posts, \d+ reactions, \d follows, \d deletions? checked/m)
   t.strictSame(await readdir(TMPDIR), [])
 })
 

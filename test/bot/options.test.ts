@@ -5,7 +5,11 @@ t.test('defaults', async (t) => {
   const { url, seed, ...rest } = readOptions([])
   t.equal(url.href, 'http://127.0.0.1:5000/')
   t.ok(Number.isSafeInteger(seed))
-  t.strictSame(rest, { users: 10, posts: 5, reactions: 20, 'yes-really': false, help: false })
+  t.strictSame(rest, {
+    ...{ users: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10 },
+    'yes-really': false,
+    help: false,
+  })
   t.not(readOptions([]).seed, readOptions([]).seed, 'another seed each time')
 })
 

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { planReactions, type Reaction } from '../../bot/plan.ts'
+import { leaves, planFollows, planReactions, planRemovals, planReplies, type Reaction } from '../../bot/plan.ts'
 
-const size = { users: 10, posts: 5, reactions: 200 }
+const size = { users: 10, posts: 5, replies: 40, follows: 60, reactions: 200, deletions: 10 }
 
 t.test('the same robot of the same seed does the same', async (t) => {
   t.strictSame(planReactions(1, 2, size), planReactions(1, 2, size))
@@ -37,5 +37,32 @@ t.test('every step makes sense after the ones before', async (t) => {
 
 t.test('without posts there is nothing to react to', async (t) => {
   t.strictSame(planReactions(1, 0, { ...size, posts: 0 }), [])
-  t.equal(planReactions(1, 0, { users: 1, posts: 1, reactions: 50 }).length, 50)
+  t.strictSame(planReplies(1, 0, { ...size, posts: 0 }), [], 'nor to reply to')
+  t.equal(planReactions(1, 0, { ...size, users: 1, posts: 1, reactions: 50 }).length, 50)
+})
+
+t.test('whom a robot follows is never itself, and nobody is unfollowed who is not followed', async (t) => {
+  for (let robot = 0; robot < 10; robot += 1) {
+    const held = new Set<number>()
+    const steps = planFollows(3, robot, size)
+    t.equal(steps.length, 60)
+    for (const { robot: other, follows } of steps) {
+      if (other === robot || other < 0 || other >= 10) t.fail(`${robot} cannot follow ${other}`)
+      if (!follows && !held.has(other)) t.fail(`${robot} does not follow ${other}`)
+      if (follows) held.add(other)
+      else held.delete(other)
+    }
+    t.ok(steps.some(({ follows }) => !follows))
+  }
+  t.strictSame(planFollows(1, 0, { ...size, users: 1 }), [], 'alone there is nobody')
+})
+
+t.test('of posts and accounts as many are deleted as was asked', async (t) => {
+  const robots = Array.from({ length: 40 }, (_, robot) => robot)
+  const removed = (deletions: number) =>
+    robots.flatMap((robot) => planRemovals(5, robot, { ...size, deletions })).length
+  t.strictSame([removed(0), removed(100)], [0, 40 * 45])
+  t.ok(removed(10) > 120 && removed(10) < 240, `${removed(10)} of 1,800`)
+  const leavers = (deletions: number) => robots.filter((robot) => leaves(robot, { ...size, deletions })).length
+  t.strictSame([leavers(0), leavers(10), leavers(25), leavers(100)], [0, 4, 10, 40])
 })

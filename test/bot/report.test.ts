@@ -5,7 +5,7 @@ import { showProgress } from '../../bot/progress.ts'
 import { isSuccess, table, verdict } from '../../bot/report.ts'
 
 const findings = {
-  totals: { posts: 1_234, reactions: 5_678, unknown: 0 },
+  totals: { posts: 1_234, reactions: 5_678, follows: 90, removed: 1, unknown: 0 },
   disagreements: [] as string[],
   unreadable: null,
   gaveUp: new Map<string, number>(),
@@ -30,7 +30,9 @@ t.test('the table is aligned', async (t) => {
 })
 
 t.test('the verdict', async (t) => {
-  t.strictSame(verdict(findings, false), ['ledger agrees: 1,234 posts, 5,678 reactions checked'])
+  t.strictSame(verdict(findings, false), [
+    'ledger agrees: 1,234 posts, 5,678 reactions, 90 follows, 1 deletion checked',
+  ])
   t.match(verdict({ ...findings, unreadable: '/v1/posts: 500 internal' }, false), [
     'ledger not checked to the end: /v1/posts: 500 internal',
   ])

@@ -30,6 +30,9 @@ export async function runAgainst(
     users = 3,
     posts = 2,
     reactions = 8,
+    replies = 0,
+    follows = 0,
+    deletions = 0,
     onPhase = () => {},
     ...temper
   }: Partial<Size> & Wishes & Temper = {},
@@ -41,5 +44,8 @@ export async function runAgainst(
       return { step: () => {}, end: () => {} }
     },
   }
-  return { findings: await runCrowd(seed, { users, posts, reactions }, world, progress), tally }
+  return {
+    findings: await runCrowd(seed, { users, posts, replies, follows, reactions, deletions }, world, progress),
+    tally,
+  }
 }

@@ -5,7 +5,14 @@ import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 
 type Member = { username: string; password: string }
-type StubPost = { id: string; author: string; text: string; createdAt: string; reactions: Map<string, string> }
+type StubPost = {
+  id: string
+  author: string
+  text: string
+  createdAt: string
+  replyTo: string | null
+  reactions: Map<string, string>
+}
 type Reply = { status: number; body?: unknown; headers?: Record<string, string | string[]> }
 
 /** What a test may do to one request: answer in the server's place, or carry it out and never answer. */
@@ -21,6 +28,9 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     requests: [] as { method: string; path: string; key: string | undefined; at: number }[],
     members: new Map<string, Member>(),
     posts: [] as StubPost[],
+    /** Who follows whom: `from to`, in the order in which it began. */
+    follows: new Set<string>(),
+    confirmed: new Set<string>(),
     sessions: new Map<string, string>(),
     refreshes: new Map<string, string>(),
     keys: new Map<string, StubPost>(),
@@ -73,13 +83,44 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
       stub.sessions.delete(jar.get('session') ?? '')
       return { status: 204, headers: { 'set-cookie': ['session=; Path=/; Max-Age=0', 'refresh=; Path=/; Max-Age=0'] } }
     }
-    if (kind === 'accounts' && name && !what) return { status: 200, body: account(name) }
-    if (kind === 'accounts' && name) return page(query, stub.posts.filter((post) => post.author === name).map(shown))
-    if (path === '/v1/posts' && method === 'GET') return page(query, stub.posts.map(shown))
+    if (path === '/v1/session/confirm') {
+      if (!me) return problem(401, 'unauthenticated')
+      stub.confirmed.add(me)
+      return { status: 200, body: { account: account(me) } }
+    }
+    if (path === '/v1/account' && method === 'DELETE') {
+      if (!me) return problem(401, 'unauthenticated')
+      if (!stub.confirmed.has(me)) return problem(403, 'confirmation-required')
+      leave(me)
+      return { status: 204 }
+    }
+    if (path === '/v1/timeline') {
+      if (!me) return problem(401, 'unauthenticated')
+      const isShown = ({ author }: StubPost) => author === me || stub.follows.has(`${me} ${author}`)
+      return page(query, stub.posts.filter((post) => post.replyTo === null && isShown(post)).map(shown))
+    }
+    if (kind === 'accounts' && name && what === 'follow') {
+      if (!me) return problem(401, 'unauthenticated')
+      if (!stub.members.has(name)) return problem(404, 'not-found')
+      if (method === 'PUT') stub.follows.add(`${me} ${name}`)
+      else stub.follows.delete(`${me} ${name}`)
+      return { status: 204 }
+    }
+    if (kind === 'accounts' && name) {
+      if (!stub.members.has(name)) return problem(404, 'not-found')
+      if (!what) return { status: 200, body: account(name) }
+      if (what === 'followers') return page(query, pairs(1, name).map(account))
+      if (what === 'following') return page(query, pairs(0, name).map(account))
+      return page(query, stub.posts.filter((post) => post.author === name).map(shown))
+    }
+    const roots = () => stub.posts.filter(({ replyTo }) => replyTo === null)
+    if (path === '/v1/posts' && method === 'GET') return page(query, roots().map(shown))
     if (path === '/v1/posts') {
       if (!me) return problem(401, 'unauthenticated')
       const known = key === undefined ? undefined : stub.keys.get(`${me} ${key}`)
-      const post = known ?? { id: randomUUID(), author: me, text: body.text, createdAt: now(), reactions: new Map() }
+      const { text, replyTo = null } = body
+      if (replyTo !== null && !stub.posts.some(({ id }) => id === replyTo)) return problem(400, 'validation')
+      const post = known ?? { id: randomUUID(), author: me, text, createdAt: now(), replyTo, reactions: new Map() }
       if (!known) stub.posts.push(post)
       if (key) stub.keys.set(`${me} ${key}`, post)
       return { status: 201, body: shown(post) }
@@ -87,12 +128,17 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     const post = stub.posts.find(({ id }) => id === name)
     if (!post) return problem(404, 'not-found')
     if (method === 'GET' && !what) return { status: 200, body: shown(post) }
+    if (what === 'replies') return page(query, stub.posts.filter(({ replyTo }) => replyTo === post.id).map(shown))
     if (method === 'GET')
       return page(
         query,
         [...post.reactions].map(([username, value]) => ({ account: { username }, value })),
       )
     if (!me) return problem(401, 'unauthenticated')
+    if (method === 'DELETE' && !what) {
+      stub.posts.splice(stub.posts.indexOf(post), 1)
+      return { status: 204 }
+    }
     if (method === 'DELETE') post.reactions.delete(me)
     else post.reactions.set(me, body.value)
     return { status: 200, body: { value: body?.value ?? null } }
@@ -106,7 +152,30 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
   }
 
   function account(username: string) {
-    return { username, counts: { posts: stub.posts.filter((post) => post.author === username).length } }
+    const posts = stub.posts.filter((post) => post.author === username).length
+    const [followers, following] = [pairs(1, username).length, pairs(0, username).length]
+    return { username, counts: { posts, followers, following } }
+  }
+
+  /** The others of those pairs in which somebody is the first (0) or the second (1). */
+  function pairs(place: 0 | 1, username: string): string[] {
+    const all = [...stub.follows].map((pair) => pair.split(' '))
+    return all.filter((pair) => pair[place] === username).map((pair) => pair[1 - place] ?? '')
+  }
+
+  function leave(username: string) {
+    stub.members.delete(username)
+    stub.posts = stub.posts.filter(({ author }) => author !== username)
+    for (const { reactions } of stub.posts) reactions.delete(username)
+    for (const pair of stub.follows) if (pair.split(' ').includes(username)) stub.follows.delete(pair)
+    for (const [token, name] of stub.sessions) if (name === username) stub.sessions.delete(token)
+    for (const [token, name] of stub.refreshes) if (name === username) stub.refreshes.delete(token)
+  }
+
+  function shown({ reactions, author, ...post }: StubPost) {
+    const likes = [...reactions.values()].filter((value) => value === 'like').length
+    const replies = stub.posts.filter(({ replyTo }) => replyTo === post.id).length
+    return { ...post, author: { username: author }, counts: { likes, dislikes: reactions.size - likes, replies } }
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -117,11 +186,6 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
   // The address of a TCP server that listens is always of this shape.
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return stub
-}
-
-function shown({ reactions, author, ...post }: StubPost) {
-  const likes = [...reactions.values()].filter((value) => value === 'like').length
-  return { ...post, author: { username: author }, counts: { likes, dislikes: reactions.size - likes } }
 }
 
 function page(query: URLSearchParams, items: object[]): Reply {

@@ -11,6 +11,8 @@ const expected = {
   author: 0,
   username: 'ann',
   text: 'hello',
+  createdAt: '2026-01-01T00:00:00.000Z',
+  replyTo: null,
   standings: new Map([
     ['bob', standing('like')],
     ['cat', standing('dislike')],
@@ -22,7 +24,8 @@ const seen = (over: object = {}) => ({
   author: { username: 'ann' },
   text: 'hello',
   createdAt: '2026-01-01T00:00:00.000Z',
-  counts: { likes: 1, dislikes: 1 },
+  replyTo: null,
+  counts: { likes: 1, dislikes: 1, replies: 0 },
   ...over,
 })
 const by = (username: string, value: Reaction) => ({ account: { username }, value })
@@ -32,21 +35,24 @@ t.test('a post', async (t) => {
   t.match(comparePost(expected, null), [/p1 by ann: acknowledged, but not there/])
   t.match(comparePost(expected, seen({ id: 'p2' })), [/another post/])
   t.match(comparePost(expected, seen({ text: 'hullo' })), [/expected the text "hello", seen "hullo"/])
+  t.match(comparePost(expected, seen({ replyTo: 'p0' })), [/shown as a reply to p0/])
   t.match(comparePost(expected, seen({ author: { username: 'bob' } })), [/written by bob/])
-  t.match(comparePost(expected, seen({ counts: { likes: 2, dislikes: 1 } })), [/expected 1 likes, seen 2/])
-  t.match(comparePost(expected, seen({ counts: { likes: 1, dislikes: 0 } })), [/expected 1 dislikes, seen 0/])
+  t.match(comparePost(expected, seen({ counts: { likes: 2, dislikes: 1, replies: 0 } })), [/expected 1 likes, seen 2/])
+  t.match(comparePost(expected, seen({ counts: { likes: 1, dislikes: 0, replies: 0 } })), [
+    /expected 1 dislikes, seen 0/,
+  ])
 })
 
 t.test('a post with an open outcome', async (t) => {
   const open = { ...expected, standings: new Map([['bob', standing('like', null)]]) }
-  const counts = (likes: number) => comparePost(open, seen({ counts: { likes, dislikes: 0 } }))
+  const counts = (likes: number) => comparePost(open, seen({ counts: { likes, dislikes: 0, replies: 0 } }))
   t.strictSame([counts(0), counts(1)], [[], []])
   t.match(counts(2), [/expected 0 to 1 likes, seen 2/])
 })
 
 t.test('who reacted', async (t) => {
   const right = [by('cat', 'dislike'), by('bob', 'like')]
-  const counts = { likes: 1, dislikes: 1 }
+  const counts = { likes: 1, dislikes: 1, replies: 0 }
   t.strictSame(compareReactions(expected, right, counts), [])
   t.match(compareReactions(expected, right.slice(1), counts), [/the dislike by cat is not listed/])
   t.match(compareReactions(expected, [...right, by('eve', 'like')], counts), [/a like by eve, who never/])
@@ -59,9 +65,9 @@ t.test('who reacted', async (t) => {
 
 t.test('who reacted, with an open outcome', async (t) => {
   const open = { ...expected, standings: new Map([['bob', standing('like', null, 'dislike')]]) }
-  t.strictSame(compareReactions(open, [], { likes: 0, dislikes: 0 }), [])
-  t.strictSame(compareReactions(open, [by('bob', 'dislike')], { likes: 0, dislikes: 1 }), [])
-  t.match(compareReactions(open, [by('bob', 'like')], { likes: 0, dislikes: 1 }), [/counts and the list/])
+  t.strictSame(compareReactions(open, [], { likes: 0, dislikes: 0, replies: 0 }), [])
+  t.strictSame(compareReactions(open, [by('bob', 'dislike')], { likes: 0, dislikes: 1, replies: 0 }), [])
+  t.match(compareReactions(open, [by('bob', 'like')], { likes: 0, dislikes: 1, replies: 0 }), [/counts and the list/])
 })
 
 t.test('an account', async (t) => {
