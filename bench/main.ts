@@ -1,11 +1,9 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { cpus } from 'node:os'
+import { resolve } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
-import { startEmbedded } from '../src/database/embedded.ts'
 import { StartError } from '../src/start-error.ts'
 import { type Measured, measure, type Settings } from './measure.ts'
+import { withMongod } from './mongod.ts'
 import { BadOptions, help, type Options, readOptions } from './options.ts'
 import { isRight, progress, remarks, table } from './report.ts'
 import { create, createByFew } from './scenarios/create.ts'
@@ -16,8 +14,6 @@ const scenarios = [create, createByFew, read, readAsMember, reactOnePost, reactM
 const names = scenarios.map(({ name }) => name)
 /** The terminal and npm may each pass on one and the same press, in milliseconds. */
 const samePress = 250
-// That a first start keeps its data is not so here.
-const log = { info: () => undefined, warn: tell, error: tell }
 
 try {
   const options = readOptions(process.argv.slice(2), names)
@@ -51,23 +47,6 @@ async function measureAll(options: Options, connection: Connection, stop: AbortS
     results.push(await measure(scenario, connection, settings))
   }
   return results
-}
-
-/** Runs with a mongod in a folder of its own, removed at the end. */
-async function withMongod<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
-  const user = { username: 'rookery-bench', password: randomBytes(18).toString('base64url') }
-  try {
-    const mongodBinary = process.env.MONGOD_BINARY
-    const mongod = await startEmbedded({ dataDir: join(folder, 'data'), ...user, mongodBinary, log })
-    try {
-      return await work({ uri: mongod.uri, ...user })
-    } finally {
-      await mongod.close()
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
-  }
 }
 
 /** A first signal ends the run after the round that is under way, a second one at once. */

@@ -1,0 +1,48 @@
+import { type Db, UUID } from 'mongodb'
+import { v7 } from 'uuid'
+import { type DayDocument, day } from '../../src/analytics/document.ts'
+import type { ReactionDocument } from '../../src/reactions/document.ts'
+
+/** In one command, and commands at a time. */
+const atOnce = 5_000
+const width = 4
+/** As if so many writers had counted. */
+const writers = 4
+const reactionsOfPost = 1_000
+
+/** Writes reactions over some days, and the rows that count them, as the server would have. */
+export async function fill(db: Db, { count, from, days }: { count: number; from: Date; days: number }): Promise<void> {
+  const reactions = db.collection<ReactionDocument>('reactions')
+  const rows = new Map<string, DayDocument>()
+  let done = 0
+  let post = new UUID(v7())
+
+  function next(): ReactionDocument {
+    if (done % reactionsOfPost === 0) post = new UUID(v7())
+    // Each post has its reactions within two days.
+    const at = Math.min(
+      days - 1e-9,
+      (Math.floor(done / reactionsOfPost) * reactionsOfPost * days) / count + Math.random() * 2,
+    )
+    const msecs = from.getTime() + Math.floor(at * day)
+    const value = Math.random() < 0.7 ? 'like' : 'dislike'
+    const account = new UUID(v7())
+    done += 1
+    const _id = { day: new Date(Math.floor(msecs / day) * day), writer: 1 + (done % writers) }
+    const name = `${_id.day.getTime()} ${_id.writer}`
+    const row = rows.get(name) ?? { _id, likes: 0, dislikes: 0 }
+    rows.set(name, row)
+    if (value === 'like') row.likes += 1
+    else row.dislikes += 1
+    return { _id: { post, account }, post, account, value, order: new UUID(v7({ msecs })) }
+  }
+
+  async function insert(): Promise<void> {
+    while (done < count) {
+      const documents = Array.from({ length: Math.min(atOnce, count - done) }, next)
+      await reactions.insertMany(documents, { ordered: false, writeConcern: { w: 1, j: false } })
+    }
+  }
+  await Promise.all(Array.from({ length: width }, insert))
+  await db.collection<DayDocument>('reactionDays').insertMany([...rows.values()])
+}

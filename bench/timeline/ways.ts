@@ -1,0 +1,54 @@
+import type { Collection, Document, UUID } from 'mongodb'
+import type { PostDocument } from '../../src/posts/document.ts'
+
+type Posts = Collection<PostDocument>
+/** Reads the newest so many posts of these authors that are no replies, before a place. */
+export type Way = (posts: Posts, authors: UUID[], before: UUID, limit: number) => Promise<UUID[]>
+
+const newest = { _id: -1 } as const
+const byAuthor = { author: 1, _id: -1 }
+const rootsByAuthor = { author: 1, root: 1, _id: -1 }
+const roots = { root: 1, _id: -1 }
+
+async function find(posts: Posts, authors: UUID[], before: UUID, limit: number, hint?: Document): Promise<UUID[]> {
+  const filter = { author: { $in: authors }, root: true as const, _id: { $lt: before } }
+  const found = posts.find(filter, { projection: { _id: 1 }, batchSize: limit + 1, ...(hint && { hint }) })
+  return (await found.sort(newest).limit(limit).toArray()).map(({ _id }) => _id)
+}
+
+/** In chunks, each of which MongoDB reads as one merge of as many places of the index. */
+const inChunks =
+  (hint: Document, size: number): Way =>
+  async (posts, authors, before, limit) => {
+    const chunks = Array.from({ length: Math.ceil(authors.length / size) }, (_, n) =>
+      authors.slice(n * size, (n + 1) * size),
+    )
+    const found = await Promise.all(chunks.map((chunk) => find(posts, chunk, before, limit, hint)))
+    const order = (one: UUID, other: UUID) => Buffer.compare(other.buffer, one.buffer)
+    return found.flat().sort(order).slice(0, limit)
+  }
+
+/** First whether the newest posts of everybody fill the page; if they do not, in chunks. */
+const probing =
+  (most: number): Way =>
+  async (posts, authors, before, limit) => {
+    const wanted = new Set(authors.map((author) => author.toString('hex')))
+    const found = await posts
+      .find({ root: true, _id: { $lt: before } }, { projection: { author: 1 }, batchSize: most + 1, hint: roots })
+      .sort(newest)
+      .limit(most)
+      .toArray()
+    const page = found.filter(({ author }) => wanted.has(author.toString('hex'))).slice(0, limit)
+    if (page.length === limit || found.length < most) return page.map(({ _id }) => _id)
+    return inChunks(rootsByAuthor, 200)(posts, authors, before, limit)
+  }
+
+export const ways: Record<string, Way> = {
+  'one $in': (posts, authors, before, limit) => find(posts, authors, before, limit),
+  'one $in, hint on {author, root, _id}': (posts, authors, before, limit) =>
+    find(posts, authors, before, limit, rootsByAuthor),
+  'chunks of 200 on {author, _id}': inChunks(byAuthor, 200),
+  'chunks of 200 on {author, root, _id}': inChunks(rootsByAuthor, 200),
+  'hint on {root, _id}': (posts, authors, before, limit) => find(posts, authors, before, limit, roots),
+  '200 of everybody, then chunks': probing(200),
+}
