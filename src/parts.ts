@@ -24,6 +24,7 @@ import { revocationFeed } from './sessions/revocation-feed.ts'
 import { revocations } from './sessions/revocations.ts'
 import { sessionStore } from './sessions/store.ts'
 import { sessionTurns } from './sessions/turns.ts'
+import { timelineStore } from './timeline/store.ts'
 import { fenceAround } from './writer/fence.ts'
 import type { Writer } from './writer/kinds.ts'
 
@@ -58,6 +59,7 @@ export function makeParts(config: AppConfig, db: Db, transact: Transact, writer:
     revocations: revoked,
     sessions: sessionStore(db, revoked),
     sweepers: { accounts: sweeper(swept.sweep, log), posts: sweeper(sweepPosts(db, reactions), log) },
+    timelines: timelineStore(db),
     transact,
     turns: sessionTurns(db),
     usernameHoldDays: config.usernameHoldDays,

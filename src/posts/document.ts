@@ -52,11 +52,13 @@ export type RemovedPost = {
   sweptAt?: Date
 }
 
+/** Of those that are no replies: timelines read this index and nothing else. */
+export const rootsByAuthor = { author: 1, root: 1, _id: -1 } as const
+
 export const postIndexes = [
   { key: { root: 1, _id: -1 }, partialFilterExpression: { root: true } },
   { key: { author: 1, _id: -1 } },
-  // Of those that are no replies, for timelines.
-  { key: { author: 1, root: 1, _id: -1 }, partialFilterExpression: { root: true } },
+  { key: rootsByAuthor, partialFilterExpression: { root: true } },
   { key: { replyTo: 1, _id: -1 }, partialFilterExpression: { replyTo: { $type: 'binData' } } },
 ] as const
 

@@ -1,4 +1,4 @@
-import type { Collection, Db, Filter, UUID } from 'mongodb'
+import type { Collection, Db, Filter } from 'mongodb'
 import { coalesce } from '../database/coalesced-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
@@ -58,10 +58,6 @@ export function postStore(db: Db, writer: Writer) {
 
     /** All that an account wrote, replies included, newest first. */
     listByAuthor: (author: string, position: Position) => page({ author: toUuid(author) }, position),
-
-    /** What these accounts wrote that is no reply, newest first. */
-    listRootsBy: (authors: readonly UUID[], position: Position) =>
-      page({ author: { $in: [...authors] }, root: true }, position),
 
     /** The replies to a post, newest first. */
     listReplies: (post: string, position: Position) => page({ replyTo: toUuid(post) }, position),

@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { toUuid } from '../database/ids.ts'
-import { PageQuery, pageOf } from '../http/pages.ts'
+import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import type { Parts } from '../parts.ts'
 import { PostView } from '../posts/schema.ts'
-import { viewPostPage } from '../posts/view.ts'
+import { viewPosts } from '../posts/view.ts'
 import { member } from '../sessions/scope.ts'
 
-type Options = Pick<Parts, 'accounts' | 'follows' | 'posts' | 'reactions'>
+type Options = Pick<Parts, 'accounts' | 'follows' | 'posts' | 'reactions' | 'timelines'>
 
 /** What those whom one follows have written. */
 export const timeline: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { follows, posts } = parts
+  const { follows, posts, timelines } = parts
 
   scope.get(
     '/timeline',
@@ -24,10 +24,15 @@ export const timeline: FastifyPluginAsyncZod<Options> = async (scope, parts) => 
     },
     async (request) => {
       const { account } = member(request)
-      return viewPostPage(parts, `timeline of ${account}`, request.query, account, async (position) => {
-        const authors = await follows.followedBy(account)
-        return posts.listRootsBy([toUuid(account), ...authors], position)
-      })
+      const list = `timeline of ${account}`
+      const position = positionOf(list, request.query)
+      const authors = [toUuid(account), ...(await follows.followedBy(account))]
+      const ids = await timelines.list(authors, position)
+      const { items, nextCursor } = pageFrom(list, position.limit, ids, (id) => id)
+      const found = await Promise.all(items.map(posts.find))
+      // What was deleted since is left out.
+      const there = found.filter((post) => post !== undefined)
+      return { items: await viewPosts(parts, there, account), nextCursor }
     },
   )
 }

@@ -20,7 +20,8 @@ export type Inside = {
 /** Knows nobody to be gone: for a batch that is written by itself. */
 export const unfenced: Inside = { writer: nobodys, isGone: () => false }
 
-type Known = { writer: number; raised: number; gone: ReadonlySet<string> }
+/** The same, as of how often the fence was raised. */
+type Entered = Inside & { readonly raised: number }
 
 /**
  * What keeps a writer from writing for an account that was removed meanwhile, at the cost of one update a batch: each
@@ -32,7 +33,7 @@ export function writerFence(db: Db) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   const removed: Collection<RemovedAccount> = db.collection('removedAccounts')
   const owner = new UUID()
-  let known: Known | undefined
+  let known: Entered | undefined
 
   /** Takes the first place that is free, or one more; or knows its own again. */
   async function takePlace(session: ClientSession): Promise<WriterDocument> {
@@ -52,28 +53,27 @@ export function writerFence(db: Db) {
     return added
   }
 
+  async function lookAround(session: ClientSession): Promise<Entered> {
+    const { _id: writer, raised } = await takePlace(session)
+    const marks = await removed.find({}, { session, projection: { _id: 1 } }).toArray()
+    const gone = new Set(marks.map(({ _id }) => _id.toString()))
+    return { writer, raised, isGone: (account) => gone.has(account) }
+  }
+
   return {
     /** Must be asked before anything is written in a batch: whoever is gone in its snapshot is known then. */
-    async enter(session: ClientSession): Promise<Inside> {
-      if (!known) {
-        const { _id, raised } = await takePlace(session)
-        const gone = await removed.find({}, { session, projection: { _id: 1 } }).toArray()
-        known = { writer: _id, raised, gone: new Set(gone.map(({ _id }) => _id.toString())) }
-      }
-      const { writer, gone } = known
-      return { writer, isGone: (account) => gone.has(account) }
-    },
+    enter: async (session: ClientSession): Promise<Entered> => known ?? lookAround(session),
 
     /**
      * Must be the last that a batch writes: its row is locked from then on.
      * @throws StaleError when the fence was raised since it was entered, or somebody else has its place.
      */
-    async pass(session: ClientSession): Promise<void> {
-      if (!known) throw new StaleError('the fence was not entered')
-      const own = { _id: known.writer, owner, raised: known.raised }
-      if (await touch(writers, own, { passed: 1 }, session)) return
-      known = undefined
-      throw new StaleError('the fence was raised')
+    async pass(entered: Entered, session: ClientSession): Promise<void> {
+      const { writer, raised } = entered
+      const isOurs = await touch(writers, { _id: writer, owner, raised }, { passed: 1 }, session)
+      // Not before: what was seen in a transaction that came to nothing need not be so.
+      known = isOurs ? entered : undefined
+      if (!isOurs) throw new StaleError('the fence was raised')
     },
   }
 }

@@ -83,7 +83,7 @@ export function writeEntries(db: Db): WriteBatch<Entry, unknown> {
       )
       for (const [n, entry] of own.entries()) answers.set(entry, written[n])
     }
-    await fence.pass(session)
+    await fence.pass(inside, session)
     return entries.map((entry) => answers.get(entry))
   }
 }
