@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { Parts } from '../parts.ts'
-import { DaysQuery, DaysView } from './schema.ts'
+import { beginningOf, DaysQuery, DaysView } from './schema.ts'
 
 /** What happens here, in numbers. */
 export const analytics: FastifyPluginAsyncZod<Pick<Parts, 'analytics'>> = async (scope, { analytics }) => {
@@ -16,7 +16,7 @@ export const analytics: FastifyPluginAsyncZod<Pick<Parts, 'analytics'>> = async 
     },
     async (request) => {
       const { from, to } = request.query
-      const days = await analytics.reactionsByDay(from, to)
+      const days = await analytics.reactionsByDay(beginningOf(from), beginningOf(to))
       const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0)
       return {
         items: days.map(({ day, likes, dislikes }) => ({ date: day.toISOString().slice(0, 10), likes, dislikes })),

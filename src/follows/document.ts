@@ -11,7 +11,10 @@ export type FollowDocument = {
   order: UUID
 }
 
-export const followIndexes = [{ key: { to: 1, order: -1 } }, { key: { from: 1, order: -1 } }] as const
+/** The index of each list, which its query names: see posts/document.ts. */
+export const listIndexes = { followers: { to: 1, order: -1 }, following: { from: 1, order: -1 } } as const
+
+export const followIndexes = [{ key: listIndexes.followers }, { key: listIndexes.following }] as const
 
 /** Two accounts, as text. */
 export const pairName = (from: string, to: string): string => `${from} ${to}`

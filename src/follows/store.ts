@@ -4,7 +4,7 @@ import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
-import { type FollowDocument, followKey, pairName } from './document.ts'
+import { type FollowDocument, followKey, listIndexes, pairName } from './document.ts'
 import type { Followed } from './follow.ts'
 
 /** That one account follows another, since when; `order` is its place in lists. */
@@ -25,9 +25,13 @@ export function followStore(db: Db, writer: Writer) {
     return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
   })
 
-  async function page(filter: Filter<FollowDocument>, { after, limit }: Position): Promise<Follow[]> {
+  async function page(
+    filter: Filter<FollowDocument>,
+    hint: (typeof listIndexes)[keyof typeof listIndexes],
+    { after, limit }: Position,
+  ): Promise<Follow[]> {
     const found = await follows
-      .find({ ...filter, ...(after !== undefined && { order: { $lt: toUuid(after) } }) })
+      .find({ ...filter, ...(after !== undefined && { order: { $lt: toUuid(after) } }) }, { hint })
       .sort({ order: -1 })
       .limit(limit + 1)
       .toArray()
@@ -48,10 +52,10 @@ export function followStore(db: Db, writer: Writer) {
     },
 
     /** Who follows an account, newest first. */
-    listFollowers: (to: string, position: Position) => page({ to: toUuid(to) }, position),
+    listFollowers: (to: string, position: Position) => page({ to: toUuid(to) }, listIndexes.followers, position),
 
     /** Whom an account follows, newest first. */
-    listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, position),
+    listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, listIndexes.following, position),
 
     /** All that an account follows, in no order: read from the index of `_id` alone. */
     async followedBy(account: string): Promise<UUID[]> {
@@ -59,7 +63,7 @@ export function followStore(db: Db, writer: Writer) {
       const found = await follows
         .find(
           { _id: { $gte: { from, to: lowestId }, $lte: { from, to: highestId } } },
-          { projection: { _id: 1 }, batchSize: 10_000 },
+          { projection: { _id: 1 }, hint: '_id_', batchSize: 10_000 },
         )
         .toArray()
       return found.map(({ _id }) => _id.to)

@@ -52,14 +52,23 @@ export type RemovedPost = {
   sweptAt?: Date
 }
 
-/** Of those that are no replies: timelines read this index and nothing else. */
-export const rootsByAuthor = { author: 1, root: 1, _id: -1 } as const
+/**
+ * The index of each list. Queries name theirs: left to itself MongoDB keeps the plan that was best for a long list, such as
+ * to walk through all posts by `_id`, for a short one as well.
+ */
+export const listIndexes = {
+  roots: { root: 1, _id: -1 },
+  byAuthor: { author: 1, _id: -1 },
+  /** Of those that are no replies, for timelines. */
+  rootsByAuthor: { author: 1, root: 1, _id: -1 },
+  replies: { replyTo: 1, _id: -1 },
+} as const
 
 export const postIndexes = [
-  { key: { root: 1, _id: -1 }, partialFilterExpression: { root: true } },
-  { key: { author: 1, _id: -1 } },
-  { key: rootsByAuthor, partialFilterExpression: { root: true } },
-  { key: { replyTo: 1, _id: -1 }, partialFilterExpression: { replyTo: { $type: 'binData' } } },
+  { key: listIndexes.roots, partialFilterExpression: { root: true } },
+  { key: listIndexes.byAuthor },
+  { key: listIndexes.rootsByAuthor, partialFilterExpression: { root: true } },
+  { key: listIndexes.replies, partialFilterExpression: { replyTo: { $type: 'binData' } } },
 ] as const
 
 /** Longer than anything is given again. */

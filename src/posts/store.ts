@@ -5,7 +5,7 @@ import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
 import { noCounts } from './counts.ts'
-import { fromDocument, type Post, type PostDocument } from './document.ts'
+import { fromDocument, listIndexes, type Post, type PostDocument } from './document.ts'
 import type { Edited } from './edit.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 import type { Removed } from './remove.ts'
@@ -24,9 +24,13 @@ export function postStore(db: Db, writer: Writer) {
     return new Map(found.map(fromDocument).map((post) => [post.id, post]))
   })
 
-  async function page(filter: Filter<PostDocument>, { after, limit }: Position): Promise<Post[]> {
+  async function page(
+    filter: Filter<PostDocument>,
+    hint: (typeof listIndexes)[keyof typeof listIndexes],
+    { after, limit }: Position,
+  ): Promise<Post[]> {
     const found = await posts
-      .find(after === undefined ? filter : { ...filter, _id: { $lt: toUuid(after) } })
+      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint })
       .sort({ _id: -1 })
       .limit(limit + 1)
       .toArray()
@@ -54,13 +58,16 @@ export function postStore(db: Db, writer: Writer) {
     },
 
     /** What is no reply, newest first. */
-    listRoots: (position: Position) => page({ root: true }, position),
+    listRoots: (position: Position) => page({ root: true }, listIndexes.roots, position),
 
     /** All that an account wrote, replies included, newest first. */
-    listByAuthor: (author: string, position: Position) => page({ author: toUuid(author) }, position),
+    listByAuthor: (author: string, position: Position) =>
+      page({ author: toUuid(author) }, listIndexes.byAuthor, position),
 
     /** The replies to a post, newest first. */
-    listReplies: (post: string, position: Position) => page({ replyTo: toUuid(post) }, position),
+    // The index has replies only, by their type: MongoDB uses it for what asks for that type.
+    listReplies: (post: string, position: Position) =>
+      page({ replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
 
     /** Changes one's own post. */
     async edit(id: string, author: string, text: string): Promise<Post | Exclude<Edited['outcome'], 'edited'>> {

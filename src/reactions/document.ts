@@ -13,10 +13,13 @@ export type ReactionDocument = {
   order: UUID
 }
 
-export const reactionIndexes = [
-  { key: { post: 1, value: 1, order: -1 } },
-  { key: { account: 1, value: 1, order: -1 } },
-] as const
+/** The index of each list, which its query names: see posts/document.ts. */
+export const listIndexes = {
+  ofPost: { post: 1, value: 1, order: -1 },
+  byAccount: { account: 1, value: 1, order: -1 },
+} as const
+
+export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }] as const
 
 /** One account and one post, as text. */
 export const pairName = (post: string, account: string): string => `${post} ${account}`

@@ -4,7 +4,7 @@ import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
 import type { Writer } from '../writer/kinds.ts'
-import { pairName, type ReactionDocument, reactionKey } from './document.ts'
+import { listIndexes, pairName, type ReactionDocument, reactionKey } from './document.ts'
 import type { Reacted } from './react.ts'
 import type { ReactionValue } from './value.ts'
 
@@ -28,16 +28,20 @@ export function reactionStore(db: Db, writer: Writer) {
 
   async function page(
     filter: Filter<ReactionDocument>,
+    hint: (typeof listIndexes)[keyof typeof listIndexes],
     value: ReactionValue | undefined,
     { after, limit }: Position,
   ): Promise<Reaction[]> {
     const found = await reactions
-      .find({
-        ...filter,
-        // Both values named: the index then serves them merged in order, as it serves one.
-        value: value ?? { $in: values },
-        ...(after !== undefined && { order: { $lt: toUuid(after) } }),
-      })
+      .find(
+        {
+          ...filter,
+          // Both values named: the index then serves them merged in order, as it serves one.
+          value: value ?? { $in: values },
+          ...(after !== undefined && { order: { $lt: toUuid(after) } }),
+        },
+        { hint },
+      )
       .sort({ order: -1 })
       .limit(limit + 1)
       .toArray()
@@ -54,11 +58,11 @@ export function reactionStore(db: Db, writer: Writer) {
 
     /** Who reacted to a post, newest first. */
     listOfPost: (post: string, position: Position, value?: ReactionValue) =>
-      page({ post: toUuid(post) }, value, position),
+      page({ post: toUuid(post) }, listIndexes.ofPost, value, position),
 
     /** What an account reacted to, newest first. */
     listByAccount: (account: string, position: Position, value?: ReactionValue) =>
-      page({ account: toUuid(account) }, value, position),
+      page({ account: toUuid(account) }, listIndexes.byAccount, value, position),
 
     /** An account's reaction to a post. */
     valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),

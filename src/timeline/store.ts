@@ -2,7 +2,7 @@ import type { Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
 import type { Position } from '../http/pages.ts'
-import { type PostDocument, rootsByAuthor } from '../posts/document.ts'
+import { listIndexes, type PostDocument } from '../posts/document.ts'
 
 /**
  * MongoDB merges as many places of an index in their order (internalQueryMaxScansToExplode). Of more authors it would
@@ -19,7 +19,7 @@ export function timelineStore(db: Db) {
     const found = await posts
       .find(
         { author: { $in: authors }, root: true, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) },
-        { projection: { _id: 1 }, hint: rootsByAuthor, ...inOneAnswer(limit + 1) },
+        { projection: { _id: 1 }, hint: listIndexes.rootsByAuthor, ...inOneAnswer(limit + 1) },
       )
       .sort({ _id: -1 })
       .limit(limit + 1)
