@@ -102,7 +102,8 @@ export const fenceAround = (db: Db) => ({
     const removed: Collection<RemovedAccount> = db.collection('removedAccounts')
     await touch(writers, { _id: nobodys }, { raised: 1 }, session, true)
     await writers.updateMany({ _id: { $gt: nobodys } }, { $inc: { raised: 1 } }, { session })
-    await removed.insertOne({ _id: toUuid(account), at: new Date() }, { session })
+    const mark = { $setOnInsert: { at: new Date() } }
+    await removed.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })
   },
 })
 

@@ -41,6 +41,7 @@ const ways: Record<string, (who: Somebody) => Promise<unknown>> = {
         headers: carried(doomed, 'session'),
       }),
     ),
+  'the end of its account': async (who) => (await confirmed(who)).delete('v1/account'),
   'a refresh token that is shown again': async ({ url, doomed }) => {
     const refresh = (cookies: Cookies) =>
       makeClient(url).post('v1/session/refresh', { headers: carried(cookies, 'refresh') })
