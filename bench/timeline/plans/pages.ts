@@ -6,7 +6,7 @@ import { ways } from './ways.ts'
 
 const rounds = 25
 /** Of something slow no more is measured than that, in milliseconds. */
-const patience = 2_500
+const patience = 1_500
 
 const textOf = (page: readonly UUID[]) => page.map((id) => id.toString()).join()
 

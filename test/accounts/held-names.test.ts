@@ -1,0 +1,39 @@
+import type { Db } from 'mongodb'
+import t from 'tap'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { leave } from './whole.ts'
+
+const hold = { USERNAME_HOLD_DAYS: '30' }
+const trySignUp = async (url: string, username: string) =>
+  (await makeClient(url).post('v1/accounts', { json: { username, password } })).statusCode
+const names = (db: Db) => db.collection<{ _id: string; heldUntil: Date }>('usernames')
+
+t.test('the name of a deleted account is nobody’s until its time is over', async (t) => {
+  const { url, db } = await testServer(t, hold)
+  const ann = await signUp(url, 'Ann_Held')
+  t.equal(await leave(ann), 204)
+  for (const username of ['Ann_Held', 'ann_held', 'ANN_HELD']) {
+    const { statusCode, body } = await makeClient(url).post('v1/accounts', { json: { username, password } })
+    t.match({ statusCode, body }, { statusCode: 409, body: { code: 'username-taken' } }, username)
+    t.equal((await makeClient(url).get(`v1/accounts/${username}`)).statusCode, 404)
+    t.equal((await makeClient(url).post('v1/session', { json: { username, password } })).statusCode, 401)
+  }
+  const [held] = await names(db).find().toArray()
+  t.same(Object.keys(held ?? {}), ['_id', 'heldUntil'], 'whose it was is not kept')
+  const days = ((held?.heldUntil.getTime() ?? 0) - Date.now()) / 86_400_000
+  t.ok(days > 29.9 && days <= 30, `${days} days`)
+
+  await names(db).updateOne({ _id: 'ann_held' }, { $set: { heldUntil: new Date() } })
+  const statuses = await Promise.all([trySignUp(url, 'Ann_held'), trySignUp(url, 'aNN_HELD')])
+  t.same(statuses.sort(), [201, 409], 'then it is free, once, whether MongoDB has got to removing it or not')
+  t.equal((await makeClient(url).get('v1/accounts/ann_held')).statusCode, 200)
+  const { key } = (await names(db).indexes()).find(({ expireAfterSeconds }) => expireAfterSeconds === 0) ?? {}
+  t.same(key, { heldUntil: 1 }, 'which it does')
+})
+
+t.test('without holding it is free at once', async (t) => {
+  const { url, db } = await testServer(t, { USERNAME_HOLD_DAYS: '0' })
+  t.equal(await leave(await signUp(url, 'bob_free')), 204)
+  t.equal(await names(db).countDocuments(), 0)
+  t.equal(await trySignUp(url, 'BOB_free'), 201)
+})
