@@ -4,12 +4,8 @@ import { inOneAnswer } from '../database/queries.ts'
 
 export type Counts = { posts: number; followers: number; following: number }
 
-/**
- * Apart from the accounts, because posts and follows write them all the time. It is removed with its account: whoever
- * counts something in it conflicts with that.
- * @property revision - grows with each write of follows: one that takes and gives adds nothing, and would be none.
- */
-export type CountsDocument = Counts & { _id: UUID; revision: number }
+/** Apart from the accounts, because posts and follows write them all the time. */
+export type CountsDocument = Counts & { _id: UUID }
 
 export const noCounts: Counts = { posts: 0, followers: 0, following: 0 }
 
@@ -43,7 +39,7 @@ export async function addFollows(
     add(to, 'followers', gain)
   }
   const updates = [...gains].map(([account, gain]) => ({
-    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: { ...gain, revision: 1 } } },
+    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: gain } },
   }))
   await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }

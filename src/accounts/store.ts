@@ -42,9 +42,7 @@ export function accountStore(db: Db, transact: Transact) {
 
   const countsOf = coalesce<Counts>(async (ids) => {
     const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
-    return new Map(
-      found.map(({ _id, posts, followers, following }) => [_id.toString(), { posts, followers, following }]),
-    )
+    return new Map(found.map(({ _id, ...counts }) => [_id.toString(), counts]))
   })
 
   const nameOf = coalesce<UsernameDocument>(async (names) => {
@@ -75,7 +73,7 @@ export function accountStore(db: Db, transact: Transact) {
       await usernames.deleteOne({ _id: name, heldUntil: { $lte: new Date() } }, { session })
       await usernames.insertOne({ _id: name, account: _id }, { session })
       await accounts.insertOne({ _id, ...profile }, { session })
-      await counts.insertOne({ _id, ...noCounts, revision: 0 }, { session })
+      await counts.insertOne({ _id, ...noCounts }, { session })
       return { id, ...profile, createdAt: timeOf(id), counts: noCounts }
     },
 

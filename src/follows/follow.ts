@@ -17,8 +17,8 @@ export type Followed = 'done' | 'no-such-account'
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
 /**
- * Writes who follows whom, and the counts of both. Whoever follows must write to the counts of both accounts, so that
- * it conflicts with the removal of either. Taking back is for those, too, of whom one is no more: see accounts/sweep.ts.
+ * Writes who follows whom, and the counts of both. That both are still there at the commit is the fence's to see to.
+ * Taking back is for those, too, of whom one is no more: see accounts/sweep.ts.
  */
 export function follow(db: Db): WriteBatch<FollowWish, Followed> {
   const follows: Collection<FollowDocument> = db.collection('follows')

@@ -41,8 +41,8 @@ async function fixCounters(db: Db, transact: Transact, kind: Kind, _id: UUID): P
     const { matchedCount } = await kept.updateOne({ _id }, { $set: { recounting: true } }, { session })
     if (matchedCount === 0) return
     const countedOf = await recount(db, session, kind, [_id])
-    const written = { $set: countedOf(_id), $unset: { recounting: true }, $inc: { revision: 1 } } as const
-    await kept.updateOne({ _id }, written, { session })
+    const revision = kind.revised && { $inc: { revision: 1 } }
+    await kept.updateOne({ _id }, { $set: countedOf(_id), $unset: { recounting: true }, ...revision }, { session })
   }, performance.now() + fixPatience)
 }
 

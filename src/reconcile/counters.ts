@@ -18,8 +18,10 @@ export type Kind = {
   thing: string
   /** Has a document for each of them. */
   things: string
-  /** Has, under the same `_id`, the document with the counters, whose `revision` grows when they are written. */
+  /** Has, under the same `_id`, the document with the counters. */
   keptIn: string
+  /** Whether that document has a `revision`, which grows with each write to its counters. */
+  revised: boolean
   counters: readonly Counter[]
 }
 
@@ -30,7 +32,7 @@ export type Kind = {
 export const kinds: readonly Kind[] = [
   {
     name: 'posts',
-    ...{ thing: 'post', things: 'posts', keptIn: 'posts' },
+    ...{ thing: 'post', things: 'posts', keptIn: 'posts', revised: true },
     counters: [
       { field: 'counts.likes', of: 'reactions', by: 'post', where: { value: 'like' } },
       { field: 'counts.dislikes', of: 'reactions', by: 'post', where: { value: 'dislike' } },
@@ -39,7 +41,7 @@ export const kinds: readonly Kind[] = [
   },
   {
     name: 'accounts',
-    ...{ thing: 'account', things: 'accounts', keptIn: 'accountCounts' },
+    ...{ thing: 'account', things: 'accounts', keptIn: 'accountCounts', revised: false },
     counters: [
       { field: 'posts', of: 'posts', by: 'author' },
       { field: 'followers', of: 'follows', by: 'to' },

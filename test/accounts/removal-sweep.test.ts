@@ -35,7 +35,7 @@ async function plant(db: Db, client: MongoClient, account: string, host: string,
   await db.collection<Thing>('reactions').insertMany(reactions)
   await db.collection<Thing>('follows').insertMany(follows)
   const countsOf = db.collection<{ _id: UUID }>('accountCounts')
-  await countsOf.insertMany(fans.map((_id) => ({ _id, posts: 0, followers: 0, following: 1, revision: 0 })))
+  await countsOf.insertMany(fans.map((_id) => ({ _id, posts: 0, followers: 0, following: 1 })))
   await countsOf.updateOne({ _id: own }, { $inc: { posts: each, followers: each } })
   await countsOf.updateOne({ _id: other }, { $inc: { posts: each } })
   const changes = reactions.map(({ order }) => ({ value: 'like' as const, order: String(order), gain: 1 as const }))

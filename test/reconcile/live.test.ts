@@ -38,7 +38,7 @@ async function wrongAtRest(db: Db) {
     if (!isSame(counts, right)) wrong.push({ _id, counts, right })
   }
   for (const { _id } of await db.collection<{ _id: UUID }>('accounts').find().toArray()) {
-    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0, revision: 0 } })
+    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0 } })
     const right = {
       posts: await postsOf(db).countDocuments({ author: _id }),
       followers: await followsOf(db).countDocuments({ to: _id }),

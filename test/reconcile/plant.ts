@@ -31,7 +31,7 @@ export const countsOf = (db: Db) => db.collection<CountsDocument>('accountCounts
 export async function plantAccount(db: Db, counts: object | null = {}): Promise<UUID> {
   const _id = newUuid()
   await db.collection<{ _id: UUID }>('accounts').insertOne({ _id })
-  if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, revision: 0, ...counts })
+  if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, ...counts })
   return _id
 }
 

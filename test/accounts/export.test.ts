@@ -1,0 +1,126 @@
+import type { Db } from 'mongodb'
+import t from 'tap'
+import { newId, toUuid } from '../../src/database/ids.ts'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { setCookies } from '../sessions/set-cookies.ts'
+import { idOf, type Somebody } from './whole.ts'
+
+type Line = { type?: string; end?: boolean } & Record<string, unknown>
+
+const confirm = ({ client }: Somebody) => client.post('v1/session/confirm', { json: { password } })
+const take = ({ client }: Somebody) => client.get('v1/account/export', { responseType: 'text' })
+const linesOf = (body: string): Line[] => {
+  t.ok(body.endsWith('\n'), 'the last line is whole')
+  return body
+    .trimEnd()
+    .split('\n')
+    .map((line): Line => JSON.parse(line))
+}
+
+async function plantReactions(db: Db, account: string, count: number) {
+  const own = toUuid(account)
+  const documents = Array.from({ length: count }, () => {
+    const post = toUuid(newId())
+    return { _id: { post, account: own }, post, account: own, value: 'like', order: toUuid(newId()) }
+  })
+  await db.collection<{ _id: object }>('reactions').insertMany(documents)
+}
+
+t.test('it wants the password again', async (t) => {
+  const { url } = await testServer(t)
+  const ann = await signUp(url)
+  t.equal((await makeClient(url).get('v1/account/export')).statusCode, 401)
+  const { statusCode, body } = await ann.client.get('v1/account/export')
+  t.match({ statusCode, body }, { statusCode: 403, body: { code: 'confirmation-required' } })
+})
+
+t.test('all that is kept of an account, and nothing that could be used as it', async (t) => {
+  const { url, db } = await testServer(t)
+  const [ann, bob] = [await signUp(url, 'ann_takes'), await signUp(url, 'bob_stays')]
+  await ann.client.patch('v1/account', { json: { displayName: 'Ann', bio: 'Leaving\nsoon' } })
+  const post = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Line 1\nLine 2 “§”' } })).body.id
+  const other = (await bob.client.post<{ id: string }>('v1/posts', { json: { text: 'Not Ann’s' } })).body.id
+  await ann.client.post('v1/posts', { json: { text: 'A reply', replyTo: other } })
+  await ann.client.put(`v1/posts/${other}/reaction`, { json: { value: 'dislike' } })
+  await ann.client.put('v1/accounts/bob_stays/follow')
+  await bob.client.put('v1/accounts/ann_takes/follow')
+  await plantReactions(db, await idOf(ann), 450)
+  await makeClient(url).post('v1/session', { json: { username: 'ann_takes', password: 'not at all her password' } })
+  const confirmed = await confirm(ann)
+  const answer = await take(ann)
+
+  t.match(answer, {
+    statusCode: 200,
+    headers: {
+      'content-type': 'application/x-ndjson',
+      'content-disposition': 'attachment; filename="rookery-ann_takes.ndjson"',
+      'cache-control': 'no-store',
+    },
+  })
+  const lines = linesOf(answer.body)
+  t.same(lines.at(-1), { end: true })
+  const of = (type: string) => lines.filter((line) => line.type === type)
+  t.match(of('account'), [{ username: 'ann_takes', displayName: 'Ann', bio: 'Leaving\nsoon', counts: { posts: 2 } }])
+  t.match(of('post'), [
+    { text: 'A reply', replyTo: other },
+    { id: post, text: 'Line 1\nLine 2 “§”', replyTo: null },
+  ])
+  t.equal(of('reaction').length, 451)
+  t.match(of('reaction').at(-1), { post: other, value: 'dislike', reactedAt: /Z$/ })
+  t.match(of('following'), [{ account: { username: 'bob_stays' }, since: /Z$/ }])
+  t.match(of('follower'), [{ account: { username: 'bob_stays' } }])
+  t.equal(of('session').length, 1)
+  t.equal(of('device').length, 1)
+  t.match(
+    of('activity').map(({ event }) => event),
+    ['exported', 'session-confirmed', 'login-failed', 'account-created'],
+  )
+  t.equal(lines.length, 1 + 2 + 451 + 2 + 1 + 1 + 4 + 1, 'and nothing else')
+
+  const secrets = [password, ...Object.values(setCookies(confirmed.headers)).map((cookie) => cookie?.value ?? '')]
+  for (const name of ['credentials', 'sessions', 'devices']) {
+    for (const document of await db.collection(name).find().toArray()) {
+      for (const [, bytes] of JSON.stringify(document).matchAll(/"([A-Za-z0-9+/=$.]{40,})"/g)) secrets.push(bytes ?? '')
+    }
+  }
+  t.ok(secrets.length > 6, `${secrets.length} secrets and hashes`)
+  for (const secret of secrets) t.notOk(answer.body.includes(secret), secret.slice(0, 6))
+  t.notMatch(answer.body, /\$2[aby]\$|bcrypt|Not Ann’s/)
+})
+
+t.test('it is written down once, and by HEAD not at all', async (t) => {
+  const { url, db } = await testServer(t)
+  const ann = await signUp(url)
+  await confirm(ann)
+  const exported = () => db.collection('activity').countDocuments({ event: 'exported' })
+  const head = await ann.client.head('v1/account/export', { responseType: 'text' })
+  t.match(head, { statusCode: 200, headers: { 'content-type': 'application/x-ndjson' }, body: '' })
+  t.equal(await exported(), 0)
+  await take(ann)
+  t.equal(await exported(), 1)
+  const { body } = await ann.client.get<{ items: { event: string }[] }>('v1/account/activity')
+  t.equal(body.items[0]?.event, 'exported')
+})
+
+t.test('whose session ends meanwhile gets no more, and no last line', async (t) => {
+  const { url, db } = await testServer(t)
+  const ann = await signUp(url)
+  await confirm(ann)
+  await plantReactions(db, await idOf(ann), 30_000)
+  const thief = new AbortController()
+  const response = await fetch(`${url}/v1/account/export`, {
+    headers: { cookie: await ann.client.jar.getCookieString(url) },
+    signal: thief.signal,
+  })
+  const reader = response.body?.getReader()
+  let text = new TextDecoder().decode((await reader?.read())?.value)
+  t.equal((await ann.client.delete('v1/session')).statusCode, 204)
+  const rest = (async () => {
+    for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) {
+      text += new TextDecoder().decode(chunk.value)
+    }
+  })()
+  await t.rejects(rest, 'the connection breaks off')
+  t.ok(text.split('\n').length < 30_000, `${text.split('\n').length} lines`)
+  t.notMatch(text, '"end"')
+})
