@@ -1,6 +1,5 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
 
 export type Counts = { posts: number; followers: number; following: number }
 
@@ -42,16 +41,4 @@ export async function addFollows(
     updateOne: { filter: { _id: toUuid(account) }, update: { $inc: gain } },
   }))
   await countsIn(db).bulkWrite(updates, { session, ordered: false })
-}
-
-/** Which of these accounts there are. */
-export async function existingAccounts(
-  db: Db,
-  session: ClientSession,
-  ids: ReadonlySet<string>,
-): Promise<ReadonlySet<string>> {
-  const found = await countsIn(db)
-    .find({ _id: { $in: [...ids].map(toUuid) } }, { session, projection: { _id: 1 }, ...inOneAnswer(ids.size) })
-    .toArray()
-  return new Set(found.map(({ _id }) => _id.toString()))
 }

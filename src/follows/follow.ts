@@ -1,8 +1,9 @@
 import type { Collection, Db } from 'mongodb'
-import { addFollows, existingAccounts } from '../accounts/counts.ts'
+import { addFollows } from '../accounts/counts.ts'
 import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
 import { inOneAnswer } from '../database/queries.ts'
+import type { Inside } from '../writer/fence.ts'
 import { type FollowDocument, followKey, pairName } from './document.ts'
 
 /**
@@ -17,10 +18,10 @@ export type Followed = 'done' | 'no-such-account'
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
 /**
- * Writes who follows whom, and the counts of both. That both are still there at the commit is the fence's to see to.
+ * Writes who follows whom, and the counts of both. Both are still there at the commit: that is the fence's to see to.
  * Taking back is for those, too, of whom one is no more: see accounts/sweep.ts.
  */
-export function follow(db: Db): WriteBatch<FollowWish, Followed> {
+export function follow(db: Db, { isGone }: Inside): WriteBatch<FollowWish, Followed> {
   const follows: Collection<FollowDocument> = db.collection('follows')
 
   return async (wishes, session) => {
@@ -32,12 +33,10 @@ export function follow(db: Db): WriteBatch<FollowWish, Followed> {
       const pair = pairs.get(pairName(from.toString(), to.toString()))
       if (pair) pair.before = pair.after = order.toString()
     }
-    const accounts = await existingAccounts(db, session, new Set(wishes.flatMap(({ from, to }) => [from, to])))
     const answers = wishes.map(({ from, to, follows, order }): Followed => {
       const pair = pairs.get(pairName(from, to))
-      if (!accounts.has(to) && follows) return 'no-such-account'
-      if (pair) pair.after = follows ? (pair.after ?? order) : null
-      return accounts.has(to) ? 'done' : 'no-such-account'
+      if (pair && (!follows || !isGone(to))) pair.after = follows ? (pair.after ?? order) : null
+      return isGone(to) ? 'no-such-account' : 'done'
     })
 
     const changed = [...pairs.values()].filter(({ before, after }) => before !== after)

@@ -17,7 +17,7 @@ const writeKinds = (db: Db, inside: Inside) => ({
   create: createPosts(db, inside),
   edit: editPosts(db),
   react: react(db, inside),
-  follow: follow(db),
+  follow: follow(db, inside),
   remove: removePosts(db),
   sweep: sweepReactions(db, inside),
 })
