@@ -20,7 +20,7 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
     create: createPosts(db, inside),
     remove: removePosts(db),
     react: react(db, inside),
-    follow: follow(db),
+    follow: follow(db, inside),
   }
   const known = alive.map(String)
   const authors = new Map<string, string>()

@@ -1,0 +1,71 @@
+import { mock } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { pino } from 'pino'
+import t from 'tap'
+import { sweeper } from '../../src/database/sweeper.ts'
+
+const silent = pino({ level: 'silent' })
+
+t.test('woken while it works, it works once more; never twice at the same time', async (t) => {
+  let [runs, atOnce, most] = [0, 0, 0]
+  const { wake, close } = sweeper(async () => {
+    runs += 1
+    atOnce += 1
+    most = Math.max(most, atOnce)
+    await delay(20)
+    atOnce -= 1
+  }, silent)
+  for (const _ of [1, 2, 3]) wake()
+  await delay(5)
+  for (const _ of [1, 2, 3]) wake()
+  await delay(100)
+  t.same([runs, most], [2, 1])
+  wake()
+  await delay(50)
+  t.equal(runs, 3)
+  await close()
+})
+
+t.test('what failed is tried again', async (t) => {
+  let runs = 0
+  const { wake, close } = sweeper(async () => {
+    runs += 1
+    if (runs === 1) throw new Error('once')
+  }, silent)
+  wake()
+  for (let n = 0; n < 100 && runs < 2; n += 1) await delay(50)
+  t.equal(runs, 2)
+  await close()
+})
+
+t.test('it looks by itself once a minute', async (t) => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  t.teardown(() => mock.timers.reset())
+  let runs = 0
+  const { close } = sweeper(async () => {
+    runs += 1
+  }, silent)
+  mock.timers.tick(59_999)
+  t.equal(runs, 0)
+  mock.timers.tick(1)
+  t.equal(runs, 1)
+  await close()
+  mock.timers.tick(120_000)
+  t.equal(runs, 1)
+})
+
+t.test('closed, it tells the work to end, waits for it, and does nothing any more', async (t) => {
+  let [runs, ended] = [0, false]
+  const { wake, close } = sweeper(async (signal) => {
+    runs += 1
+    while (!signal.aborted) await delay(5)
+    ended = true
+  }, silent)
+  wake()
+  await delay(20)
+  await close()
+  t.ok(ended)
+  wake()
+  await delay(20)
+  t.equal(runs, 1)
+})

@@ -1,0 +1,107 @@
+import { UUID } from 'mongodb'
+import t from 'tap'
+import { v7 } from 'uuid'
+import { day, daysIn } from '../../src/analytics/document.ts'
+import {
+  markAccounts,
+  plantAccount,
+  plantPost,
+  preparedDatabase,
+  reactionDocument,
+  reactionsOf,
+  runHere,
+} from './plant.ts'
+
+/** Some past days, by how many days ago. */
+const ago = (days: number) => new Date((Math.floor(Date.now() / day) - days) * day)
+const dateOf = (at: Date) => at.toISOString().slice(0, 10)
+
+/** A post with reactions of these days, and rows that say what they are told to. */
+async function setScene(
+  t: Parameters<typeof preparedDatabase>[0],
+  rows: [days: number, writer: number, likes: number, dislikes: number][],
+) {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const post = await plantPost(db, await plantAccount(db, { posts: 1 }), { likes: 7, dislikes: 2 })
+  const at = (days: number, value: 'like' | 'dislike', ms: number) =>
+    reactionDocument(post, value, new UUID(v7({ msecs: ago(days).getTime() + ms })))
+  const documents = [
+    ...[0, 1, day - 1].map((ms) => at(400, 'like', ms)),
+    ...[0, day - 1].map((ms) => at(399, 'dislike', ms)),
+    ...[5, 6, 7, 8].map((ms) => at(1, 'like', ms)),
+  ]
+  await reactionsOf(db).insertMany(documents)
+  await markAccounts(
+    db,
+    documents.map(({ account }) => account),
+  )
+  await daysIn(db).insertMany(
+    rows.map(([days, writer, likes, dislikes]) => ({ _id: { day: ago(days), writer }, likes, dislikes })),
+  )
+  const sums = async () => {
+    const all = await daysIn(db).find().toArray()
+    return [400, 399, 1].map((days) => {
+      const own = all.filter(({ _id }) => _id.day.getTime() === ago(days).getTime())
+      return [own.reduce((sum, { likes }) => sum + likes, 0), own.reduce((sum, { dislikes }) => sum + dislikes, 0)]
+    })
+  }
+  return { ...target, sums }
+}
+
+const right = [
+  [3, 0],
+  [0, 2],
+  [4, 0],
+]
+
+t.test('rows of several writers that add up are no drift, negative ones among them', async (t) => {
+  const target = await setScene(t, [
+    [400, 1, 8, 1],
+    [400, 2, -5, -1],
+    [399, 2, 0, 2],
+    [1, 1, 4, 0],
+    [7, 1, 0, 0],
+  ])
+  const { lines } = await runHere(target)
+  t.same(lines.slice(-2), ['days       4 checked, drift 0', 'drift 0'])
+})
+
+t.test('what differs is told by day, and put right by a row of nobody’s', async (t) => {
+  const target = await setScene(t, [
+    [400, 1, 5, 0],
+    [399, 1, 1, 1],
+    [7, 1, 0, 2],
+  ])
+  const told = [
+    `day ${dateOf(ago(400))}: likes says 5, counted 3`,
+    `day ${dateOf(ago(399))}: likes says 1, counted 0; dislikes says 1, counted 2`,
+    `day ${dateOf(ago(7))}: dislikes says 2, counted 0`,
+    `day ${dateOf(ago(1))}: likes says 0, counted 4`,
+  ]
+  const before = await daysIn(target.db).find().toArray()
+  const found = await runHere(target)
+  t.same(found.lines.slice(-6), ['days       4 checked, drift 10', ...told.map((line) => `  ${line}`), 'drift 10'])
+  t.same(await daysIn(target.db).find().toArray(), before, 'without --fix nothing is written')
+  t.match((await runHere(target, { fix: true })).lines.at(-1), 'drift 0 (10 fixed)')
+  t.same(await target.sums(), right)
+  t.same(
+    (await daysIn(target.db).find({ '_id.writer': 0 }).toArray()).map(({ likes, dislikes }) => [likes, dislikes]),
+    [
+      [-2, 0],
+      [-1, 1],
+      [0, -2],
+      [4, 0],
+    ],
+  )
+  t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+})
+
+t.test('of two who put it right at the same time one does', async (t) => {
+  for (let round = 0; round < 3; round += 1) {
+    const target = await setScene(t, [[400, 1, 5, 0]])
+    await Promise.all([1, 2, 3].map(() => runHere(target, { fix: true })))
+    t.same(await target.sums(), right, `round ${round}`)
+    t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+  }
+})
