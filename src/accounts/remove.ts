@@ -58,7 +58,10 @@ export const removeAccount: FastifyPluginAsyncZod<Options> = async (scope, parts
       const swept = accountSweep.takeBack(account, enough.signal, mostBeforeAnswer).catch((error) => {
         request.log.warn({ err: error }, 'what an account has written is removed later')
       })
-      await Promise.race([swept, sleep(Math.max(0, began + answerWithin - performance.now()))])
+      await Promise.race([
+        swept,
+        sleep(Math.max(0, began + answerWithin - performance.now()), undefined, { ref: false }),
+      ])
       enough.abort()
       sweepers.accounts.wake()
       sweepers.posts.wake()

@@ -9,6 +9,8 @@ import { listIndexes, type PostDocument } from '../posts/document.ts'
  * read all posts and sort them, or walk through everybody's: see docs/decisions/0013-timeline.md.
  */
 const mostMerged = 200
+/** Queries of one reader at a time: whoever follows very many must leave connections for others. */
+const mostAtOnce = 8
 
 /** Reads timelines when they are asked for: nothing is kept of them. */
 export function timelineStore(db: Db) {
@@ -32,12 +34,16 @@ export function timelineStore(db: Db) {
     async list(authors: readonly UUID[], position: Position): Promise<string[]> {
       const chunks: UUID[][] = []
       for (let n = 0; n < authors.length; n += mostMerged) chunks.push(authors.slice(n, n + mostMerged))
-      const found = await Promise.all(chunks.map((chunk) => newest(chunk, position)))
+      let found: string[] = []
+      while (chunks.length > 0) {
+        const some = await Promise.all(chunks.splice(0, mostAtOnce).map((chunk) => newest(chunk, position)))
+        found = [found, ...some]
+          .flat()
+          .sort()
+          .reverse()
+          .slice(0, position.limit + 1)
+      }
       return found
-        .flat()
-        .sort()
-        .reverse()
-        .slice(0, position.limit + 1)
     },
   }
 }

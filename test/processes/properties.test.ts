@@ -130,7 +130,7 @@ for (const kills of [false, true]) {
       const faults = [...disagreements(stored), ...ledger.compare(stored)]
       if (faults.length > 0) throw new Error(faults.join('\n'))
     })
-    const details = await fc.check(property, { seed, numRuns: 40, interruptAfterTimeLimit: 25_000 })
+    const details = await fc.check(property, { seed, numRuns: 40, interruptAfterTimeLimit: 15_000 })
     ending = true
     await killing
     t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${details.numRuns} programs, seed ${seed}`)
