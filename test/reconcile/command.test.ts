@@ -10,7 +10,7 @@ import {
   postDocument,
   postsOf,
   preparedDatabase,
-} from './plant.ts'
+} from './seed.ts'
 
 t.test('it tells what drifts and ends with 1; after --fix there is none, and it ends with 0', async (t) => {
   const { db, connection } = await preparedDatabase(t)

@@ -6,12 +6,12 @@ import t from 'tap'
 import { lockFolder } from '../../src/database/embedded/lock.ts'
 import { findFreePort } from '../../src/database/embedded/port.ts'
 import { toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { makeClient, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root, startServer } from '../main/server-process.ts'
 import { runReconcile, startReconcile } from './command.ts'
-import { markAccounts, newUuid, postDocument } from './plant.ts'
+import { markAccounts, newUuid, postDocument } from './seed.ts'
 
 type Post = { id: string; counts: { likes: number } }
 

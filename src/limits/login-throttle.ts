@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { addressKey, networkKey } from '../http/ip-address.ts'
-import type { AttemptLimits, Counter } from './attempts.ts'
+import type { AttemptLimits, Counter } from './sliding-window.ts'
 import { quarterHour } from './headers.ts'
 
 /** How many failed logins there may be in 15 minutes: see docs/api.md. */

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { transactionPatience } from '../database/transaction.ts'
-import { NoContent } from '../http/document.ts'
-import type { Parts } from '../parts.ts'
-import { member, requireConfirmation, unauthenticated } from '../sessions/scope.ts'
+import { NoContent } from '../http/responses.ts'
+import type { Parts } from '../context.ts'
+import { member, requireConfirmation, unauthenticated } from '../sessions/auth-hooks.ts'
 
 type Options = Pick<
   Parts,

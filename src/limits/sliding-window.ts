@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Collection, Db } from 'mongodb'
-import { giveBackSoon } from './give-back.ts'
+import { giveBackSoon } from './release.ts'
 import { type Limit, rateLimited } from './headers.ts'
 
 /** Those of the last 15 minutes, each until it is given back or too old to count. */
