@@ -42,11 +42,11 @@ async function reset(username: string): Promise<number> {
   try {
     const hashing = { cost: config.bcryptCost, peppers: config.peppers }
     const done = await resetPassword(opened.client, opened.database, username, hashing)
-    if (!done) {
+    if (done.outcome === 'not-found') {
       tell(`Nobody is called ${username}: give the name of an account.`)
       return 1
     }
-    const sessions = done.ended === 1 ? '1 session has ended' : `${done.ended} sessions have ended`
+    const sessions = done.sessionsEnded === 1 ? '1 session has ended' : `${done.sessionsEnded} sessions have ended`
     say(`${sessions}. For one login until ${done.until.toISOString()}:`)
     say('')
     say(`  ${done.password}`)

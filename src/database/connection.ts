@@ -51,7 +51,7 @@ export function connectionFault(error: unknown, { uri, username }: Connection): 
 }
 
 /** @throws StartError for a lone mongod: it has no transactions, and the first write of ours would show it. */
-export async function demandReplicaSet(db: Db, { uri }: Connection): Promise<void> {
+export async function assertReplicaSet(db: Db, { uri }: Connection): Promise<void> {
   const { setName, msg } = await db.command({ hello: 1 })
   if (setName !== undefined || msg === 'isdbgrid') return
   throw new StartError(

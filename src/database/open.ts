@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import type { Config } from '../config.ts'
 import { StartError } from '../start-error.ts'
-import { type Connection, clientOptions, connectionFault, databaseOf, demandReplicaSet } from './connection.ts'
+import { assertReplicaSet, type Connection, clientOptions, connectionFault, databaseOf } from './connection.ts'
 import { readIfThere } from './embedded/data-folder.ts'
 import { lockFolder } from './embedded/lock.ts'
 import type { Log } from './embedded/log.ts'
@@ -106,7 +106,7 @@ async function open(connection: Connection, command: Command, fault: Opened['fau
     const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...command })
     client = opened
     await opened.connect()
-    await demandReplicaSet(opened.db(database), connection)
+    await assertReplicaSet(opened.db(database), connection)
     return { client: opened, database, fault, close: () => opened.close() }
   } catch (error) {
     await client?.close()

@@ -1,7 +1,7 @@
 import mongodb from '@fastify/mongodb'
 import fp from 'fastify-plugin'
 import type { Db } from 'mongodb'
-import { type Connection, clientOptions, connectionFault, databaseOf, demandReplicaSet } from './connection.ts'
+import { assertReplicaSet, type Connection, clientOptions, connectionFault, databaseOf } from './connection.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
@@ -52,7 +52,7 @@ export const database = fp<Options>(async (app, { connection, collections, deman
     const { client, db } = app.mongo
     // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
-    await demandReplicaSet(db, connection)
+    await assertReplicaSet(db, connection)
     if (succession) await endAbandoned(db, succession.abandoned)
     await ensureIndexes(db, collections)
     await demand?.(db)

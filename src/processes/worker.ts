@@ -5,8 +5,7 @@ import { database } from '../database/plugin.ts'
 import { makeLogger } from '../operations/logging.ts'
 import { makeRegistry } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
-import { commitEntries } from '../writer/local.ts'
-import { remoteWriter } from '../writer/remote.ts'
+import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
 import type { Begin, Order, Report } from './orders.ts'
 import { type Serving, serve } from './serve.ts'
@@ -33,7 +32,7 @@ async function writer({ config, connection, socket, abandoned }: Begin): Promise
   await app.register(database, { connection, collections, succession: { abandoned, onSession } })
   await app.ready()
   const metrics = makeRegistry()
-  const close = await serveWriter(socket, commitEntries(app.db, app.transact), app.log)
+  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
   return {
     url: '',
     // Whoever gives it something ends before it.

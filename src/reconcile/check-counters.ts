@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db, UUID } from 'mongodb'
-import { type Transact, transactionPatience } from '../database/transaction.ts'
+import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { type Check, fixPatience } from './check.ts'
 import type { Kind } from './counters.ts'
 import { recount, recountSome } from './recount.ts'
 
 /** Longer than any transaction that had begun goes on, in milliseconds. */
-const untilAllBeganAnew = transactionPatience + 1_000
+const untilAllBeganAnew = transactionTimeoutMs + 1_000
 
 /** The counters of a kind, held against what they count. */
 export const checkCounters = (db: Db, transact: Transact, kind: Kind): Check => ({

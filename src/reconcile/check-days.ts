@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { dayExpression } from '../analytics/day-expression.ts'
 import { corrections, type DayDocument, dayOf, daysIn } from '../analytics/daily-counts.ts'
+import { dayExpression } from '../analytics/day-expression.ts'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { firstIdOf } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'

@@ -2,7 +2,7 @@ import { type MongoClient, MongoServerError, type UUID } from 'mongodb'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { lowestId } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
-import { beforeRetry } from '../database/transaction.ts'
+import { delayRetry } from '../database/transaction.ts'
 import type { Check, Chunk } from './check.ts'
 
 /** The most things that are held at a time. */
@@ -29,7 +29,7 @@ async function readChunk(client: MongoClient, database: string, check: Check, af
       return await inSnapshot(client, database, (db, session) => check.read(db, session, after, size))
     } catch (error) {
       if (attempt + 1 >= mostTries || !(isSnapshotLost(error) || isDatabaseOutOfReach(error))) throw error
-      await beforeRetry(attempt)
+      await delayRetry(attempt)
     }
   }
 }

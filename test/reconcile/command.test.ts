@@ -2,15 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { external, runReconcile, startReconcile } from './command.ts'
-import {
-  otherLines,
-  plantAccount,
-  plantPost,
-  plantReactions,
-  postDocument,
-  postsOf,
-  preparedDatabase,
-} from './seed.ts'
+import { otherLines, plantAccount, plantPost, plantReactions, postDocument, postsOf, preparedDatabase } from './seed.ts'
 
 t.test('it tells what drifts and ends with 1; after --fix there is none, and it ends with 0', async (t) => {
   const { db, connection } = await preparedDatabase(t)
