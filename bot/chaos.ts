@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChaosOptions, help, readChaosOptions } from './chaos-options.ts'
-import { childrenOf } from './children.ts'
+import { childrenOf } from './child-processes.ts'
 import { BadOptions } from './options.ts'
-import { isReady, isRunning, ownServer, type Program, passOnSignals, start, startServer } from './own-server.ts'
+import { isReady, isRunning, ownServer, type Program, passOnSignals, start, startServer } from './spawn-server.ts'
 
 /** A server that is killed and started again on the same data. */
 type Own = { directory: string; url: string; settings: Record<string, string>; server: Program }

@@ -4,11 +4,11 @@ import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import got, { type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
-import { Gate } from './arrivals.ts'
-import { isPassing, type Patience, pause, retryAfter } from './patience.ts'
-import type { Doubt } from './standings.ts'
-import type { Tally } from './tally.ts'
-import { problem } from './wire.ts'
+import { problem } from './api-schemas.ts'
+import { Gate } from './concurrency.ts'
+import type { Doubt } from './expected-state.ts'
+import { isPassing, type Patience, pause, retryAfter } from './retry-policy.ts'
+import type { Tally } from './stats.ts'
 
 /** One request; `action` is its line in the table, `key` its Idempotency-Key. */
 export type Call = {

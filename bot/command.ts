@@ -1,12 +1,12 @@
 import { styleText } from 'node:util'
 import type { World } from './client.ts'
 import { runCrowd } from './crowd.ts'
-import { greet, NoServer } from './greeting.ts'
 import { BadOptions, help, type Options, readOptions } from './options.ts'
-import { usualPatience } from './patience.ts'
+import { greet, NoServer } from './preflight.ts'
 import { showProgress } from './progress.ts'
 import { grouped, isSuccess, table, verdict } from './report.ts'
-import { Tally } from './tally.ts'
+import { usualPatience } from './retry-policy.ts'
+import { Tally } from './stats.ts'
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 

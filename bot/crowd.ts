@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { CookieJar } from 'tough-cookie'
-import { forEach, Gate } from './arrivals.ts'
 import { interrupted, openClients, type World } from './client.ts'
+import { forEach, Gate } from './concurrency.ts'
 import { identity, postText } from './content.ts'
 import { Ledger } from './ledger.ts'
-import { GaveUp, type Surroundings } from './member.ts'
-import { Person } from './person.ts'
 import { leaves, planFollows, planReactions, planRemovals, planReplies, type Size } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { readBack, readBackSize } from './read-back.ts'
 import { Unreadable } from './reader.ts'
-import { lookAtTimeline } from './timeline.ts'
+import { Person } from './robot.ts'
+import { GaveUp, type Surroundings } from './session-client.ts'
+import { readBack, readBackSize } from './verify.ts'
+import { lookAtTimeline } from './verify-timeline.ts'
 
 /** What came of a run. */
 export type Findings = {

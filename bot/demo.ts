@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isReady, ownServer, passOnSignals, start, startServer } from './own-server.ts'
+import { isReady, ownServer, passOnSignals, start, startServer } from './spawn-server.ts'
 
 process.exitCode = await demo(process.argv.slice(2))
 

@@ -1,5 +1,5 @@
+import { Standings } from './expected-state.ts'
 import type { Reaction, Target } from './plan.ts'
-import { Standings } from './standings.ts'
 
 /** A post that the server acknowledged; `replyTo` is the id of the post that it answers. */
 export type KeptPost = { id: string; author: number; text: string; createdAt: string; replyTo: string | null }

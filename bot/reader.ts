@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import * as wire from './api-schemas.ts'
 import type { Client } from './client.ts'
-import type { Tally } from './tally.ts'
-import * as wire from './wire.ts'
+import type { Tally } from './stats.ts'
 
 /** Thrown when something could not be read, so that nothing can be said about it. */
 export class Unreadable extends Error {}

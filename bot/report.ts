@@ -1,5 +1,5 @@
 import type { Findings } from './crowd.ts'
-import type { Cause, Row } from './tally.ts'
+import type { Cause, Row } from './stats.ts'
 
 const disagreementsShown = 20
 const order = [

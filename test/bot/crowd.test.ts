@@ -1,6 +1,6 @@
 import t from 'tap'
 import { isSuccess } from '../../bot/report.ts'
-import { runAgainst } from './run.ts'
+import { runAgainst } from './run-crowd.ts'
 import { stubServer } from './stub-server.ts'
 
 t.test('a run without trouble agrees with the server', async (t) => {

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { isSuccess } from '../../bot/report.ts'
 import { nodeCommand } from '../node-command.ts'
-import { runAgainst } from './run.ts'
+import { runAgainst } from './run-crowd.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 

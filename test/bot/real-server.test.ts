@@ -1,15 +1,15 @@
 import t from 'tap'
 import { CookieJar } from 'tough-cookie'
-import { Gate } from '../../bot/arrivals.ts'
 import { openClients } from '../../bot/client.ts'
+import { Gate } from '../../bot/concurrency.ts'
 import { identity } from '../../bot/content.ts'
 import { Ledger } from '../../bot/ledger.ts'
-import { Person } from '../../bot/person.ts'
-import { readBack } from '../../bot/read-back.ts'
 import { isSuccess } from '../../bot/report.ts'
-import { Tally } from '../../bot/tally.ts'
+import { Person } from '../../bot/robot.ts'
+import { Tally } from '../../bot/stats.ts'
+import { readBack } from '../../bot/verify.ts'
 import { testServer } from '../helper.ts'
-import { makeWorld, runAgainst } from './run.ts'
+import { makeWorld, runAgainst } from './run-crowd.ts'
 
 const size = { users: 6, posts: 4, reactions: 25, total: 30_000, attempt: 20_000 }
 

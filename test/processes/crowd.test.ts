@@ -1,7 +1,7 @@
 import t from 'tap'
 import { isSuccess } from '../../bot/report.ts'
 import { freePort } from '../../src/processes/free-port.ts'
-import { runAgainst } from '../bot/run.ts'
+import { runAgainst } from '../bot/run-crowd.ts'
 import { startCluster } from './cluster.ts'
 
 t.test('the crowd on four processes is never told that its session is not valid', { timeout: 120_000 }, async (t) => {

@@ -1,10 +1,10 @@
 import type { CookieJar } from 'tough-cookie'
 import type { z } from 'zod'
-import type { Gate } from './arrivals.ts'
 import type { Call, Client, Outcome } from './client.ts'
+import type { Gate } from './concurrency.ts'
 import type { Identity } from './content.ts'
 import type { Ledger } from './ledger.ts'
-import type { Tally } from './tally.ts'
+import type { Tally } from './stats.ts'
 
 /** What a person needs of the run. `doors` limits sign-ups and log-ins in flight: each costs the server a bcrypt. */
 export type Surroundings = {

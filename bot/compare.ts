@@ -1,7 +1,7 @@
+import type { Post, Reactor } from './api-schemas.ts'
+import { allows, type Standing } from './expected-state.ts'
 import type { KeptAccount, KeptPost } from './ledger.ts'
 import type { Reaction } from './plan.ts'
-import { allows, type Standing } from './standings.ts'
-import type { Post, Reactor } from './wire.ts'
 
 /** What the ledger says of one post; `standings` is by username. */
 export type ExpectedPost = KeptPost & { username: string; standings: ReadonlyMap<string, Standing<Reaction | null>> }

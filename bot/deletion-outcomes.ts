@@ -1,7 +1,7 @@
-import { forEach } from './arrivals.ts'
+import * as wire from './api-schemas.ts'
+import { forEach } from './concurrency.ts'
 import type { Ledger } from './ledger.ts'
 import type { Reader } from './reader.ts'
-import * as wire from './wire.ts'
 
 const readersAtOnce = 32
 

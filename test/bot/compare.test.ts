@@ -1,6 +1,6 @@
 import t from 'tap'
+import { compareAccount, compareList, comparePost, compareReactions } from '../../bot/compare.ts'
 import type { Reaction } from '../../bot/plan.ts'
-import { compareAccount, compareList, comparePost, compareReactions } from '../../bot/verification.ts'
 
 const standing = (acknowledged: Reaction | null, ...perhaps: (Reaction | null)[]) => ({
   acknowledged,

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { isSuccess } from '../../bot/report.ts'
-import { runAgainst } from './run.ts'
+import { runAgainst } from './run-crowd.ts'
 import { stubServer } from './stub-server.ts'
 
 type Stub = Awaited<ReturnType<typeof stubServer>>

@@ -1,6 +1,6 @@
-import { allows, type Standing } from './standings.ts'
-import { compareList } from './verification.ts'
-import type { Post } from './wire.ts'
+import type { Post } from './api-schemas.ts'
+import { compareList } from './compare.ts'
+import { allows, type Standing } from './expected-state.ts'
 
 /**
  * Compares who follows, or is followed, all pages of it, with the ledger and with the count that the account showed.

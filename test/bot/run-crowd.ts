@@ -1,7 +1,7 @@
 import type { World } from '../../bot/client.ts'
 import { type Findings, runCrowd } from '../../bot/crowd.ts'
 import type { Size } from '../../bot/plan.ts'
-import { Tally } from '../../bot/tally.ts'
+import { Tally } from '../../bot/stats.ts'
 
 type Temper = { total?: number; attempt?: number; stopping?: AbortController }
 type Wishes = { seed?: number; onPhase?: (name: string) => void }

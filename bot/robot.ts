@@ -1,9 +1,9 @@
 import type { CookieJar } from 'tough-cookie'
 import type { z } from 'zod'
+import * as wire from './api-schemas.ts'
 import type { Identity } from './content.ts'
-import { GaveUp, Member, read, type Surroundings } from './member.ts'
 import type { Step, Target } from './plan.ts'
-import * as wire from './wire.ts'
+import { GaveUp, Member, read, type Surroundings } from './session-client.ts'
 
 const followed = wire.page(wire.account)
 

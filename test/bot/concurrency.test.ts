@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { forEach, Gate } from '../../bot/arrivals.ts'
+import { forEach, Gate } from '../../bot/concurrency.ts'
 
 t.test('a gate lets so many through, in order, and again after a failure', async (t) => {
   const gate = new Gate(3)

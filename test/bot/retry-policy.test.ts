@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isPassing, pause, retryAfter } from '../../bot/patience.ts'
+import { isPassing, pause, retryAfter } from '../../bot/retry-policy.ts'
 
 const now = Date.parse('2026-01-01T00:00:00Z')
 const patience = { attempt: 1_000, total: 60_000, firstPause: 100, longestPause: 5_000 }

@@ -1,6 +1,6 @@
+import { compareTimeline } from './compare-lists.ts'
 import type { Ledger } from './ledger.ts'
-import type { Person } from './person.ts'
-import { compareTimeline } from './verification-lists.ts'
+import type { Person } from './robot.ts'
 
 /**
  * Reads one's timeline as far as this run goes back, while nobody writes, and compares it with the ledger. Each

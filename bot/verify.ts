@@ -1,13 +1,13 @@
-import { forEach } from './arrivals.ts'
+import * as wire from './api-schemas.ts'
 import type { Client } from './client.ts'
-import { type Found, findFates } from './fates.ts'
+import { compareAccount, compareList, comparePost, compareReactions, type ExpectedPost } from './compare.ts'
+import { compareFollows, compareReplies } from './compare-lists.ts'
+import { forEach } from './concurrency.ts'
+import { type Found, findFates } from './deletion-outcomes.ts'
+import type { Standing } from './expected-state.ts'
 import type { KeptAccount, KeptPost, Ledger } from './ledger.ts'
 import { Reader } from './reader.ts'
-import type { Standing } from './standings.ts'
-import type { Tally } from './tally.ts'
-import { compareAccount, compareList, comparePost, compareReactions, type ExpectedPost } from './verification.ts'
-import { compareFollows, compareReplies } from './verification-lists.ts'
-import * as wire from './wire.ts'
+import type { Tally } from './stats.ts'
 
 const readersAtOnce = 32
 

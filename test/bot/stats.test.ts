@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Tally } from '../../bot/tally.ts'
+import { Tally } from '../../bot/stats.ts'
 
 t.test('counts and percentiles by action', async (t) => {
   const tally = new Tally()
