@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { BadOptions, checkedOptions, readOptions, whole } from './options.ts'
+import { integerOption, parseOptions, readOptions, UsageError } from './options.ts'
 
 export const help = `Usage: npm run chaos -- [options] [-- options of the bot]
 
@@ -24,21 +24,21 @@ const types = {
 } as const
 
 const options = z.object({
-  rounds: whole('rounds', 1, 1_000, () => 1),
-  processes: whole('processes', 1, 64, () => 4),
-  pause: whole('pause', 0, 600, () => 2),
+  rounds: integerOption('rounds', 1, 1_000, () => 1),
+  processes: integerOption('processes', 1, 64, () => 4),
+  pause: integerOption('pause', 0, 600, () => 2),
   help: z.boolean().default(false),
 })
 
 /** What is asked of a run; `botArgs` is handed to the bot. */
 export type ChaosOptions = z.infer<typeof options> & { botArgs: string[] }
 
-/** Reads the command line, the bot's part as well. Throws BadOptions with one sentence that names the option at fault. */
+/** Reads the command line, the bot's part as well. Throws UsageError with one sentence that names the option at fault. */
 export function readChaosOptions(args: string[]): ChaosOptions {
   const end = args.indexOf('--')
   const botArgs = end === -1 ? [] : args.slice(end + 1)
   const bot = readOptions(botArgs)
   if (bot.help || botArgs.some((arg) => arg.startsWith('--url')))
-    throw new BadOptions('The bot takes --users, --posts, --reactions and --seed here: the server is our own.')
-  return { ...checkedOptions(end === -1 ? args : args.slice(0, end), types, options), botArgs }
+    throw new UsageError('The bot takes --users, --posts, --reactions and --seed here: the server is our own.')
+  return { ...parseOptions(end === -1 ? args : args.slice(0, end), types, options), botArgs }
 }

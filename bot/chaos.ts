@@ -3,40 +3,48 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ChaosOptions, help, readChaosOptions } from './chaos-options.ts'
-import { childrenOf } from './child-processes.ts'
-import { BadOptions } from './options.ts'
-import { isReady, isRunning, ownServer, type Program, passOnSignals, start, startServer } from './spawn-server.ts'
+import { listChildProcesses } from './child-processes.ts'
+import { UsageError } from './options.ts'
+import {
+  allocateServer,
+  type ChildProgram,
+  forwardSignals,
+  isRunning,
+  spawnProgram,
+  spawnServer,
+  waitUntilReady,
+} from './spawn-server.ts'
 
 /** A server that is killed and started again on the same data. */
-type Own = { directory: string; url: string; settings: Record<string, string>; server: Program }
+type Own = { directory: string; url: string; settings: Record<string, string>; server: ChildProgram }
 
 const victims = ['mongod', 'server', 'writer', 'front'] as const
 type Victim = (typeof victims)[number]
 
-const signals = passOnSignals()
+const signals = forwardSignals()
 
 try {
   const options = readChaosOptions(process.argv.slice(2))
   if (options.help) process.stdout.write(help)
   else process.exitCode = await chaos(options)
 } catch (error) {
-  if (!(error instanceof BadOptions)) throw error
+  if (!(error instanceof UsageError)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 2
 }
 
 async function chaos({ rounds, processes, pause, botArgs }: ChaosOptions): Promise<number> {
   const directory = await mkdtemp(join(tmpdir(), 'rookery-chaos-'))
-  const { url, settings } = await ownServer(directory)
-  // What a killed server leaves in the folder for temporary files goes with the rest.
+  const { url, settings } = await allocateServer(directory)
+  // What a killed server deletesAccount in the folder for temporary files goes with the rest.
   const TMPDIR = join(directory, 'tmp')
   await mkdir(TMPDIR)
   const all = { ...settings, TMPDIR, WEB_CONCURRENCY: String(processes), LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn' }
-  const own: Own = { directory, url, settings: all, server: startServer(all) }
+  const own: Own = { directory, url, settings: all, server: spawnServer(all) }
   const turns = processes === 1 ? victims.slice(0, 2) : victims
   try {
     let passed = 0
-    if (!(await isReady(url, own.server))) say('The server did not start.')
+    if (!(await waitUntilReady(url, own.server))) say('The server did not start.')
     else {
       for (let round = 1; round <= rounds && !signals.interrupted; round += 1) {
         const fault = await oneRound(own, botArgs, pause * 1_000, turns)
@@ -56,8 +64,8 @@ async function chaos({ rounds, processes, pause, botArgs }: ChaosOptions): Promi
 
 /** The crowd's whole day among kills, then a recount; what went wrong, or null. */
 async function oneRound(own: Own, botArgs: string[], pause: number, turns: readonly Victim[]): Promise<string | null> {
-  const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', own.url], {})
-  signals.atWork = bot
+  const bot = spawnProgram('bot', ['bot/index.ts', ...botArgs, '--url', own.url], {})
+  signals.activeChild = bot
   const over = new AbortController()
   const [code, kills] = await Promise.all([
     bot.ended.finally(() => over.abort()),
@@ -69,8 +77,8 @@ async function oneRound(own: Own, botArgs: string[], pause: number, turns: reado
   if (kills instanceof Error) return kills.message
   say(turns.map((victim) => `${victim} killed ${kills.get(victim) ?? 0} times`).join(', '))
   if (code !== 0) return `the bot ended with ${code}`
-  const recount = start('recount', ['--import', './require-node.mjs', 'src/reconcile/main.ts'], own.settings)
-  signals.atWork = recount
+  const recount = spawnProgram('recount', ['--import', './require-node.mjs', 'src/reconcile/main.ts'], own.settings)
+  signals.activeChild = recount
   const drift = await recount.ended
   return drift === 0 ? null : `the recount ended with ${drift}`
 }
@@ -82,8 +90,8 @@ async function killByTurns(own: Own, turns: readonly Victim[], pause: number, ov
     const victim = turns[n % turns.length]
     if (over.aborted || victim === undefined) return kills
     if (await kill(own, victim)) kills.set(victim, (kills.get(victim) ?? 0) + 1)
-    if (!isRunning(own.server)) own.server = startServer(own.settings)
-    if (!(await isReady(own.url, own.server)))
+    if (!isRunning(own.server)) own.server = spawnServer(own.settings)
+    if (!(await waitUntilReady(own.url, own.server)))
       throw new Error(`the server did not come back after ${victim} was killed`)
   }
 }
@@ -108,7 +116,7 @@ async function pidOf(victim: Victim, directory: string, server: number | undefin
     const lock = await readFile(join(directory, 'mongod', 'data', 'mongod.lock'), 'utf8').catch(() => '')
     return Number(lock) || undefined
   }
-  const some = (await childrenOf(server)).filter(({ command }) => command.endsWith(`worker.ts ${victim}`))
+  const some = (await listChildProcesses(server)).filter(({ command }) => command.endsWith(`worker.ts ${victim}`))
   return some[Math.floor(Math.random() * some.length)]?.pid
 }
 

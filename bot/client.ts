@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import got, { type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
-import { Gate } from './concurrency.ts'
-import type { Doubt } from './expected-state.ts'
-import { isPassing, type Patience, pause, retryAfter } from './retry-policy.ts'
-import type { Tally } from './stats.ts'
+import { Semaphore } from './concurrency.ts'
+import type { Uncertainty } from './expected-state.ts'
+import { isRetryable, parseRetryAfter, pause, type RetryPolicy } from './retry-policy.ts'
+import type { Stats } from './stats.ts'
 
 /** One request; `action` is its line in the table, `key` its Idempotency-Key. */
 export type Call = {
@@ -21,26 +21,26 @@ export type Call = {
 
 /**
  * How a call ended. `status` is null when it was given up: `cause` says why, and `interrupted` that the run was told to
- * stop. `doubt` is set when an attempt had no answer, or a 5xx, so that nobody knows what became of it.
+ * stop. `uncertainty` is set when an attempt had no answer, or a 5xx, so that nobody knows what became of it.
  */
 export type Outcome = {
   status: number | null
   cause: string
   body: unknown
   ms: number
-  doubt: Doubt | null
+  uncertainty: Uncertainty | null
   interrupted: boolean
 }
 
 /** What the robots of one run share. */
-export type World = {
+export type RunContext = {
   base: URL
-  patience: Patience
-  tally: Tally
+  retryPolicy: RetryPolicy
+  stats: Stats
   /** Aborted when nothing new is to be begun. */
   stop: AbortSignal
-  /** Called when the server has served nobody for as long as the patience lasts. */
-  onSilence: () => void
+  /** Called when the server has served nobody for as long as the retryPolicy lasts. */
+  onUnresponsive: () => void
 }
 
 type Attempt = { status: number | null; cause: string; body: unknown; ms: number; asked: number | null; late: boolean }
@@ -48,12 +48,12 @@ type Attempt = { status: number | null; cause: string; body: unknown; ms: number
 /** The cause of what was not carried out because the run was told to stop. */
 export const interrupted = 'interrupted'
 
-const socketsAtMost = 256
+const maxSockets = 256
 
 /** Opens clients that share their sockets. Cookies travel through the jar given to each, as in a browser, and only there. */
-export function openClients(world: World): (jar?: CookieJar) => Client {
-  setMaxListeners(0, world.stop)
-  const agents = { keepAlive: true, maxSockets: socketsAtMost }
+export function openClients(context: RunContext): (jar?: CookieJar) => Client {
+  setMaxListeners(0, context.stop)
+  const agents = { keepAlive: true, maxSockets: maxSockets }
   const common = got.extend({
     agent: { http: new HttpAgent(agents), https: new HttpsAgent(agents) },
     // A redirect could lead off this machine, and Rookery answers none.
@@ -63,41 +63,41 @@ export function openClients(world: World): (jar?: CookieJar) => Client {
     retry: { limit: 0 },
     headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
   })
-  const shared = { gate: new Gate(socketsAtMost), lastServed: performance.now() }
-  return (jar) => new Client(world, shared, jar ? common.extend({ cookieJar: jar }) : common)
+  const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
+  return (jar) => new Client(context, shared, jar ? common.extend({ cookieJar: jar }) : common)
 }
 
 export class Client {
-  #world: World
-  #shared: { gate: Gate; lastServed: number }
+  #context: RunContext
+  #shared: { semaphore: Semaphore; lastAnsweredAt: number }
   #got: Got
 
-  constructor(world: World, shared: { gate: Gate; lastServed: number }, client: Got) {
-    this.#world = world
+  constructor(context: RunContext, shared: { semaphore: Semaphore; lastAnsweredAt: number }, client: Got) {
+    this.#context = context
     this.#shared = shared
     this.#got = client
   }
 
-  /** Sends a call until it is answered for good, with the same key each time, within the world's patience. Never rejects. */
+  /** Sends a call until it is answered for good, with the same key each time, within the context's retryPolicy. Never rejects. */
   async send(call: Call): Promise<Outcome> {
-    const { patience, stop, tally } = this.#world
+    const { retryPolicy, stop, stats } = this.#context
     const began = performance.now()
-    let doubt: Doubt | null = null
+    let uncertainty: Uncertainty | null = null
     for (let tries = 1; ; tries += 1) {
-      if (stop.aborted) return { status: null, cause: interrupted, body: null, ms: 0, doubt, interrupted: true }
-      const attempt = await this.#shared.gate.through(() => this.#attempt(call))
-      if (attempt.late) doubt = 'perhaps later'
-      else if (attempt.status === null || attempt.status >= 500) doubt ??= 'perhaps done'
-      if (attempt.status !== null && !isPassing(attempt.status)) {
-        this.#shared.lastServed = performance.now()
-        return { ...attempt, doubt, interrupted: false }
+      if (stop.aborted) return { status: null, cause: interrupted, body: null, ms: 0, uncertainty, interrupted: true }
+      const attempt = await this.#shared.semaphore.run(() => this.#attempt(call))
+      if (attempt.late) uncertainty = 'in-flight'
+      else if (attempt.status === null || attempt.status >= 500) uncertainty ??= 'unknown'
+      if (attempt.status !== null && !isRetryable(attempt.status)) {
+        this.#shared.lastAnsweredAt = performance.now()
+        return { ...attempt, uncertainty, interrupted: false }
       }
-      const wait = pause(patience, performance.now() - began, tries, attempt.asked, Math.random())
+      const wait = pause(retryPolicy, performance.now() - began, tries, attempt.asked, Math.random())
       if (wait === null) {
-        if (performance.now() - this.#shared.lastServed > patience.total) this.#world.onSilence()
-        return { ...attempt, status: null, cause: givenUp(attempt), doubt, interrupted: false }
+        if (performance.now() - this.#shared.lastAnsweredAt > retryPolicy.total) this.#context.onUnresponsive()
+        return { ...attempt, status: null, cause: describeGiveUp(attempt), uncertainty, interrupted: false }
       }
-      tally.repeated(call.action, attempt.cause)
+      stats.recordRetry(call.action, attempt.cause)
       await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
     }
   }
@@ -105,11 +105,11 @@ export class Client {
   async #attempt(call: Call): Promise<Attempt> {
     const began = performance.now()
     try {
-      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#world.base), {
+      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#context.base), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
-        timeout: { request: this.#world.patience.attempt },
+        timeout: { request: this.#context.retryPolicy.attempt },
       })
       const parsed = parse(body)
       const code = problem.safeParse(parsed).data?.code
@@ -118,7 +118,7 @@ export class Client {
         cause: code ? `${statusCode} ${code}` : String(statusCode),
         body: parsed,
         ms: performance.now() - began,
-        asked: retryAfter(headers['retry-after'], Date.now()),
+        asked: parseRetryAfter(headers['retry-after'], Date.now()),
         late: false,
       }
     } catch (error) {
@@ -131,7 +131,7 @@ export class Client {
   }
 }
 
-function givenUp({ cause, asked }: Attempt): string {
+function describeGiveUp({ cause, asked }: Attempt): string {
   return asked === null ? `${cause}, given up` : `${cause}, asks to wait ${Math.ceil(asked / 1000)} s`
 }
 

@@ -1,26 +1,26 @@
 import { styleText } from 'node:util'
-import type { World } from './client.ts'
+import type { RunContext } from './client.ts'
 import { runCrowd } from './crowd.ts'
-import { BadOptions, help, type Options, readOptions } from './options.ts'
-import { greet, NoServer } from './preflight.ts'
+import { help, type Options, readOptions, UsageError } from './options.ts'
+import { checkServer, PreflightError } from './preflight.ts'
 import { showProgress } from './progress.ts'
 import { grouped, isSuccess, table, verdict } from './report.ts'
-import { usualPatience } from './retry-policy.ts'
-import { Tally } from './stats.ts'
+import { defaultRetryPolicy } from './retry-policy.ts'
+import { Stats } from './stats.ts'
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 
 // The terminal, npm and tsx may each pass on one and the same press, in milliseconds.
 const samePress = 250
 
-/** The bot's whole life: options, run, report, exit code. */
+/** The bot's integerOption life: options, run, report, exit code. */
 export async function main(args: string[]): Promise<void> {
   try {
     const options = readOptions(args)
     if (options.help) say(help.trimEnd())
     else process.exitCode = await run(options)
   } catch (error) {
-    if (!(error instanceof BadOptions) && !(error instanceof NoServer)) throw error
+    if (!(error instanceof UsageError) && !(error instanceof PreflightError)) throw error
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 2
   }
@@ -29,22 +29,22 @@ export async function main(args: string[]): Promise<void> {
 async function run({ url, seed, ...size }: Options): Promise<number> {
   const stopping = new AbortController()
   const interruption = hearSignals(stopping)
-  const tally = new Tally()
-  const world: World = {
+  const stats = new Stats()
+  const context: RunContext = {
     base: url,
-    patience: usualPatience,
-    tally,
+    retryPolicy: defaultRetryPolicy,
+    stats,
     stop: stopping.signal,
-    onSilence: () => stopping.abort(),
+    onUnresponsive: () => stopping.abort(),
   }
 
-  await greet(url)
+  await checkServer(url)
   const crowd = `${grouped(size.users)} users, ${grouped(size.posts)} posts and ${grouped(size.reactions)} reactions each`
   say(`${crowd}, at ${url.origin}, seed ${seed} (repeat with --seed ${seed})`)
-  const findings = await runCrowd(seed, size, world, showProgress(process.stdout))
-  const failures = tally.failures()
+  const findings = await runCrowd(seed, size, context, showProgress(process.stdout))
+  const failures = stats.failures()
   say('')
-  for (const line of table(tally.rows(), tally.retries(), failures)) say(line)
+  for (const line of table(stats.rows(), stats.retries(), failures)) say(line)
   say('')
   const success = isSuccess(findings, failures)
   const lines = verdict(findings, interruption() !== null)

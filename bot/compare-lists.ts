@@ -1,6 +1,6 @@
 import type { Post } from './api-schemas.ts'
 import { compareList } from './compare.ts'
-import { allows, type Standing } from './expected-state.ts'
+import { allows, type ExpectedState } from './expected-state.ts'
 
 /**
  * Compares who follows, or is followed, all pages of it, with the ledger and with the count that the account showed.
@@ -8,7 +8,7 @@ import { allows, type Standing } from './expected-state.ts'
  */
 export function compareFollows(
   list: string,
-  expected: ReadonlyMap<string, Standing<boolean>>,
+  expected: ReadonlyMap<string, ExpectedState<boolean>>,
   seen: { count: number; usernames: string[] },
   ours: (username: string) => boolean,
 ): string[] {
@@ -29,16 +29,20 @@ export function compareFollows(
 }
 
 /** What a list of posts may show of this run: what it must, what it may, and the texts of what had no answer. */
-export type ExpectedList = { must: ReadonlySet<string>; may: ReadonlySet<string>; lostTexts: readonly string[] }
+export type ExpectedList = { must: ReadonlySet<string>; may: ReadonlySet<string>; unansweredTexts: readonly string[] }
 
 /** Compares a list that holds posts of this run and no others, all pages of it, with the ledger. */
-export function compareWhole(list: string, { must, may, lostTexts }: ExpectedList, seen: Post[]): string[] {
+export function compareCompleteList(
+  list: string,
+  { must, may, unansweredTexts }: ExpectedList,
+  seen: Post[],
+): string[] {
   const found = compareList(
     list,
     must,
     seen.map(({ id }) => id),
   )
-  const lost = [...lostTexts]
+  const lost = [...unansweredTexts]
   for (const [n, post] of seen.entries()) {
     const before = seen[n - 1]
     if (before && before.createdAt < post.createdAt) found.push(`${list}: post ${post.id} is not in its order.`)
@@ -53,12 +57,12 @@ export function compareWhole(list: string, { must, may, lostTexts }: ExpectedLis
 /** A timeline has no replies, and is otherwise compared as a whole. */
 export function compareTimeline(list: string, expected: ExpectedList, seen: Post[]): string[] {
   const replies = seen.filter(({ replyTo }) => replyTo !== null).map(({ id }) => `${list}: shows ${id}, a reply.`)
-  return [...replies, ...compareWhole(list, expected, seen)]
+  return [...replies, ...compareCompleteList(list, expected, seen)]
 }
 
 /** The replies to a post, all pages of them, and their count. */
 export function compareReplies(list: string, expected: ExpectedList, seen: { count: number; items: Post[] }): string[] {
-  const found = compareWhole(list, expected, seen.items)
+  const found = compareCompleteList(list, expected, seen.items)
   if (seen.count !== seen.items.length) found.push(`${list}: counts ${seen.count}, lists ${seen.items.length}.`)
   return found
 }

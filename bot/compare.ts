@@ -1,10 +1,13 @@
 import type { Post, Reactor } from './api-schemas.ts'
-import { allows, type Standing } from './expected-state.ts'
-import type { KeptAccount, KeptPost } from './ledger.ts'
+import { allows, type ExpectedState } from './expected-state.ts'
+import type { LedgerAccount, LedgerPost } from './ledger.ts'
 import type { Reaction } from './plan.ts'
 
 /** What the ledger says of one post; `standings` is by username. */
-export type ExpectedPost = KeptPost & { username: string; standings: ReadonlyMap<string, Standing<Reaction | null>> }
+export type ExpectedPost = LedgerPost & {
+  username: string
+  standings: ReadonlyMap<string, ExpectedState<Reaction | null>>
+}
 
 /** Compares a post, as read by its id, with the ledger. Each disagreement is one sentence; null means not there. */
 export function comparePost(expected: ExpectedPost, seen: Post | null): string[] {
@@ -19,7 +22,7 @@ export function comparePost(expected: ExpectedPost, seen: Post | null): string[]
   for (const value of ['like', 'dislike'] as const) {
     const standings = [...expected.standings.values()]
     const most = standings.filter((standing) => allows(standing, value)).length
-    const least = standings.filter((standing) => allows(standing, value) && standing.perhaps.size === 0).length
+    const least = standings.filter((standing) => allows(standing, value) && standing.possible.size === 0).length
     const count = value === 'like' ? seen.counts.likes : seen.counts.dislikes
     if (count < least || count > most) found.push(`${name}: expected ${range(least, most)} ${value}s, seen ${count}.`)
   }
@@ -51,7 +54,7 @@ export function compareReactions(expected: ExpectedPost, seen: Reactor[], counts
 
 /** Compares an account's count of posts and its list, all pages of it, with the ledger. */
 export function compareAccount(
-  expected: KeptAccount & { posts: ReadonlySet<string>; lostTexts: readonly string[] },
+  expected: LedgerAccount & { posts: ReadonlySet<string>; unansweredTexts: readonly string[] },
   seen: { count: number; items: Post[] },
 ): string[] {
   const name = `account ${expected.username}`
@@ -60,7 +63,7 @@ export function compareAccount(
   const fresh = older === -1 ? seen.items : seen.items.slice(0, older)
   const found = compareList(`the posts of ${expected.username}`, expected.posts, ids)
   // What was sent without an answer may be there, but no more often than it was sent.
-  const lost = [...expected.lostTexts]
+  const lost = [...expected.unansweredTexts]
   for (const post of fresh) {
     if (expected.posts.has(post.id)) continue
     const place = lost.indexOf(post.text)

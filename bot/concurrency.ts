@@ -1,5 +1,5 @@
 /** Lets at most `width` tasks run at a time; the others wait in order. */
-export class Gate {
+export class Semaphore {
   #free: number
   #waiting: (() => void)[] = []
 
@@ -7,7 +7,7 @@ export class Gate {
     this.#free = width
   }
 
-  async through<T>(task: () => Promise<T>): Promise<T> {
+  async run<T>(task: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
     try {
@@ -24,7 +24,11 @@ export class Gate {
  * Runs `task` for every item, `width` at a time, in order of arrival. Rejects with the first error, after which no task
  * is begun.
  */
-export async function forEach<T>(items: Iterable<T>, width: number, task: (item: T) => Promise<void>): Promise<void> {
+export async function forEachConcurrent<T>(
+  items: Iterable<T>,
+  width: number,
+  task: (item: T) => Promise<void>,
+): Promise<void> {
   const queue = items[Symbol.iterator]()
   let failed = false
   const walk = async () => {

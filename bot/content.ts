@@ -57,7 +57,7 @@ const objects = [
   'a borrowed book',
   'every promise',
   'the last tram',
-  'two blue doors',
+  'two blue authSlots',
   'a crème brûlée',
   'the choir 🎶',
   'naïve questions',

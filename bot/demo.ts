@@ -1,23 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isReady, ownServer, passOnSignals, start, startServer } from './spawn-server.ts'
+import { allocateServer, forwardSignals, spawnProgram, spawnServer, waitUntilReady } from './spawn-server.ts'
 
 process.exitCode = await demo(process.argv.slice(2))
 
 /** A server on a throwaway database and free ports, the bot against it, the output of both. Returns the bot's exit code. */
 async function demo(botArgs: string[]): Promise<number> {
-  const signals = passOnSignals()
+  const signals = forwardSignals()
   const directory = await mkdtemp(join(tmpdir(), 'rookery-demo-'))
-  const { url, settings } = await ownServer(directory)
-  const server = startServer(settings)
-  signals.atWork = server
+  const { url, settings } = await allocateServer(directory)
+  const server = spawnServer(settings)
+  signals.activeChild = server
   try {
-    const ready = await isReady(url, server)
+    const ready = await waitUntilReady(url, server)
     if (signals.interrupted) return 130
     if (!ready) return say('The server did not start.', 1)
-    const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', url], {})
-    signals.atWork = bot
+    const bot = spawnProgram('bot', ['bot/index.ts', ...botArgs, '--url', url], {})
+    signals.activeChild = bot
     return (await bot.ended) ?? 1
   } finally {
     server.child.kill('SIGTERM')

@@ -2,8 +2,8 @@ import { randomInt } from 'node:crypto'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { z } from 'zod'
 
-/** A sentence for the person at the terminal about what was typed. */
-export class BadOptions extends Error {}
+/** A sentence for the robot at the terminal about what was typed. */
+export class UsageError extends Error {}
 
 export const help = `Usage: npx tsx bot [options]
 
@@ -26,13 +26,13 @@ Exit code: 0 all done and the ledger agrees, 1 it does not or something failed, 
 
 const options = z.object({
   url: z.string().default('http://127.0.0.1:5000').transform(serverUrl),
-  users: whole('users', 1, 10_000, () => 10),
-  posts: whole('posts', 0, 1_000, () => 5),
-  replies: whole('replies', 0, 1_000, () => 3),
-  follows: whole('follows', 0, 1_000, () => 5),
-  reactions: whole('reactions', 0, 10_000, () => 20),
-  deletions: whole('deletions', 0, 100, () => 10),
-  seed: whole('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
+  users: integerOption('users', 1, 10_000, () => 10),
+  posts: integerOption('posts', 0, 1_000, () => 5),
+  replies: integerOption('replies', 0, 1_000, () => 3),
+  follows: integerOption('follows', 0, 1_000, () => 5),
+  reactions: integerOption('reactions', 0, 10_000, () => 20),
+  deletions: integerOption('deletions', 0, 100, () => 10),
+  seed: integerOption('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
   'yes-really': z.boolean().default(false),
   help: z.boolean().default(false),
 })
@@ -53,12 +53,12 @@ const types = {
 /** What a run is asked to do. */
 export type Options = z.infer<typeof options>
 
-/** Reads the command line. Throws BadOptions with one sentence that names the option at fault. */
+/** Reads the command line. Throws UsageError with one sentence that names the option at fault. */
 export function readOptions(args: string[]): Options {
-  const given = checkedOptions(args, types, options)
+  const given = parseOptions(args, types, options)
   const { url, help: wanted, 'yes-really': sure } = given
   if (!wanted && !sure && !isLoopback(url))
-    throw new BadOptions(
+    throw new UsageError(
       `--url ${url.origin} is not this machine: add --yes-really if a crowd of robots is welcome there.`,
     )
   return given
@@ -70,14 +70,14 @@ export function isLoopback(url: URL): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
 }
 
-/** Reads options of some types and checks them. Throws BadOptions with one sentence that names the option at fault. */
-export function checkedOptions<Schema extends z.ZodType>(
+/** Reads options of some types and checks them. Throws UsageError with one sentence that names the option at fault. */
+export function parseOptions<Schema extends z.ZodType>(
   args: string[],
   types: NonNullable<ParseArgsConfig['options']>,
   schema: Schema,
 ): z.infer<Schema> {
   const checked = schema.safeParse(typed(args, types))
-  if (!checked.success) throw new BadOptions(checked.error.issues[0]?.message)
+  if (!checked.success) throw new UsageError(checked.error.issues[0]?.message)
   return checked.data
 }
 
@@ -86,14 +86,14 @@ function typed(args: string[], types: NonNullable<ParseArgsConfig['options']>): 
     return parseArgs({ args, options: types }).values
   } catch (error) {
     const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
-    throw new BadOptions(
+    throw new UsageError(
       `${sentence?.replace(/ argument is ambiguous| argument missing/, ' needs a value')}: see --help.`,
     )
   }
 }
 
 /** A whole number; its default is made when it is needed. */
-export function whole(name: string, least: number, most: number, otherwise: () => number) {
+export function integerOption(name: string, least: number, most: number, otherwise: () => number) {
   const message = `--${name} must be a whole number from ${least} to ${most}.`
   return z
     .string()

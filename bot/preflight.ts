@@ -1,13 +1,13 @@
 import got, { RequestError } from 'got'
 
-/** A sentence about the server for the person at the terminal. */
-export class NoServer extends Error {}
+/** A sentence about the server for the robot at the terminal. */
+export class PreflightError extends Error {}
 
 /**
  * Asks once whether Rookery answers at `base`; a server that is there but not ready will do, as the robots wait for it.
- * Throws NoServer with one sentence.
+ * Throws PreflightError with one sentence.
  */
-export async function greet(base: URL): Promise<void> {
+export async function checkServer(base: URL): Promise<void> {
   const answer = await got(new URL('/health/ready', base), {
     followRedirect: false,
     throwHttpErrors: false,
@@ -16,9 +16,11 @@ export async function greet(base: URL): Promise<void> {
   }).catch((error: unknown) => {
     if (!(error instanceof RequestError)) throw error
     if (error.code?.includes('CERT') || error.code?.startsWith('ERR_TLS'))
-      throw new NoServer(`The certificate of ${base.origin} is not trusted (${error.code}).`)
-    throw new NoServer(`No server answers at ${base.origin} - start it with "npm start".`)
+      throw new PreflightError(`The certificate of ${base.origin} is not trusted (${error.code}).`)
+    throw new PreflightError(`No server answers at ${base.origin} - start it with "npm start".`)
   })
   if (answer.statusCode !== 200 && answer.statusCode !== 503)
-    throw new NoServer(`What answers at ${base.origin} is not Rookery: ${answer.statusCode} to GET /health/ready.`)
+    throw new PreflightError(
+      `What answers at ${base.origin} is not Rookery: ${answer.statusCode} to GET /health/ready.`,
+    )
 }

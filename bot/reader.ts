@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import * as wire from './api-schemas.ts'
+import * as schemas from './api-schemas.ts'
 import type { Client } from './client.ts'
-import type { Tally } from './stats.ts'
+import type { Stats } from './stats.ts'
 
 /** Thrown when something could not be read, so that nothing can be said about it. */
 export class Unreadable extends Error {}
@@ -9,22 +9,22 @@ export class Unreadable extends Error {}
 /** Reads what everybody may read. */
 export class Reader {
   #client: Client
-  #tally: Tally
+  #stats: Stats
 
-  constructor(client: Client, tally: Tally) {
+  constructor(client: Client, stats: Stats) {
     this.#client = client
-    this.#tally = tally
+    this.#stats = stats
   }
 
   /** What is at a path, or null when nothing is. */
   async read<T extends z.ZodType>(action: string, path: string, schema: T): Promise<z.infer<T> | null> {
     const outcome = await this.#client.send({ action, method: 'GET', path })
     const parsed = outcome.status === 200 ? schema.safeParse(outcome.body) : null
-    if (parsed?.success || outcome.status === 404) this.#tally.answered(action, outcome.ms)
+    if (parsed?.success || outcome.status === 404) this.#stats.recordSuccess(action, outcome.ms)
     if (parsed?.success) return parsed.data
     if (outcome.status === 404) return null
     const reason = parsed ? 'an answer of another shape' : outcome.cause
-    this.#tally.failed(action, reason)
+    this.#stats.recordFailure(action, reason)
     throw new Unreadable(`${path}: ${reason}`)
   }
 
@@ -42,7 +42,7 @@ export class Reader {
       const page: { items: z.infer<T>[]; nextCursor: string | null } | null = await this.read(
         action,
         `${path}?limit=100${query}`,
-        wire.page(item),
+        schemas.page(item),
       )
       if (page === null) break
       items.push(...page.items)

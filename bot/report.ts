@@ -1,7 +1,7 @@
 import type { Findings } from './crowd.ts'
 import type { Cause, Row } from './stats.ts'
 
-const disagreementsShown = 20
+const maxMismatchesShown = 20
 const order = [
   'sign up',
   'log in',
@@ -38,10 +38,10 @@ export function table(rows: Row[], retries: Cause[], failures: Cause[]): string[
 }
 
 /** The last lines: what was compared, and every reason why the run is not a success. */
-export function verdict({ totals, disagreements, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
-  const { posts, reactions, follows, removed } = totals
+export function verdict({ totals, mismatches, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
+  const { posts, reactions, follows, deleted } = totals
   const counts = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
-  const compared = `${counts}, ${count(removed, 'deletion')} checked`
+  const compared = `${counts}, ${count(deleted, 'deletion')} checked`
   const found: string[] = []
   for (const [cause, robots] of gaveUp) found.push(`${count(robots, 'robot')} gave up: ${cause}.`)
   if (totals.unknown > 0) {
@@ -49,20 +49,20 @@ export function verdict({ totals, disagreements, unreadable, gaveUp }: Findings,
   }
   if (interrupted) found.push('Interrupted: only what was acknowledged until then was checked.')
   if (unreadable !== null) return [...found, `ledger not checked to the end: ${unreadable}`]
-  if (disagreements.length === 0) return [...found, `ledger agrees: ${compared}`]
-  const more = disagreements.length - disagreementsShown
+  if (mismatches.length === 0) return [...found, `ledger agrees: ${compared}`]
+  const more = mismatches.length - maxMismatchesShown
   return [
     ...found,
-    ...disagreements.slice(0, disagreementsShown),
+    ...mismatches.slice(0, maxMismatchesShown),
     ...(more > 0 ? [`and ${grouped(more)} more`] : []),
-    `ledger disagrees: ${count(disagreements.length, 'difference')}, ${compared}`,
+    `ledger disagrees: ${count(mismatches.length, 'difference')}, ${compared}`,
   ]
 }
 
 /** Whether everything was done and the ledger agrees. */
 export function isSuccess(findings: Findings, failures: Cause[]): boolean {
-  const { disagreements, unreadable, gaveUp } = findings
-  return disagreements.length === 0 && unreadable === null && gaveUp.size === 0 && failures.length === 0
+  const { mismatches, unreadable, gaveUp } = findings
+  return mismatches.length === 0 && unreadable === null && gaveUp.size === 0 && failures.length === 0
 }
 
 /** A day's order; what is not in it, the reading back, comes last. */

@@ -1,34 +1,34 @@
 import type { CookieJar } from 'tough-cookie'
 import type { z } from 'zod'
 import type { Call, Client, Outcome } from './client.ts'
-import type { Gate } from './concurrency.ts'
+import type { Semaphore } from './concurrency.ts'
 import type { Identity } from './content.ts'
 import type { Ledger } from './ledger.ts'
-import type { Tally } from './stats.ts'
+import type { Stats } from './stats.ts'
 
-/** What a person needs of the run. `doors` limits sign-ups and log-ins in flight: each costs the server a bcrypt. */
-export type Surroundings = {
+/** What a robot needs of the run. `authSlots` limits sign-ups and log-ins in flight: each costs the server a bcrypt. */
+export type RobotContext = {
   ledger: Ledger
-  tally: Tally
-  doors: Gate
+  stats: Stats
+  authSlots: Semaphore
   runId: string
   openClient: (jar: CookieJar) => Client
 }
 
-/** Thrown when a person cannot go on: the server served no answer in time, or the way in is closed. */
+/** Thrown when a robot cannot go on: the server served no answer in time, or the way in is closed. */
 export class GaveUp extends Error {}
 
-/** Somebody's way in and out: requests with a session that is renewed when it has to be, each noted in the tally. */
-export class Member {
+/** Somebody's way in and out: requests with a session that is renewed when it has to be, each noted in the stats. */
+export class SessionClient {
   #identity: Identity
-  #around: Surroundings
+  #context: RobotContext
   #client: Client
   #renewal: Promise<Outcome> | null = null
 
-  constructor(identity: Identity, jar: CookieJar, around: Surroundings) {
+  constructor(identity: Identity, jar: CookieJar, context: RobotContext) {
     this.#identity = identity
-    this.#around = around
-    this.#client = around.openClient(jar)
+    this.#context = context
+    this.#client = context.openClient(jar)
   }
 
   send(call: Call): Promise<Outcome> {
@@ -44,34 +44,35 @@ export class Member {
     return seen
   }
 
-  async atTheDoor(call: Call, expected: number[]): Promise<Outcome> {
-    const outcome = await this.#around.doors.through(() => this.#client.send(call))
+  async authenticate(call: Call, expected: number[]): Promise<Outcome> {
+    const outcome = await this.#context.authSlots.run(() => this.#client.send(call))
     this.note(call, outcome, outcome.status !== null && expected.includes(outcome.status))
     return outcome
   }
 
   enter(): Promise<Outcome> {
     const { username, password } = this.#identity
-    return this.atTheDoor(
+    return this.authenticate(
       { action: 'log in', method: 'POST', path: '/v1/session', body: { username, password } },
       [200],
     )
   }
 
-  async asMember(call: Call): Promise<Outcome> {
+  async sendAuthenticated(call: Call): Promise<Outcome> {
     const first = await this.#client.send(call)
     if (first.status !== 401) return first
-    this.#around.tally.repeated(call.action, first.cause)
+    this.#context.stats.recordRetry(call.action, first.cause)
     const renewal = await this.#renew()
-    if (renewal.status !== 200) return { ...renewal, status: null, body: null, doubt: first.doubt }
+    if (renewal.status !== 200) return { ...renewal, status: null, body: null, uncertainty: first.uncertainty }
     const second = await this.#client.send(call)
-    return { ...second, doubt: first.doubt ?? second.doubt }
+    return { ...second, uncertainty: first.uncertainty ?? second.uncertainty }
   }
 
   note(call: Call, outcome: Outcome, done: boolean): void {
     if (outcome.interrupted) return
-    if (done) this.#around.tally.answered(call.action, outcome.ms)
-    else this.#around.tally.failed(call.action, isSuccess(outcome) ? 'an answer of another shape' : outcome.cause)
+    if (done) this.#context.stats.recordSuccess(call.action, outcome.ms)
+    else
+      this.#context.stats.recordFailure(call.action, isSuccess(outcome) ? 'an answer of another shape' : outcome.cause)
   }
 
   settle(call: Call, outcome: Outcome, done: boolean): void {

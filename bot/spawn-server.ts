@@ -9,16 +9,16 @@ import got from 'got'
 import { variableNames } from '../src/config.ts'
 
 const root = join(import.meta.dirname, '..')
-const startsWithin = 300_000
+const readyTimeoutMs = 300_000
 
 /** A child process; `ended` is its exit code, null when a signal ended it. */
-export type Program = { child: ChildProcess; ended: Promise<number | null> }
+export type ChildProgram = { child: ChildProcess; ended: Promise<number | null> }
 
 /** Runs one of the project's programs, each line of its output behind a name. */
-export function start(name: string, args: string[], settings: Record<string, string>): Program {
+export function spawnProgram(name: string, args: string[], settings: Record<string, string>): ChildProgram {
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { ...surroundings(), ...settings },
+    env: { ...isolatedEnvironment(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C on a terminal must not reach the server before the bot has checked what it acknowledged.
     detached: true,
@@ -31,18 +31,18 @@ export function start(name: string, args: string[], settings: Record<string, str
 }
 
 /** Where a server of our own is, and with what settings it is started there. */
-export async function ownServer(directory: string) {
+export async function allocateServer(directory: string) {
   const [port, metricsPort] = await freePorts()
   const settings = { DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) }
   return { url: `http://127.0.0.1:${port}`, settings }
 }
 
-export const startServer = (settings: Record<string, string>): Program =>
-  start('server', ['--import', './require-node.mjs', 'src/main.ts'], settings)
+export const spawnServer = (settings: Record<string, string>): ChildProgram =>
+  spawnProgram('server', ['--import', './require-node.mjs', 'src/main.ts'], settings)
 
 /** Waits until a server is ready; false when it ends before, or takes too long. */
-export async function isReady(url: string, server: Program): Promise<boolean> {
-  const until = performance.now() + startsWithin
+export async function waitUntilReady(url: string, server: ChildProgram): Promise<boolean> {
+  const until = performance.now() + readyTimeoutMs
   while (isRunning(server) && performance.now() < until) {
     const answer = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
     if (answer?.statusCode === 200) return true
@@ -51,7 +51,7 @@ export async function isReady(url: string, server: Program): Promise<boolean> {
   return false
 }
 
-export function isRunning({ child }: Program): boolean {
+export function isRunning({ child }: ChildProgram): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
@@ -59,18 +59,18 @@ export function isRunning({ child }: Program): boolean {
  * Hears the signals that end a terminal's program, and passes them on to what is at work at the moment; `interrupted`
  * is true from then on. A child is in a process group of its own and hears none by itself.
  */
-export function passOnSignals() {
-  const state: { interrupted: boolean; atWork: Program | null } = { interrupted: false, atWork: null }
+export function forwardSignals() {
+  const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
       state.interrupted = true
-      state.atWork?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
+      state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
     })
   return state
 }
 
 /** The environment with what would lead the server to another database or other ports emptied, which hides `.env` as well. */
-function surroundings(): NodeJS.ProcessEnv {
+function isolatedEnvironment(): NodeJS.ProcessEnv {
   const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])
   const emptied = variableNames.filter((name) => !kept.has(name)).flatMap((name) => [name, `${name}_FILE`])
   return { ...process.env, ...Object.fromEntries(emptied.map((name) => [name, ''])) }

@@ -17,24 +17,24 @@ export type Cause = { action: string; cause: string; times: number }
 type Line = { count: number; errors: number; retries: number; micros: RecordableHistogram }
 
 /** Counts what happened, by action, in bounded memory: times are kept to three figures (an HDR histogram), not one by one. */
-export class Tally {
+export class Stats {
   #lines = new Map<string, Line>()
   #retries = new Map<string, Cause>()
   #failures = new Map<string, Cause>()
 
   /** An action that the server answered as it should; `ms` is the time of the answered attempt, without earlier waits. */
-  answered(action: string, ms: number): void {
+  recordSuccess(action: string, ms: number): void {
     const line = this.#line(action)
     line.count += 1
     line.micros.record(Math.max(1, Math.round(ms * 1000)))
   }
 
-  repeated(action: string, cause: string): void {
+  recordRetry(action: string, cause: string): void {
     this.#line(action).retries += 1
     add(this.#retries, action, cause)
   }
 
-  failed(action: string, cause: string): void {
+  recordFailure(action: string, cause: string): void {
     this.#line(action).errors += 1
     add(this.#failures, action, cause)
   }

@@ -9,7 +9,7 @@ import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Runs the bot as a person does, without a terminal. */
+/** Runs the bot as a robot does, without a terminal. */
 async function bot(...args: string[]) {
   const done = promisify(execFile)(...nodeCommand(['bot/index.ts', ...args]), { cwd: root })
   const { code = 0, stdout, stderr } = await done.catch((error) => error)

@@ -2,9 +2,9 @@ import t from 'tap'
 import { compareAccount, compareList, comparePost, compareReactions } from '../../bot/compare.ts'
 import type { Reaction } from '../../bot/plan.ts'
 
-const standing = (acknowledged: Reaction | null, ...perhaps: (Reaction | null)[]) => ({
+const standing = (acknowledged: Reaction | null, ...possible: (Reaction | null)[]) => ({
   acknowledged,
-  perhaps: new Set(perhaps),
+  possible: new Set(possible),
 })
 const expected = {
   id: 'p1',
@@ -77,7 +77,7 @@ t.test('an account', async (t) => {
     postsBefore: 1,
     newestBefore: 'old',
     posts: new Set(['p1', 'p2']),
-    lostTexts: ['lost'],
+    unansweredTexts: ['lost'],
   }
   const [p1, p2, old] = [seen(), seen({ id: 'p2' }), seen({ id: 'old' })]
   const lost = seen({ id: 'p3', text: 'lost' })

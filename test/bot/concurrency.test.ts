@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { forEach, Gate } from '../../bot/concurrency.ts'
+import { forEachConcurrent, Semaphore } from '../../bot/concurrency.ts'
 
 t.test('a gate lets so many through, in order, and again after a failure', async (t) => {
-  const gate = new Gate(3)
+  const semaphore = new Semaphore(3)
   const order: number[] = []
   let inside = 0
   let most = 0
   const pass = (i: number) =>
-    gate.through(async () => {
+    semaphore.run(async () => {
       order.push(i)
       inside += 1
       most = Math.max(most, inside)
@@ -24,14 +24,14 @@ t.test('a gate lets so many through, in order, and again after a failure', async
     order.toSorted((a, b) => a - b),
   )
   t.equal(results.filter(({ status }) => status === 'rejected').length, 1)
-  t.equal(await gate.through(async () => 'free'), 'free')
+  t.equal(await semaphore.run(async () => 'free'), 'free')
 })
 
 t.test('each item once, no more at a time than asked', async (t) => {
   const seen: number[] = []
   let inside = 0
   let most = 0
-  await forEach(new Set(Array.from({ length: 50 }, (_, i) => i)), 8, async (i) => {
+  await forEachConcurrent(new Set(Array.from({ length: 50 }, (_, i) => i)), 8, async (i) => {
     inside += 1
     most = Math.max(most, inside)
     await sleep(1)
@@ -47,7 +47,7 @@ t.test('each item once, no more at a time than asked', async (t) => {
 
 t.test('the first error is the answer, and nothing is begun after it', async (t) => {
   let begun = 0
-  const broken = forEach(
+  const broken = forEachConcurrent(
     Array.from({ length: 100 }, (_, i) => i),
     2,
     async (i) => {

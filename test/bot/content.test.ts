@@ -37,11 +37,11 @@ t.test('identities keep the rules of sign-up', async (t) => {
     dictionary: { ...common.dictionary, ...english.dictionary },
     graphs: common.adjacencyGraphs,
   })
-  const people = Array.from({ length: 60 }, (_, i) => identity(42, i))
-  t.strictSame(people[7], identity(42, 7))
-  t.equal(new Set(people.map(({ username }) => username)).size, 60)
+  const robots = Array.from({ length: 60 }, (_, i) => identity(42, i))
+  t.strictSame(robots[7], identity(42, 7))
+  t.equal(new Set(robots.map(({ username }) => username)).size, 60)
   t.not(identity(42, 7).username, identity(43, 7).username)
-  for (const { username, password, displayName, bio } of people) {
+  for (const { username, password, displayName, bio } of robots) {
     if (!/^\w{3,30}$/.test(username)) t.fail(username)
     if (password.length < 15 || password.includes(username)) t.fail('a password against the rules')
     if (zxcvbn.check(password).guesses < 1e10) t.fail('a password soon guessed')

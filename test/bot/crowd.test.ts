@@ -5,16 +5,16 @@ import { stubServer } from './stub-server.ts'
 
 t.test('a run without trouble agrees with the server', async (t) => {
   const stub = await stubServer(t)
-  const { findings, tally } = await runAgainst(stub.url)
-  t.strictSame(findings.disagreements, [])
+  const { findings, stats } = await runAgainst(stub.url)
+  t.strictSame(findings.mismatches, [])
   t.equal(findings.totals.posts, 6)
   t.ok(findings.totals.reactions > 3)
-  t.ok(isSuccess(findings, tally.failures()))
+  t.ok(isSuccess(findings, stats.failures()))
   t.equal(stub.sessions.size, 0, 'everybody logged out')
-  const count = (action: string) => tally.rows().find((row) => row.action === action)?.count
+  const count = (action: string) => stats.rows().find((row) => row.action === action)?.count
   t.equal(count('post'), 6)
   t.equal(count('log out'), 6)
-  t.strictSame(tally.retries(), [])
+  t.strictSame(stats.retries(), [])
 })
 
 t.test('the same seed writes the same, and a second run on one server makes new posts', async (t) => {
@@ -27,8 +27,8 @@ t.test('the same seed writes the same, and a second run on one server makes new 
   t.strictSame(content(one), content(other))
   t.notSame(content(one), content(different))
 
-  const { findings, tally } = await runAgainst(one.url, { seed: 7 })
-  t.ok(isSuccess(findings, tally.failures()))
+  const { findings, stats } = await runAgainst(one.url, { seed: 7 })
+  t.ok(isSuccess(findings, stats.failures()))
   t.equal(one.members.size, 3)
   t.equal(one.posts.length, 12)
   t.strictSame(content(one), [...content(other), ...content(other)].sort())
@@ -49,15 +49,15 @@ t.test('every first answer lost: everything is repeated with its key and happens
     dropped.add(String(key))
     return true
   }
-  const { findings, tally } = await runAgainst(stub.url)
-  t.ok(isSuccess(findings, tally.failures()), 'success', { findings })
+  const { findings, stats } = await runAgainst(stub.url)
+  t.ok(isSuccess(findings, stats.failures()), 'success', { findings })
   t.equal(stub.posts.length, 6)
   t.equal(findings.totals.unknown, 0)
   const keys = stub.requests.flatMap(({ key }) => key ?? [])
   t.equal(keys.length, 12)
   t.equal(new Set(keys).size, 6)
   for (const key of keys) t.match(key, /^[!-~]{1,64}$/)
-  t.match(tally.retries(), [{ action: 'sign up', cause: 'ECONNRESET', times: 1 }])
+  t.match(stats.retries(), [{ action: 'sign up', cause: 'ECONNRESET', times: 1 }])
 })
 
 t.test('429 and 503 are waited out as long as Retry-After says', async (t) => {
@@ -66,21 +66,21 @@ t.test('429 and 503 are waited out as long as Retry-After says', async (t) => {
     const [status, code] = nth === 1 ? [429, 'rate-limited'] : [503, 'overloaded']
     return { status, body: { code }, headers: { 'retry-after': '1' } }
   })
-  const { findings, tally } = await runAgainst(stub.url, { users: 1 })
-  t.ok(isSuccess(findings, tally.failures()))
-  t.match(tally.retries(), [{ cause: '429 rate-limited' }, { cause: '503 overloaded' }])
+  const { findings, stats } = await runAgainst(stub.url, { users: 1 })
+  t.ok(isSuccess(findings, stats.failures()))
+  t.match(stats.retries(), [{ cause: '429 rate-limited' }, { cause: '503 overloaded' }])
   const times = stub.requests.filter(({ path }) => path === '/v1/accounts').map(({ at }) => at)
   t.ok((times[1] ?? 0) - (times[0] ?? 0) >= 990, 'a second before the second attempt')
 })
 
-t.test('a Retry-After beyond all patience is not waited for', async (t) => {
+t.test('a Retry-After beyond all retryPolicy is not waited for', async (t) => {
   const stub = await stubServer(t, (request) =>
     request.url === '/v1/accounts'
       ? { status: 429, body: { code: 'rate-limited' }, headers: { 'retry-after': '800' } }
       : undefined,
   )
-  const { findings, tally } = await runAgainst(stub.url)
-  t.notOk(isSuccess(findings, tally.failures()))
+  const { findings, stats } = await runAgainst(stub.url)
+  t.notOk(isSuccess(findings, stats.failures()))
   t.strictSame([...findings.gaveUp], [['429 rate-limited, asks to wait 800 s', 3]])
 })
 
@@ -94,13 +94,13 @@ t.test('an expired session is refreshed, and an ended one entered anew', async (
     }
     return undefined
   })
-  const { findings, tally } = await runAgainst(stub.url, { users: 1 })
-  t.ok(isSuccess(findings, tally.failures()))
+  const { findings, stats } = await runAgainst(stub.url, { users: 1 })
+  t.ok(isSuccess(findings, stats.failures()))
   const paths = stub.requests.filter(({ method }) => method === 'POST').map(({ path }) => path)
   const entered = ['/v1/accounts', '/v1/session']
   const first = ['/v1/posts', '/v1/session/refresh', '/v1/posts']
   t.strictSame(paths, [...entered, ...first, '/v1/posts', '/v1/session/refresh', '/v1/session', '/v1/posts'])
-  t.match(tally.retries(), [{ action: 'post', cause: '401 unauthenticated', times: 2 }])
+  t.match(stats.retries(), [{ action: 'post', cause: '401 unauthenticated', times: 2 }])
 })
 
 t.test('what never got an answer is unknown, and either outcome is accepted', async (t) => {
@@ -110,10 +110,10 @@ t.test('what never got an answer is unknown, and either outcome is accepted', as
       if (request.url === '/v1/posts' && request.method === 'POST') posts += 1
       return request.url === '/v1/posts' && request.method === 'POST' && posts > 1 ? fault : undefined
     })
-    const { findings, tally } = await runAgainst(stub.url, { users: 1, total: 300 })
-    t.strictSame(findings.disagreements, [], fault)
+    const { findings, stats } = await runAgainst(stub.url, { users: 1, total: 300 })
+    t.strictSame(findings.mismatches, [], fault)
     t.equal(findings.totals.unknown, 1)
-    t.notOk(isSuccess(findings, tally.failures()))
+    t.notOk(isSuccess(findings, stats.failures()))
   }
 })
 
@@ -129,9 +129,9 @@ t.test('a server that falls silent ends the run instead of holding up every robo
 
 t.test('long lists are read to their end', async (t) => {
   const stub = await stubServer(t)
-  const { findings, tally } = await runAgainst(stub.url, { users: 2, posts: 130, reactions: 1 })
-  t.ok(isSuccess(findings, tally.failures()), 'success', { findings })
-  t.equal(tally.rows().find((row) => row.action === 'read list')?.count, 2 * 2 + 3)
+  const { findings, stats } = await runAgainst(stub.url, { users: 2, posts: 130, reactions: 1 })
+  t.ok(isSuccess(findings, stats.failures()), 'success', { findings })
+  t.equal(stats.rows().find((row) => row.action === 'read list')?.count, 2 * 2 + 3)
 })
 
 t.test('an interrupted run checks what was acknowledged', async (t) => {
@@ -140,13 +140,13 @@ t.test('an interrupted run checks what was acknowledged', async (t) => {
     if (stub.posts.length === 4) stopping.abort()
     return undefined
   })
-  const { findings, tally } = await runAgainst(stub.url, { posts: 50, stopping })
-  t.strictSame(findings.disagreements, [])
+  const { findings, stats } = await runAgainst(stub.url, { posts: 50, stopping })
+  t.strictSame(findings.mismatches, [])
   t.equal(findings.totals.posts, stub.posts.length)
   t.ok(stub.posts.length < 10)
   t.equal(findings.gaveUp.size, 0)
   t.equal(
-    tally.rows().find((row) => row.action === 'like'),
+    stats.rows().find((row) => row.action === 'like'),
     undefined,
   )
 })
@@ -157,12 +157,12 @@ t.test('refusals are failures, and nobody stops for them', async (t) => {
       ? { status: 500, body: { code: 'internal' } }
       : undefined,
   )
-  const { findings, tally } = await runAgainst(stub.url)
+  const { findings, stats } = await runAgainst(stub.url)
   t.equal(findings.totals.posts, 5)
   t.equal(findings.totals.unknown, 1)
-  t.strictSame(findings.disagreements, [])
-  t.strictSame(tally.failures(), [{ action: 'post', cause: '500 internal', times: 1 }])
-  t.notOk(isSuccess(findings, tally.failures()))
+  t.strictSame(findings.mismatches, [])
+  t.strictSame(stats.failures(), [{ action: 'post', cause: '500 internal', times: 1 }])
+  t.notOk(isSuccess(findings, stats.failures()))
 })
 
 t.test('a server that breaks its word is found out', async (t) => {
@@ -185,7 +185,7 @@ t.test('a server that breaks its word is found out', async (t) => {
     })
     const { findings } = await runAgainst(stub.url)
     t.ok(
-      findings.disagreements.some((line) => sentence.test(line)),
+      findings.mismatches.some((line) => sentence.test(line)),
       name,
     )
   }

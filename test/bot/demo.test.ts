@@ -24,7 +24,7 @@ async function run(args: string[], env: Record<string, string>, onOutput?: (outp
   return { code, output }
 }
 
-t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
+t.test('the demo shows server and bot, and deletesAccount nothing behind', { timeout: 120_000 }, async (t) => {
   const TMPDIR = t.testdir()
   // Where these lead is somebody's own database: the demo must not go there.
   const env = { TMPDIR, MONGODB_URI: 'mongodb://127.0.0.1:9', PORT: '5000' }
@@ -42,19 +42,23 @@ t.test('the demo hands on the bot’s exit code', { timeout: 120_000 }, async (t
   t.match(output, /--users must be a whole number/)
 })
 
-t.test('an interrupted demo checks what was done, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
-  const TMPDIR = t.testdir()
-  let told = false
-  const { code, output } = await run(
-    ['bot/demo.ts', '--reactions', '10000', '--replies', '0'],
-    { TMPDIR },
-    (output, kill) => {
-      if (told || !/^bot {4}\| post:/m.test(output)) return
-      told = true
-      kill()
-    },
-  )
-  t.equal(code, 130, 'exit code', { output })
-  t.match(output, /ledger agrees: 50 posts/)
-  t.strictSame(await readdir(TMPDIR), [])
-})
+t.test(
+  'an interrupted demo checks what was done, and deletesAccount nothing behind',
+  { timeout: 120_000 },
+  async (t) => {
+    const TMPDIR = t.testdir()
+    let told = false
+    const { code, output } = await run(
+      ['bot/demo.ts', '--reactions', '10000', '--replies', '0'],
+      { TMPDIR },
+      (output, kill) => {
+        if (told || !/^bot {4}\| post:/m.test(output)) return
+        told = true
+        kill()
+      },
+    )
+    t.equal(code, 130, 'exit code', { output })
+    t.match(output, /ledger agrees: 50 posts/)
+    t.strictSame(await readdir(TMPDIR), [])
+  },
+)

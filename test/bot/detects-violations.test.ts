@@ -24,14 +24,14 @@ const one = <T>(found: T | undefined): T => {
 }
 
 t.test('a whole day with replies, follows and deletions agrees', async (t) => {
-  const { stub, findings, tally } = await runWith(t, () => undefined)
-  t.strictSame(findings.disagreements, [])
-  t.ok(isSuccess(findings, tally.failures()), 'success', { failures: tally.failures() })
+  const { stub, findings, stats } = await runWith(t, () => undefined)
+  t.strictSame(findings.mismatches, [])
+  t.ok(isSuccess(findings, stats.failures()), 'success', { failures: stats.failures() })
   t.equal(stub.members.size, 8, 'two have left')
   t.ok(findings.totals.follows > 20)
-  t.ok(findings.totals.removed > 5, `${findings.totals.removed} deletions`)
+  t.ok(findings.totals.deleted > 5, `${findings.totals.deleted} deletions`)
   for (const action of ['reply', 'follow', 'unfollow', 'read timeline', 'delete post', 'delete account']) {
-    t.ok((tally.rows().find((row) => row.action === action)?.count ?? 0) > 0, action)
+    t.ok((stats.rows().find((row) => row.action === action)?.count ?? 0) > 0, action)
   }
 })
 
@@ -72,7 +72,7 @@ t.test('whatever is not as it was acknowledged is found', async (t) => {
   ]
   for (const [name, breach, sentence] of breaches) {
     const { findings } = await runWith(t, breach)
-    t.match(findings.disagreements.join('\n'), sentence, name)
+    t.match(findings.mismatches.join('\n'), sentence, name)
   }
 })
 
@@ -93,7 +93,7 @@ t.test('a timeline that shows too much or too little is found', async (t) => {
       return { ...page, items: falsify(page.items) }
     }
     const { findings } = await runAgainst(stub.url, size)
-    t.match(findings.disagreements.join('\n'), sentence, name)
+    t.match(findings.mismatches.join('\n'), sentence, name)
   }
 })
 
@@ -103,7 +103,7 @@ t.test('a deletion without an answer may have happened or not', async (t) => {
       method === 'DELETE' && (url === '/v1/account' || /^\/v1\/posts\/[\w-]+$/.test(url)) ? fault : undefined,
     )
     const { findings } = await runAgainst(stub.url, { ...size, total: 300 })
-    t.strictSame(findings.disagreements, [], fault)
+    t.strictSame(findings.mismatches, [], fault)
     t.ok(findings.totals.unknown > 0 || fault === 'carry out, then drop', `${findings.totals.unknown} are unknown`)
   }
 })

@@ -18,7 +18,7 @@ t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 1
     process.kill(pid, 'SIGKILL')
     killed.push(pid)
   }
-  const { findings, tally } = await runAgainst(url, {
+  const { findings, stats } = await runAgainst(url, {
     users: 8,
     posts: 10,
     reactions: 80,
@@ -32,10 +32,10 @@ t.test('kill -9 of mongod costs retries and no acknowledged write', { timeout: 1
     },
   })
   t.equal(new Set([...killed, await mongodPid()]).size, 4, 'another mongod after each of three kills')
-  t.strictSame(findings.disagreements, [])
+  t.strictSame(findings.mismatches, [])
   t.equal(findings.totals.posts, 8 * 14)
-  t.ok(findings.totals.removed > 0, `${findings.totals.removed} deletions`)
-  const failures = tally.failures()
+  t.ok(findings.totals.deleted > 0, `${findings.totals.deleted} deletions`)
+  const failures = stats.failures()
   t.ok(isSuccess(findings, failures), 'success', { failures, gaveUp: [...findings.gaveUp], errors })
 })
 

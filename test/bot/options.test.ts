@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BadOptions, isLoopback, readOptions } from '../../bot/options.ts'
+import { isLoopback, readOptions, UsageError } from '../../bot/options.ts'
 
 t.test('defaults', async (t) => {
   const { url, seed, ...rest } = readOptions([])
@@ -46,7 +46,7 @@ t.test('a bad value gets one sentence that names the option', async (t) => {
   ]
   for (const [args, name] of cases) {
     const read = () => readOptions(args)
-    t.ok(thrown(read) instanceof BadOptions, args.join(' '))
+    t.ok(thrown(read) instanceof UsageError, args.join(' '))
     t.throws(read, { message: new RegExp(`^[^\\n]*${name}[^\\n]*\\.$`) }, args.join(' '))
   }
 })

@@ -1,5 +1,12 @@
 import t from 'tap'
-import { leaves, planFollows, planReactions, planRemovals, planReplies, type Reaction } from '../../bot/plan.ts'
+import {
+  deletesAccount,
+  planDeletions,
+  planFollows,
+  planReactions,
+  planReplies,
+  type Reaction,
+} from '../../bot/plan.ts'
 
 const size = { users: 10, posts: 5, replies: 40, follows: 60, reactions: 200, deletions: 10 }
 
@@ -59,10 +66,10 @@ t.test('whom a robot follows is never itself, and nobody is unfollowed who is no
 
 t.test('of posts and accounts as many are deleted as was asked', async (t) => {
   const robots = Array.from({ length: 40 }, (_, robot) => robot)
-  const removed = (deletions: number) =>
-    robots.flatMap((robot) => planRemovals(5, robot, { ...size, deletions })).length
-  t.strictSame([removed(0), removed(100)], [0, 40 * 45])
-  t.ok(removed(10) > 120 && removed(10) < 240, `${removed(10)} of 1,800`)
-  const leavers = (deletions: number) => robots.filter((robot) => leaves(robot, { ...size, deletions })).length
+  const deleted = (deletions: number) =>
+    robots.flatMap((robot) => planDeletions(5, robot, { ...size, deletions })).length
+  t.strictSame([deleted(0), deleted(100)], [0, 40 * 45])
+  t.ok(deleted(10) > 120 && deleted(10) < 240, `${deleted(10)} of 1,800`)
+  const leavers = (deletions: number) => robots.filter((robot) => deletesAccount(robot, { ...size, deletions })).length
   t.strictSame([leavers(0), leavers(10), leavers(25), leavers(100)], [0, 4, 10, 40])
 })

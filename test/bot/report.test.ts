@@ -5,8 +5,8 @@ import { showProgress } from '../../bot/progress.ts'
 import { isSuccess, table, verdict } from '../../bot/report.ts'
 
 const findings = {
-  totals: { posts: 1_234, reactions: 5_678, follows: 90, removed: 1, unknown: 0 },
-  disagreements: [] as string[],
+  totals: { posts: 1_234, reactions: 5_678, follows: 90, deleted: 1, unknown: 0 },
+  mismatches: [] as string[],
   unreadable: null,
   gaveUp: new Map<string, number>(),
 }
@@ -45,14 +45,14 @@ t.test('the verdict', async (t) => {
     /^1 write had no answer/,
     /agrees/,
   ])
-  const many = verdict({ ...findings, disagreements: Array.from({ length: 25 }, (_, i) => `wrong ${i}`) }, false)
+  const many = verdict({ ...findings, mismatches: Array.from({ length: 25 }, (_, i) => `wrong ${i}`) }, false)
   t.equal(many.length, 22)
   t.match(many.slice(-2), ['and 5 more', /^ledger disagrees: 25 differences/])
 })
 
 t.test('success is nothing less than everything', async (t) => {
   t.ok(isSuccess(findings, []))
-  t.notOk(isSuccess({ ...findings, disagreements: ['x'] }, []))
+  t.notOk(isSuccess({ ...findings, mismatches: ['x'] }, []))
   t.notOk(isSuccess({ ...findings, unreadable: 'x' }, []))
   t.notOk(isSuccess({ ...findings, gaveUp: new Map([['x', 1]]) }, []))
   t.notOk(isSuccess(findings, [{ action: 'post', cause: '500 internal', times: 1 }]))

@@ -1,25 +1,25 @@
-import type { World } from '../../bot/client.ts'
+import type { RunContext } from '../../bot/client.ts'
 import { type Findings, runCrowd } from '../../bot/crowd.ts'
-import type { Size } from '../../bot/plan.ts'
-import { Tally } from '../../bot/stats.ts'
+import type { CrowdSize } from '../../bot/plan.ts'
+import { Stats } from '../../bot/stats.ts'
 
 type Temper = { total?: number; attempt?: number; stopping?: AbortController }
 type Wishes = { seed?: number; onPhase?: (name: string) => void }
 
-/** A world of little patience, in milliseconds. */
-export function makeWorld(
+/** A context of little retryPolicy, in milliseconds. */
+export function createRunContext(
   url: string,
   { total = 5_000, attempt = 2_000, stopping = new AbortController() }: Temper = {},
 ) {
-  const tally = new Tally()
-  const world: World = {
+  const stats = new Stats()
+  const context: RunContext = {
     base: new URL(url),
-    patience: { attempt, total, firstPause: 5, longestPause: 50 },
-    tally,
+    retryPolicy: { attempt, total, initialDelayMs: 5, maxDelayMs: 50 },
+    stats,
     stop: stopping.signal,
-    onSilence: () => stopping.abort(),
+    onUnresponsive: () => stopping.abort(),
   }
-  return { world, tally }
+  return { context, stats }
 }
 
 /** Runs a small crowd; `onPhase` is told as each phase begins. */
@@ -35,9 +35,9 @@ export async function runAgainst(
     deletions = 0,
     onPhase = () => {},
     ...temper
-  }: Partial<Size> & Wishes & Temper = {},
-): Promise<{ findings: Findings; tally: Tally }> {
-  const { world, tally } = makeWorld(url, temper)
+  }: Partial<CrowdSize> & Wishes & Temper = {},
+): Promise<{ findings: Findings; stats: Stats }> {
+  const { context, stats } = createRunContext(url, temper)
   const progress = {
     begin(name: string) {
       onPhase(name)
@@ -45,7 +45,7 @@ export async function runAgainst(
     },
   }
   return {
-    findings: await runCrowd(seed, { users, posts, replies, follows, reactions, deletions }, world, progress),
-    tally,
+    findings: await runCrowd(seed, { users, posts, replies, follows, reactions, deletions }, context, progress),
+    stats,
   }
 }
