@@ -1,14 +1,11 @@
 import got, { RequestError } from 'got'
 
-/** A sentence about the server for the robot at the terminal. */
+/** The message is one sentence for the terminal. */
 export class PreflightError extends Error {}
 
-/**
- * Asks once whether Rookery answers at `base`; a server that is there but not ready will do, as the robots wait for it.
- * Throws PreflightError with one sentence.
- */
+/** Checks that Rookery responds at `base`; 503 is accepted, as the robots wait for it. Throws PreflightError. */
 export async function checkServer(base: URL): Promise<void> {
-  const answer = await got(new URL('/health/ready', base), {
+  const response = await got(new URL('/health/ready', base), {
     followRedirect: false,
     throwHttpErrors: false,
     retry: { limit: 0 },
@@ -17,10 +14,10 @@ export async function checkServer(base: URL): Promise<void> {
     if (!(error instanceof RequestError)) throw error
     if (error.code?.includes('CERT') || error.code?.startsWith('ERR_TLS'))
       throw new PreflightError(`The certificate of ${base.origin} is not trusted (${error.code}).`)
-    throw new PreflightError(`No server answers at ${base.origin} - start it with "npm start".`)
+    throw new PreflightError(`No server responds at ${base.origin}; start one with "npm start".`)
   })
-  if (answer.statusCode !== 200 && answer.statusCode !== 503)
+  if (response.statusCode !== 200 && response.statusCode !== 503)
     throw new PreflightError(
-      `What answers at ${base.origin} is not Rookery: ${answer.statusCode} to GET /health/ready.`,
+      `${base.origin} is not a Rookery server: GET /health/ready returned ${response.statusCode}.`,
     )
 }

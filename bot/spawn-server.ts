@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,41 +13,64 @@ import { variableNames } from '../src/config.ts'
 const root = join(import.meta.dirname, '..')
 const readyTimeoutMs = 300_000
 
-/** A child process; `ended` is its exit code, null when a signal ended it. */
+/** `ended` resolves to the exit code, or to null when a signal ended the process. */
 export type ChildProgram = { child: ChildProcess; ended: Promise<number | null> }
 
-/** Runs one of the project's programs, each line of its output behind a name. */
+/** `program` is replaced when the server is restarted on the same `directory`. */
+export type LocalServer = {
+  directory: string
+  url: string
+  settings: Record<string, string>
+  program: ChildProgram
+}
+
+/** Spawns one of the project's programs and prefixes each line of its output with `name`. */
 export function spawnProgram(name: string, args: string[], settings: Record<string, string>): ChildProgram {
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...isolatedEnvironment(), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Ctrl-C on a terminal must not reach the server before the bot has checked what it acknowledged.
+    // Ctrl-C on a terminal must not reach the server before the bot has verified the acknowledged writes.
     detached: true,
   })
   const prefix = styleText(name === 'bot' ? 'cyan' : 'gray', `${name.padEnd(6)} | `, { stream: process.stdout })
   for (const stream of [child.stdout, child.stderr])
     if (stream) createInterface(stream).on('line', (line) => process.stdout.write(`${prefix}${line}\n`))
-  // Only 'close' comes after the last line of output.
+  // 'exit' may fire before the last line of output, 'close' does not.
   return { child, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) }
-}
-
-/** Where a server of our own is, and with what settings it is started there. */
-export async function allocateServer(directory: string) {
-  const [port, metricsPort] = await freePorts()
-  const settings = { DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) }
-  return { url: `http://127.0.0.1:${port}`, settings }
 }
 
 export const spawnServer = (settings: Record<string, string>): ChildProgram =>
   spawnProgram('server', ['--import', './require-node.mjs', 'src/main.ts'], settings)
 
-/** Waits until a server is ready; false when it ends before, or takes too long. */
-export async function waitUntilReady(url: string, server: ChildProgram): Promise<boolean> {
-  const until = performance.now() + readyTimeoutMs
-  while (isRunning(server) && performance.now() < until) {
-    const answer = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
-    if (answer?.statusCode === 200) return true
+/** Runs `use` with a server on free ports and a temporary directory. `prepare` returns additional settings. */
+export async function withLocalServer<T>(
+  name: string,
+  prepare: (directory: string) => Promise<Record<string, string>>,
+  use: (server: LocalServer) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
+  const [port, metricsPort] = await findFreePorts()
+  const settings = {
+    ...{ DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) },
+    ...(await prepare(directory)),
+  }
+  const server = { directory, url: `http://127.0.0.1:${port}`, settings, program: spawnServer(settings) }
+  try {
+    return await use(server)
+  } finally {
+    server.program.child.kill('SIGTERM')
+    await server.program.ended
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Polls until the server is ready. Resolves to false when it exits first or needs more than 300 s. */
+export async function waitUntilReady({ url, program }: LocalServer): Promise<boolean> {
+  const deadline = performance.now() + readyTimeoutMs
+  while (isRunning(program) && performance.now() < deadline) {
+    const response = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
+    if (response?.statusCode === 200) return true
     await sleep(100)
   }
   return false
@@ -55,10 +80,7 @@ export function isRunning({ child }: ChildProgram): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-/**
- * Hears the signals that end a terminal's program, and passes them on to what is at work at the moment; `interrupted`
- * is true from then on. A child is in a process group of its own and hears none by itself.
- */
+/** Forwards termination signals to `activeChild`: children run in their own process groups and receive none. */
 export function forwardSignals() {
   const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -69,15 +91,15 @@ export function forwardSignals() {
   return state
 }
 
-/** The environment with what would lead the server to another database or other ports emptied, which hides `.env` as well. */
+/** Empties every variable that could lead the server to another database or port; an empty one also hides `.env`. */
 function isolatedEnvironment(): NodeJS.ProcessEnv {
   const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])
   const emptied = variableNames.filter((name) => !kept.has(name)).flatMap((name) => [name, `${name}_FILE`])
   return { ...process.env, ...Object.fromEntries(emptied.map((name) => [name, ''])) }
 }
 
-/** Two ports that are free now, held at the same time so that they differ. */
-async function freePorts(): Promise<[number, number]> {
+async function findFreePorts(): Promise<[number, number]> {
+  // Both sockets are open at the same time, so that the two ports differ.
   const servers = [createServer(), createServer()]
   for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
   const ports = servers.map((server) => {

@@ -59,21 +59,21 @@ t.test('a server that is not there gets one sentence', async (t) => {
   const { code, stdout, stderr } = await bot('--url', `http://127.0.0.1:${port}`)
   t.equal(code, 2)
   t.equal(stdout, '')
-  t.equal(stderr, `No server answers at http://127.0.0.1:${port} - start it with "npm start".\n`)
+  t.equal(stderr, `No server responds at http://127.0.0.1:${port}; start one with "npm start".\n`)
 })
 
 t.test('another program on that port gets one sentence', async (t) => {
   const stub = await stubServer(t, () => ({ status: 403 }))
   const { code, stderr } = await bot('--url', stub.url)
   t.equal(code, 2)
-  t.match(stderr, /^What answers at http:\S+ is not Rookery: 403 to GET \/health\/ready\.\n$/)
+  t.match(stderr, /^http:\S+ is not a Rookery server: GET \/health\/ready returned 403\.\n$/)
 })
 
 t.test('bad options get one sentence, --help the whole page', async (t) => {
   t.match(await bot('--users', '0'), {
     code: 2,
     stdout: '',
-    stderr: /^--users must be a whole number from 1 to 10000\.\n$/,
+    stderr: /^--users must be an integer from 1 to 10000\.\n$/,
   })
   t.match(await bot('--help', '--users', '3'), { code: 0, stdout: /--reactions <n>/, stderr: '' })
 })
