@@ -1,68 +1,75 @@
 import type { Post } from './api-schemas.ts'
-import { compareList } from './compare.ts'
+import { compareList, takeText } from './compare.ts'
 import { allows, type ExpectedState } from './expected-state.ts'
 
-/**
- * Compares who follows, or is followed, all pages of it, with the ledger and with the count that the account showed.
- * @param ours - who the ledger knows; others may be there only among followers, from other runs.
- */
+/** `allowed` posts may be listed or not; `unansweredTexts` are those of writes without response. */
+export type ExpectedList = {
+  required: ReadonlySet<string>
+  allowed: ReadonlySet<string>
+  unansweredTexts: readonly string[]
+}
+
+/** Compares a full list of followers or followed accounts, which may also name accounts outside the run. */
 export function compareFollows(
   list: string,
   expected: ReadonlyMap<string, ExpectedState<boolean>>,
-  seen: { count: number; usernames: string[] },
-  ours: (username: string) => boolean,
+  actual: { count: number; usernames: string[] },
+  isOfRun: (username: string) => boolean,
 ): string[] {
-  const found: string[] = []
-  const met = new Set<string>()
-  for (const username of seen.usernames) {
-    const standing = expected.get(username)
-    if (met.has(username)) found.push(`${list}: lists ${username} twice.`)
-    else if (standing ? !allows(standing, true) : ours(username))
-      found.push(`${list}: lists ${username}, expected not.`)
-    met.add(username)
+  const mismatches: string[] = []
+  const listed = new Set<string>()
+  for (const username of actual.usernames) {
+    const state = expected.get(username)
+    if (listed.has(username)) mismatches.push(`${list}: lists ${username} twice.`)
+    else if (state ? !allows(state, true) : isOfRun(username))
+      mismatches.push(`${list}: lists ${username} unexpectedly.`)
+    listed.add(username)
   }
-  for (const [username, standing] of expected) {
-    if (!met.has(username) && !allows(standing, false)) found.push(`${list}: ${username} is not listed.`)
+  for (const [username, state] of expected) {
+    if (!listed.has(username) && !allows(state, false)) mismatches.push(`${list}: ${username} is not listed.`)
   }
-  if (seen.count !== seen.usernames.length) found.push(`${list}: counts ${seen.count}, lists ${seen.usernames.length}.`)
-  return found
+  return [...mismatches, ...compareCount(list, actual.count, actual.usernames.length)]
 }
 
-/** What a list of posts may show of this run: what it must, what it may, and the texts of what had no answer. */
-export type ExpectedList = { must: ReadonlySet<string>; may: ReadonlySet<string>; unansweredTexts: readonly string[] }
-
-/** Compares a list that holds posts of this run and no others, all pages of it, with the ledger. */
+/** Compares a full list, newest first, that may hold posts of this run only. */
 export function compareCompleteList(
   list: string,
-  { must, may, unansweredTexts }: ExpectedList,
-  seen: Post[],
+  { required, allowed, unansweredTexts }: ExpectedList,
+  actual: Post[],
 ): string[] {
-  const found = compareList(
+  const mismatches = compareList(
     list,
-    must,
-    seen.map(({ id }) => id),
+    required,
+    actual.map(({ id }) => id),
   )
-  const lost = [...unansweredTexts]
-  for (const [n, post] of seen.entries()) {
-    const before = seen[n - 1]
-    if (before && before.createdAt < post.createdAt) found.push(`${list}: post ${post.id} is not in its order.`)
-    if (must.has(post.id) || may.has(post.id)) continue
-    const place = lost.indexOf(post.text)
-    if (place === -1) found.push(`${list}: post ${post.id} by ${post.author.username} does not belong there.`)
-    else lost.splice(place, 1)
+  const unanswered = [...unansweredTexts]
+  for (const [n, post] of actual.entries()) {
+    const previous = actual[n - 1]
+    if (previous && previous.createdAt < post.createdAt) mismatches.push(`${list}: post ${post.id} is out of order.`)
+    if (!required.has(post.id) && !allowed.has(post.id) && !takeText(unanswered, post.text))
+      mismatches.push(`${list}: post ${post.id} by ${post.author.username} is unexpected.`)
   }
-  return found
+  return mismatches
 }
 
-/** A timeline has no replies, and is otherwise compared as a whole. */
-export function compareTimeline(list: string, expected: ExpectedList, seen: Post[]): string[] {
-  const replies = seen.filter(({ replyTo }) => replyTo !== null).map(({ id }) => `${list}: shows ${id}, a reply.`)
-  return [...replies, ...compareCompleteList(list, expected, seen)]
+/** Compares a timeline, which must not contain replies. */
+export function compareTimeline(list: string, expected: ExpectedList, actual: Post[]): string[] {
+  const replies = actual.filter(({ replyTo }) => replyTo !== null).map(({ id }) => `${list}: contains ${id}, a reply.`)
+  return [...replies, ...compareCompleteList(list, expected, actual)]
 }
 
-/** The replies to a post, all pages of them, and their count. */
-export function compareReplies(list: string, expected: ExpectedList, seen: { count: number; items: Post[] }): string[] {
-  const found = compareCompleteList(list, expected, seen.items)
-  if (seen.count !== seen.items.length) found.push(`${list}: counts ${seen.count}, lists ${seen.items.length}.`)
-  return found
+/** Compares a post's full list of replies with the ledger and with its reply count. */
+export function compareReplies(
+  list: string,
+  expected: ExpectedList,
+  actual: { count: number; items: Post[] },
+): string[] {
+  return [
+    ...compareCompleteList(list, expected, actual.items),
+    ...compareCount(list, actual.count, actual.items.length),
+  ]
+}
+
+function compareCount(list: string, count: number, listed: number): string[] {
+  return count === listed ? [] : [`${list}: counts ${count}, lists ${listed}.`]
 }

@@ -3,90 +3,99 @@ import { allows, type ExpectedState } from './expected-state.ts'
 import type { LedgerAccount, LedgerPost } from './ledger.ts'
 import type { Reaction } from './plan.ts'
 
-/** What the ledger says of one post; `standings` is by username. */
+/** `reactions` are by username. */
 export type ExpectedPost = LedgerPost & {
   username: string
-  standings: ReadonlyMap<string, ExpectedState<Reaction | null>>
+  reactions: ReadonlyMap<string, ExpectedState<Reaction | null>>
 }
 
-/** Compares a post, as read by its id, with the ledger. Each disagreement is one sentence; null means not there. */
-export function comparePost(expected: ExpectedPost, seen: Post | null): string[] {
+/** Compares a post, or null for a 404, with the ledger. Like all comparisons, returns one sentence per mismatch. */
+export function comparePost(expected: ExpectedPost, actual: Post | null): string[] {
   const name = nameOf(expected)
-  if (seen === null) return [`${name}: acknowledged, but not there.`]
-  const found: string[] = []
-  if (seen.id !== expected.id) found.push(`${name}: answered by another post, ${seen.id}.`)
-  if (seen.author.username !== expected.username) found.push(`${name}: shown as written by ${seen.author.username}.`)
-  if (seen.text !== expected.text)
-    found.push(`${name}: expected the text ${quoted(expected.text)}, seen ${quoted(seen.text)}.`)
-  if (seen.replyTo !== expected.replyTo) found.push(`${name}: shown as a reply to ${seen.replyTo ?? 'nothing'}.`)
+  if (actual === null) return [`${name}: acknowledged, but missing.`]
+  const mismatches: string[] = []
+  if (actual.id !== expected.id) mismatches.push(`${name}: the server returned post ${actual.id} instead.`)
+  if (actual.author.username !== expected.username)
+    mismatches.push(`${name}: the server returned ${actual.author.username} as the author.`)
+  if (actual.text !== expected.text)
+    mismatches.push(`${name}: expected the text ${quoted(expected.text)}, got ${quoted(actual.text)}.`)
+  if (actual.replyTo !== expected.replyTo)
+    mismatches.push(`${name}: expected replyTo ${expected.replyTo}, got ${actual.replyTo}.`)
   for (const value of ['like', 'dislike'] as const) {
-    const standings = [...expected.standings.values()]
-    const most = standings.filter((standing) => allows(standing, value)).length
-    const least = standings.filter((standing) => allows(standing, value) && standing.possible.size === 0).length
-    const count = value === 'like' ? seen.counts.likes : seen.counts.dislikes
-    if (count < least || count > most) found.push(`${name}: expected ${range(least, most)} ${value}s, seen ${count}.`)
+    const states = [...expected.reactions.values()]
+    const most = states.filter((state) => allows(state, value)).length
+    const least = states.filter((state) => allows(state, value) && state.possible.size === 0).length
+    const count = value === 'like' ? actual.counts.likes : actual.counts.dislikes
+    if (count < least || count > most)
+      mismatches.push(`${name}: expected ${value} count ${range(least, most)}, got ${count}.`)
   }
-  return found
+  return mismatches
 }
 
-/** Compares who reacted to a post, all pages of it, with the ledger and with the counts the post showed. */
-export function compareReactions(expected: ExpectedPost, seen: Reactor[], counts: Post['counts'] | null): string[] {
+/** Compares the full list of a post's reactions with the ledger and with the post's counts. */
+export function compareReactions(expected: ExpectedPost, actual: Reactor[], counts: Post['counts'] | null): string[] {
   const name = nameOf(expected)
-  const found: string[] = []
-  const met = new Set<string>()
-  for (const { account, value } of seen) {
-    const standing = expected.standings.get(account.username)
-    if (met.has(account.username)) found.push(`${name}: lists ${account.username} twice.`)
-    else if (!standing) found.push(`${name}: lists a ${value} by ${account.username}, who never reacted to it.`)
-    else if (!allows(standing, value))
-      found.push(`${name}: lists a ${value} by ${account.username}, expected ${standing.acknowledged ?? 'none'}.`)
-    met.add(account.username)
+  const mismatches: string[] = []
+  const listed = new Set<string>()
+  for (const { account, value } of actual) {
+    const state = expected.reactions.get(account.username)
+    if (listed.has(account.username)) mismatches.push(`${name}: lists ${account.username} twice.`)
+    else if (!state) mismatches.push(`${name}: lists a ${value} by ${account.username}, who never reacted to it.`)
+    else if (!allows(state, value))
+      mismatches.push(`${name}: lists a ${value} by ${account.username}, expected ${state.acknowledged ?? 'none'}.`)
+    listed.add(account.username)
   }
-  for (const [username, standing] of expected.standings) {
-    if (met.has(username) || allows(standing, null)) continue
-    found.push(`${name}: the ${standing.acknowledged} by ${username} is not listed.`)
+  for (const [username, state] of expected.reactions) {
+    if (listed.has(username) || allows(state, null)) continue
+    mismatches.push(`${name}: the ${state.acknowledged} by ${username} is not listed.`)
   }
-  const likes = seen.filter(({ value }) => value === 'like').length
-  const agrees = counts === null || (counts.likes === likes && counts.dislikes === seen.length - likes)
-  if (found.length === 0 && !agrees) found.push(`${name}: its counts and the list of who reacted differ.`)
-  return found
+  const likes = actual.filter(({ value }) => value === 'like').length
+  const agrees = counts === null || (counts.likes === likes && counts.dislikes === actual.length - likes)
+  if (mismatches.length === 0 && !agrees) mismatches.push(`${name}: its counts differ from its list of reactions.`)
+  return mismatches
 }
 
-/** Compares an account's count of posts and its list, all pages of it, with the ledger. */
+/** Compares an account's full list of posts with the ledger and with its post count. */
 export function compareAccount(
   expected: LedgerAccount & { posts: ReadonlySet<string>; unansweredTexts: readonly string[] },
-  seen: { count: number; items: Post[] },
+  actual: { count: number; items: Post[] },
 ): string[] {
   const name = `account ${expected.username}`
-  const ids = seen.items.map((post) => post.id)
+  const ids = actual.items.map((post) => post.id)
   const older = expected.newestBefore === null ? -1 : ids.indexOf(expected.newestBefore)
-  const fresh = older === -1 ? seen.items : seen.items.slice(0, older)
-  const found = compareList(`the posts of ${expected.username}`, expected.posts, ids)
-  // What was sent without an answer may be there, but no more often than it was sent.
-  const lost = [...expected.unansweredTexts]
-  for (const post of fresh) {
-    if (expected.posts.has(post.id)) continue
-    const place = lost.indexOf(post.text)
-    if (place === -1) found.push(`${name}: post ${post.id} was never acknowledged: ${quoted(post.text)}.`)
-    else lost.splice(place, 1)
+  const ofRun = older === -1 ? actual.items : actual.items.slice(0, older)
+  const mismatches = compareList(`the posts of ${expected.username}`, expected.posts, ids)
+  const unanswered = [...expected.unansweredTexts]
+  for (const post of ofRun) {
+    if (!expected.posts.has(post.id) && !takeText(unanswered, post.text))
+      mismatches.push(`${name}: post ${post.id} was never acknowledged: ${quoted(post.text)}.`)
   }
-  const before = seen.items.length - fresh.length
+  const before = actual.items.length - ofRun.length
   if (before !== expected.postsBefore)
-    found.push(`${name}: had ${expected.postsBefore} posts before this run, now lists ${before} of them.`)
-  if (seen.count !== seen.items.length) found.push(`${name}: counts ${seen.count} posts, lists ${seen.items.length}.`)
-  return found
+    mismatches.push(`${name}: listed ${expected.postsBefore} posts before this run, now lists ${before} of them.`)
+  if (actual.count !== actual.items.length)
+    mismatches.push(`${name}: counts ${actual.count} posts, lists ${actual.items.length}.`)
+  return mismatches
 }
 
-/** Compares a list with the posts it must hold, each exactly once; others may be there too. */
-export function compareList(list: string, expected: ReadonlySet<string>, seen: string[]): string[] {
-  const met = new Set<string>()
-  const twice = new Set<string>()
-  for (const id of seen) (met.has(id) ? twice : met).add(id)
-  const missing = [...expected].filter((id) => !met.has(id))
+/** Compares a list with the posts that it must hold exactly once; it may hold others. */
+export function compareList(list: string, required: ReadonlySet<string>, actual: string[]): string[] {
+  const listed = new Set<string>()
+  const duplicates = new Set<string>()
+  for (const id of actual) (listed.has(id) ? duplicates : listed).add(id)
+  const missing = [...required].filter((id) => !listed.has(id))
   return [
     ...missing.map((id) => `${list}: post ${id} is missing.`),
-    ...[...twice].map((id) => `${list}: post ${id} is there more than once.`),
+    ...[...duplicates].map((id) => `${list}: post ${id} appears more than once.`),
   ]
+}
+
+/** Removes one occurrence, so that an unanswered write explains one post at most. Returns false without one. */
+export function takeText(texts: string[], text: string): boolean {
+  const index = texts.indexOf(text)
+  if (index === -1) return false
+  texts.splice(index, 1)
+  return true
 }
 
 function nameOf({ id, username }: ExpectedPost): string {

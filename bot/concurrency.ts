@@ -1,10 +1,10 @@
-/** Lets at most `width` tasks run at a time; the others wait in order. */
+/** A counting semaphore: at most `permits` tasks run at a time, the others start in the order of their arrival. */
 export class Semaphore {
   #free: number
   #waiting: (() => void)[] = []
 
-  constructor(width: number) {
-    this.#free = width
+  constructor(permits: number) {
+    this.#free = permits
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
@@ -20,24 +20,21 @@ export class Semaphore {
   }
 }
 
-/**
- * Runs `task` for every item, `width` at a time, in order of arrival. Rejects with the first error, after which no task
- * is begun.
- */
+/** Runs at most `limit` tasks at a time, in order. Rejects with the first error and starts no task after it. */
 export async function forEachConcurrent<T>(
   items: Iterable<T>,
-  width: number,
+  limit: number,
   task: (item: T) => Promise<void>,
 ): Promise<void> {
   const queue = items[Symbol.iterator]()
   let failed = false
-  const walk = async () => {
+  const runNext = async () => {
     for (let next = queue.next(); !failed && !next.done; next = queue.next()) await task(next.value)
   }
-  const guarded = () =>
-    walk().catch((error: unknown) => {
+  const worker = () =>
+    runNext().catch((error: unknown) => {
       failed = true
       throw error
     })
-  await Promise.all(Array.from({ length: width }, guarded))
+  await Promise.all(Array.from({ length: limit }, worker))
 }

@@ -1,69 +1,69 @@
 /**
- * What may stand between one robot and one thing. `acknowledged` is the server's last word; `possible` holds what was asked
- * for without an answer: there either outcome is right.
+ * What the server may hold for one robot and one target: the last acknowledged value, or one of the `possible` values
+ * that unanswered writes asked for.
  */
 export type ExpectedState<Value> = { acknowledged: Value; possible: Set<Value> }
 
-/** How an action without an answer may still come to pass: already, or even after later ones of the same robot. */
+/**
+ * What a write without response may still do: 'unknown' was applied by now or never will be; 'in-flight' may even be
+ * applied after later writes of the same robot.
+ */
 export type Uncertainty = 'unknown' | 'in-flight'
 
 export function allows<Value>({ acknowledged, possible }: ExpectedState<Value>, value: Value): boolean {
   return acknowledged === value || possible.has(value)
 }
 
-/** What stands between robots and things of one kind: reactions and posts, follows and accounts. */
+/** Expected states by robot and target: reactions to posts, or follows of accounts. */
 export class ExpectedStates<Value> {
-  #none: Value
-  #all = new Map<string, Map<number, ExpectedState<Value> & { later: Set<Value> }>>()
+  #initial: Value
+  #states = new Map<string, Map<number, ExpectedState<Value> & { inFlight: Set<Value> }>>()
 
-  constructor(none: Value) {
-    this.#none = none
+  constructor(initial: Value) {
+    this.#initial = initial
   }
 
-  /** `uncertainty` is for an attempt before the acknowledged one that may still be carried out later. */
-  recordAcknowledged(robot: number, thing: string, value: Value, uncertainty: Uncertainty | null): void {
-    const standing = this.#standing(robot, thing)
-    if (uncertainty === 'in-flight') standing.later.add(value)
-    standing.acknowledged = value
-    standing.possible = new Set(standing.later)
-    standing.possible.delete(value)
+  /** `uncertainty` is that of unanswered attempts before the acknowledged one. */
+  recordAcknowledged(robot: number, target: string, value: Value, uncertainty: Uncertainty | null): void {
+    const state = this.#stateOf(robot, target)
+    if (uncertainty === 'in-flight') state.inFlight.add(value)
+    state.acknowledged = value
+    state.possible = new Set(state.inFlight)
+    state.possible.delete(value)
   }
 
-  recordUnanswered(robot: number, thing: string, value: Value, uncertainty: Uncertainty): void {
-    const standing = this.#standing(robot, thing)
-    if (uncertainty === 'in-flight') standing.later.add(value)
-    if (value !== standing.acknowledged) standing.possible.add(value)
+  recordUnanswered(robot: number, target: string, value: Value, uncertainty: Uncertainty): void {
+    const state = this.#stateOf(robot, target)
+    if (uncertainty === 'in-flight') state.inFlight.add(value)
+    if (value !== state.acknowledged) state.possible.add(value)
   }
 
-  /** Who may have something to do with a thing, by robot. */
-  of(thing: string): ReadonlyMap<number, ExpectedState<Value>> {
-    return this.#all.get(thing) ?? new Map()
+  ofTarget(target: string): ReadonlyMap<number, ExpectedState<Value>> {
+    return this.#states.get(target) ?? new Map()
   }
 
-  /** With what a robot may have something to do, by thing. */
-  by(robot: number): Map<string, ExpectedState<Value>> {
+  ofRobot(robot: number): Map<string, ExpectedState<Value>> {
     const own = new Map<string, ExpectedState<Value>>()
-    for (const [thing, standings] of this.#all) {
-      const standing = standings.get(robot)
-      if (standing) own.set(thing, standing)
+    for (const [target, states] of this.#states) {
+      const state = states.get(robot)
+      if (state) own.set(target, state)
     }
     return own
   }
 
-  /** How many stand, and of how many nobody knows. */
-  totals(): { standing: number; unknown: number } {
-    const all = [...this.#all.values()].flatMap((standings) => [...standings.values()])
+  totals(): { present: number; unknown: number } {
+    const all = [...this.#states.values()].flatMap((states) => [...states.values()])
     return {
-      standing: all.filter(({ acknowledged }) => acknowledged !== this.#none).length,
+      present: all.filter(({ acknowledged }) => acknowledged !== this.#initial).length,
       unknown: all.filter(({ possible }) => possible.size > 0).length,
     }
   }
 
-  #standing(robot: number, thing: string) {
-    const standings = this.#all.get(thing) ?? new Map()
-    this.#all.set(thing, standings)
-    const standing = standings.get(robot) ?? { acknowledged: this.#none, possible: new Set(), later: new Set() }
-    standings.set(robot, standing)
-    return standing
+  #stateOf(robot: number, target: string) {
+    const states = this.#states.get(target) ?? new Map()
+    this.#states.set(target, states)
+    const state = states.get(robot) ?? { acknowledged: this.#initial, possible: new Set(), inFlight: new Set() }
+    states.set(robot, state)
+    return state
   }
 }

@@ -1,24 +1,20 @@
-/** How long a robot tries, in milliseconds: one attempt, all attempts of one action, the first and the longest pause. */
-export type RetryPolicy = { attempt: number; total: number; initialDelayMs: number; maxDelayMs: number }
+/** `attemptTimeoutMs` limits one attempt, `totalMs` all attempts and delays of one call. */
+export type RetryPolicy = { attemptTimeoutMs: number; totalMs: number; initialDelayMs: number; maxDelayMs: number }
 
 export const defaultRetryPolicy: RetryPolicy = {
-  attempt: 25_000,
-  total: 60_000,
+  attemptTimeoutMs: 25_000,
+  totalMs: 60_000,
   initialDelayMs: 100,
   maxDelayMs: 5_000,
 }
 
-const worthRepeating = new Set([408, 429, 502, 503, 504])
+const retryableStatuses = new Set([408, 429, 502, 503, 504])
 
-/** Whether the same request may succeed a little later. */
 export function isRetryable(status: number): boolean {
-  return worthRepeating.has(status)
+  return retryableStatuses.has(status)
 }
 
-/**
- * The milliseconds that a `Retry-After` asks for (RFC 9110, 10.2.3: seconds or an HTTP date), or null when it is missing
- * or says neither.
- */
+/** The milliseconds that a `Retry-After` asks for (RFC 9110, 10.2.3), or null when it is missing or malformed. */
 export function parseRetryAfter(header: string | undefined, now: number): number | null {
   const value = header?.trim()
   if (!value) return null
@@ -27,23 +23,17 @@ export function parseRetryAfter(header: string | undefined, now: number): number
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
 
-/**
- * Milliseconds to wait before the next attempt, or null when the retryPolicy would not last until then.
- *
- * @param spent milliseconds since the first attempt began
- * @param tries attempts made so far
- * @param asked what the server asked for, in milliseconds
- * @param chance from 0 to 1
- */
-export function pause(
-  retryPolicy: RetryPolicy,
-  spent: number,
-  tries: number,
-  asked: number | null,
-  chance: number,
+/** Milliseconds before the next attempt, or null past `totalMs`: backoff with jitter (`random`, 0 to 1). */
+export function retryDelay(
+  policy: RetryPolicy,
+  elapsedMs: number,
+  attempts: number,
+  retryAfterMs: number | null,
+  random: number,
 ): number | null {
-  const growing = Math.min(retryPolicy.maxDelayMs, retryPolicy.initialDelayMs * 2 ** (tries - 1))
-  // Never sooner than asked; the part left to chance keeps a crowd that was refused together from returning together.
-  const wait = asked === null ? growing * (0.5 + chance / 2) : asked + chance * Math.max(growing, asked / 4)
-  return spent + wait > retryPolicy.total ? null : wait
+  const backoff = Math.min(policy.maxDelayMs, policy.initialDelayMs * 2 ** (attempts - 1))
+  // Never earlier than Retry-After; the jitter spreads clients that were rejected at the same moment.
+  const delay =
+    retryAfterMs === null ? backoff * (0.5 + random / 2) : retryAfterMs + random * Math.max(backoff, retryAfterMs / 4)
+  return elapsedMs + delay > policy.totalMs ? null : delay
 }

@@ -1,13 +1,11 @@
 import type { CookieJar } from 'tough-cookie'
-import type { z } from 'zod'
 import * as schemas from './api-schemas.ts'
 import type { Identity } from './content.ts'
+import { readPages } from './pages.ts'
 import type { PostRef, ReactionStep } from './plan.ts'
-import { GaveUp, type RobotContext, read, SessionClient } from './session-client.ts'
+import { GaveUp, type RobotContext, readBody, SessionClient } from './session-client.ts'
 
-const followed = schemas.page(schemas.account)
-
-/** One robot. Its methods are what a robot does with the product; what the server acknowledges goes into the ledger. */
+/** Acts as one account and records what the server acknowledged; skips unacknowledged posts. Throws GaveUp. */
 export class Robot {
   readonly identity: Identity
   #context: RobotContext
@@ -19,50 +17,45 @@ export class Robot {
     this.#session = new SessionClient(identity, jar, context)
   }
 
-  /** Signs up; where the name is there from an earlier run, or from a sign-up whose answer was lost, logs in. */
-  async arrive(): Promise<void> {
+  /** Signs up, or logs in when an earlier run or a sign-up without response has already created the account. */
+  async signUp(): Promise<void> {
     const { username, password, displayName, bio } = this.identity
     const body = { username, password, displayName, bio }
-    const outcome = await this.#session.authenticate(
+    const result = await this.#session.authenticate(
       { action: 'sign up', method: 'POST', path: '/v1/accounts', body },
       [201, 409],
     )
-    if (outcome.status === 409) await this.logIn()
-    else if (outcome.status !== 201) throw new GaveUp(outcome.cause)
-    await this.#noteWhatIsThere()
+    if (result.status === 409) await this.logIn()
+    else if (result.status !== 201) throw new GaveUp(result.cause)
+    await this.#recordBaseline()
   }
 
   async logIn(): Promise<void> {
-    const outcome = await this.#session.enter()
-    if (outcome.status !== 200) throw new GaveUp(outcome.cause)
+    const result = await this.#session.logIn()
+    if (result.status !== 200) throw new GaveUp(result.cause)
   }
 
   async logOut(): Promise<void> {
     const call = { action: 'log out', method: 'DELETE', path: '/v1/session' } as const
-    const outcome = await this.#session.send(call)
-    this.#session.note(call, outcome, outcome.status === 204)
+    const result = await this.#session.send(call)
+    this.#session.record(call, result, result.status === 204)
   }
 
-  /**
-   * Writes the post of this place in the run, as a reply to another unless that was never acknowledged. A repetition
-   * after a lost answer carries the same key.
-   */
-  async write(place: PostRef, text: string, parent?: PostRef): Promise<void> {
+  async createPost(ref: PostRef, text: string, parent?: PostRef): Promise<void> {
     const { ledger, runId } = this.#context
     const replyTo = parent === undefined ? null : ledger.idOf(parent)
     if (parent !== undefined && replyTo === null) return
-    const key = `${runId}.${place.author}.${place.post}`
+    const key = `${runId}.${ref.author}.${ref.post}`
     const [action, body] = replyTo === null ? ['post', { text }] : ['reply', { text, replyTo }]
     const call = { action, method: 'POST', path: '/v1/posts', body, key } as const
-    const outcome = await this.#session.sendAuthenticated(call)
-    const post = read(outcome, 201, schemas.post)
-    if (post) ledger.addPost(place, { id: post.id, text, replyTo, createdAt: post.createdAt })
-    else if (outcome.uncertainty || outcome.status === 201) ledger.addUnansweredPost(place.author, text)
-    const came = outcome.status === 400 && replyTo !== null && ledger.mayBeDeleted(replyTo)
-    this.#session.settle(call, outcome, post !== null || came)
+    const result = await this.#session.sendAuthenticated(call)
+    const post = readBody(result, 201, schemas.post)
+    if (post) ledger.addPost(ref, { id: post.id, text, replyTo, createdAt: post.createdAt })
+    else if (result.uncertainty || result.status === 201) ledger.addUnansweredPost(ref.author, text)
+    const parentDeleted = result.status === 400 && replyTo !== null && ledger.mayBeDeleted(replyTo)
+    this.#session.recordOrGiveUp(call, result, post !== null || parentDeleted)
   }
 
-  /** Carries out one step of the plan; passes over a post that was never acknowledged. */
   async react(step: ReactionStep): Promise<void> {
     const { ledger } = this.#context
     const { index } = this.identity
@@ -71,100 +64,95 @@ export class Robot {
     const request =
       step.value === null ? { method: 'DELETE' as const } : { method: 'PUT' as const, body: { value: step.value } }
     const call = { action: step.action, path: `/v1/posts/${post}/reaction`, ...request }
-    const outcome = await this.#session.sendAuthenticated(call)
-    const done = read(outcome, 200, schemas.reacted)?.value === step.value
-    if (done) ledger.reactions.recordAcknowledged(index, post, step.value, outcome.uncertainty)
-    else if (outcome.uncertainty) ledger.reactions.recordUnanswered(index, post, step.value, outcome.uncertainty)
-    this.#session.settle(call, outcome, done || (outcome.status === 404 && ledger.mayBeDeleted(post)))
+    const result = await this.#session.sendAuthenticated(call)
+    const applied = readBody(result, 200, schemas.reacted)?.value === step.value
+    if (applied) ledger.reactions.recordAcknowledged(index, post, step.value, result.uncertainty)
+    else if (result.uncertainty) ledger.reactions.recordUnanswered(index, post, step.value, result.uncertainty)
+    this.#session.recordOrGiveUp(call, result, applied || (result.status === 404 && ledger.mayBeDeleted(post)))
   }
 
-  /** Follows somebody, or no longer does. */
   async follow(other: Identity, follows: boolean): Promise<void> {
     const { ledger } = this.#context
     const { index } = this.identity
     const [action, method] = follows ? (['follow', 'PUT'] as const) : (['unfollow', 'DELETE'] as const)
     const call = { action, method, path: `/v1/accounts/${other.username}/follow` }
-    const outcome = await this.#session.sendAuthenticated(call)
-    const done = outcome.status === 204
-    if (done) ledger.follows.recordAcknowledged(index, other.username, follows, outcome.uncertainty)
-    else if (outcome.uncertainty) ledger.follows.recordUnanswered(index, other.username, follows, outcome.uncertainty)
-    const neverCame = !ledger.accounts.has(other.index)
-    this.#session.settle(call, outcome, done || (outcome.status === 404 && neverCame))
+    const result = await this.#session.sendAuthenticated(call)
+    const applied = result.status === 204
+    if (applied) ledger.follows.recordAcknowledged(index, other.username, follows, result.uncertainty)
+    else if (result.uncertainty) ledger.follows.recordUnanswered(index, other.username, follows, result.uncertainty)
+    const neverSignedUp = !ledger.accounts.has(other.index)
+    this.#session.recordOrGiveUp(call, result, applied || (result.status === 404 && neverSignedUp))
   }
 
-  /** Everything in one's timeline, page by page, until one item satisfies `enough`. */
-  async readTimeline(enough: (post: schemas.Post) => boolean): Promise<schemas.Post[]> {
-    const items: schemas.Post[] = []
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const path: string = `/v1/timeline?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
-      const call = { action: 'read timeline', method: 'GET', path } as const
-      const outcome = await this.#session.sendAuthenticated(call)
-      const page = read(outcome, 200, schemas.page(schemas.post))
-      this.#session.settle(call, outcome, page !== null)
-      if (page === null) throw new GaveUp(outcome.cause)
-      items.push(...page.items)
-      cursor = page.items.some(enough) ? null : page.nextCursor
-    }
-    return items
+  /** Reads the robot's timeline through the first page with an item that satisfies `isLast`. */
+  readTimeline(isLast: (post: schemas.Post) => boolean): Promise<schemas.Post[]> {
+    return readPages(async (query) => {
+      const call = { action: 'read timeline', method: 'GET', path: `/v1/timeline?${query}` } as const
+      const result = await this.#session.sendAuthenticated(call)
+      const page = readBody(result, 200, schemas.page(schemas.post))
+      this.#session.recordOrGiveUp(call, result, page !== null)
+      if (page === null) throw new GaveUp(result.cause)
+      return page
+    }, isLast)
   }
 
-  /** Deletes the post of this place in the run; passes over one that was never acknowledged. */
-  async remove(place: PostRef): Promise<void> {
+  async deletePost(ref: PostRef): Promise<void> {
     const { ledger } = this.#context
-    const post = ledger.idOf(place)
+    const post = ledger.idOf(ref)
     if (post === null) return
     const call = { action: 'delete post', method: 'DELETE', path: `/v1/posts/${post}` } as const
+    // Before the call, so that other robots accept a 404 as soon as the server may have applied it.
     ledger.postDeletions.set(post, 'unknown')
-    const outcome = await this.#session.sendAuthenticated(call)
-    // When an answer was lost, 404 may be the answer to what was done then.
-    const done = outcome.status === 204 || (outcome.status === 404 && outcome.uncertainty !== null)
-    if (done) ledger.postDeletions.set(post, 'deleted')
-    else if (outcome.uncertainty === null) ledger.postDeletions.delete(post)
-    this.#session.settle(call, outcome, done)
+    const result = await this.#session.sendAuthenticated(call)
+    // After an unanswered attempt, 404 may mean that this attempt was applied.
+    const deleted = result.status === 204 || (result.status === 404 && result.uncertainty !== null)
+    if (deleted) ledger.postDeletions.set(post, 'deleted')
+    else if (result.uncertainty === null) ledger.postDeletions.delete(post)
+    this.#session.recordOrGiveUp(call, result, deleted)
   }
 
-  /** Deletes one's account; whether it is gone now, or may be. */
-  async leave(): Promise<boolean> {
+  /** Deletes the robot's account. Resolves to true when it is, or may be, deleted. */
+  async deleteAccount(): Promise<boolean> {
     const { ledger } = this.#context
     const { index, password } = this.identity
-    const confirming = { action: 'confirm', method: 'POST', path: '/v1/session/confirm', body: { password } } as const
-    const confirmed = await this.#session.sendAuthenticated(confirming)
-    this.#session.settle(confirming, confirmed, confirmed.status === 200)
+    const confirm = {
+      action: 'confirm password',
+      method: 'POST',
+      path: '/v1/session/confirm',
+      body: { password },
+    } as const
+    const confirmed = await this.#session.sendAuthenticated(confirm)
+    this.#session.recordOrGiveUp(confirm, confirmed, confirmed.status === 200)
     if (confirmed.status !== 200) return false
     const call = { action: 'delete account', method: 'DELETE', path: '/v1/account' } as const
     ledger.accountDeletions.set(index, 'unknown')
-    // Not as a member: whoever is refused here must not log in again.
-    const outcome = await this.#session.send(call)
-    if (outcome.status === 204) ledger.accountDeletions.set(index, 'deleted')
-    else if (outcome.uncertainty === null) ledger.accountDeletions.delete(index)
-    this.#session.settle(
-      call,
-      outcome,
-      outcome.status === 204 || (outcome.status === 401 && outcome.uncertainty !== null),
-    )
+    // Not sendAuthenticated: a 401 may mean that the account is deleted, and must not lead to a log-in.
+    const result = await this.#session.send(call)
+    if (result.status === 204) ledger.accountDeletions.set(index, 'deleted')
+    else if (result.uncertainty === null) ledger.accountDeletions.delete(index)
+    const deleted = result.status === 204 || (result.status === 401 && result.uncertainty !== null)
+    this.#session.recordOrGiveUp(call, result, deleted)
     return ledger.accountDeletions.has(index)
   }
 
-  async #noteWhatIsThere(): Promise<void> {
+  /** Records what an earlier run with the same seed has left. */
+  async #recordBaseline(): Promise<void> {
     const { index: robot, username } = this.identity
-    const account = await this.#session.look(`/v1/accounts/${username}`, schemas.account)
-    const newest = await this.#session.look(`/v1/accounts/${username}/posts?limit=1`, schemas.page(schemas.post))
+    const account = await this.#session.get(`/v1/accounts/${username}`, schemas.account)
+    const newest = await this.#session.get(`/v1/accounts/${username}/posts?limit=1`, schemas.page(schemas.post))
     const newestBefore = newest.items[0]?.id ?? null
     this.#context.ledger.addAccount({ robot, username, postsBefore: account.counts.posts, newestBefore })
-    if (account.counts.following > 0) await this.#noteWhomOneFollows()
+    if (account.counts.following > 0) await this.#recordExistingFollows()
   }
 
-  /** From an earlier run with the same seed. */
-  async #noteWhomOneFollows(): Promise<void> {
-    const { index: robot, username } = this.identity
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const query: string = `limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
-      const page: z.infer<typeof followed> = await this.#session.look(
-        `/v1/accounts/${username}/following?${query}`,
-        followed,
-      )
-      for (const other of page.items) this.#context.ledger.follows.recordAcknowledged(robot, other.username, true, null)
-      cursor = page.nextCursor
-    }
+  async #recordExistingFollows(): Promise<void> {
+    const { index, username } = this.identity
+    const { follows } = this.#context.ledger
+    await readPages(async (query) => {
+      const path = `/v1/accounts/${username}/following?${query}`
+      const page = await this.#session.get(path, schemas.page(schemas.account))
+      for (const other of page.items) follows.recordAcknowledged(index, other.username, true, null)
+      return page
+    })
   }
 }

@@ -1,7 +1,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 
-/** One line of the table; times in milliseconds, null when nothing was answered. */
-export type Row = {
+/** Latencies are in milliseconds, null when no call of the action succeeded. */
+export type StatsRow = {
   action: string
   count: number
   errors: number
@@ -11,58 +11,58 @@ export type Row = {
   p99: number | null
 }
 
-/** Why something was repeated or failed, and how often: `503 overloaded`, `ECONNRESET`. */
-export type Cause = { action: string; cause: string; times: number }
+/** A reason for retries or failures, such as `503 overloaded` or `ECONNRESET`, with its count. */
+export type CauseCount = { action: string; cause: string; count: number }
 
-type Line = { count: number; errors: number; retries: number; micros: RecordableHistogram }
+type ActionStats = { count: number; errors: number; retries: number; latencyMicros: RecordableHistogram }
 
-/** Counts what happened, by action, in bounded memory: times are kept to three figures (an HDR histogram), not one by one. */
+/** Counts calls, retries and failures by action. HDR histograms keep latencies to three figures in bounded memory. */
 export class Stats {
-  #lines = new Map<string, Line>()
-  #retries = new Map<string, Cause>()
-  #failures = new Map<string, Cause>()
+  #actions = new Map<string, ActionStats>()
+  #retries = new Map<string, CauseCount>()
+  #failures = new Map<string, CauseCount>()
 
-  /** An action that the server answered as it should; `ms` is the time of the answered attempt, without earlier waits. */
+  /** `ms` is the latency of the successful attempt alone, without earlier attempts and delays. */
   recordSuccess(action: string, ms: number): void {
-    const line = this.#line(action)
-    line.count += 1
-    line.micros.record(Math.max(1, Math.round(ms * 1000)))
+    const stats = this.#statsOf(action)
+    stats.count += 1
+    stats.latencyMicros.record(Math.max(1, Math.round(ms * 1000)))
   }
 
   recordRetry(action: string, cause: string): void {
-    this.#line(action).retries += 1
-    add(this.#retries, action, cause)
+    this.#statsOf(action).retries += 1
+    increment(this.#retries, action, cause)
   }
 
   recordFailure(action: string, cause: string): void {
-    this.#line(action).errors += 1
-    add(this.#failures, action, cause)
+    this.#statsOf(action).errors += 1
+    increment(this.#failures, action, cause)
   }
 
-  rows(): Row[] {
-    return [...this.#lines].map(([action, { micros, ...counts }]) => {
-      const at = (percent: number) => (counts.count === 0 ? null : micros.percentile(percent) / 1000)
-      return { action, ...counts, p50: at(50), p95: at(95), p99: at(99) }
+  rows(): StatsRow[] {
+    return [...this.#actions].map(([action, { latencyMicros, ...counts }]) => {
+      const percentile = (percent: number) => (counts.count === 0 ? null : latencyMicros.percentile(percent) / 1000)
+      return { action, ...counts, p50: percentile(50), p95: percentile(95), p99: percentile(99) }
     })
   }
 
-  retries(): Cause[] {
+  retries(): CauseCount[] {
     return [...this.#retries.values()]
   }
 
-  failures(): Cause[] {
+  failures(): CauseCount[] {
     return [...this.#failures.values()]
   }
 
-  #line(action: string): Line {
-    const line = this.#lines.get(action) ?? { count: 0, errors: 0, retries: 0, micros: createHistogram() }
-    this.#lines.set(action, line)
-    return line
+  #statsOf(action: string): ActionStats {
+    const stats = this.#actions.get(action) ?? { count: 0, errors: 0, retries: 0, latencyMicros: createHistogram() }
+    this.#actions.set(action, stats)
+    return stats
   }
 }
 
-function add(causes: Map<string, Cause>, action: string, cause: string): void {
-  const entry = causes.get(`${action}: ${cause}`) ?? { action, cause, times: 0 }
-  entry.times += 1
+function increment(causes: Map<string, CauseCount>, action: string, cause: string): void {
+  const entry = causes.get(`${action}: ${cause}`) ?? { action, cause, count: 0 }
+  entry.count += 1
   causes.set(`${action}: ${cause}`, entry)
 }

@@ -2,23 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { forEachConcurrent, Semaphore } from '../../bot/concurrency.ts'
 
-t.test('a gate lets so many through, in order, and again after a failure', async (t) => {
+t.test('a semaphore with 3 permits runs 3 tasks at a time, in order, and recovers from a failed one', async (t) => {
   const semaphore = new Semaphore(3)
   const order: number[] = []
-  let inside = 0
-  let most = 0
-  const pass = (i: number) =>
+  let running = 0
+  let maxRunning = 0
+  const runTask = (i: number) =>
     semaphore.run(async () => {
       order.push(i)
-      inside += 1
-      most = Math.max(most, inside)
+      running += 1
+      maxRunning = Math.max(maxRunning, running)
       await sleep(2)
-      inside -= 1
-      if (i === 4) throw new Error('stumbled')
+      running -= 1
+      if (i === 4) throw new Error('task 4 failed')
       return i
     })
-  const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => pass(i)))
-  t.equal(most, 3)
+  const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => runTask(i)))
+  t.equal(maxRunning, 3)
   t.strictSame(
     order,
     order.toSorted((a, b) => a - b),
@@ -27,36 +27,36 @@ t.test('a gate lets so many through, in order, and again after a failure', async
   t.equal(await semaphore.run(async () => 'free'), 'free')
 })
 
-t.test('each item once, no more at a time than asked', async (t) => {
+t.test('forEachConcurrent runs the task once for each item, at most `limit` at a time', async (t) => {
   const seen: number[] = []
-  let inside = 0
-  let most = 0
+  let running = 0
+  let maxRunning = 0
   await forEachConcurrent(new Set(Array.from({ length: 50 }, (_, i) => i)), 8, async (i) => {
-    inside += 1
-    most = Math.max(most, inside)
+    running += 1
+    maxRunning = Math.max(maxRunning, running)
     await sleep(1)
-    inside -= 1
+    running -= 1
     seen.push(i)
   })
-  t.equal(most, 8)
+  t.equal(maxRunning, 8)
   t.strictSame(
     seen.toSorted((a, b) => a - b),
     Array.from({ length: 50 }, (_, i) => i),
   )
 })
 
-t.test('the first error is the answer, and nothing is begun after it', async (t) => {
-  let begun = 0
-  const broken = forEachConcurrent(
+t.test('forEachConcurrent rejects with the first error and starts no task after it', async (t) => {
+  let started = 0
+  const rejecting = forEachConcurrent(
     Array.from({ length: 100 }, (_, i) => i),
     2,
     async (i) => {
-      begun += 1
+      started += 1
       await sleep(1)
-      if (i === 3) throw new Error('the third')
+      if (i === 3) throw new Error('task 3 failed')
     },
   )
-  await t.rejects(broken, { message: 'the third' })
+  await t.rejects(rejecting, { message: 'task 3 failed' })
   await sleep(10)
-  t.ok(begun < 8)
+  t.ok(started < 8)
 })

@@ -11,9 +11,9 @@ import { verify } from '../../bot/verify.ts'
 import { testServer } from '../helper.ts'
 import { createRunContext, runAgainst } from './run-crowd.ts'
 
-const size = { users: 6, posts: 4, reactions: 25, total: 30_000, attempt: 20_000 }
+const size = { users: 6, posts: 4, reactions: 25, totalMs: 30_000, attemptTimeoutMs: 20_000 }
 
-t.test('the crowd and the real server agree, a second time with the same seed too', { timeout: 120_000 }, async (t) => {
+t.test('two runs with one seed on the real server succeed and add 24 posts each', { timeout: 120_000 }, async (t) => {
   const { url, db } = await testServer(t)
   for (const posts of [24, 48]) {
     const { findings, stats } = await runAgainst(url, { ...size, seed: 11 })
@@ -24,53 +24,57 @@ t.test('the crowd and the real server agree, a second time with the same seed to
   }
 })
 
-t.test('cookies for https only travel on loopback as in a browser', { timeout: 60_000 }, async (t) => {
+t.test('Secure cookies are sent over http on loopback, as in a browser', { timeout: 60_000 }, async (t) => {
   const { url } = await testServer(t, { COOKIE_SECURE: 'true' })
   const { findings, stats } = await runAgainst(url, { ...size, users: 2 })
   t.ok(isSuccess(findings, stats.failures()))
 })
 
-t.test('an expired session is refreshed, an ended one entered anew', { timeout: 60_000 }, async (t) => {
+t.test('a robot refreshes an expired session and logs in again after a deleted one', { timeout: 60_000 }, async (t) => {
   const { url, db } = await testServer(t)
-  const { robot, jar, ledger, stats } = await settled(url)
+  const { robot, jar, ledger, stats } = await signedUpRobot(url)
   const expire = () => jar.setCookie('session=; Max-Age=0; Path=/', url)
   const count = (action: string) => stats.rows().find((row) => row.action === action)?.count ?? 0
 
   await expire()
-  await robot.write({ author: 0, post: 0 }, 'after the first turn')
+  await robot.createPost({ author: 0, post: 0 }, 'after a refresh')
   t.equal(count('refresh'), 1)
   t.equal(count('log in'), 0)
 
   await expire()
   await db.collection('sessions').deleteMany({})
-  await robot.write({ author: 0, post: 1 }, 'after a new login')
+  await robot.createPost({ author: 0, post: 1 }, 'after a log-in')
   t.equal(count('log in'), 1)
   t.equal(ledger.posts.size, 2)
   t.strictSame(stats.failures(), [])
 })
 
-t.test('a database that was tampered with is found out', { timeout: 60_000 }, async (t) => {
+t.test('a modified text, count or reaction in the database is a mismatch', { timeout: 60_000 }, async (t) => {
   const { url, db } = await testServer(t)
-  const { robot, ledger, read } = await settled(url)
+  const { robot, ledger, findMismatches } = await signedUpRobot(url)
   const place = { author: 0, post: 0 }
-  await robot.write(place, 'as it was')
+  await robot.createPost(place, 'as it was')
   await robot.react({ ...place, action: 'like', value: 'like' })
   t.equal(ledger.posts.size, 1)
-  t.strictSame(await read(), [])
+  t.strictSame(await findMismatches(), [])
 
   await db.collection('posts').updateOne({}, { $set: { text: 'as it is', 'counts.likes': 7 } })
-  t.match(await read(), [/expected the text "as it was", seen "as it is"/, /expected 1 likes, seen 7/])
+  t.match(await findMismatches(), [/expected the text "as it was", got "as it is"/, /expected like count 1, got 7/])
   await db.collection('posts').updateOne({}, { $set: { text: 'as it was', 'counts.likes': 1 } })
   await db.collection('reactions').deleteMany({})
-  t.match(await read(), [/the like by \w+ is not listed/])
+  t.match(await findMismatches(), [/the like by \w+ is not listed/])
 })
 
-/** One robot that has signed up, with what it needs in a test's hands. */
-async function settled(url: string) {
-  const { context, stats } = createRunContext(url, { total: 30_000, attempt: 20_000 })
+/** One robot that has signed up, with its context. */
+async function signedUpRobot(url: string) {
+  const { context, stats } = createRunContext(url, { totalMs: 30_000, attemptTimeoutMs: 20_000 })
   const [ledger, jar, openClient] = [new Ledger(), new CookieJar(), openClients(context)]
   const robotContext = { ledger, stats, authSlots: new Semaphore(4), runId: 'run', openClient }
   const robot = new Robot(identity(Date.now(), 0), jar, robotContext)
-  await robot.arrive()
-  return { robot, jar, ledger, stats, read: () => verify(openClient(), ledger, new Stats(), () => {}) }
+  await robot.signUp()
+  const findMismatches = async () => {
+    const verification = await verify(openClient(), ledger, new Stats(), () => {})
+    return verification.outcome === 'complete' ? verification.mismatches : verification.reason
+  }
+  return { robot, jar, ledger, stats, findMismatches }
 }

@@ -3,18 +3,18 @@ import { type Findings, runCrowd } from '../../bot/crowd.ts'
 import type { CrowdSize } from '../../bot/plan.ts'
 import { Stats } from '../../bot/stats.ts'
 
-type Temper = { total?: number; attempt?: number; stopping?: AbortController }
-type Wishes = { seed?: number; onPhase?: (name: string) => void }
+type Timing = { totalMs?: number; attemptTimeoutMs?: number; stopping?: AbortController }
+type RunOptions = { seed?: number; onPhase?: (name: string) => void }
 
-/** A context of little retryPolicy, in milliseconds. */
+/** A run context with a short retry policy. */
 export function createRunContext(
   url: string,
-  { total = 5_000, attempt = 2_000, stopping = new AbortController() }: Temper = {},
+  { totalMs = 5_000, attemptTimeoutMs = 2_000, stopping = new AbortController() }: Timing = {},
 ) {
   const stats = new Stats()
   const context: RunContext = {
     base: new URL(url),
-    retryPolicy: { attempt, total, initialDelayMs: 5, maxDelayMs: 50 },
+    retryPolicy: { attemptTimeoutMs, totalMs, initialDelayMs: 5, maxDelayMs: 50 },
     stats,
     stop: stopping.signal,
     onUnresponsive: () => stopping.abort(),
@@ -22,7 +22,7 @@ export function createRunContext(
   return { context, stats }
 }
 
-/** Runs a small crowd; `onPhase` is told as each phase begins. */
+/** Runs a small crowd; `onPhase` is called when a phase begins. */
 export async function runAgainst(
   url: string,
   {
@@ -34,10 +34,10 @@ export async function runAgainst(
     follows = 0,
     deletions = 0,
     onPhase = () => {},
-    ...temper
-  }: Partial<CrowdSize> & Wishes & Temper = {},
+    ...timing
+  }: Partial<CrowdSize> & RunOptions & Timing = {},
 ): Promise<{ findings: Findings; stats: Stats }> {
-  const { context, stats } = createRunContext(url, temper)
+  const { context, stats } = createRunContext(url, timing)
   const progress = {
     begin(name: string) {
       onPhase(name)
