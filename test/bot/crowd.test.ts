@@ -123,7 +123,8 @@ t.test('an unresponsive server ends the run: robots that wait for a sign-up slot
   t.ok(findings.unreadable)
   const [[cause, robots] = ['', 0], ...others] = findings.gaveUp
   t.equal(cause, 'ECONNRESET, retries exhausted')
-  t.ok(robots <= 16, `at most the 16 concurrent sign-ups gave up: ${robots}`)
+  // 16 sign-ups run at a time. Robots that give up before `totalMs` has passed free their slots for one more batch.
+  t.ok(robots <= 32, `at most two batches of concurrent sign-ups gave up: ${robots}`)
   t.strictSame(others, [])
 })
 
