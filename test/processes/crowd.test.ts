@@ -1,18 +1,18 @@
 import t from 'tap'
 import { isSuccess } from '../../bot/report.ts'
 import { freePort } from '../../src/processes/free-port.ts'
-import { runAgainst } from '../bot/run.ts'
+import { runAgainst } from '../bot/run-crowd.ts'
 import { startCluster } from './cluster.ts'
 
 t.test('the crowd on four processes is never told that its session is not valid', { timeout: 120_000 }, async (t) => {
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const { url } = await startCluster(t, 4, { METRICS_PORT })
-  const size = { users: 12, posts: 4, reactions: 20, total: 60_000, attempt: 20_000 }
+  const size = { users: 12, posts: 4, reactions: 20, totalMs: 60_000, attemptTimeoutMs: 20_000 }
   // Twice with the same seed: the second time all of them log in.
   for (const time of ['first', 'second']) {
-    const { findings, tally } = await runAgainst(url, { ...size, seed: 5 })
-    t.strictSame(findings.disagreements, [])
-    t.ok(isSuccess(findings, tally.failures()), time, { failures: tally.failures() })
+    const { findings, stats } = await runAgainst(url, { ...size, seed: 5 })
+    t.strictSame(findings.mismatches, [])
+    t.ok(isSuccess(findings, stats.failures()), time, { failures: stats.failures() })
   }
   const metrics = await (await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).text()
   const answers = metrics.split('\n').filter((line) => line.startsWith('http_request_duration_seconds_count'))
