@@ -10,7 +10,7 @@ import { isReady, isRunning, ownServer, type Program, passOnSignals, start, star
 /** A server that is killed and started again on the same data. */
 type Own = { directory: string; url: string; settings: Record<string, string>; server: Program }
 
-const victims = ['mongod', 'server', 'writer', 'front'] as const
+const victims = ['mongod', 'server', 'writer', 'api'] as const
 type Victim = (typeof victims)[number]
 
 const signals = passOnSignals()
@@ -69,7 +69,7 @@ async function oneRound(own: Own, botArgs: string[], pause: number, turns: reado
   if (kills instanceof Error) return kills.message
   say(turns.map((victim) => `${victim} killed ${kills.get(victim) ?? 0} times`).join(', '))
   if (code !== 0) return `the bot ended with ${code}`
-  const recount = start('recount', ['--import', './require-node.mjs', 'src/reconcile/main.ts'], own.settings)
+  const recount = start('recount', ['--import', './require-node.mjs', 'src/cli/reconcile.ts'], own.settings)
   signals.atWork = recount
   const drift = await recount.ended
   return drift === 0 ? null : `the recount ended with ${drift}`

@@ -12,7 +12,7 @@ import { collections } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { demandPeppers } from './credentials/peppers-in-use.ts'
 import type { Connection } from './database/connection.ts'
-import { database, type Succession } from './database/plugin.ts'
+import { type CrashRecovery, database } from './database/plugin.ts'
 import { readFollows, writeFollows } from './follows/routes.ts'
 import { readBodies } from './http/body.ts'
 import { noteClient } from './http/client.ts'
@@ -40,7 +40,7 @@ import type { Writer } from './writer/kinds.ts'
 import { localWriter } from './writer/local.ts'
 
 /** What a process of several is given by the others. */
-export type Cluster = { writer?: Writer; succession?: Succession }
+export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
 /**
  * The whole server, ready to listen: what there is, in the order in which a request meets it.
@@ -77,9 +77,9 @@ export async function buildApp(
   readBodies(app)
   boundHandlers(app)
 
-  const { writer, succession } = cluster
+  const { writer, crashRecovery: succession } = cluster
   const demand = (db: Db) => demandPeppers(db, config.peppers)
-  await app.register(database, { connection, collections, demand, succession })
+  await app.register(database, { connection, collections, demand, crashRecovery: succession })
   const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   const sweepers = Object.values(parts.sweepers)
   app.addHook('onReady', async () => {

@@ -1,11 +1,11 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Config, readConfig, secretNames } from './config.ts'
-import { startEmbedded } from './database/embedded.ts'
-import { readEnvironment } from './environment.ts'
+import { startEmbeddedMongod } from './embedded-mongod/start.ts'
+import { loadEnv } from './load-env.ts'
 import { makeLogger } from './operations/logging.ts'
-import { type Service, serve } from './processes/serve.ts'
-import { supervise } from './processes/supervise.ts'
+import { type Service, startApiServer } from './processes/api-server.ts'
+import { startPrimary } from './processes/primary.ts'
 import { StartError } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -13,17 +13,17 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 type Logger = ReturnType<typeof makeLogger>
 
 /** How long the requests that were begun may take to end, in milliseconds. */
-const drainTime = 10_000
+const drainTimeout = 10_000
 
 /** The database that the configuration names, or one of our own; `close` ends what was started for it. */
-async function openDatabase({ database }: Config, log: Logger) {
+async function startDatabase({ database }: Config, log: Logger) {
   const { username, password } = database
   if (database.kind === 'external') {
     const nothing = { announceClosing: () => undefined, close: async () => undefined }
-    return { connection: { uri: database.uri, username, password }, place: 'MONGODB_URI', ...nothing }
+    return { connection: { uri: database.uri, username, password }, description: 'MONGODB_URI', ...nothing }
   }
   const { dataDir, mongodBinary } = database
-  const mongod = await startEmbedded({ dataDir, username, password, ...(mongodBinary && { mongodBinary }), log })
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, ...(mongodBinary && { mongodBinary }), log })
   return {
     connection: { uri: mongod.uri, username, password },
     place: `its own mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
@@ -32,17 +32,17 @@ async function openDatabase({ database }: Config, log: Logger) {
   }
 }
 
-type Database = Awaited<ReturnType<typeof openDatabase>>
+type Database = Awaited<ReturnType<typeof startDatabase>>
 
 async function start(): Promise<void> {
-  const config = await readConfig(readEnvironment(), root)
+  const config = await readConfig(loadEnv(), root)
   // No program that we start needs to inherit them.
   for (const name of secretNames) delete process.env[name]
   const log = makeLogger(config.log)
-  const database = await openDatabase(config, log)
+  const database = await startDatabase(config, log)
   try {
-    const starting = (config.processes === 1 ? serve : supervise)(config, database.connection, log)
-    endOnSignal(starting, database, log)
+    const starting = (config.processes === 1 ? startApiServer : startPrimary)(config, database.connection, log)
+    stopOnSignal(starting, database, log)
     const { url } = await starting
     log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.place}`)
@@ -58,7 +58,7 @@ async function start(): Promise<void> {
  * Ends what was begun, then everything; a second signal ends everything at once. From before the start is over: with
  * several processes the first of them serves while others are still starting.
  */
-function endOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
+function stopOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
   let ending = false
   const end = async (signal: NodeJS.Signals) => {
     if (ending) process.exit(1)
@@ -66,7 +66,7 @@ function endOnSignal(starting: Promise<Service>, database: Database, log: Logger
     // A server that starts on the same DATA_DIR now waits for us instead of giving up.
     database.announceClosing()
     log.info(`${signal}: no new requests, those begun are finished`)
-    setTimeout(() => process.exit(1), drainTime).unref()
+    setTimeout(() => process.exit(1), drainTimeout).unref()
     const service = await starting
     await service.drain()
     await service.close()

@@ -7,9 +7,9 @@ import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
 
 /** For a process that may be killed and replaced. */
-export type Succession = {
+export type CrashRecovery = {
   /** The sessions that a predecessor may have left in the middle of a transaction, by id. */
-  abandoned: readonly string[]
+  orphanedSessions: readonly string[]
   /** Called with the id of each session that is new. */
   onSession: (id: string) => void
 }
@@ -25,7 +25,7 @@ declare module 'fastify' {
  * Ends the transactions that a killed process left open: until MongoDB gives them up by itself, after a minute, nobody
  * could write what they had written.
  */
-async function endAbandoned(db: Db, abandoned: Succession['abandoned']): Promise<void> {
+async function killOrphanedSessions(db: Db, abandoned: CrashRecovery['orphanedSessions']): Promise<void> {
   if (abandoned.length > 0) await db.command({ killSessions: abandoned.map((id) => ({ id: toUuid(id) })) })
 }
 
@@ -34,7 +34,7 @@ type Options = {
   collections: Collections
   /** What must be true of the data: throws a StartError when it is not. */
   demand?: (db: Db) => Promise<void>
-  succession?: Succession | undefined
+  crashRecovery?: CrashRecovery | undefined
 }
 
 /**
@@ -42,7 +42,7 @@ type Options = {
  *
  * @throws StartError when MongoDB is not there, refuses us, has other indexes or not what is demanded.
  */
-export const database = fp<Options>(async (app, { connection, collections, demand, succession }) => {
+export const database = fp<Options>(async (app, { connection, collections, demand, crashRecovery: succession }) => {
   try {
     await app.register(mongodb, {
       url: connection.uri,
@@ -53,7 +53,7 @@ export const database = fp<Options>(async (app, { connection, collections, deman
     // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await demandReplicaSet(db, connection)
-    if (succession) await endAbandoned(db, succession.abandoned)
+    if (succession) await killOrphanedSessions(db, succession.orphanedSessions)
     await ensureIndexes(db, collections)
     await demand?.(db)
     app.decorate('db', db)

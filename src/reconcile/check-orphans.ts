@@ -1,14 +1,14 @@
 import { type ClientSession, type Db, type Document, UUID } from 'mongodb'
 import { newId } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
-import { type Belonging, places } from './belongings.ts'
 import { type Check, type Chunk, fixPatience } from './check.ts'
+import { type Ownership, ownerCollections } from './ownership.ts'
 
 /** Removes what belongs to those that are marked as removed: what the servers do in the background. */
-export type Sweeps = { readonly [Owner in Belonging['owner']]: (signal: AbortSignal) => Promise<void> }
+export type Sweeps = { readonly [Owner in Ownership['owner']]: (signal: AbortSignal) => Promise<void> }
 
 /** Things whose owner is not there, and not waiting to be swept: see posts/sweep.ts and accounts/sweep.ts. */
-export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, belonging: Belonging): Check => ({
+export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, belonging: Ownership): Check => ({
   name: belonging.name,
   read: (snapshot, session, after, size) => readSome(snapshot, session, belonging, after, size),
   prepare: async () => undefined,
@@ -17,7 +17,7 @@ export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, belongi
 
 /** What belongs to owners in a range of ids but to none of these: an index is read in the gaps between them. */
 export function orphanPipeline(
-  { by, owner }: Belonging,
+  { ownerField: by, owner }: Ownership,
   range: Document,
   owners: readonly UUID[],
   limit: number,
@@ -25,7 +25,7 @@ export function orphanPipeline(
   return [
     { $match: { [by]: { ...range, $nin: owners } } },
     { $group: { _id: `$${by}`, count: { $sum: 1 } } },
-    { $lookup: { from: places[owner].removed, localField: '_id', foreignField: '_id', as: 'removed' } },
+    { $lookup: { from: ownerCollections[owner].tombstones, localField: '_id', foreignField: '_id', as: 'removed' } },
     { $match: { removed: { $not: { $elemMatch: { sweptAt: { $exists: false } } } } } },
     { $project: { count: 1 } },
     { $sort: { _id: 1 } },
@@ -37,15 +37,15 @@ export function orphanPipeline(
 async function readSome(
   db: Db,
   session: ClientSession,
-  belonging: Belonging,
+  belonging: Ownership,
   after: UUID,
   size: number,
 ): Promise<Chunk> {
-  const { things, by, owner } = belonging
+  const { owned: things, ownerField: by, owner } = belonging
   const owned = db.collection(things)
   const page = { session, batchSize: size + 1 }
   const standing = await db
-    .collection<{ _id: UUID }>(places[owner].owners)
+    .collection<{ _id: UUID }>(ownerCollections[owner].collection)
     .find({ _id: { $gt: after } }, { ...page, projection: { _id: 1 } })
     .sort({ _id: 1 })
     .limit(size)
@@ -75,10 +75,10 @@ async function sweepOrphans(
   db: Db,
   transact: Transact,
   sweeps: Sweeps,
-  { owner }: Belonging,
+  { owner }: Ownership,
   _id: UUID,
 ): Promise<void> {
-  const { owners, removed } = places[owner]
+  const { collection: owners, tombstones: removed } = ownerCollections[owner]
   const marked = await transact(async (session) => {
     if (await db.collection<{ _id: UUID }>(owners).findOne({ _id }, { session, projection: { _id: 1 } })) return false
     const mark = owner === 'post' ? { removal: new UUID(newId()) } : { at: new Date() }

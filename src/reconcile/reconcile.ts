@@ -1,12 +1,12 @@
 import type { MongoClient } from 'mongodb'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { transactor } from '../database/transaction.ts'
-import { belongings } from './belongings.ts'
 import type { Check, Drift } from './check.ts'
 import { checkCounters } from './check-counters.ts'
 import { checkDays } from './check-days.ts'
 import { checkOrphans } from './check-orphans.ts'
 import { kinds } from './counters.ts'
+import { ownerships } from './ownership.ts'
 import { walk } from './snapshot.ts'
 import { ownSweeps } from './sweeps.ts'
 
@@ -49,7 +49,7 @@ export async function reconcile(client: MongoClient, database: string, wish: Wis
   const sweeps = ownSweeps(db, transact)
   const checks = [
     ...kinds.map((kind) => checkCounters(db, transact, kind)),
-    ...belongings.map((belonging) => checkOrphans(db, transact, sweeps, belonging)),
+    ...ownerships.map((belonging) => checkOrphans(db, transact, sweeps, belonging)),
     checkDays(db, transact),
   ]
   const results: Result[] = []

@@ -1,7 +1,7 @@
 import t from 'tap'
+import { external, startCommand } from '../cli/start-command.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { freshFolder, startServer } from '../main/server-process.ts'
-import { external, startCommand } from '../reconcile/command.ts'
 
 type Item = { event: string; userAgent: string }
 const newPassword = 'seven grey owls knit at 5 again'
@@ -9,7 +9,7 @@ const newPassword = 'seven grey owls knit at 5 again'
 t.test('npm run accounts -- reset-password', async (t) => {
   const { url, connection, db, lines } = await testServer(t)
   const env = { ...external(connection), BCRYPT_COST: '4' }
-  const run = (...args: string[]) => startCommand(t, 'accounts/main.ts', env, args).ended
+  const run = (...args: string[]) => startCommand(t, 'cli/accounts.ts', env, args).ended
   const reset = async (username: string) => {
     const { code, out, error } = await run('reset-password', username)
     t.match({ code, error }, { code: 0, error: '' })
@@ -93,10 +93,10 @@ t.test('beside a server on its own database, and without it', { timeout: 120_000
   const server = await startServer(t, env)
   const { client, username } = await signUp(server.url)
   const args = ['reset-password', username]
-  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^1 session has ended/ })
+  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^1 session has ended/ })
   // The other process has been told by the time the command has ended, or within a second.
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   t.equal((await client.get('v1/session')).statusCode, 401)
   await server.kill('SIGTERM')
-  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^0 sessions have ended/ })
+  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^0 sessions have ended/ })
 })

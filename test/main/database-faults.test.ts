@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import t from 'tap'
-import { startOnLeash } from '../../src/database/embedded/leash.ts'
-import { findFreePort, waitUntilOpen } from '../../src/database/embedded/port.ts'
+import { spawnGuarded } from '../../src/embedded-mongod/child-guard.ts'
+import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
 import { freshDatabase } from '../helper.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, startServer } from './server-process.ts'
@@ -42,9 +42,9 @@ t.test('a lone mongod without a replica set is told at the start, not at the fir
   const log = await open(join(folder, 'log'), 'a')
   t.teardown(() => log.close())
   const binary = process.env.TEST_MONGOD_BINARY ?? 'mongod'
-  const lone = startOnLeash(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], log.fd)
-  t.teardown(() => lone.end())
-  await waitUntilOpen(port, AbortSignal.timeout(60_000))
+  const lone = spawnGuarded(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], log.fd)
+  t.teardown(() => lone.stop())
+  await waitUntilListening(port, AbortSignal.timeout(60_000))
   const uri = `mongodb://127.0.0.1:${port}/rookery`
   const client = await new MongoClient(uri).connect()
   await client.db('admin').command({ createUser: 'rookery', pwd: 'a-password-of-it', roles: ['root'] })

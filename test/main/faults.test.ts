@@ -11,7 +11,7 @@ t.test('a port that is taken is told by its variable, and no mongod stays', asyn
   for (const name of ['PORT', 'METRICS_PORT']) {
     const DATA_DIR = await freshFolder(t)
     const port = await takenPort(t)
-    await expectRefusal(t, { DATA_DIR, [name]: port }, new RegExp(`^${name} ${port} on 127.0.0.1 .*(taken|EADDRINUSE)`))
+    await expectRefusal(t, { DATA_DIR, [name]: port }, new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`))
     t.ok(await nothingRuns(DATA_DIR), name)
   }
 })
@@ -30,7 +30,7 @@ t.test('a HOST that is not of this machine is told', async (t) => {
   await expectRefusal(
     t,
     { ...env, JWT_SIGN_KEY: key, HOST: '192.0.2.1' },
-    'HOST 192.0.2.1 is no address of this machine',
+    'HOST 192.0.2.1 is not an address of this machine',
   )
 })
 

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { external, runReconcile } from '../cli/start-command.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { freshDatabase, makeClient, password, signUp } from '../helper.ts'
 import { pidsOf } from '../processes/cluster.ts'
-import { external, runReconcile } from '../reconcile/command.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, startServer } from './server-process.ts'
 
@@ -48,7 +48,7 @@ t.test('no program that the server starts inherits a secret', async (t) => {
   }
   const server = await startServer(t, { DATA_DIR, WEB_CONCURRENCY: '2', ...secrets })
   const mongod = (await processesWith(DATA_DIR)).map(({ pid }) => pid)
-  const pids = [...mongod, ...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer'))]
+  const pids = [...mongod, ...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer'))]
   t.ok(pids.length >= 4, 'mongod, two fronts and a writer')
   for (const pid of pids) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8')

@@ -12,7 +12,7 @@ import { checkHammered, hammer } from './hammer.ts'
 t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
   const TMPDIR = await freshFolder(t)
   const { server, url, db } = await startCluster(t, 4, { TMPDIR })
-  t.equal((await pidsOf(server, 'front')).length, 4)
+  t.equal((await pidsOf(server, 'api')).length, 4)
   t.equal((await pidsOf(server, 'writer')).length, 1)
   const crowd = await people(url, 32)
   const [ann] = crowd
@@ -51,7 +51,7 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
       }
     })
     await delay(500)
-    const all = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer')), server.child.pid ?? 0]
+    const all = [...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer')), server.child.pid ?? 0]
     for (const pid of all) process.kill(pid, 'SIGINT')
     await Promise.all(writers)
     t.match(await server.ended, { code: 0, signal: null, error: '' })
@@ -74,17 +74,17 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
 t.test('the primary is killed: all of it ends', async (t) => {
   const { server } = await startCluster(t, 2)
   const parent = server.child.pid
-  const pids = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer'))]
+  const pids = [...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer'))]
   t.equal(pids.length, 3)
   await server.kill('SIGKILL')
   const left = async () =>
-    [...(await processesWith('front')), ...(await processesWith('writer'))].filter(({ pid }) => pids.includes(pid))
+    [...(await processesWith('api')), ...(await processesWith('writer'))].filter(({ pid }) => pids.includes(pid))
   t.ok((await timeUntil(async () => (await left()).length === 0, 10_000)) < 10_000, `the children of ${parent} end`)
 })
 
 t.test('the primary is killed while it hands over connections: nobody complains of it', async (t) => {
   const { server, url } = await startCluster(t, 2)
-  const fronts = await pidsOf(server, 'front')
+  const fronts = await pidsOf(server, 'api')
   t.equal(fronts.length, 2)
   for (const pid of fronts) process.kill(pid, 'SIGSTOP')
   for (let n = 0; n < 8; n += 1) {
@@ -126,7 +126,11 @@ t.test('faults at the start are told once, in words', async (t) => {
   }
   const taken = await takenPort(t)
   for (const [what, faulty, says] of [
-    ['a taken port', { PORT: taken }, `PORT ${taken} on 127.0.0.1 is taken: end what listens there, or set PORT.\n`],
+    [
+      'a taken port',
+      { PORT: taken },
+      `PORT ${taken} on 127.0.0.1 is already in use: stop the process that listens there, or set PORT.\n`,
+    ],
     [
       'a wrong password',
       { DB_PASSWORD: 'wrong' },
@@ -135,7 +139,7 @@ t.test('faults at the start are told once, in words', async (t) => {
     [
       'no folder for the socket',
       { TMPDIR: '/nowhere' },
-      /^WEB_CONCURRENCY above 1 needs a folder for a socket, .*\(ENOENT\).*\n$/,
+      /^WEB_CONCURRENCY above 1 needs a directory for a socket, .*\(ENOENT\).*\n$/,
     ],
     ['a bad number', { WEB_CONCURRENCY: '65' }, /WEB_CONCURRENCY must be a whole number from 1 to 64/],
     [
@@ -163,7 +167,7 @@ t.test('a process that hangs: the others tell their metrics, and it does not out
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const TMPDIR = await freshFolder(t)
   const { server } = await startCluster(t, 2, { METRICS_PORT, TMPDIR })
-  const [front] = await pidsOf(server, 'front')
+  const [front] = await pidsOf(server, 'api')
   if (!front) throw new Error('there is no front')
   process.kill(front, 'SIGSTOP')
   const answer = await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)
@@ -171,7 +175,7 @@ t.test('a process that hangs: the others tell their metrics, and it does not out
   t.match(await answer.text(), 'nodejs_version_info')
   const ended = await server.kill('SIGTERM')
   t.match(ended, { code: 1, signal: null, error: '' }, 'it was waited for, and then no longer')
-  const isGone = async () => (await processesWith('front')).every(({ pid }) => pid !== front)
+  const isGone = async () => (await processesWith('api')).every(({ pid }) => pid !== front)
   t.ok((await timeUntil(isGone, 5_000)) < 5_000)
   t.same(await readdir(TMPDIR), [])
 })

@@ -5,7 +5,7 @@ import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { ServerProcess } from '../main/server-process.ts'
 
-export type Role = 'front' | 'writer'
+export type Role = 'api' | 'writer'
 
 /** A server in several processes, on a database of its own. */
 export async function startCluster(t: Test, processes: number, env: Environment = {}) {

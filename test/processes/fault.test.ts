@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startHere, username } from '../database/fixtures/embedded-server.ts'
+import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
 import { ServerProcess } from '../main/server-process.ts'
 import { pidsOf } from './cluster.ts'
 
@@ -19,7 +19,7 @@ t.test('a process that cannot be replaced says why', { timeout: 120_000 }, async
   await first.close()
   const second = await startHere(t, dataDir, 'another password')
   t.equal(new URL(second.uri).port, port, 'it is where it was')
-  for (const pid of (await pidsOf(server, 'front')).slice(0, 1)) process.kill(pid, 'SIGKILL')
-  await server.says(/front process \d+ ended unexpectedly \(1, MongoDB at \S+ refuses the user someone: check DB_USER/)
+  for (const pid of (await pidsOf(server, 'api')).slice(0, 1)) process.kill(pid, 'SIGKILL')
+  await server.says(/api process \d+ ended unexpectedly \(1, MongoDB at \S+ refuses the user someone: check DB_USER/)
   t.match(await server.kill('SIGTERM'), { signal: null })
 })

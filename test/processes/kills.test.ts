@@ -32,14 +32,14 @@ t.test('processes are killed under load: nothing is lost or doubled', { timeout:
     const hammering = hammer(crowd, post, () => enough)
     for (let n = 0; n < 3; n += 1) {
       await delay(500)
-      await killOne(server, 'front')
+      await killOne(server, 'api')
     }
     await delay(1_000)
     enough = true
     const { memories } = await hammering
     await checkHammered(t, db, { crowd, memories, post })
-    t.equal((await pidsOf(server, 'front')).length, 4)
-    const ends = [...server.out.matchAll(/The front process \d+ ended unexpectedly \((.*)\)/g)].map(([, how]) => how)
+    t.equal((await pidsOf(server, 'api')).length, 4)
+    const ends = [...server.out.matchAll(/The api process \d+ ended unexpectedly \((.*)\)/g)].map(([, how]) => how)
     t.same(ends, ['SIGKILL', 'SIGKILL', 'SIGKILL'], 'those that came stayed')
   })
 

@@ -104,7 +104,7 @@ for (const kills of [false, true]) {
     const victims = [
       async () => (await pidsOf(server, 'writer'))[0],
       mongodPid,
-      async () => (await pidsOf(server, 'front'))[0],
+      async () => (await pidsOf(server, 'api'))[0],
     ]
     const killing = (async () => {
       while (kills && !ending) {

@@ -3,10 +3,10 @@ import t from 'tap'
 import { v7 } from 'uuid'
 import { toUuid } from '../../src/database/ids.ts'
 import { inSnapshot } from '../../src/database/snapshot.ts'
-import { belongings } from '../../src/reconcile/belongings.ts'
 import type { Check } from '../../src/reconcile/check.ts'
 import { orphanPipeline } from '../../src/reconcile/check-orphans.ts'
 import { kinds } from '../../src/reconcile/counters.ts'
+import { ownerships } from '../../src/reconcile/ownership.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { walk } from '../../src/reconcile/snapshot.ts'
 import {
@@ -81,9 +81,9 @@ t.test('what is counted is counted in an index, without a document', async (t) =
   )
   // What is looked up for an orphan is another thing.
   await db.collection('removedAccounts').deleteMany({})
-  for (const belonging of belongings) {
+  for (const belonging of ownerships) {
     const pipeline = orphanPipeline(belonging, { $gt: some[0] }, some, 500)
-    looks.push({ name: belonging.name, of: belonging.things, pipeline })
+    looks.push({ name: belonging.name, of: belonging.owned, pipeline })
   }
   for (const { name, of, pipeline } of looks) {
     const explained = JSON.stringify(await db.collection(of).aggregate(pipeline).explain('executionStats'))

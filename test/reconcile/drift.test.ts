@@ -1,10 +1,10 @@
 import type { UUID } from 'mongodb'
 import t from 'tap'
 import { transactor } from '../../src/database/transaction.ts'
-import { belongings } from '../../src/reconcile/belongings.ts'
 import { checkCounters } from '../../src/reconcile/check-counters.ts'
 import { checkOrphans } from '../../src/reconcile/check-orphans.ts'
 import { kinds } from '../../src/reconcile/counters.ts'
+import { ownerships } from '../../src/reconcile/ownership.ts'
 import { ownSweeps } from '../../src/reconcile/sweeps.ts'
 import {
   countsOf,
@@ -189,7 +189,7 @@ t.test('what changed between the look and the fix is left as it is', async (t) =
   for (const post of [standing, waiting]) await plantReactions(db, post, 'like', 2)
   await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
   const [posts] = kinds.map((kind) => checkCounters(db, transact, kind))
-  const [orphans] = belongings.map((one) => checkOrphans(db, transact, ownSweeps(db, transact), one))
+  const [orphans] = ownerships.map((one) => checkOrphans(db, transact, ownSweeps(db, transact), one))
   const drift = { amount: 2, words: '' }
   await orphans?.fix({ ...drift, id: standing })
   t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions whose post is there')
