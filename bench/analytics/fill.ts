@@ -1,7 +1,7 @@
 import { type Db, UUID } from 'mongodb'
 import { v7 } from 'uuid'
-import { type DayDocument, day } from '../../src/analytics/document.ts'
-import type { ReactionDocument } from '../../src/reactions/document.ts'
+import { type DayDocument, day } from '../../src/analytics/daily-counts.ts'
+import type { ReactionDocument } from '../../src/reactions/model.ts'
 
 /** In one command, and commands at a time. */
 const atOnce = 5_000

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
-import type { PostDocument } from '../../src/posts/document.ts'
-import type { ReactionDocument } from '../../src/reactions/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { httpRequest, type Plan, requestAt, slotFor } from '../load/plan.ts'
 import { type Person, signUp, writePosts } from './people.ts'
 import { type History, mustBe, type Scenario } from './scenario.ts'

@@ -1,10 +1,10 @@
 import type { Collection, Db } from 'mongodb'
 import { toUuid } from '../../src/database/ids.ts'
 import type { Transact } from '../../src/database/transaction.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
-import { type ReactionDocument, reactionKey } from '../../src/reactions/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
 import type { ReactionValue } from '../../src/reactions/value.ts'
-import type { Writer } from '../../src/writer/kinds.ts'
+import type { Writer } from '../../src/write-operations.ts'
 import { localWriter } from '../../src/writer/local.ts'
 
 class NoSuchPost extends Error {}

@@ -1,7 +1,7 @@
 import { type Db, UUID } from 'mongodb'
 import { v7 } from 'uuid'
 import { highestId } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 
 const day = 86_400_000
 const year = 365 * day

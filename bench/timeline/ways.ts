@@ -1,5 +1,5 @@
 import type { Collection, Document, UUID } from 'mongodb'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 
 type Posts = Collection<PostDocument>
 /** Reads the newest so many posts of these authors that are no replies, before a place. */

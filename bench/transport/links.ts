@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { receive, sender } from '../../src/writer/frames.ts'
+import { receive, sender } from '../../src/writer/ipc.ts'
 
 /** What the writer is asked, and what it answers: made up, of the size that they have. */
 export type Item = { n: number; kind?: string; item: object }
@@ -43,7 +43,7 @@ export function overSocket(socket: Socket): Link {
   }
 }
 
-/** Over a Unix socket as the server does it: all of one turn of the event loop on a line. See src/writer/frames.ts. */
+/** Over a Unix socket as the server does it: all of one turn of the event loop on a line. See src/writer/ipc.ts. */
 export function inFrames(socket: Socket): Link {
   const send = sender<Item>(socket)
   return {

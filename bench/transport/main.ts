@@ -15,7 +15,7 @@ const titles: Record<Way, string> = {
   'relay-json': 'process.send through the parent to a sibling, JSON',
   'relay-advanced': 'process.send through the parent to a sibling, structured clone',
   socket: 'Unix socket, a line a message',
-  frames: 'Unix socket, a line a turn of the event loop (src/writer/frames.ts)',
+  frames: 'Unix socket, a line a turn of the event loop (src/writer/ipc.ts)',
 }
 
 /** What a process has done until now: items answered to it, and CPU time in microseconds. */

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { Lines, linesType } from '../http/document.ts'
+import type { Parts } from '../context.ts'
 import { allOf, type Position } from '../http/pages.ts'
-import type { Parts } from '../parts.ts'
+import { Lines, linesType } from '../http/responses.ts'
 import type { Viewer } from '../sessions/access-token.ts'
-import { member, requireConfirmation, unauthenticated } from '../sessions/scope.ts'
+import { member, requireConfirmation, unauthenticated } from '../sessions/auth-hooks.ts'
 
 type Options = Pick<
   Parts,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { GivenPassword, newPassword } from '../credentials/policy.ts'
 import { text } from '../http/text.ts'
-import { Count, Id, Time } from '../http/values.ts'
+import { Count, Id, Time } from '../http/wire-types.ts'
 
 /** 3–30 of A–Z a–z 0–9 _; shown as typed, unique whatever the case. */
 export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'must be 3 to 30 of A–Z a–z 0–9 _')

@@ -1,4 +1,4 @@
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../context.ts'
 import type { Account } from './store.ts'
 
 /** An account as `viewer` is shown it. */

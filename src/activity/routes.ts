@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Parts } from '../context.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
-import type { Parts } from '../parts.ts'
-import { member, unauthenticated } from '../sessions/scope.ts'
+import { member, unauthenticated } from '../sessions/auth-hooks.ts'
 import { ActivityPage } from './schema.ts'
 
 type Options = Pick<Parts, 'activity' | 'credentials' | 'lastSeen' | 'sessions'>

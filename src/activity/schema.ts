@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { pageOf } from '../http/pages.ts'
-import { Count, Time } from '../http/values.ts'
+import { Count, Time } from '../http/wire-types.ts'
 
 const ActivityEvent = z.enum([
   'account-created',

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { isDuplicateKey } from '../database/failures.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import type { Client } from '../http/client.ts'
+import type { Client } from '../http/client-info.ts'
 import { addressKey } from '../http/ip-address.ts'
 import type { Position } from '../http/pages.ts'
 import type { ActivityEvent } from './schema.ts'

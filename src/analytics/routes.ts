@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../context.ts'
 import { beginningOf, DaysQuery, DaysView } from './schema.ts'
 
 /** What happens here, in numbers. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { Count } from '../http/values.ts'
-import { day } from './document.ts'
+import { Count } from '../http/wire-types.ts'
+import { day } from './daily-counts.ts'
 
 const mostDays = 366
 

@@ -1,10 +1,10 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { firstIdOf } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
-import type { RemovedPost } from '../posts/document.ts'
-import type { ReactionDocument } from '../reactions/document.ts'
-import { dayExpression } from './by-day.ts'
-import { day, daysIn } from './document.ts'
+import type { RemovedPost } from '../posts/model.ts'
+import type { ReactionDocument } from '../reactions/model.ts'
+import { day, daysIn } from './daily-counts.ts'
+import { dayExpression } from './day-expression.ts'
 
 export type DaySum = { day: Date; likes: number; dislikes: number }
 

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
 import { characterCount } from '../http/text.ts'
-import { guessesOf } from './guesses.ts'
-import { normalisePassword } from './password.ts'
+import { normalisePassword } from './hashing.ts'
+import { guessesOf } from './long-passwords.ts'
 import type { StrengthEstimator } from './strength.ts'
 
 /** The most characters a password may have. */

@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import type { StoredPassword } from './password.ts'
+import type { StoredPassword } from './hashing.ts'
 
 type CredentialDocument = {
   /** The account. */

@@ -1,10 +1,10 @@
 import type { Collection, Db } from 'mongodb'
 import { addFollows } from '../accounts/counts.ts'
-import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Inside } from '../writer/fence.ts'
-import { type FollowDocument, followKey, pairName } from './document.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
+import { type FollowDocument, followKey, pairName } from './model.ts'
 
 /**
  * A wish that an account follows another, or no longer does.

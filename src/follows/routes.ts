@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams, AccountView } from '../accounts/schema.ts'
 import { viewAccount } from '../accounts/view.ts'
-import { NoContent } from '../http/document.ts'
+import type { Parts } from '../context.ts'
 import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { invalid, notFound } from '../http/problems.ts'
-import type { Parts } from '../parts.ts'
-import { member, viewerOf } from '../sessions/scope.ts'
+import { NoContent } from '../http/responses.ts'
+import { member, viewerOf } from '../sessions/auth-hooks.ts'
 import type { Follow } from './store.ts'
 
 type Options = Pick<Parts, 'accounts' | 'follows'>

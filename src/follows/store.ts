@@ -1,11 +1,11 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { coalesce } from '../database/coalesced-reads.ts'
+import { coalesce } from '../database/batch-loader.ts'
 import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { Writer } from '../writer/kinds.ts'
-import { type FollowDocument, followKey, listIndexes, pairName } from './document.ts'
+import type { Writer } from '../write-operations.ts'
 import type { Followed } from './follow.ts'
+import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
 
 /** That one account follows another, since when; `order` is its place in lists. */
 export type Follow = { from: string; to: string; since: Date; order: string }

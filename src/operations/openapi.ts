@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { type FastifyPluginAsyncZod, jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
-import { withEveryStatus } from '../http/document.ts'
+import { withEveryStatus } from '../http/responses.ts'
 
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })

@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import type { PostCounts, PostDocument } from './document.ts'
+import type { PostCounts, PostDocument } from './model.ts'
 
 export const noCounts: PostCounts = { likes: 0, dislikes: 0, replies: 0 }
 

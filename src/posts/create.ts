@@ -1,12 +1,12 @@
 import type { ClientSession, Collection, Db } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
-import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Inside } from '../writer/fence.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
 import { addReplies, noCounts } from './counts.ts'
-import type { PostDocument, RemovedPost } from './document.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
+import type { PostDocument, RemovedPost } from './model.ts'
 
 /**
  * A wish to create a post.

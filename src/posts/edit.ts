@@ -1,8 +1,8 @@
 import type { Collection, Db } from 'mongodb'
-import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
-import type { PostCounts, PostDocument } from './document.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
+import type { PostCounts, PostDocument } from './model.ts'
 
 /**
  * A wish to change a post's text.

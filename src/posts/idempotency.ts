@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 
 type IdempotencyDocument = { _id: { account: UUID; key: string }; post: UUID; fingerprint: Binary; at: Date }
 

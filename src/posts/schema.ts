@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AuthorView } from '../accounts/schema.ts'
 import { text } from '../http/text.ts'
-import { Count, Id, Time } from '../http/values.ts'
+import { Count, Id, Time } from '../http/wire-types.ts'
 import { ReactionValue } from '../reactions/value.ts'
 
 const PostText = text({ min: 1, max: 500 })

@@ -1,14 +1,14 @@
 import type { Collection, Db, Filter } from 'mongodb'
-import { coalesce } from '../database/coalesced-reads.ts'
+import { coalesce } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { Writer } from '../writer/kinds.ts'
+import type { Writer } from '../write-operations.ts'
 import { noCounts } from './counts.ts'
-import { fromDocument, listIndexes, type Post, type PostDocument } from './document.ts'
+import type { Removed } from './delete.ts'
 import type { Edited } from './edit.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
-import type { Removed } from './remove.ts'
+import { fromDocument, listIndexes, type Post, type PostDocument } from './model.ts'
 
 /** What became of a wish to create a post. */
 export type Creation =

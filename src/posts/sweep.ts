@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
 import type { ReactionStore } from '../reactions/store.ts'
-import type { RemovedPost } from './document.ts'
+import type { RemovedPost } from './model.ts'
 
 /** As many are looked at together, and as many of those that have reactions are swept in the same batches. */
 const atOnce = { looked: 500, swept: 5 }

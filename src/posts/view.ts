@@ -1,8 +1,8 @@
 import type { z } from 'zod'
+import type { Parts } from '../context.ts'
 import { type PageQuery, type Position, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
-import type { Parts } from '../parts.ts'
-import type { Post } from './document.ts'
+import type { Post } from './model.ts'
 
 type Options = Pick<Parts, 'accounts' | 'reactions'>
 

@@ -1,11 +1,11 @@
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb'
-import { addToDays, type Change } from '../analytics/document.ts'
-import type { WriteBatch } from '../database/group-commit.ts'
+import { addToDays, type Change } from '../analytics/daily-counts.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
-import type { PostCounts, PostDocument } from '../posts/document.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
+import type { PostCounts, PostDocument } from '../posts/model.ts'
 import type { Inside } from '../writer/fence.ts'
-import { pairName, type ReactionDocument, reactionKey } from './document.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
+import { pairName, type ReactionDocument, reactionKey } from './model.ts'
 import type { ReactionValue } from './value.ts'
 
 /**

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Parts } from '../context.ts'
 import { pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
-import type { Parts } from '../parts.ts'
 import { PostParams } from '../posts/schema.ts'
 import { demandPost, viewPosts } from '../posts/view.ts'
-import { member } from '../sessions/scope.ts'
+import { member } from '../sessions/auth-hooks.ts'
 import { GivenReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
 
 type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions'>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AuthorView } from '../accounts/schema.ts'
 import { PageQuery } from '../http/pages.ts'
-import { Count, Time } from '../http/values.ts'
+import { Count, Time } from '../http/wire-types.ts'
 import { PostView } from '../posts/schema.ts'
 import { ReactionValue } from './value.ts'
 

@@ -1,10 +1,10 @@
 import type { Collection, Db } from 'mongodb'
-import { addToDays } from '../analytics/document.ts'
-import type { WriteBatch } from '../database/group-commit.ts'
+import { addToDays } from '../analytics/daily-counts.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Inside } from '../writer/fence.ts'
-import type { ReactionDocument } from './document.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
+import type { ReactionDocument } from './model.ts'
 
 /** A wish to remove some of the reactions to a post that is gone. */
 export type SweepWish = { post: string }

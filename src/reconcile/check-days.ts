@@ -1,10 +1,10 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { dayExpression } from '../analytics/by-day.ts'
-import { corrections, type DayDocument, dayOf, daysIn } from '../analytics/document.ts'
+import { corrections, type DayDocument, dayOf, daysIn } from '../analytics/daily-counts.ts'
+import { dayExpression } from '../analytics/day-expression.ts'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { firstIdOf } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
-import type { ReactionDocument } from '../reactions/document.ts'
+import type { ReactionDocument } from '../reactions/model.ts'
 import { type Check, type Chunk, type Drift, fixPatience } from './check.ts'
 
 type Sum = { likes: number; dislikes: number }

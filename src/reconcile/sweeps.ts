@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb'
-import { accountSweep } from '../accounts/sweep.ts'
+import { accountSweep } from '../accounts/delete-content.ts'
 import { activityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import { followStore } from '../follows/store.ts'

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import { z } from 'zod'
-import { Id } from '../http/values.ts'
+import { Id } from '../http/wire-types.ts'
 
 /** How long an access token lives at most, in seconds. */
 export const longestLife = 900

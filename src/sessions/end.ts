@@ -1,7 +1,7 @@
 import type { ClientSession } from 'mongodb'
 import type { ActivityEvent } from '../activity/schema.ts'
-import type { Client } from '../http/client.ts'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../context.ts'
+import type { Client } from '../http/client-info.ts'
 import type { Viewer } from './access-token.ts'
 
 /** Ends a session and writes down why, where its owner reads it; false when it has already ended. */

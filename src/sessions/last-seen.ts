@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Collection, Db } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import type { SessionDocument } from './document.ts'
+import type { SessionDocument } from './model.ts'
 
 /** How old `lastSeenAt` may grow before a request writes it again, in milliseconds. */
 const seenEvery = 60_000

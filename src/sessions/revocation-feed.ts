@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { type ChangeStream, type Collection, type Db, UUID } from 'mongodb'
 import { backOff } from '../back-off.ts'
-import type { RevocationDocument, Revocations } from './revocations.ts'
+import type { RevocationDocument, Revocations } from './revocation-cache.ts'
 
 /** How often a sign of life is sent through the database, in milliseconds. */
 const beatEvery = 300

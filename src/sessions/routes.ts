@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { viewOwn } from '../accounts/view.ts'
-import { NoContent } from '../http/document.ts'
+import type { Parts } from '../context.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
-import type { Parts } from '../parts.ts'
-import { handOver, shownRefreshToken } from './begin.ts'
-import type { Session } from './document.ts'
+import { NoContent } from '../http/responses.ts'
+import { member, requireConfirmation, unauthenticated, viewerInCookie } from './auth-hooks.ts'
 import { endSession } from './end.ts'
+import { handOver, shownRefreshToken } from './issue.ts'
 import { invalidCredentials, type LoginParts, logIn } from './log-in.ts'
-import { withOwnPassword } from './own-password.ts'
+import type { Session } from './model.ts'
+import { withOwnPassword } from './reauthenticate.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
-import { member, requireConfirmation, unauthenticated, viewerInCookie } from './scope.ts'
 
 type Options = LoginParts & Pick<Parts, 'turns'>
 

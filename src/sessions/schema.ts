@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AccountView } from '../accounts/schema.ts'
 import { GivenPassword } from '../credentials/policy.ts'
 import { characterCount } from '../http/text.ts'
-import { Id, Time } from '../http/values.ts'
+import { Id, Time } from '../http/wire-types.ts'
 
 /** A session as its owner sees it. */
 export const SessionView = z

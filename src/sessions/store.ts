@@ -1,8 +1,8 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { coalesce } from '../database/coalesced-reads.ts'
+import { coalesce } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
-import type { Client } from '../http/client.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
+import type { Client } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
 import {
@@ -13,9 +13,9 @@ import {
   toSession,
   type VisibleSession,
   visible,
-} from './document.ts'
+} from './model.ts'
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
-import type { Revocations } from './revocations.ts'
+import type { Revocations } from './revocation-cache.ts'
 
 /** A session with the refresh token that goes on with it. */
 export type Turned = { session: Session; token: RefreshToken }

@@ -1,10 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Parts } from '../context.ts'
 import { toUuid } from '../database/ids.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
-import type { Parts } from '../parts.ts'
 import { PostView } from '../posts/schema.ts'
 import { viewPosts } from '../posts/view.ts'
-import { member } from '../sessions/scope.ts'
+import { member } from '../sessions/auth-hooks.ts'
 
 type Options = Pick<Parts, 'accounts' | 'follows' | 'posts' | 'reactions' | 'timelines'>
 

@@ -1,8 +1,8 @@
 import type { Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import { listIndexes, type PostDocument } from '../posts/document.ts'
+import { listIndexes, type PostDocument } from '../posts/model.ts'
 
 /**
  * MongoDB merges as many places of an index in their order (internalQueryMaxScansToExplode). Of more authors it would

@@ -1,5 +1,5 @@
 import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
-import type { RemovedAccount } from '../accounts/removed.ts'
+import type { RemovedAccount } from '../accounts/tombstone.ts'
 import { StaleError } from '../database/failures.ts'
 import { toUuid } from '../database/ids.ts'
 

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb'
-import { type GroupCommit, groupCommit } from '../database/group-commit.ts'
 import type { Transact } from '../database/transaction.ts'
-import { type Entry, keyOf, makeWriter, perhapsWritten, type Writer, writeEntries } from './kinds.ts'
+import { type Entry, keyOf, makeWriter, perhapsWritten, type Writer, writeEntries } from '../write-operations.ts'
+import { type GroupCommit, groupCommit } from './group-commit.ts'
 
 /** The group commit of all that is written in batches: one for a machine, if it can be. */
 export const commitEntries = (db: Db, transact: Transact): GroupCommit<Entry, unknown> =>

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
-import { mostWaiting } from '../database/group-commit.ts'
 import { lastAnswer, transactionPatience } from '../database/transaction.ts'
-import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './frames.ts'
-import { type Entry, makeWriter, perhapsWritten, type Writer } from './kinds.ts'
+import { type Entry, makeWriter, perhapsWritten, type Writer } from '../write-operations.ts'
+import { mostWaiting } from './group-commit.ts'
+import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './ipc.ts'
 
 type Pending = {
   entry: Entry

@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
-import type { GroupCommit } from '../database/group-commit.ts'
-import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './frames.ts'
-import type { Entry } from './kinds.ts'
+import type { Entry } from '../write-operations.ts'
+import type { GroupCommit } from './group-commit.ts'
+import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './ipc.ts'
 
 /**
  * Takes what other processes of this machine want written, over a Unix socket: see remote.ts.

@@ -3,7 +3,7 @@ import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { idOf, type Somebody } from './whole.ts'
+import { idOf, type Somebody } from './count-invariants.ts'
 
 type Line = { type?: string; end?: boolean } & Record<string, unknown>
 

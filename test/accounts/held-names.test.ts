@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb'
 import t from 'tap'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
-import { leave } from './whole.ts'
+import { leave } from './count-invariants.ts'
 
 const hold = { USERNAME_HOLD_DAYS: '30' }
 const trySignUp = async (url: string, username: string) =>

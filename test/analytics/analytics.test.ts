@@ -1,10 +1,10 @@
 import type { Db, UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
-import { day, daysIn } from '../../src/analytics/document.ts'
+import { day, daysIn } from '../../src/analytics/daily-counts.ts'
 import { newId, timeOf, toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
-import type { ReactionDocument } from '../../src/reactions/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { v7 } from 'uuid'
-import { dayExpression } from '../../src/analytics/by-day.ts'
-import { day, dayOf } from '../../src/analytics/document.ts'
+import { day, dayOf } from '../../src/analytics/daily-counts.ts'
+import { dayExpression } from '../../src/analytics/day-expression.ts'
 import { firstIdOf } from '../../src/database/ids.ts'
 import { freshDatabase, makeClient, signUp, testServer } from '../helper.ts'
 

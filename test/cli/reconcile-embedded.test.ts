@@ -6,11 +6,11 @@ import t from 'tap'
 import { toUuid } from '../../src/database/ids.ts'
 import { lockDataDir } from '../../src/embedded-mongod/data-dir-lock.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { makeClient, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root, startServer } from '../main/server-process.ts'
-import { markAccounts, newUuid, postDocument } from '../reconcile/plant.ts'
+import { markAccounts, newUuid, postDocument } from '../reconcile/seed.ts'
 import { runReconcile, startReconcile } from './start-command.ts'
 
 type Post = { id: string; counts: { likes: number } }

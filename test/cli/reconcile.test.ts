@@ -9,7 +9,7 @@ import {
   postDocument,
   postsOf,
   preparedDatabase,
-} from '../reconcile/plant.ts'
+} from '../reconcile/seed.ts'
 import { external, runReconcile, startReconcile } from './start-command.ts'
 
 t.test('it tells what drifts and ends with 1; after --fix there is none, and it ends with 0', async (t) => {

@@ -4,7 +4,7 @@ import t from 'tap'
 import { password } from '../helper.ts'
 import { arrivalsAt } from './arrivals.ts'
 import { ask, inChromium, openChromium } from './chromium.ts'
-import { overHttp, overHttps } from './neighbours.ts'
+import { overHttp, overHttps } from './sites.ts'
 
 const username = 'chromium_user'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { password } from '../helper.ts'
 import { ask, inChromium, openChromium } from './chromium.ts'
-import { overHttps } from './neighbours.ts'
+import { overHttps } from './sites.ts'
 
 const day = 86_400
 

@@ -3,7 +3,7 @@ import { makeClient, password } from '../helper.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { arrivalsAt } from './arrivals.ts'
 import { ask, inChromium, openChromium } from './chromium.ts'
-import { overHttps } from './neighbours.ts'
+import { overHttps } from './sites.ts'
 
 /** Somebody with a live session, and the cookies that it takes to be in it. */
 async function attackerAt(url: string, username: string) {

@@ -137,7 +137,7 @@ t.test('a session that is ended while its new password is hashed does not come b
 t.test('a re-hash that was begun before the change does not bring the old password back', async (t) => {
   const { url, urls, db } = await twoServers(t, { BCRYPT_COST: '5' })
   const credentials = db.collection<{ _id: UUID; password: { bcrypt: string } }>('credentials')
-  const { hashPassword } = await import('../../src/credentials/password.ts')
+  const { hashPassword } = await import('../../src/credentials/hashing.ts')
   for (let round = 0; round < 3; round += 1) {
     const { client, username } = await signUp(url)
     const { id } = (await client.get<{ id: string }>('v1/account')).body

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { hashQueue } from '../../src/credentials/hash-queue.ts'
-import { passwords } from '../../src/credentials/passwords.ts'
+import { passwords } from '../../src/credentials/password-service.ts'
 
 /** Tasks that end when they are told to, and a record of which began. */
 function tasks() {

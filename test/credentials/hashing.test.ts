@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { passwords } from '../../src/credentials/passwords.ts'
+import { passwords } from '../../src/credentials/password-service.ts'
 import { makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 
 type Credential = { version: number; password: { bcrypt: string } }

@@ -4,7 +4,7 @@ import { BSON, type Db, type UUID } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { passwords } from '../../src/credentials/passwords.ts'
+import { passwords } from '../../src/credentials/password-service.ts'
 import { freshDatabase, makeClient, password, signUp, testConfig } from '../helper.ts'
 
 type Credential = { _id: UUID; version: number; password: { pepper: string | null; bcrypt: string } }

@@ -8,7 +8,7 @@ import { lineTo } from '../database/fixtures/line.ts'
 import { timeUntil } from '../database/fixtures/processes.ts'
 import { freshDatabase, password, testConfig, testServer } from '../helper.ts'
 import { cookieOf, isProblem } from '../http/wire.ts'
-import { counted, statuses, tryOften, tryOnce } from './tries.ts'
+import { counted, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 /** So slow that something can be done while it is made. */
 const slowHash = { BCRYPT_COST: '13' }

@@ -3,7 +3,7 @@ import t from 'tap'
 import { timeUntil } from '../database/fixtures/processes.ts'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
-import { counted, isLimited, tryOnce } from './tries.ts'
+import { counted, isLimited, tryOnce } from './login-attempts.ts'
 
 const pair = 'failed-logins-by-account-and-address'
 const patience = 30_000

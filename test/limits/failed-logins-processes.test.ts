@@ -4,7 +4,7 @@ import { password } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
 import { pidsOf, startCluster } from '../processes/cluster.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { counted, statuses, tryOnce } from './tries.ts'
+import { counted, statuses, tryOnce } from './login-attempts.ts'
 
 const portOf = (url: string) => Number(new URL(url).port)
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
-import { age, counted, isLimited, statuses, tryOften, tryOnce } from './tries.ts'
+import { age, counted, isLimited, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 const behindProxy = { TRUSTED_PROXIES: '127.0.0.1' }
 

@@ -1,11 +1,11 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { attemptLimits } from '../../src/limits/attempts.ts'
-import { type Attempt, loginLimits } from '../../src/limits/logins.ts'
+import { type Attempt, loginLimits } from '../../src/limits/login-throttle.ts'
+import { attemptLimits } from '../../src/limits/sliding-window.ts'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
 import { clocks } from '../sessions/clocks.ts'
-import { age, counted, isLimited, statuses, tryOften, tryOnce } from './tries.ts'
+import { age, counted, isLimited, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 const pair = 'failed-logins-by-account-and-address'
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { password, testConfig, testServer } from '../helper.ts'
 import { type Answer, ask, cookieOf } from '../http/wire.ts'
-import { counted, isLimited, statuses, tryOften, tryOnce } from './tries.ts'
+import { counted, isLimited, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 const pair = 'failed-logins-by-account-and-address'
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { counted, deviceIn, isLimited, statuses, tryOften, tryOnce } from './tries.ts'
+import { counted, deviceIn, isLimited, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 const newPassword = 'seven grey owls knit at 5 again'
 /** So few that they are soon used up; a device's ten stay. */

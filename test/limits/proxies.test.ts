@@ -2,7 +2,7 @@ import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { isLimited, statuses, tryOnce } from './tries.ts'
+import { isLimited, statuses, tryOnce } from './login-attempts.ts'
 
 const headerNames = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-client-ip', 'cf-connecting-ip']
 const pair = 'failed-logins-by-account-and-address'

@@ -3,8 +3,8 @@ import { password, testServer } from '../helper.ts'
 import { type Answer, ask, cookieOf, isProblem } from '../http/wire.ts'
 import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
+import { statuses } from './login-attempts.ts'
 import { atQuarterHour, quarterHour } from './quarter-hour.ts'
-import { statuses } from './tries.ts'
 
 /** Two servers, and posts to either. */
 async function postsTo(t: Test, env: Record<string, string>) {

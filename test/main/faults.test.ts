@@ -11,7 +11,11 @@ t.test('a port that is taken is told by its variable, and no mongod stays', asyn
   for (const name of ['PORT', 'METRICS_PORT']) {
     const DATA_DIR = await freshFolder(t)
     const port = await takenPort(t)
-    await expectRefusal(t, { DATA_DIR, [name]: port }, new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`))
+    await expectRefusal(
+      t,
+      { DATA_DIR, [name]: port },
+      new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`),
+    )
     t.ok(await nothingRuns(DATA_DIR), name)
   }
 })

@@ -1,7 +1,7 @@
 import type { UUID } from 'mongodb'
 import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 

@@ -7,7 +7,7 @@ import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { freshDatabase, makeClient } from '../helper.ts'
 import { freshFolder, ServerProcess, takenPort } from '../main/server-process.ts'
 import { people, pidsOf, startCluster } from './cluster.ts'
-import { checkHammered, hammer } from './hammer.ts'
+import { checkHammered, hammer } from './contention-load.ts'
 
 t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
   const TMPDIR = await freshFolder(t)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { killOne, people, pidsOf, startCluster } from './cluster.ts'
-import { checkHammered, hammer } from './hammer.ts'
+import { checkHammered, hammer } from './contention-load.ts'
 
 t.test('processes are killed under load: nothing is lost or doubled', { timeout: 200_000 }, async (t) => {
   const { server, url, db } = await startCluster(t, 4)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
 import { people } from './cluster.ts'
-import { checkHammered, hammer } from './hammer.ts'
+import { checkHammered, hammer } from './contention-load.ts'
 
 t.test('two servers on one database, as on two machines: counts are exact', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)

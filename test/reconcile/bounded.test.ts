@@ -21,7 +21,7 @@ import {
   reactionDocument,
   reactionsOf,
   runHere,
-} from './plant.ts'
+} from './seed.ts'
 
 async function plantPosts(db: Db, author: UUID, count: number, counts: object): Promise<UUID[]> {
   const documents = Array.from({ length: count }, () => postDocument(author, counts))

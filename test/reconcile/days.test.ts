@@ -1,7 +1,7 @@
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
-import { day, daysIn } from '../../src/analytics/document.ts'
+import { day, daysIn } from '../../src/analytics/daily-counts.ts'
 import {
   markAccounts,
   plantAccount,
@@ -10,7 +10,7 @@ import {
   reactionDocument,
   reactionsOf,
   runHere,
-} from './plant.ts'
+} from './seed.ts'
 
 /** Some past days, by how many days ago. */
 const ago = (days: number) => new Date((Math.floor(Date.now() / day) - days) * day)

@@ -18,7 +18,7 @@ import {
   preparedDatabase,
   reactionsOf,
   runHere,
-} from './plant.ts'
+} from './seed.ts'
 
 t.test('nothing drifts in an empty database, nor in one whose counts are right', async (t) => {
   const target = await preparedDatabase(t)

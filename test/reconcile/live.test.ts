@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
-import { daysIn } from '../../src/analytics/document.ts'
+import { daysIn } from '../../src/analytics/daily-counts.ts'
 import { newId } from '../../src/database/ids.ts'
 import { createPosts } from '../../src/posts/create.ts'
 import { unfenced } from '../../src/writer/fence.ts'
@@ -16,7 +16,7 @@ import {
   preparedDatabase,
   reactionsOf,
   runHere,
-} from './plant.ts'
+} from './seed.ts'
 import { traffic } from './traffic.ts'
 
 const accountsIn = async (db: Db, count: number) => {

@@ -12,7 +12,7 @@ import {
   preparedDatabase,
   reactionsOf,
   runHere,
-} from './plant.ts'
+} from './seed.ts'
 
 t.test('what has outlived its account is told, and goes with all that it counted', async (t) => {
   const target = await preparedDatabase(t)

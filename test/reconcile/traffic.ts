@@ -4,7 +4,7 @@ import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { follow } from '../../src/follows/follow.ts'
 import { createPosts } from '../../src/posts/create.ts'
-import { removePosts } from '../../src/posts/remove.ts'
+import { removePosts } from '../../src/posts/delete.ts'
 import { react } from '../../src/reactions/react.ts'
 
 const values = ['like', 'dislike', null] as const

@@ -4,7 +4,7 @@ import { v7 } from 'uuid'
 import { collections } from '../../src/collections.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 import { timelineStore } from '../../src/timeline/store.ts'
 import { freshDatabase, signUp, testServer } from '../helper.ts'
 

@@ -1,11 +1,11 @@
 import t, { type Test } from 'tap'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
-import { type ReactionDocument, reactionKey } from '../../src/reactions/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
+import { claim, creation, edition, reaction, removal } from './fixtures/commands.ts'
 import { atOnce, freshMachines } from './fixtures/machines.ts'
 import { disagreements, readStored } from './fixtures/stored.ts'
-import { claim, creation, edition, reaction, removal } from './fixtures/wishes.ts'
 
 /** A machine, three accounts, and a post of the first; all that is stored is counted after it. */
 async function setScene(t: Test) {

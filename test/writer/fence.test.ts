@@ -3,8 +3,8 @@ import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { fenceAround } from '../../src/writer/fence.ts'
+import { creation, reaction, removal } from './fixtures/commands.ts'
 import { atOnce, freshMachines } from './fixtures/machines.ts'
-import { creation, reaction, removal } from './fixtures/wishes.ts'
 
 type Row = { _id: number; owner: UUID; at: Date }
 const refusal = { name: 'Problem', code: 'unauthenticated' }

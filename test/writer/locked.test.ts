@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import { creation, reaction } from './fixtures/commands.ts'
 import { freshMachines } from './fixtures/machines.ts'
 import { disagreements, readStored } from './fixtures/stored.ts'
-import { creation, reaction } from './fixtures/wishes.ts'
 
 /** A machine with posts, some of which a transaction keeps locked that nobody ends: its process died, or hangs. */
 async function lockedPosts(t: Test, { locked, open }: { locked: number; open: number }) {

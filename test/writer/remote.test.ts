@@ -7,7 +7,7 @@ import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
-import type { Entry } from '../../src/writer/kinds.ts'
+import type { Entry } from '../../src/write-operations.ts'
 import { remoteWriter } from '../../src/writer/remote.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 

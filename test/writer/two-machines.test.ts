@@ -2,12 +2,12 @@ import type { Db } from 'mongodb'
 import t, { type Test } from 'tap'
 import { TransactionTimeoutError } from '../../src/database/failures.ts'
 import { toUuid } from '../../src/database/ids.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
-import { type ReactionDocument, reactionKey } from '../../src/reactions/document.ts'
-import type { Writer } from '../../src/writer/kinds.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
+import type { Writer } from '../../src/write-operations.ts'
+import { claim, creation, edition, reaction, removal } from './fixtures/commands.ts'
 import { atOnce, freshMachines } from './fixtures/machines.ts'
 import { disagreements, readStored } from './fixtures/stored.ts'
-import { claim, creation, edition, reaction, removal } from './fixtures/wishes.ts'
 
 /** The same database, but after each query that has been answered `then` happens, and only then the answer is told. */
 function afterQueries(db: Db, then: () => Promise<unknown>): Db {

@@ -1,10 +1,10 @@
 import type { Collection, Db } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
-import type { WriteBatch } from '../database/group-commit.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/queries.ts'
+import { inOneAnswer } from '../database/single-batch.ts'
+import type { WriteBatch } from '../writer/group-commit.ts'
 import { addReplies } from './counts.ts'
-import type { PostDocument, RemovedPost } from './document.ts'
+import type { PostDocument, RemovedPost } from './model.ts'
 
 /**
  * A wish to remove a post.

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import type { Parts } from '../context.ts'
 import { transactionPatience } from '../database/transaction.ts'
-import { NoContent } from '../http/document.ts'
-import type { Parts } from '../parts.ts'
-import { member, requireConfirmation, unauthenticated } from '../sessions/scope.ts'
+import { NoContent } from '../http/responses.ts'
+import { member, requireConfirmation, unauthenticated } from '../sessions/auth-hooks.ts'
 
 type Options = Pick<
   Parts,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { disagreementsIn, idOf, leave, leftOf, type Somebody } from './whole.ts'
+import { disagreementsIn, idOf, leave, leftOf, type Somebody } from './count-invariants.ts'
 
 type Made = { id?: string }
 

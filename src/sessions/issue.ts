@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import type { Parts } from '../parts.ts'
+import type { Parts } from '../context.ts'
+import { viewerInCookie } from './auth-hooks.ts'
 import type { CookieJar } from './cookies.ts'
 import { type RefreshToken, readRefreshToken, writeRefreshToken } from './refresh-token.ts'
-import { viewerInCookie } from './scope.ts'
 import type { Turned } from './store.ts'
 
 /** The refresh token that a request to /v1/session* carries, if it can be one. */

@@ -2,9 +2,9 @@ import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler 
 import fp from 'fastify-plugin'
 import { addressKey } from '../http/ip-address.ts'
 import { safeMethods } from '../http/origin.ts'
-import { giveBackSoon } from './give-back.ts'
+import type { Slot, WindowLimits } from './fixed-window.ts'
 import { type Limit, quarterHour } from './headers.ts'
-import type { Slot, WindowLimits } from './windows.ts'
+import { giveBackSoon } from './release.ts'
 
 /**
  * Route hooks that count what a route creates by the client's address. A place is taken before anything costs us, and

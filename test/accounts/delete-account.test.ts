@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
 import { logIn, twoServers, verdict } from '../sessions/servers.ts'
-import { disagreementsIn, idOf, leave, leftOf } from './whole.ts'
+import { disagreementsIn, idOf, leave, leftOf } from './count-invariants.ts'
 
 type Named = { id: string; username: string; author?: { username: string }; account?: { username: string } }
 type Page = { items: Named[] }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { windowLimits } from '../../src/limits/windows.ts'
+import { windowLimits } from '../../src/limits/fixed-window.ts'
 import { freshDatabase } from '../helper.ts'
 
 t.test('a limit that was lowered within its window still holds', async (t) => {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { oneByOne } from '../../src/database/one-by-one.ts'
+import { oneByOne } from '../../src/database/keyed-mutex.ts'
 
 t.test('work of one key runs one after the other, of several at once', async (t) => {
   const run = oneByOne()

@@ -8,7 +8,7 @@ import {
   isOutdated,
   type StoredPassword,
   verifyPassword,
-} from './password.ts'
+} from './hashing.ts'
 import { acceptPassword } from './policy.ts'
 import type { Credential } from './store.ts'
 import { strengthEstimator } from './strength.ts'

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Entry } from './kinds.ts'
+import type { Entry } from '../write-operations.ts'
 
 /** Something to write: its number, the thing, and by when a commit must have begun, by the machine's clock. */
 export type Request = [n: number, entry: Entry, deadline: number]

@@ -6,9 +6,9 @@ import {
   isDuplicateKey,
   OverloadedError,
   TransactionTimeoutError,
-} from './failures.ts'
-import { HeldBack } from './held-back.ts'
-import { beforeRetry, type Transact, transactionPatience } from './transaction.ts'
+} from '../database/failures.ts'
+import { beforeRetry, type Transact, transactionPatience } from '../database/transaction.ts'
+import { HeldBack } from './deferred-keys.ts'
 
 /**
  * Writes items in one transaction, and answers each, in their order. It may run more than once for the same items, and

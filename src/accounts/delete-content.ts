@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb'
+import type { Parts } from '../context.ts'
 import { allOf } from '../http/pages.ts'
-import type { Parts } from '../parts.ts'
-import type { RemovedAccount } from './removed.ts'
+import type { RemovedAccount } from './tombstone.ts'
 
 type Options = Pick<Parts, 'activity' | 'follows' | 'posts' | 'reactions'>
 

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { addressKey, networkKey } from '../http/ip-address.ts'
-import type { AttemptLimits, Counter } from './attempts.ts'
 import { quarterHour } from './headers.ts'
+import type { AttemptLimits, Counter } from './sliding-window.ts'
 
 /** How many failed logins there may be in 15 minutes: see docs/api.md. */
 export type LoginQuotas = { pair: number; address: number; network: number; account: number; device: number }

@@ -1,13 +1,13 @@
 import type { Db } from 'mongodb'
-import type { WriteBatch } from '../database/group-commit.ts'
-import { follow } from '../follows/follow.ts'
-import { createPosts } from '../posts/create.ts'
-import { editPosts } from '../posts/edit.ts'
-import { removePosts } from '../posts/remove.ts'
-import { react } from '../reactions/react.ts'
-import { sweepReactions } from '../reactions/sweep.ts'
-import { unauthenticated } from '../sessions/scope.ts'
-import { type Inside, writerFence } from './fence.ts'
+import { follow } from './follows/follow.ts'
+import { createPosts } from './posts/create.ts'
+import { removePosts } from './posts/delete.ts'
+import { editPosts } from './posts/edit.ts'
+import { react } from './reactions/react.ts'
+import { sweepReactions } from './reactions/sweep.ts'
+import { unauthenticated } from './sessions/auth-hooks.ts'
+import { type Inside, writerFence } from './writer/fence.ts'
+import type { WriteBatch } from './writer/group-commit.ts'
 
 /**
  * Everything that is written in batches, in the order in which a batch writes it. All of a batch was asked for at the

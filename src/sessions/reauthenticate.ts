@@ -1,12 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Parts } from '../context.ts'
 import type { Credential } from '../credentials/store.ts'
 import { inTurn } from '../http/deadline.ts'
 import { isOurFault } from '../http/problems.ts'
-import { giveBackSoon } from '../limits/give-back.ts'
-import type { Parts } from '../parts.ts'
+import { giveBackSoon } from '../limits/release.ts'
+import { member } from './auth-hooks.ts'
 import { endSession } from './end.ts'
 import { invalidCredentials } from './log-in.ts'
-import { member } from './scope.ts'
 
 type Options = Pick<Parts, 'activity' | 'credentials' | 'passwords' | 'sessions' | 'transact'>
 

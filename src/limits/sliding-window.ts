@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Collection, Db } from 'mongodb'
-import { giveBackSoon } from './give-back.ts'
 import { type Limit, rateLimited } from './headers.ts'
+import { giveBackSoon } from './release.ts'
 
 /** Those of the last 15 minutes, each until it is given back or too old to count. */
 type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until: Date }

@@ -2,10 +2,10 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { type ClientSession, MongoClient, MongoNetworkError } from 'mongodb'
 import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
-import { groupCommit } from '../../src/database/group-commit.ts'
 import { beforeRetry, type Transact, transactor } from '../../src/database/transaction.ts'
+import { groupCommit } from '../../src/writer/group-commit.ts'
+import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
 import { freshDatabase } from '../helper.ts'
-import { cuttingProxy } from './fixtures/cutting-proxy.ts'
 
 type Item = { n: number; size?: number; again?: true }
 type Batch = readonly Item[]

@@ -1,5 +1,5 @@
 import { firstIdOf } from '../database/ids.ts'
-import { day } from './document.ts'
+import { day } from './daily-counts.ts'
 
 /**
  * An expression of MongoDB that tells the day, as a Date, of a UUIDv7 between two days. MongoDB 6 cannot take a UUID

@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
-import { dayOf, daysIn } from '../../src/analytics/document.ts'
+import { dayOf, daysIn } from '../../src/analytics/daily-counts.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import type { Transact } from '../../src/database/transaction.ts'
-import type { FollowDocument } from '../../src/follows/document.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
-import type { ReactionDocument } from '../../src/reactions/document.ts'
+import type { FollowDocument } from '../../src/follows/model.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
+import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { password, type signUp } from '../helper.ts'
 
 export type Somebody = Awaited<ReturnType<typeof signUp>>

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import t from 'tap'
-import { coalesce } from '../../src/database/coalesced-reads.ts'
+import { coalesce } from '../../src/database/batch-loader.ts'
 import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { postStore } from '../../src/posts/store.ts'

@@ -1,7 +1,7 @@
 import { Binary, type ClientSession, type Collection, type Db } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
-import { lifetimes, live, type SessionDocument, toSession } from './document.ts'
+import { lifetimes, live, type SessionDocument, toSession } from './model.ts'
 import { hashPart, newRefreshToken, newStep, nextTurn, type RefreshToken, sameHash } from './refresh-token.ts'
 import type { Turned } from './store.ts'
 

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
-import { addToDays } from '../../src/analytics/document.ts'
+import { addToDays } from '../../src/analytics/daily-counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import type { PostDocument } from '../../src/posts/document.ts'
+import type { PostDocument } from '../../src/posts/model.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
 import { startCluster } from '../processes/cluster.ts'
 import { serverOn } from '../sessions/servers.ts'
-import { disagreementsIn, idOf, leave, leftOf } from './whole.ts'
+import { disagreementsIn, idOf, leave, leftOf } from './count-invariants.ts'
 
 type Thing = { _id: object }
 

@@ -2,7 +2,7 @@ import { UUID } from 'mongodb'
 import t from 'tap'
 import { ensureIndexes } from '../../src/database/indexes.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import { revocationIndexes, revocations } from '../../src/sessions/revocations.ts'
+import { revocationIndexes, revocations } from '../../src/sessions/revocation-cache.ts'
 import { freshDatabase } from '../helper.ts'
 import { clocks } from './clocks.ts'
 

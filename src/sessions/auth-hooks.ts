@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Parts } from '../context.ts'
 import { Problem } from '../http/problems.ts'
-import type { Parts } from '../parts.ts'
 import type { Viewer } from './access-token.ts'
 import type { CookieJar } from './cookies.ts'
 
