@@ -10,27 +10,26 @@ import { revocations } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
 
-/** How long a one-time password may wait for its login, in milliseconds. */
-const usableFor = 86_400_000
+/** How long a one-time password is valid. */
+const validityMs = 86_400_000
 
-// Crockford's base 32: none of them is taken for another when it is read out.
-const letters = '0123456789abcdefghjkmnpqrstvwxyz'
+// Crockford's base 32 without ambiguous letters.
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
 
-/** 100 random bits, in four groups that can be read out. */
-function oneTimePassword(): string {
-  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
+/** 100 random bits, in four groups that are easy to read aloud. */
+function generateOneTimePassword(): string {
+  const group = () => Array.from({ length: 5 }, () => alphabet[randomInt(alphabet.length)]).join('')
   return [group(), group(), group(), group()].join('-')
 }
 
-/** How an operator's act stands in the activity of the account. */
-const operator = { ip: '', userAgent: 'npm run accounts' }
+/** The client of the event in the account's activity. */
+const operatorClient = { ip: '', userAgent: 'npm run accounts' }
 
 /**
- * Gives an account a password that is good for one login within a day, and ends all of its sessions: for whoever has
- * lost the password or the account. The servers hear of it as they hear of every revocation.
- *
- * @returns undefined when nobody has this name.
- * @throws StartError when the servers hash with a pepper that is not among these.
+ * Sets a one-time password for an account, valid for one login within 24 hours, and ends all of its sessions: for an owner
+ * who has lost the password or the control of the account. Running servers learn of it through the revocation feed.
+ * @returns undefined when no account has this username
+ * @throws StartError when the database has passwords hashed with a pepper that `hashing` lacks
  */
 export async function resetPassword(client: MongoClient, database: string, username: string, hashing: Hashing) {
   const db = client.db(database)
@@ -39,14 +38,14 @@ export async function resetPassword(client: MongoClient, database: string, usern
   const sessions = sessionStore(db, revocations(db))
   const account = await accountStore(db, transact).idOf(username)
   if (account === undefined) return undefined
-  const password = oneTimePassword()
+  const password = generateOneTimePassword()
   const hashed = await hashPassword(password, account, hashing)
-  const until = new Date(Date.now() + usableFor)
-  const ended = await transact(async (transaction) => {
-    await credentialStore(db).reset(account, hashed, until, transaction)
+  const expiresAt = new Date(Date.now() + validityMs)
+  const endedSessions = await transact(async (transaction) => {
+    await credentialStore(db).reset(account, hashed, expiresAt, transaction)
     await deviceStore(db).forget(account, transaction)
-    await activityStore(db).record(account, 'password-changed', operator, transaction)
+    await activityStore(db).record(account, 'password-changed', operatorClient, transaction)
     return sessions.endAll(account, transaction)
   })
-  return { password, until, ended }
+  return { password, expiresAt, endedSessions }
 }

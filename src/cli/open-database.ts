@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { MongoClient } from 'mongodb'
-import type { Config } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
 import {
   type Connection,
   clientOptions,
@@ -13,57 +14,71 @@ import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { replicaSetName } from '../embedded-mongod/admin.ts'
 import { readFileIfExists } from '../embedded-mongod/data-dir.ts'
 import { lockDataDir } from '../embedded-mongod/data-dir-lock.ts'
-import type { Logger } from '../embedded-mongod/logger.ts'
 import { startEmbeddedMongod } from '../embedded-mongod/start.ts'
+import { loadEnv } from '../load-env.ts'
 import { StartError } from '../start-error.ts'
+import { printError } from './command.ts'
 
-/** The database of a command that an operator runs beside the server. */
-export type Opened = {
+type CommandDatabase = {
   client: MongoClient
-  database: string
-  /** What went wrong later, in words for the terminal if it is for people. */
-  fault(error: unknown): unknown
+  databaseName: string
+  /** Turns an error of a later operation into a StartError, if the operator can act on it. */
+  toStartError(error: unknown): unknown
   close(): Promise<void>
 }
 
-type Embedded = Extract<Config['database'], { kind: 'embedded' }>
+/** `appName` names the command in MongoDB's log. */
+type ClientOptions = { appName: string; socketTimeoutMS?: number }
+type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }>
 
-/** How long a server that starts or ends is waited for, in milliseconds. */
-const patience = 10_000
-/** What the command is called in MongoDB's log, and how long it waits for an answer, in milliseconds. */
-type Command = { appName: string; socketTimeoutMS?: number }
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const log = { info: printError, warn: printError, error: printError }
+/** How long to wait for a server that is starting or closing. */
+const serverWaitMs = 10_000
 
 /**
- * Opens the database that the server's configuration names.
- * @throws StartError when it is not there or refuses us.
+ * Reads the server's configuration, connects to its database for the duration of `work`, and closes both the connection
+ * and what was started for it.
+ * @throws StartError when the configuration is invalid, or the database is out of reach or refuses the user
  */
-export async function openDatabase({ database }: Config, command: Command, log: Logger): Promise<Opened> {
-  if (database.kind === 'embedded') return openEmbedded(database, command, log)
-  const fault = (error: unknown) => connectionFault(error, database)
-  return open(database, command, fault)
+export async function withDatabase<Result>(
+  options: ClientOptions,
+  work: (database: CommandDatabase, config: Config) => Promise<Result>,
+): Promise<Result> {
+  const config = await readConfig(loadEnv(), root, { makeSecrets: false })
+  const database = await openDatabase(config.database, options)
+  try {
+    return await work(database, config)
+  } catch (error) {
+    throw database.toStartError(error)
+  } finally {
+    await database.close()
+  }
 }
 
-/** The mongod of the server that runs on the folder; else one of our own for as long as it takes. */
-async function openEmbedded(
-  { dataDir, mongodBinary, username, password }: Embedded,
-  command: Command,
-  log: Logger,
-): Promise<Opened> {
-  // Written when a first start has succeeded. A mistyped folder would get an empty MongoDB of its own.
+async function openDatabase(config: Config['database'], options: ClientOptions): Promise<CommandDatabase> {
+  if (config.kind === 'embedded') return openEmbedded(config, options)
+  return connect(config, options, (error) => connectionFault(error, config))
+}
+
+/** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
+async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Promise<CommandDatabase> {
+  const { dataDir, mongodBinary, username, password } = config
+  // The series file exists after a successful first start. Without this check, a mistyped path would get a new database.
   if ((await readFileIfExists(join(dataDir, 'mongod', 'series'))) === undefined)
     throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
-  // It takes the lock or fails: whoever comes first, there is never a second mongod.
+  // Starting takes the lock or fails, so a concurrent start cannot result in a second mongod.
   const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log }).catch(async (error) => {
-    if (error instanceof StartError && (await isInUse(dataDir, log))) return null
+    if (error instanceof StartError && (await isLocked(dataDir))) return null
     throw error
   })
-  if (mongod === null) return joinServer(dataDir, { username, password }, command)
-  // A server that starts now waits for us instead of giving up.
+  if (mongod === null) return connectToServer(dataDir, { username, password }, options)
+  // A server that starts now waits for the release of the lock instead of failing.
   mongod.announceClosing()
   const connection = { uri: mongod.uri, username, password }
   try {
-    const opened = await open(connection, command, (error) => connectionFault(error, connection))
-    return { ...opened, close: () => opened.close().finally(() => mongod.close()) }
+    const database = await connect(connection, options, (error) => connectionFault(error, connection))
+    return { ...database, close: () => database.close().finally(() => mongod.close()) }
   } catch (error) {
     await mongod.close()
     throw error
@@ -71,12 +86,12 @@ async function openEmbedded(
 }
 
 /**
- * Whether a server has the folder. It is asked by taking the lock: who has it keeps it, and if nobody does we give it
- * back at once, said to be closing, so that a server that starts in this moment waits for us.
+ * Whether a server has the lock on DATA_DIR, tested by taking it. A lock that was free is marked as closing and released
+ * at once, so that a server that starts at this moment waits instead of failing.
  */
-async function isInUse(dataDir: string, log: Logger): Promise<boolean> {
+async function isLocked(dataDir: string): Promise<boolean> {
   try {
-    const lock = await lockDataDir(dataDir, patience, () => log.info('Waiting for a server to close'))
+    const lock = await lockDataDir(dataDir, serverWaitMs, () => log.info('Waiting for a server to close'))
     lock.announceClosing()
     await lock.release()
     return false
@@ -86,36 +101,45 @@ async function isInUse(dataDir: string, log: Logger): Promise<boolean> {
   }
 }
 
-/** Connects to the mongod of a running server, which may be starting. Nothing in the folder is touched. */
-async function joinServer(dataDir: string, user: Omit<Connection, 'uri'>, command: Command): Promise<Opened> {
-  const silent = new StartError(
-    `A server has DATA_DIR ${dataDir}, and its MongoDB does not answer: try again when it does.`,
+/** Connects to the mongod of a running server, which might still be starting. Writes nothing to DATA_DIR. */
+async function connectToServer(
+  dataDir: string,
+  user: Omit<Connection, 'uri'>,
+  options: ClientOptions,
+): Promise<CommandDatabase> {
+  const unreachable = new StartError(
+    `A server uses DATA_DIR ${dataDir}, but its MongoDB does not respond: try again when it does.`,
   )
-  for (const deadline = performance.now() + patience; performance.now() < deadline; await sleep(200)) {
+  for (const deadline = performance.now() + serverWaitMs; performance.now() < deadline; await sleep(200)) {
     const port = await readFileIfExists(join(dataDir, 'mongod', 'port'))
     if (port === undefined) continue
     const connection = { uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`, ...user }
-    const fault = (error: unknown) => (isDatabaseOutOfReach(error) ? silent : connectionFault(error, connection))
+    const toStartError = (error: unknown) =>
+      isDatabaseOutOfReach(error) ? unreachable : connectionFault(error, connection)
     try {
-      return await open(connection, command, fault)
+      return await connect(connection, options, toStartError)
     } catch (error) {
-      if (error !== silent) throw error
+      if (error !== unreachable) throw error
     }
   }
-  throw silent
+  throw unreachable
 }
 
-async function open(connection: Connection, command: Command, fault: Opened['fault']): Promise<Opened> {
-  const database = databaseOf(connection.uri)
+async function connect(
+  connection: Connection,
+  options: ClientOptions,
+  toStartError: CommandDatabase['toStartError'],
+): Promise<CommandDatabase> {
+  const databaseName = databaseOf(connection.uri)
   let client: MongoClient | undefined
   try {
-    const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...command })
+    const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...options })
     client = opened
     await opened.connect()
-    await demandReplicaSet(opened.db(database), connection)
-    return { client: opened, database, fault, close: () => opened.close() }
+    await demandReplicaSet(opened.db(databaseName), connection)
+    return { client: opened, databaseName, toStartError, close: () => opened.close() }
   } catch (error) {
     await client?.close()
-    throw fault(error)
+    throw toStartError(error)
   }
 }

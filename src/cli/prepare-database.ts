@@ -1,98 +1,98 @@
-// Run by the service `database-init` of compose.yaml at every `up`: makes mongod a one-node replica set and gives it
-// the user the server logs in as. Each step looks first and changes only what is missing, so it may be run again at
-// any time and after any interruption. Why it logs in the way it does: docs/decisions/0006-compose-database.md.
 import { readFile } from 'node:fs/promises'
-import { setTimeout as wait } from 'node:timers/promises'
-import { type Db, MongoClient, MongoServerError } from 'mongodb'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Db, MongoClient } from 'mongodb'
+import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
+import { StartError } from '../start-error.ts'
+import { print, runCommand } from './command.ts'
 
-const deadline = performance.now() + 120_000
-const alreadyInitialized = 23
+const help = `Usage: node src/cli/prepare-database.ts
 
-const fail = (message: string): never => {
-  process.stderr.write(`${message}\n`)
-  process.exit(1)
-}
-const required = (name: string): string => process.env[name] || fail(`${name} is not set`)
+Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user (DB_USER,
+DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
+different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
+see docs/decisions/0006-compose-database.md.
 
-const uri = required('MONGODB_URI')
-const keyFile = required('MONGODB_KEY_FILE')
-const username = process.env.DB_USER || 'rookery'
-const password = required('DB_PASSWORD')
+Exit code: 0 done, 1 a variable is missing, or MongoDB is not ready within 2 minutes.
+`
 
-const { hosts, dbName, replicaSet = fail('MONGODB_URI names no replicaSet') } = new MongoClient(uri).options
-const host = String(hosts[0])
+const timeoutMs = 120_000
+const adminTimeoutMs = 2_000
 
-/** What mongod calls itself: whoever holds the key file is a member of the cluster. White space does not count. */
-async function asClusterMember<Result>(work: (admin: Db) => Promise<Result>): Promise<Result> {
-  const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
-  const client = new MongoClient(`mongodb://${host}/`, {
-    // A replica set that is not initiated yet has no primary to look for.
-    directConnection: true,
-    auth: { username: '__system', password: key },
-    authSource: 'local',
-    authMechanism: 'SCRAM-SHA-256',
-    serverSelectionTimeoutMS: 2_000,
-  })
-  try {
-    return await work(client.db('admin'))
-  } finally {
-    await client.close()
-  }
+type Target = { uri: string; host: string; databaseName: string; replicaSet: string }
+type Credentials = { username: string; password: string }
+
+/** @throws StartError that names the missing variable */
+function requireVariable(name: string): string {
+  const value = process.env[name]
+  if (!value) throw new StartError(`${name} is not set`)
+  return value
 }
 
-/** @throws Error when the time is over: a set that was made for another host, for one, never takes writes. */
-async function becomePrimary(admin: Db): Promise<void> {
+function parseTarget(uri: string): Target {
+  const { hosts, dbName, replicaSet } = new MongoClient(uri).options
+  if (!replicaSet) throw new StartError('MONGODB_URI names no replicaSet')
+  return { uri, host: String(hosts[0]), databaseName: dbName, replicaSet }
+}
+
+/** @throws Error at the deadline; a replica set that was initiated for another host never has a primary */
+async function ensurePrimary(admin: Db, { replicaSet, host }: Target, deadline: number): Promise<void> {
   for (;;) {
-    if (performance.now() > deadline) throw new Error('its replica set takes no writes')
+    if (performance.now() > deadline) throw new Error('its replica set has no primary')
     const hello = await admin.command({ hello: 1 })
     if (hello.isWritablePrimary) return
-    if (!hello.setName) {
-      const config = { _id: replicaSet, members: [{ _id: 0, host }] }
-      await admin.command({ replSetInitiate: config }).catch((error: unknown) => {
-        if (!(error instanceof MongoServerError && error.code === alreadyInitialized)) throw error
-      })
-    }
-    await wait(200)
+    if (!hello.setName) await initiateReplicaSet(admin, replicaSet, host)
+    await sleep(200)
   }
 }
 
-/** DB_PASSWORD is what counts: a changed one is changed here too. */
-async function keepUser(admin: Db): Promise<void> {
+/** Creates the user, or sets the password: DB_PASSWORD takes precedence over what the database has. */
+async function ensureUser(admin: Db, { username, password }: Credentials, databaseName: string): Promise<void> {
   const { users } = await admin.command({ usersInfo: { user: username, db: 'admin' } })
   await admin.command({
     [users.length > 0 ? 'updateUser' : 'createUser']: username,
     pwd: password,
     // Collections, indexes, documents and change streams of one database, and nothing else.
-    roles: [{ role: 'readWrite', db: dbName }],
+    roles: [{ role: 'readWrite', db: databaseName }],
     mechanisms: ['SCRAM-SHA-256'],
     writeConcern: { w: 'majority' },
   })
 }
 
-/** The same way in that the server takes. */
-async function logInAsTheServer(): Promise<void> {
-  const auth = { username, password }
+/** Connects as the server will. */
+async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Promise<void> {
   const client = new MongoClient(uri, { auth, authSource: 'admin', serverSelectionTimeoutMS: 5_000 })
   try {
-    await client.db(dbName).listCollections().toArray()
+    await client.db(databaseName).listCollections().toArray()
   } finally {
     await client.close()
   }
 }
 
-for (;;) {
-  try {
-    await asClusterMember(async (admin) => {
-      await becomePrimary(admin)
-      await keepUser(admin)
-    })
-    await logInAsTheServer()
-    break
-  } catch (error) {
-    // A mongod that is still starting, a key file not made yet, an election: all of them pass.
-    const reason = error instanceof Error ? error.message : String(error)
-    if (performance.now() > deadline) fail(`MongoDB at ${host} could not be made ready: ${reason}`)
-    await wait(500)
+async function prepareDatabase(): Promise<number> {
+  const target = parseTarget(requireVariable('MONGODB_URI'))
+  const keyFile = requireVariable('MONGODB_KEY_FILE')
+  const credentials = { username: process.env.DB_USER || 'rookery', password: requireVariable('DB_PASSWORD') }
+  const { host, databaseName, replicaSet } = target
+  for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
+    try {
+      // mongod ignores white space in a key file.
+      const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
+      await withAdmin(host, key, adminTimeoutMs, async (admin) => {
+        await ensurePrimary(admin, target, deadline)
+        await ensureUser(admin, credentials, databaseName)
+      })
+      await checkLogin(target, credentials)
+      break
+    } catch (error) {
+      // Retried: mongod might still be starting, electing a primary, or waiting for its key file.
+      const reason = error instanceof Error ? error.message : String(error)
+      if (performance.now() > deadline) throw new StartError(`MongoDB at ${host} did not become ready: ${reason}`)
+    }
   }
+  print(
+    `MongoDB at ${host} is ready: replica set ${replicaSet}, user ${credentials.username}, database ${databaseName}`,
+  )
+  return 0
 }
-process.stdout.write(`MongoDB at ${host} is ready: replica set ${replicaSet}, user ${username} of database ${dbName}\n`)
+
+await runCommand({ help, args: {}, errorCode: 1, run: prepareDatabase })

@@ -1,68 +1,49 @@
-import { fileURLToPath } from 'node:url'
-import { readConfig, secretNames } from '../config.ts'
-import { loadEnv } from '../load-env.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
 import { driftLeft, lastLines, resultLine } from '../reconcile/report.ts'
 import { StartError } from '../start-error.ts'
-import { openDatabase } from './open-database.ts'
-import { help, readOptions } from './reconcile-options.ts'
+import { handleInterrupts, print, printError, runCommand } from './command.ts'
+import { withDatabase } from './open-database.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const signals = { SIGINT: 130, SIGTERM: 143 }
-/** The terminal and npm may each pass on one and the same press, in milliseconds. */
-const samePress = 250
-/** It waits longer than MongoDB keeps a snapshot: what takes longer fails by itself. */
-const command = { appName: 'rookery reconcile', socketTimeoutMS: 310_000 }
+const help = `Usage: npm run reconcile -- [options]
 
-const say = (line: string) => void process.stdout.write(`${line}\n`)
-const tell = (line: string) => void process.stderr.write(`${line}\n`)
+Recounts every like, dislike, reply, post and follow, and the reactions of each day, and compares them with the stored
+counts. The server can keep running.
+The command connects to the database of the server's configuration: MONGODB_URI, or else the one in DATA_DIR.
 
-async function run(fix: boolean): Promise<number> {
-  const config = await readConfig(loadEnv(), root, { makeSecrets: false })
-  // No program that we start needs to inherit them.
-  for (const name of secretNames) delete process.env[name]
-  const stopping = new AbortController()
-  const interruption = hearSignals(stopping)
-  const opened = await openDatabase(config, command, { info: tell, warn: tell, error: tell })
-  try {
-    const onResult = (result: Parameters<typeof resultLine>[0]) => say(resultLine(result))
-    const results = await reconcile(opened.client, opened.database, { fix, stop: stopping.signal, onResult })
-    const code = interruption()
-    if (code !== null) tell('Interrupted: what follows is what was checked until then.')
-    for (const line of lastLines(results)) say(line)
-    return code ?? (driftLeft(results) === 0 ? 0 : 1)
-  } catch (error) {
-    throw opened.fault(error)
-  } finally {
-    await opened.close()
-  }
-}
+  --fix     repairs the drift
+  --help    prints this
 
-/**
- * The first signal ends the walk, the second the process. A transaction that is cut off would hold back others for a
- * minute: MongoDB waits so long for who began it.
- */
-function hearSignals(stopping: AbortController): () => number | null {
-  let code: number | null = null
-  let heard = 0
-  for (const [name, exitCode] of Object.entries(signals)) {
-    process.on(name, () => {
-      if (code !== null && performance.now() - heard > samePress) process.exit(exitCode)
-      if (code !== null) return
-      heard = performance.now()
-      code = exitCode
-      stopping.abort()
+The last line is the drift that remains: the sum of all differences between stored and real counts, and of the documents
+whose post or account no longer exists. It must be 0.
+
+Exit code: 0 no drift remains, 1 drift remains, 2 bad options or database out of reach, 130 or 143 interrupted.
+`
+
+/** The socket timeout, in milliseconds, exceeds MongoDB's snapshot history of 300 s: a slower read fails by itself. */
+const clientOptions = { appName: 'rookery reconcile', socketTimeoutMS: 310_000 }
+
+async function runReconcile(fix: boolean): Promise<number> {
+  // npm run reconcile --fix: npm keeps the option, and a report without repairs would look like a repair.
+  if (process.env.npm_config_fix === 'true')
+    throw new StartError('npm kept --fix for itself: npm run reconcile -- --fix')
+  // An aborted transaction would keep documents locked for a minute, so an interrupt lets the current one finish.
+  const interrupts = handleInterrupts()
+  return withDatabase(clientOptions, async ({ client, databaseName }) => {
+    const results = await reconcile(client, databaseName, {
+      fix,
+      stop: interrupts.signal,
+      onResult: (result) => print(resultLine(result)),
     })
-  }
-  return () => code
+    const exitCode = interrupts.exitCode()
+    if (exitCode !== null) printError('Interrupted: the report covers only what was checked before.')
+    for (const line of lastLines(results)) print(line)
+    return exitCode ?? (driftLeft(results) === 0 ? 0 : 1)
+  })
 }
 
-try {
-  const options = readOptions(process.argv.slice(2), process.env)
-  if (options.help) say(help.trimEnd())
-  else process.exitCode = await run(options.fix)
-} catch (error) {
-  // What a person can act on is said in words; anything else is ours to mend, and wants its stack.
-  tell(error instanceof StartError ? error.message : String(error instanceof Error ? error.stack : error))
-  process.exitCode = 2
-}
+await runCommand({
+  help,
+  args: { options: { fix: { type: 'boolean' } } },
+  errorCode: 2,
+  run: ({ values }) => runReconcile(values.fix ?? false),
+})

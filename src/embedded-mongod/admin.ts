@@ -3,22 +3,23 @@ import { type Db, MongoClient, MongoServerError } from 'mongodb'
 
 export const replicaSetName = 'rookery'
 
-/** Enough for any database of any name: documents, indexes, transactions, change streams, dropping; no users, no cluster. */
+/** Documents, indexes, transactions, change streams and drops in every database; no users and no cluster. */
 const roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase']
 const errorCodes = { wrongPassword: 18, alreadyInitialized: 23, notYetInitialized: 94, userExists: 51_003 }
 
 /**
- * Connects as MongoDB's internal user, whose password is the key file: whoever can read DATA_DIR gets in, with no
- * stored password to lose. It is not used for anything but setting up.
- * @param timeoutMs how long to wait for an answer, in milliseconds
+ * Connects for the duration of `work` as MongoDB's internal user `__system`, whose password is the key file, so that no
+ * administrator's password has to be stored. Direct, because a replica set without a configuration has no primary.
+ * @param host host and port
+ * @param timeoutMs timeout of the connection, not of `work`
  */
 export async function withAdmin<Value>(
-  port: number,
+  host: string,
   key: string,
   timeoutMs: number,
   work: (admin: Db) => Promise<Value>,
 ): Promise<Value> {
-  const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, {
+  const client = new MongoClient(`mongodb://${host}/?directConnection=true`, {
     auth: { username: '__system', password: key },
     authSource: 'local',
     authMechanism: 'SCRAM-SHA-256',
@@ -35,8 +36,8 @@ export async function withAdmin<Value>(
 }
 
 /**
- * Makes the node the only one of its replica set, under its present port, and waits until it takes writes.
- * @throws Error after the given time, in milliseconds
+ * Makes the node the only member of its replica set, under its current port, and waits until it is primary.
+ * @throws Error after the timeout
  */
 export async function ensurePrimary(admin: Db, port: number, timeoutMs: number): Promise<void> {
   const host = `127.0.0.1:${port}`
@@ -47,7 +48,7 @@ export async function ensurePrimary(admin: Db, port: number, timeoutMs: number):
     if (hello.isWritablePrimary && hello.me === host) return
     await delay(20)
   }
-  throw new Error(`mongod took no writes within ${timeoutMs / 1_000} s`)
+  throw new Error(`mongod did not become primary within ${timeoutMs / 1_000} s`)
 }
 
 async function ensureReplicaSetHost(admin: Db, host: string): Promise<boolean> {
@@ -55,26 +56,31 @@ async function ensureReplicaSetHost(admin: Db, host: string): Promise<boolean> {
     const { config } = await admin.command({ replSetGetConfig: 1 })
     if (config.members[0].host === host) return true
     const moved = { ...config, version: config.version + 1, members: [{ ...config.members[0], host }] }
-    // A node that does not find itself in its own set has no primary to ask; with one node nothing can diverge.
+    // Forced: a node that is not in its own configuration has no primary to ask. A single node cannot diverge.
     await admin.command({ replSetReconfig: moved, force: true })
     return true
   } catch (error) {
     if (!hasCode(error, errorCodes.notYetInitialized)) return false
-    const config = { _id: replicaSetName, members: [{ _id: 0, host }] }
-    await admin.command({ replSetInitiate: config }).catch((initiateError: unknown) => {
-      if (!hasCode(initiateError, errorCodes.alreadyInitialized)) throw initiateError
-    })
+    await initiateReplicaSet(admin, replicaSetName, host)
     return false
   }
 }
 
-/** The series of MongoDB whose data format is in use, as in `6.0`: it may be older than the mongod. */
+/** Initiates a replica set with one member; does nothing if it has been initiated. */
+export async function initiateReplicaSet(admin: Db, name: string, host: string): Promise<void> {
+  const config = { _id: name, members: [{ _id: 0, host }] }
+  await admin.command({ replSetInitiate: config }).catch((error: unknown) => {
+    if (!hasCode(error, errorCodes.alreadyInitialized)) throw error
+  })
+}
+
+/** The release series whose data format is in use, such as `6.0`: possibly older than the mongod (its FCV). */
 export async function readDataSeries(admin: Db): Promise<string> {
   const answer = await admin.command({ getParameter: 1, featureCompatibilityVersion: 1 })
   return answer.featureCompatibilityVersion.version
 }
 
-/** Sees to it that this user can log in with this password, whatever was before. */
+/** Creates the user, or updates its password and roles where they differ. */
 export async function ensureUser(admin: Db, port: number, username: string, password: string): Promise<void> {
   const { users } = await admin.command({ usersInfo: username })
   if (users.length === 0) {

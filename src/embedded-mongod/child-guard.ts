@@ -1,18 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 export type GuardedChild = {
-  /** mongod's pid, undefined until known */
+  /** The pid of the program, undefined until it is known. */
   pid(): number | undefined
-  /** Resolves when mongod is gone, with its exit code (128 + n for signal n); never rejects. */
+  /** Resolves with the exit code (128 + n for signal n); never rejects. */
   exited: Promise<number | null>
-  /** Asks mongod to end, and kills it after 4 s; resolves when it is gone. */
+  /** Sends SIGTERM, and SIGKILL after 4 s; resolves when the program has exited. */
   stop(): Promise<void>
 }
 
 /*
- * Standard input is a pipe from the server, closed by the system however the server ends. The guard waits for that,
- * then ends mongod; it alone keeps standard output open, so that its own death is noticed too. The outer shell is
- * mongod's parent and reports its end.
+ * Standard input is a pipe from the server, which the kernel closes however the server exits. The guard waits for that
+ * and then stops mongod. Only the guard keeps standard output open, so that its own exit is noticed too. The outer shell
+ * is mongod's parent and returns its exit code.
  */
 const guardScript = `
 exec 3<&0 4>&1 </dev/null >/dev/null
@@ -37,9 +37,9 @@ exit "$code"
 `
 
 /**
- * Starts mongod so that no end of this process leaves it running: within 5 s of it mongod is gone. It is in a process
- * group of its own, out of reach of a Ctrl-C.
- * @param errorFd an open file for what mongod says before its log is open
+ * Spawns a program that exits within 5 s of this process, however this process exits. It has a process group of its own,
+ * so Ctrl-C does not reach it.
+ * @param errorFd an open file for its standard error: mongod writes there before it opens its log
  */
 export function spawnGuarded(binary: string, args: string[], errorFd: number): GuardedChild {
   const shell = spawn('/bin/sh', ['-c', guardScript, 'rookery-mongod', binary, ...args], {
@@ -51,24 +51,24 @@ export function spawnGuarded(binary: string, args: string[], errorFd: number): G
   shell.stdout?.on('data', (chunk: Buffer) => {
     pid ??= Number.parseInt(chunk.toString(), 10)
   })
-  // The outer shell was killed, or mongod has ended: either way nothing may stay.
+  // The outer shell was killed or the program has exited: neither the program nor the guard must remain.
   shell.on('exit', () => shell.stdin?.destroy())
   shell.stdout?.on('end', () => stopUnguarded(shell, pid))
-  const gone = new Promise<number | null>((resolve) => {
+  const exited = new Promise<number | null>((resolve) => {
     shell.on('error', () => resolve(null))
     shell.on('close', (code) => resolve(code))
   })
   return {
     pid: () => pid,
-    exited: gone,
+    exited,
     stop: async () => {
       shell.stdin?.destroy()
-      await gone
+      await exited
     },
   }
 }
 
-/** Without its guard mongod would outlive the server: it ends here, and whoever watches starts it again. */
+/** Without its guard the program could outlive this process: stops it here, and its supervisor restarts it. */
 function stopUnguarded(shell: ChildProcess, pid: number | undefined): void {
   if (pid === undefined) return
   const stillRuns = () => shell.exitCode === null && shell.signalCode === null
@@ -76,7 +76,7 @@ function stopUnguarded(shell: ChildProcess, pid: number | undefined): void {
     try {
       if (stillRuns()) process.kill(pid, signal)
     } catch {
-      // It ended by itself in this moment.
+      // It has just exited.
     }
   }
   setTimeout(send, 200, 'SIGTERM').unref()

@@ -4,42 +4,43 @@ import { withAdmin } from './admin.ts'
 import { type DataDir, readFileIfExists, writeFileAtomic } from './data-dir.ts'
 import { findFreePort, isPortFree } from './port.ts'
 
-/** Our own mongod lets nobody in while it is closing; what is there longer than this, in milliseconds, is not ours. */
+/** Our own mongod refuses logins while it shuts down; a process that does so for longer is another program. */
 const shutdownMs = 3_000
-/** Long enough for our own mongod to let us in, in milliseconds. */
+/** Enough for a login to our own mongod. */
 const pingTimeoutMs = 700
 
 /**
- * The port of the last time if it is free, else another one. If our own mongod still listens there it is waited for,
- * and, when nobody ends it, told to end.
- * @param deadline in milliseconds since the epoch
- * @throws StartError if our own mongod is still there at the deadline
+ * Returns the port of the previous start if it is free, otherwise another one. Waits while our own mongod still listens
+ * there, and shuts it down after half the time: its server was killed, and its guard too.
+ * @param deadline in milliseconds since the Unix epoch
+ * @throws StartError if our own mongod still listens at the deadline
  */
-export async function choosePort(folder: DataDir, deadline: number): Promise<number> {
-  const remembered = Number(await readFileIfExists(folder.portFile))
-  if (remembered && (await waitUntilFree(remembered, folder.key, deadline))) return remembered
+export async function choosePort(dataDir: DataDir, deadline: number): Promise<number> {
+  const previous = Number(await readFileIfExists(dataDir.portFile))
+  if (previous && (await waitUntilFree(previous, dataDir.key, deadline))) return previous
   const port = await findFreePort()
-  await writeFileAtomic(folder.portFile, String(port))
+  await writeFileAtomic(dataDir.portFile, String(port))
   return port
 }
 
 async function waitUntilFree(port: number, key: string, deadline: number): Promise<boolean> {
-  const orphanedFrom = deadline - (deadline - Date.now()) / 2
-  let knownAt = Date.now()
+  const shutDownAt = deadline - (deadline - Date.now()) / 2
+  let recognizedAt = Date.now()
   while (!(await isPortFree(port))) {
-    if (Date.now() > deadline) throw new StartError(`A MongoDB of an earlier start does not end (port ${port}).`)
-    if (await isOwnMongod(port, key, Date.now() > orphanedFrom)) knownAt = Date.now()
-    else if (Date.now() - knownAt > shutdownMs) return false
+    if (Date.now() > deadline)
+      throw new StartError(`The MongoDB of an earlier start does not shut down (port ${port}).`)
+    if (await isOwnMongod(port, key, Date.now() > shutDownAt)) recognizedAt = Date.now()
+    else if (Date.now() - recognizedAt > shutdownMs) return false
     await delay(200)
   }
   return true
 }
 
-/** Only a mongod with our key lets its owner in. */
+/** Whether the process on the port accepts our key. */
 async function isOwnMongod(port: number, key: string, shutDown: boolean): Promise<boolean> {
   try {
-    await withAdmin(port, key, pingTimeoutMs, async (admin) => {
-      // The answer to a shutdown is a broken connection.
+    await withAdmin(`127.0.0.1:${port}`, key, pingTimeoutMs, async (admin) => {
+      // A shutdown closes the connection instead of answering.
       if (shutDown) await admin.command({ shutdown: 1, force: true, timeoutSecs: 1 }).catch(() => undefined)
     })
     return true

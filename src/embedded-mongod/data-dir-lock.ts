@@ -14,22 +14,23 @@ type Holder = z.infer<typeof HolderAnswer>
 const maxAnswerLength = 200
 
 export type DataDirLock = {
-  /** From now on another start waits for the release instead of giving up. */
+  /** From now on, another start waits for the release instead of failing. */
   announceClosing(): void
   release(): Promise<void>
 }
 
 /**
- * Takes the folder for this process. The lock is a listening socket named after the folder's device and inode: the
- * system frees it however the process ends, no pid is compared, and its holder itself says who it is.
- * Containers that share a folder and no network do not see it; there mongod's own file lock keeps the second out.
- * @param patienceMs how long to wait for a holder that is closing, in milliseconds
- * @throws StartError if another process holds it
+ * Locks the directory for this process. The lock is a listening socket named after the directory's device and inode: the
+ * kernel frees it however the process exits, no pid file can be stale, and the holder answers with its own pid.
+ * Containers that share a directory but no network do not see it; there, mongod's own file lock applies.
+ * @param closingTimeoutMs how long to wait for a holder that is closing
+ * @param onWait called once when the wait begins
+ * @throws StartError if another process holds the lock
  */
-export async function lockDataDir(folder: string, patienceMs: number, onWait: () => void): Promise<DataDirLock> {
-  const address = await lockAddress(folder)
-  const deadline = Date.now() + patienceMs
-  for (let tries = 0; ; tries++) {
+export async function lockDataDir(dir: string, closingTimeoutMs: number, onWait: () => void): Promise<DataDirLock> {
+  const address = await lockAddress(dir)
+  const deadline = Date.now() + closingTimeoutMs
+  for (let attempts = 0; ; attempts++) {
     const holder: Holder = { pid: process.pid, closing: false }
     const server = await listen(address, holder)
     if (server) return createLock(holder, server)
@@ -38,12 +39,12 @@ export async function lockDataDir(folder: string, patienceMs: number, onWait: ()
     if (other === 'gone') {
       await removeStaleSocket(address)
     } else if (other === 'silent' || !other.closing || Date.now() > deadline) {
-      const who = other === 'silent' ? '' : ` (process ${other.pid})`
+      const holderPid = other === 'silent' ? '' : ` (process ${other.pid})`
       throw new StartError(
-        `DATA_DIR ${folder} is in use by another Rookery server${who}. Stop that one first, or give this one a DATA_DIR of its own.`,
+        `DATA_DIR ${dir} is in use by another Rookery server${holderPid}. Stop that server, or set another DATA_DIR.`,
       )
     }
-    if (tries === 0 && other !== 'gone') onWait()
+    if (attempts === 0 && other !== 'gone') onWait()
     await delay(50)
   }
 }
@@ -57,8 +58,8 @@ function createLock(holder: Holder, server: Server): DataDirLock {
   }
 }
 
-async function lockAddress(folder: string): Promise<string> {
-  const { dev, ino } = await stat(folder, { bigint: true })
+async function lockAddress(dir: string): Promise<string> {
+  const { dev, ino } = await stat(dir, { bigint: true })
   const name = `rookery-${createHash('sha256').update(`${dev}:${ino}`).digest('hex').slice(0, 32)}`
   return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`)
 }
@@ -68,14 +69,14 @@ function listen(path: string, holder: Holder): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       socket.on('error', () => socket.destroy())
-      // Not only ended: whoever keeps his own end open must not keep us from closing.
+      // Destroyed, because a peer that keeps its end open would block server.close().
       socket.end(JSON.stringify(holder), () => socket.destroy())
     })
     server.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined)
       else reject(error)
     })
-    // exclusive: a cluster worker would otherwise share the socket of its primary.
+    // exclusive: node:cluster would otherwise share the socket of the primary.
     server.listen({ path, exclusive: true }, () => resolve(server.unref()))
   })
 }
@@ -96,7 +97,7 @@ function askHolder(path: string): Promise<Holder | 'gone' | 'silent'> {
   })
 }
 
-/** Anybody on this machine can listen under this name: what is said there is read with care. */
+/** Any local user can listen on this address, so the answer is validated. */
 function parseHolder(answer: string): Holder | 'silent' {
   try {
     return HolderAnswer.parse(JSON.parse(answer))

@@ -5,8 +5,8 @@ import { StartError } from '../start-error.ts'
 
 export type DataDir = {
   root: string
-  /** what mongod itself keeps */
-  data: string
+  /** mongod's --dbpath */
+  dbPath: string
   keyFile: string
   key: string
   logFile: string
@@ -15,36 +15,40 @@ export type DataDir = {
 }
 
 /**
- * Makes what is missing of the folder; what is there already keeps its modes.
- * @throws StartError if it cannot be written to
+ * Creates what is missing in DATA_DIR, with modes 0700 and 0600; what exists keeps its modes.
+ * @throws StartError if the directory cannot be created or written
  */
 export async function prepareDataDir(dataDir: string): Promise<DataDir> {
   const root = resolve(dataDir)
-  const own = join(root, 'mongod')
-  const data = join(own, 'data')
-  const keyFile = join(own, 'key')
+  const mongodDir = join(root, 'mongod')
+  const dbPath = join(mongodDir, 'data')
+  const keyFile = join(mongodDir, 'key')
   try {
     await mkdir(root, { recursive: true, mode: 0o700 })
-    await mkdir(own, { recursive: true, mode: 0o700 })
-    await mkdir(data, { recursive: true, mode: 0o700 })
-    const files = { logFile: join(own, 'log'), portFile: join(own, 'port'), seriesFile: join(own, 'series') }
-    await writeFileAtomic(join(own, 'writable'), '')
-    return { root, data, keyFile, key: await readOrCreateKey(keyFile), ...files }
+    await mkdir(mongodDir, { recursive: true, mode: 0o700 })
+    await mkdir(dbPath, { recursive: true, mode: 0o700 })
+    const files = {
+      logFile: join(mongodDir, 'log'),
+      portFile: join(mongodDir, 'port'),
+      seriesFile: join(mongodDir, 'series'),
+    }
+    await writeFileAtomic(join(mongodDir, 'writable'), '')
+    return { root, dbPath, keyFile, key: await readOrCreateKey(keyFile), ...files }
   } catch (error) {
     throw new StartError(`DATA_DIR ${root} cannot be used: ${reasonFor(error)}`)
   }
 }
 
-/** A lost key may be made anew: it is nowhere in the data, mongod reads it at each start. */
+/** A lost key can be replaced: mongod reads it at each start and does not store it. */
 async function readOrCreateKey(keyFile: string): Promise<string> {
-  const present = await readFileIfExists(keyFile)
-  if (present) return present
+  const existing = await readFileIfExists(keyFile)
+  if (existing) return existing
   const key = randomBytes(96).toString('base64')
   await writeFileAtomic(keyFile, key)
   return key
 }
 
-/** @returns undefined if there is no such file */
+/** Reads a text file, trimmed. @returns undefined if it does not exist */
 export async function readFileIfExists(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).trim()
@@ -54,20 +58,20 @@ export async function readFileIfExists(file: string): Promise<string | undefined
   }
 }
 
-/** Writes the file whole or not at all, for the owner's eyes only. */
+/** Replaces the file atomically, with mode 0600. */
 export async function writeFileAtomic(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content, { mode: 0o600, flush: true })
   await rename(`${file}.new`, file)
 }
 
 const reasonByCode: Record<string, string> = {
-  EACCES: 'this user may not write there',
-  EPERM: 'this user may not write there',
+  EACCES: 'this user has no permission to write there',
+  EPERM: 'this user has no permission to write there',
   EROFS: 'it is on a read-only file system',
   ENOSPC: 'the disk is full',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  ENOENT: 'it does not exist and cannot be made',
-  EEXIST: 'there is a file of that name',
+  ENOTDIR: 'a part of the path is a file, not a directory',
+  ENOENT: 'it does not exist and cannot be created',
+  EEXIST: 'a file has that name',
 }
 
 function reasonFor(error: unknown): string {

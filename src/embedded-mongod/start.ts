@@ -8,63 +8,63 @@ import { type MongodProcess, spawnMongod, startMongod } from './mongod-process.t
 import { superviseMongod } from './supervisor.ts'
 
 export type EmbeddedMongod = {
-  /** without credentials */
+  /** Without credentials. */
   uri: string
-  /** From now on another start on the folder waits for this server to end instead of giving up. */
+  /** From now on, another start on the directory waits for this server to close instead of failing. */
   announceClosing(): void
-  /** Ends mongod in order, within 5 s, and frees the data folder. */
+  /** Shuts mongod down, within 5 s, and releases the lock on the directory. */
   close(): Promise<void>
 }
 
 export type EmbeddedOptions = {
-  /** made with mode 0700 if missing */
+  /** created with mode 0700 if missing */
   dataDir: string
-  /** the database user that exists from now on, with that password, whatever it was before */
+  /** the database user, created or updated at each start */
   username: string
   password: string
-  /** a mongod to use instead of searching (MONGOD_BINARY) */
+  /** MONGOD_BINARY: use this mongod instead of searching for one */
   mongodBinary?: string | undefined
-  /** where a fetched mongod is kept, ~/.cache/rookery unless given */
+  /** where a downloaded mongod is kept; default: ~/.cache/rookery */
   cacheDir?: string | undefined
   log: Logger
 }
 
-/** How long a start waits for a server or a mongod that is still closing, in milliseconds. */
+/** How long a start waits for a server or a mongod that is shutting down. */
 const shutdownWaitMs = 10_000
 const primaryTimeoutMs = 60_000
 
 /**
- * Runs a mongod of our own: one node, on loopback, password demanded, restarted when it dies, gone within 5 s of any
- * end of this process.
- * @throws StartError if the folder is in use or cannot be written, or no mongod is found or it does not start
+ * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits, and
+ * exits within 5 s of this process, however this process exits.
+ * @throws StartError if the directory is in use or not writable, or if mongod is not found or does not start
  */
 export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<EmbeddedMongod> {
   const { log } = options
   if (process.platform === 'win32')
     throw new StartError('The embedded MongoDB does not run on Windows: set MONGODB_URI.')
-  const folder = await prepareDataDir(options.dataDir)
-  const lock = await lockDataDir(folder.root, shutdownWaitMs, () =>
+  const dataDir = await prepareDataDir(options.dataDir)
+  const lock = await lockDataDir(dataDir.root, shutdownWaitMs, () =>
     log.info('Waiting for the previous server to close'),
   )
   try {
-    const dataSeries = await readFileIfExists(folder.seriesFile)
-    if (!dataSeries) log.info(`First start: Rookery runs a MongoDB of its own and keeps the data in ${folder.root}`)
+    const dataSeries = await readFileIfExists(dataDir.seriesFile)
+    if (!dataSeries) log.info(`First start: the embedded MongoDB keeps its data in ${dataDir.root}`)
     const { path } = await findMongod({
       explicit: options.mongodBinary,
       cacheDir: options.cacheDir,
       dataSeries,
       log,
     })
-    const mongod = await startMongod(folder, path, shutdownWaitMs)
-    await setUp(mongod, folder, options)
+    const mongod = await startMongod(dataDir, path, shutdownWaitMs)
+    await setUp(mongod, dataDir, options)
     const { port } = mongod
-    const supervision = superviseMongod(mongod, () => spawnMongod(folder, path, port), folder.logFile, log)
+    const supervisor = superviseMongod(mongod, () => spawnMongod(dataDir, path, port), dataDir.logFile, log)
     return {
       uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`,
       announceClosing: () => lock.announceClosing(),
       close: async () => {
         lock.announceClosing()
-        await supervision.end()
+        await supervisor.stop()
         await lock.release()
       },
     }
@@ -74,20 +74,20 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
   }
 }
 
-async function setUp(mongod: MongodProcess, folder: DataDir, options: EmbeddedOptions): Promise<void> {
+async function setUp(mongod: MongodProcess, dataDir: DataDir, options: EmbeddedOptions): Promise<void> {
   const { port } = mongod
-  const setUp = withAdmin(port, folder.key, 5_000, async (admin) => {
+  const done = withAdmin(`127.0.0.1:${port}`, dataDir.key, 5_000, async (admin) => {
     await ensurePrimary(admin, port, primaryTimeoutMs)
     await ensureUser(admin, port, options.username, options.password)
-    await writeFileAtomic(folder.seriesFile, await readDataSeries(admin))
+    await writeFileAtomic(dataDir.seriesFile, await readDataSeries(admin))
   })
   try {
-    await setUp
+    await done
   } catch (error) {
     await mongod.stop()
     const { message } = await mongod.startFailure()
     throw new StartError(
-      `MongoDB started on DATA_DIR ${folder.root} but did not get ready: ${String(error)} (${message})`,
+      `MongoDB started on DATA_DIR ${dataDir.root} but did not become ready: ${String(error)} (${message})`,
     )
   }
 }

@@ -4,20 +4,21 @@ import { rotateLog } from './log-file.ts'
 import type { Logger } from './logger.ts'
 import type { MongodProcess } from './mongod-process.ts'
 
+/** A mongod that has run this long did not fail at its start: the back-off starts over. */
 const stableAfterMs = 60_000
 const rotationIntervalMs = 60_000
 
 /**
- * Starts mongod again, on the same port, each time it is gone, and keeps its log small.
- * @param again starts a mongod
+ * Restarts mongod each time it exits, with exponential back-off, and rotates its log.
+ * @param restart spawns mongod on the same port
  */
 export function superviseMongod(
   first: MongodProcess,
-  again: () => Promise<MongodProcess>,
+  restart: () => Promise<MongodProcess>,
   logFile: string,
   log: Logger,
 ) {
-  const closing = new AbortController()
+  const stopping = new AbortController()
   let mongod = first
   const rotation = setInterval(() => void rotate(mongod, logFile).catch(() => undefined), rotationIntervalMs).unref()
 
@@ -26,35 +27,35 @@ export function superviseMongod(
     let startedAt = Date.now()
     for (;;) {
       const exitCode = await mongod.exited
-      if (closing.signal.aborted) return
-      const goneAt = Date.now()
-      if (goneAt - startedAt > stableAfterMs) failures = 0
-      if (failures === 0) log.warn(`MongoDB ended unexpectedly (exit code ${exitCode}): starting it again`)
-      await delay(backOff(failures++), undefined, { signal: closing.signal }).catch(() => undefined)
-      if (closing.signal.aborted) return
+      if (stopping.signal.aborted) return
+      const exitedAt = Date.now()
+      if (exitedAt - startedAt > stableAfterMs) failures = 0
+      if (failures === 0) log.warn(`MongoDB exited unexpectedly (exit code ${exitCode}): restarting it`)
+      await delay(backOff(failures++), undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return
       startedAt = Date.now()
-      mongod = await again().catch((error: Error) => {
+      mongod = await restart().catch((error: Error) => {
         log.error(`MongoDB does not start: ${error.message}`)
         return mongod
       })
-      if (closing.signal.aborted) return await mongod.stop()
-      void logOutcome(mongod, goneAt)
+      if (stopping.signal.aborted) return await mongod.stop()
+      void logOutcome(mongod, exitedAt)
     }
   }
 
-  async function logOutcome(started: MongodProcess, goneAt: number): Promise<void> {
+  async function logOutcome(started: MongodProcess, exitedAt: number): Promise<void> {
     const opened = await started.listening
-    if (closing.signal.aborted) return
-    if (opened) return log.info(`MongoDB runs again after ${((Date.now() - goneAt) / 1_000).toFixed(1)} s`)
+    if (stopping.signal.aborted) return
+    if (opened) return log.info(`MongoDB is running again after ${((Date.now() - exitedAt) / 1_000).toFixed(1)} s`)
     const { kind, message } = await started.startFailure()
-    // The one before is closing on its own: it is waited for.
+    // The previous mongod is still shutting down: the next restart succeeds.
     if (kind !== 'data in use') log.error(`MongoDB does not start: ${message}`)
   }
 
   const watching = watch()
   return {
-    end: async () => {
-      closing.abort()
+    stop: async () => {
+      stopping.abort()
       clearInterval(rotation)
       await mongod.stop()
       await watching

@@ -1,7 +1,7 @@
-/** The oldest series Rookery runs on. */
+/** The oldest release series that Rookery supports. */
 export const minimumSeries = '6.0'
 
-/** Finds the version in what `mongod --version` prints. */
+/** Parses the output of `mongod --version`. */
 export function parseVersion(output: string): string | undefined {
   return /db version v(\d+\.\d+\.\d+)/.exec(output)?.[1]
 }
@@ -11,7 +11,7 @@ export function isSupported(version: string): boolean {
 }
 
 /**
- * Whether this mongod opens data of that series: its own major or the one before, as MongoDB upgrades one at a time.
+ * Whether a mongod of this version can open data of that series: of its own major version or of the previous one.
  * @see https://www.mongodb.com/docs/manual/reference/command/setFeatureCompatibilityVersion/
  */
 export function canOpenData(version: string, dataSeries: string | undefined): boolean {

@@ -25,7 +25,7 @@ t.test('npm run accounts -- reset-password', async (t) => {
     const { client, username } = await signUp(url)
     const { oneTime, out } = await reset(username.toUpperCase())
     t.match(oneTime, /^[0-9a-z]{5}(-[0-9a-z]{5}){3}$/)
-    t.match(out, /^1 session has ended\. For one login until \d{4}-/)
+    t.match(out, /^1 session was ended\. One-time password, valid for one login until \d{4}-/)
     t.equal((await client.get('v1/session')).statusCode, 401)
     t.equal((await client.post('v1/session/refresh')).statusCode, 401)
     t.equal((await logIn(username, password)).statusCode, 401, 'the old password is nothing')
@@ -77,11 +77,20 @@ t.test('npm run accounts -- reset-password', async (t) => {
 
   t.test('what is wrong is told, and changes nothing', async (t) => {
     const { client } = await signUp(url)
-    t.match(await run('reset-password', 'nobody_here'), { code: 1, out: '', error: /^Nobody is called nobody_here/ })
-    t.match(await run('reset-password', '$ne'), { code: 1, error: /^Nobody is called/ })
-    for (const args of [[], ['reset-password', 'a', 'b'], ['--force', 'x']]) {
-      t.match(await run(...args), { code: 2, out: '', error: /^Give a command and a name.\n\nUsage/ }, args.join(' '))
+    t.match(await run('reset-password', 'nobody_here'), {
+      code: 1,
+      out: '',
+      error: /^No account has the username nobody_here\.$/m,
+    })
+    t.match(await run('reset-password', '$ne'), { code: 1, error: /^No account has the username/ })
+    for (const args of [[], ['reset-password', 'a', 'b']]) {
+      t.match(
+        await run(...args),
+        { code: 2, out: '', error: /^Give a command and a username.\n\nUsage/ },
+        args.join(' '),
+      )
     }
+    t.match(await run('--force', 'x'), { code: 2, out: '', error: /^Unknown option '--force': see --help\.\n$/ })
     t.match(await run('--help'), { code: 0, out: /^Usage: npm run accounts/, error: '' })
     t.equal((await client.get('v1/session')).statusCode, 200)
   })
@@ -93,10 +102,10 @@ t.test('beside a server on its own database, and without it', { timeout: 120_000
   const server = await startServer(t, env)
   const { client, username } = await signUp(server.url)
   const args = ['reset-password', username]
-  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^1 session has ended/ })
+  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^1 session was ended/ })
   // The other process has been told by the time the command has ended, or within a second.
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   t.equal((await client.get('v1/session')).statusCode, 401)
   await server.kill('SIGTERM')
-  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^0 sessions have ended/ })
+  t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^0 sessions were ended/ })
 })

@@ -127,7 +127,7 @@ t.test('a server whose MongoDB does not answer is waited for, and then told', { 
     t.teardown(() => lock.release())
     const { code, out, error } = await runReconcile(t, { DATA_DIR: folder, DB_PASSWORD: 'p', JWT_SIGN_KEY: key })
     t.match({ code, out }, { code: 2, out: '' })
-    t.equal(error, `A server has DATA_DIR ${folder}, and its MongoDB does not answer: try again when it does.\n`)
+    t.equal(error, `A server uses DATA_DIR ${folder}, but its MongoDB does not respond: try again when it does.\n`)
   }
   await Promise.all([refusal(), refusal(await findFreePort())])
 })

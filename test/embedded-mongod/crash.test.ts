@@ -6,7 +6,7 @@ import { type Test, test } from 'tap'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { client, kill, portOf, startElsewhere, startHere } from './fixtures/server.ts'
 
-const options = { skip: process.platform === 'linux' ? false : 'looks into /proc' }
+const options = { skip: process.platform === 'linux' ? false : 'needs /proc' }
 
 async function mongods(dataDir: string) {
   return (await processesWith(dataDir)).filter(
@@ -16,12 +16,12 @@ async function mongods(dataDir: string) {
 
 const noMongod = (dataDir: string) => async () => (await mongods(dataDir)).length === 0
 
-/** The shell that is mongod's parent, and its guard. */
-async function leashOf(server: { pid: number }, dataDir: string) {
+/** The pids of mongod's parent shell and of the guard. */
+async function guardPids(server: { pid: number }, dataDir: string) {
   const shells = (await processesWith(dataDir)).filter((entry) => entry.program.endsWith('sh'))
   const outer = shells.find((entry) => entry.parent === server.pid)
   const guard = shells.find((entry) => entry.parent === outer?.pid)
-  if (!outer || !guard) throw new Error('no leash')
+  if (!outer || !guard) throw new Error('no guard')
   return { outer: outer.pid, guard: guard.pid }
 }
 
@@ -40,7 +40,7 @@ async function expectData(t: Test, uri: string): Promise<void> {
   t.match(await client(t, uri).db('x').collection('things').findOne(), { kept: true }, 'the data is there')
 }
 
-/** Whatever was done to it, mongod is back within 5 s for a client that knew it before, and it is the only one. */
+/** After `harm`, mongod is replaced by exactly one other, and an existing client can write again within 5 s. */
 async function expectRecovery(t: Test, uri: string, dataDir: string, harm: () => Promise<void>): Promise<void> {
   const before = await mongods(dataDir)
   const things = client(t, uri).db('x').collection('things')
@@ -64,57 +64,57 @@ async function expectRecovery(t: Test, uri: string, dataDir: string, harm: () =>
   t.equal(await things.countDocuments(), 2)
 }
 
-test('kill -9 of mongod', options, async (t) => {
+test('mongod is restarted after kill -9, and existing clients can write again', options, async (t) => {
   const dataDir = t.testdir()
-  const { uri, said } = await startHere(t, dataDir)
+  const { uri, logged } = await startHere(t, dataDir)
   await expectRecovery(t, uri, dataDir, () => killMongod(dataDir))
-  t.match(said.slice(1), [/ended unexpectedly \(exit code 137\)/])
-  const back = await timeUntil(async () => said.some((line) => /runs again/.test(line)), 5_000)
+  t.match(logged.slice(1), [/exited unexpectedly \(exit code 137\)/])
+  const back = await timeUntil(async () => logged.some((line) => /is running again/.test(line)), 5_000)
   t.ok(back < 5_000)
 })
 
-test('a mongod that cannot start is tried again until it can, and the reason is said', options, async (t) => {
+test('a mongod that fails to start is retried until it starts, and the reason is logged', options, async (t) => {
   const dataDir = t.testdir()
-  const { uri, said } = await startHere(t, dataDir)
+  const { uri, logged } = await startHere(t, dataDir)
   await insert(t, uri)
   const key = join(dataDir, 'mongod', 'key')
   await chmod(key, 0o644)
   await killMongod(dataDir)
-  const told = await timeUntil(async () => said.some((line) => /does not start: .*security key/.test(line)), 5_000)
+  const told = await timeUntil(async () => logged.some((line) => /does not start: .*security key/.test(line)), 5_000)
   t.ok(told < 5_000)
   await chmod(key, 0o600)
   await expectData(t, uri)
 })
 
-test('kill -9 of either half of the leash', options, async (t) => {
+test('mongod is replaced after kill -9 of its parent shell or of its guard', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
-  const { outer, guard } = await leashOf(server, dataDir)
+  const { outer, guard } = await guardPids(server, dataDir)
   t.not(outer, guard)
   await t.test('mongod’s parent', (t) =>
     expectRecovery(t, server.uri, dataDir, async () => void process.kill(outer, 'SIGKILL')),
   )
-  const next = await leashOf(server, dataDir)
+  const next = await guardPids(server, dataDir)
   await client(t, server.uri).db('x').dropDatabase()
   await t.test('the guard', (t) =>
     expectRecovery(t, server.uri, dataDir, async () => void process.kill(next.guard, 'SIGKILL')),
   )
 })
 
-test('kill -9 of the server', options, async (t) => {
+test('mongod exits within 5 s of kill -9 of the server, and the data is kept', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
   await insert(t, server.uri)
   await kill(server)
   const took = await timeUntil(noMongod(dataDir), 5_000)
   t.ok(took < 5_000, `no mongod after ${took.toFixed()} ms`)
-  // The shells that kept it need a moment more to see it.
+  // Its shells exit a moment later.
   const nothing = async () => (await processesWith(dataDir)).length === 0
-  t.ok((await timeUntil(nothing, 5_000)) < 5_000, 'nor anything else')
+  t.ok((await timeUntil(nothing, 5_000)) < 5_000, 'no other process remains')
   await expectData(t, (await startHere(t, dataDir)).uri)
 })
 
-test('kill -9 of the server and a start at once', options, async (t) => {
+test('a start right after kill -9 of the server waits for its mongod and keeps the port', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
   await insert(t, server.uri)
@@ -124,7 +124,7 @@ test('kill -9 of the server and a start at once', options, async (t) => {
   await expectData(t, next.uri)
 })
 
-test('kill -9 of the server and of mongod', options, async (t) => {
+test('a start after kill -9 of both the server and mongod finds the data', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
   await insert(t, server.uri)
@@ -132,41 +132,45 @@ test('kill -9 of the server and of mongod', options, async (t) => {
   await expectData(t, (await startHere(t, dataDir)).uri)
 })
 
-test('kill -9 of the server and the guard: the next start ends the mongod left over', options, async (t) => {
-  const dataDir = t.testdir()
-  const server = await startElsewhere(t, dataDir)
-  await insert(t, server.uri)
-  const { guard } = await leashOf(server, dataDir)
-  process.kill(guard, 'SIGKILL')
-  await kill(server)
-  await expectData(t, (await startHere(t, dataDir)).uri)
-})
+test(
+  'after kill -9 of the server and the guard, the next start shuts down the remaining mongod',
+  options,
+  async (t) => {
+    const dataDir = t.testdir()
+    const server = await startElsewhere(t, dataDir)
+    await insert(t, server.uri)
+    const { guard } = await guardPids(server, dataDir)
+    process.kill(guard, 'SIGKILL')
+    await kill(server)
+    await expectData(t, (await startHere(t, dataDir)).uri)
+  },
+)
 
-test('a stop leaves nothing behind, and a start meanwhile waits for it', options, async (t) => {
+test('a start during a shutdown waits for it, and no process remains after close', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
   await insert(t, server.uri)
   server.child.kill('SIGTERM')
   await once(server.child.stderr, 'data')
   const next = await startHere(t, dataDir)
-  t.match(next.said[0], /Waiting for the previous server/)
+  t.match(next.logged[0], /Waiting for the previous server/)
   await expectData(t, next.uri)
   await next.close()
   t.same(await processesWith(dataDir), [])
 })
 
-test('a port that is taken meanwhile', options, async (t) => {
+test('when another program has taken the port, mongod moves to another one and keeps it', options, async (t) => {
   const dataDir = t.testdir()
   const first = await startHere(t, dataDir)
   await insert(t, first.uri)
   await first.close()
-  const stranger = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
-  t.teardown(() => stranger.close())
-  await new Promise<void>((resolve) => stranger.listen(portOf(first.uri), '127.0.0.1', resolve))
+  const otherProgram = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+  t.teardown(() => otherProgram.close())
+  await new Promise<void>((resolve) => otherProgram.listen(portOf(first.uri), '127.0.0.1', resolve))
 
   const second = await startHere(t, dataDir)
   t.not(second.uri, first.uri)
   await expectData(t, second.uri)
   await second.close()
-  t.equal((await startHere(t, dataDir)).uri, second.uri, 'and the new one is kept')
+  t.equal((await startHere(t, dataDir)).uri, second.uri, 'the new port is kept')
 })

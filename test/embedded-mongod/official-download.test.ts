@@ -20,9 +20,9 @@ const has = (program: string, ...args: string[]) => {
   }
 }
 const skip =
-  !(process.platform === 'linux' && has('openssl', 'version') && has('tar', '--version')) && 'wants openssl and tar'
+  !(process.platform === 'linux' && has('openssl', 'version') && has('tar', '--version')) && 'needs openssl and tar'
 
-/** A host of our own that offers an archive as MongoDB's makers do: over https, with the MD5 beside it. */
+/** A download host that serves an archive as MongoDB does: over https, with its MD5 checksum. */
 async function mirror(t: Test, md5: (archive: Buffer) => string) {
   const folder = t.testdir({ cache: {}, empty: {} })
   const key = join(folder, 'key.pem')
@@ -45,11 +45,11 @@ async function mirror(t: Test, md5: (archive: Buffer) => string) {
   await writeFile(join(bin, 'mongod'), '#!/bin/sh\necho "db version v8.0.17"\n', { mode: 0o755 })
   await run('tar', ['-czf', join(folder, 'archive.tgz'), '-C', folder, 'mongodb'])
   const archive = await readFile(join(folder, 'archive.tgz'))
-  const asked: string[] = []
+  const requests: string[] = []
   const server = createServer(
     { key: await readFile(key), cert: await readFile(certificate) },
     ({ url = '' }, reply) => {
-      asked.push(url)
+      requests.push(url)
       const body = url.endsWith('.md5') ? `${md5(archive)}  ${url.split('/').at(-1)}\n` : archive
       reply.writeHead(200, { 'content-length': Buffer.byteLength(body) }).end(body)
     },
@@ -57,7 +57,7 @@ async function mirror(t: Test, md5: (archive: Buffer) => string) {
   await new Promise<void>((resolve) => server.listen(0, resolve))
   t.teardown(() => server.close())
   const { port } = server.address() as AddressInfo // TCP always
-  /** Looks for a mongod with nothing on the PATH and nothing in the cache. */
+  /** Searches with an empty PATH and an empty cache. */
   const find = async (trusted: boolean) => {
     const env = {
       PATH: join(folder, 'empty'),
@@ -68,29 +68,29 @@ async function mirror(t: Test, md5: (archive: Buffer) => string) {
     const { stdout } = await run(process.execPath, [fixture, join(folder, 'cache')], { env })
     return JSON.parse(stdout)
   }
-  return { find, asked, cache: join(folder, 'cache') }
+  return { find, requests, cache: join(folder, 'cache') }
 }
 
 const trueMd5 = (archive: Buffer) => createHash('md5').update(archive).digest('hex')
 
-test('the official archive is fetched, checked, unpacked and kept', { skip }, async (t) => {
-  const { find, asked, cache } = await mirror(t, trueMd5)
+test('the official archive is downloaded once, verified, unpacked and cached', { skip }, async (t) => {
+  const { find, requests, cache } = await mirror(t, trueMd5)
   t.same(await find(true), { path: join(cache, 'mongod-8.0.17'), version: '8.0.17' })
-  t.same(await readdir(cache), ['mongod-8.0.17'], 'nothing else stays')
-  const before = asked.length
+  t.same(await readdir(cache), ['mongod-8.0.17'], 'nothing else remains')
+  const before = requests.length
   t.same(await find(true), { path: join(cache, 'mongod-8.0.17'), version: '8.0.17' })
-  t.equal(asked.length, before, 'and fetched once')
+  t.equal(requests.length, before, 'downloaded once')
 })
 
-test('an archive of another MD5 is refused', { skip }, async (t) => {
+test('an archive with another MD5 checksum is refused', { skip }, async (t) => {
   const { find, cache } = await mirror(t, () => '0'.repeat(32))
   t.match((await find(true)).startError, /the official download: .*MD5/)
   t.same(await readdir(cache), [])
 })
 
-test('a host whose certificate nobody vouches for is refused', { skip }, async (t) => {
-  const { find, asked, cache } = await mirror(t, trueMd5)
+test('a download host with an untrusted certificate is refused', { skip }, async (t) => {
+  const { find, requests, cache } = await mirror(t, trueMd5)
   t.match((await find(false)).startError, /the official download: .*certificate/)
-  t.same(asked, [])
+  t.same(requests, [])
   t.same(await readdir(cache), [])
 })

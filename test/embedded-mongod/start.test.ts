@@ -6,11 +6,11 @@ import { test } from 'tap'
 import { StartError } from '../../src/start-error.ts'
 import { client, portOf, startElsewhere, startHere, username } from './fixtures/server.ts'
 
-test('the first start says where the data is, and lets nobody in without the password', async (t) => {
-  const dataDir = join(t.testdir(), 'a folder with spaces')
-  const { uri, said } = await startHere(t, dataDir)
-  t.equal(said.length, 1, 'one line')
-  t.match(said[0], dataDir)
+test('the first start logs where the data is; a client needs the password, over loopback only', async (t) => {
+  const dataDir = join(t.testdir(), 'a directory with spaces')
+  const { uri, logged } = await startHere(t, dataDir)
+  t.equal(logged.length, 1, 'one line')
+  t.match(logged[0], dataDir)
 
   const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
   t.equal(await mode(dataDir), '700')
@@ -19,7 +19,7 @@ test('the first start says where the data is, and lets nobody in without the pas
   t.equal(await mode(join(dataDir, 'mongod', 'log')), '600')
 
   const find = (mongo: MongoClient) => mongo.db('any').collection('things').findOne()
-  await t.rejects(find(client(t, uri, null)), { code: 13 }, 'nobody')
+  await t.rejects(find(client(t, uri, null)), { code: 13 }, 'without credentials')
   await t.rejects(find(client(t, uri, 'wrong')), { code: 18 }, 'a wrong password')
   await t.resolves(find(client(t, uri)), 'the right one')
 
@@ -36,7 +36,7 @@ function connects(host: string, port: number): Promise<boolean> {
   })
 }
 
-test('the user may do what the application does and no more', async (t) => {
+test('the user can do what the application does, and cannot create users or shut down', async (t) => {
   const mongo = client(t, (await startHere(t, t.testdir())).uri)
   const db = mongo.db('some-database')
   const things = db.collection<{ _id: number }>('things')
@@ -57,14 +57,14 @@ test('the user may do what the application does and no more', async (t) => {
   await t.rejects(mongo.db('admin').command({ shutdown: 1 }), { code: 13 })
 })
 
-test('a stop keeps the data, and a new password replaces the old one', async (t) => {
+test('a restart keeps the data and the port, and a new password replaces the old one', async (t) => {
   const dataDir = t.testdir()
   const first = await startHere(t, dataDir)
   await client(t, first.uri).db('x').collection('things').insertOne({ kept: true })
   await first.close()
 
   const second = await startHere(t, dataDir, 'second: p@ss/wörd')
-  t.same(second.said, [], 'with nothing to say')
+  t.same(second.logged, [], 'without a log line')
   t.equal(second.uri, first.uri, 'on the same port')
   t.match(await client(t, second.uri, 'second: p@ss/wörd').db('x').collection('things').findOne(), { kept: true })
   await t.rejects(client(t, second.uri).db('x').command({ ping: 1 }), { code: 18 })
@@ -76,7 +76,7 @@ test('a later start takes less than 3 s', async (t) => {
   const dataDir = t.testdir()
   await (await startHere(t, dataDir)).close()
   const times: number[] = []
-  // The best of three: other tests run beside this one.
+  // The best of three, because other tests run in parallel.
   for (let round = 0; round < 3 && !times.some((time) => time < 3_000); round++) {
     const start = performance.now()
     const { close } = await startHere(t, dataDir)
@@ -86,22 +86,22 @@ test('a later start takes less than 3 s', async (t) => {
   t.ok(Math.min(...times) < 3_000, `${times.join(', ')} ms`)
 })
 
-test('a second server on the folder is refused and hears who has it', async (t) => {
+test('a second server on the directory is refused, with the pid of the first', async (t) => {
   const dataDir = t.testdir()
   const { pid, uri } = await startElsewhere(t, dataDir)
   const attempt = startHere(t, dataDir)
   await t.rejects(attempt, StartError)
   await t.rejects(attempt, { message: new RegExp(`${dataDir} is in use .*process ${pid}`) })
-  await t.resolves(client(t, uri).db('x').command({ ping: 1 }), 'the first goes on')
+  await t.resolves(client(t, uri).db('x').command({ ping: 1 }), 'the first keeps running')
 })
 
-test('a folder that cannot be used is refused with the reason', async (t) => {
+test('an unusable directory is refused with the reason', async (t) => {
   const file = join(t.testdir({ file: '' }), 'file')
-  await t.rejects(startHere(t, file), new StartError(`DATA_DIR ${file} cannot be used: there is a file of that name`))
+  await t.rejects(startHere(t, file), new StartError(`DATA_DIR ${file} cannot be used: a file has that name`))
   await t.rejects(startHere(t, join(file, 'below')), { message: /a part of the path is a file/ })
 })
 
-test('what keeps mongod from starting is said, and the folder is free again', async (t) => {
+test('when mongod does not start, the reason is in the error and the directory is unlocked', async (t) => {
   const dataDir = t.testdir()
   await (await startHere(t, dataDir)).close()
   const turtle = join(dataDir, 'mongod', 'data', 'WiredTiger.turtle')
