@@ -1,7 +1,7 @@
 import t from 'tap'
-import { addressKey, ipAddress, networkKey } from '../../src/http/ip-address.ts'
+import { addressKey, canonicalAddress, networkKey } from '../../src/http/client-address.ts'
 
-t.test('an address is counted as one household', async (t) => {
+t.test('addressKey: IPv4 by address, IPv6 by /64, IPv4-mapped IPv6 as IPv4', async (t) => {
   const keys: Record<string, string> = {
     '203.0.113.1': '203.0.113.1',
     '::ffff:203.0.113.1': '203.0.113.1',
@@ -25,7 +25,7 @@ t.test('an address is counted as one household', async (t) => {
   for (const [address, key] of Object.entries(keys)) t.equal(addressKey(address), key, address)
 })
 
-t.test('an IPv6 /48 is one network, an IPv4 address is in none', async (t) => {
+t.test('networkKey: IPv6 by /48, undefined for IPv4', async (t) => {
   const keys: Record<string, string | undefined> = {
     '203.0.113.1': undefined,
     '::ffff:203.0.113.1': undefined,
@@ -40,11 +40,11 @@ t.test('an IPv6 /48 is one network, an IPv4 address is in none', async (t) => {
   for (const [address, key] of Object.entries(keys)) t.equal(networkKey(address), key, address)
 })
 
-t.test('an IPv4 address inside IPv6 is shown as what it is', async (t) => {
-  t.equal(ipAddress('::ffff:192.0.2.7'), '192.0.2.7')
-  t.equal(ipAddress('::FFFF:C000:207'), '192.0.2.7')
-  t.equal(ipAddress('::ffff:0.0.0.0'), '0.0.0.0')
-  t.equal(ipAddress('::ffff:ffff:ffff'), '255.255.255.255')
-  t.equal(ipAddress('192.0.2.7'), '192.0.2.7')
-  t.equal(ipAddress('2001:db8::7'), '2001:db8::7')
+t.test('canonicalAddress: an IPv4-mapped IPv6 address is shown as IPv4', async (t) => {
+  t.equal(canonicalAddress('::ffff:192.0.2.7'), '192.0.2.7')
+  t.equal(canonicalAddress('::FFFF:C000:207'), '192.0.2.7')
+  t.equal(canonicalAddress('::ffff:0.0.0.0'), '0.0.0.0')
+  t.equal(canonicalAddress('::ffff:ffff:ffff'), '255.255.255.255')
+  t.equal(canonicalAddress('192.0.2.7'), '192.0.2.7')
+  t.equal(canonicalAddress('2001:db8::7'), '2001:db8::7')
 })
