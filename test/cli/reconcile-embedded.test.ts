@@ -134,7 +134,7 @@ t.test('a server whose MongoDB does not answer is waited for, and then told', { 
 
 t.test('.env in the project’s root is read', async (t) => {
   const folder = await freshFolder(t)
-  for (const part of ['src', 'package.json', 'require-node.mjs'])
+  for (const part of ['src', 'package.json', 'require-node.mjs', 'run.mjs'])
     await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   await writeFile(join(folder, '.env'), 'DATA_DIR=kept-here\nDB_PASSWORD=p\n')

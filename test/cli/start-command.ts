@@ -2,29 +2,26 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { root } from '../main/server-process.ts'
 import { nodeCommand } from '../node-command.ts'
 
-/** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
-const nothing = Object.fromEntries(
+/** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */
+const emptyVariables = Object.fromEntries(
   [...variableNames, ...secretNames.map((name) => `${name}_FILE`), 'npm_config_fix'].map((name) => [name, '']),
 )
 
 /**
- * Starts a command of an operator as npm's script does, and tells how it ended.
- * @param program its file below src
- * @param folder where the project is, this one unless given
+ * Starts an operator's command as its npm script does.
+ * @param program its path below src/
+ * @param projectDir the project's root; default: this one
  */
-export function startCommand(t: Test, program: string, env: Environment, args: string[] = [], folder?: string) {
+export function startCommand(t: Test, program: string, env: Environment, args: string[] = [], projectDir = root) {
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
-  const place = folder ?? root
-  const guard = pathToFileURL(join(place, 'require-node.mjs')).href
-  const child = spawn(...nodeCommand(['--import', guard, join(place, 'src', program), ...args]), {
+  const child = spawn(...nodeCommand([join(projectDir, 'run.mjs'), join('src', program), ...args]), {
     cwd: tmpdir(),
-    env: { ...process.env, ...nothing, MONGOD_BINARY, ...env },
+    env: { ...process.env, ...emptyVariables, MONGOD_BINARY, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.teardown(() => child.kill('SIGKILL'))
@@ -39,12 +36,12 @@ export function startCommand(t: Test, program: string, env: Environment, args: s
   return { child, ended }
 }
 
-export const startReconcile = (t: Test, env: Environment, args: string[] = [], folder?: string) =>
-  startCommand(t, 'cli/reconcile.ts', env, args, folder)
+export const startReconcile = (t: Test, env: Environment, args: string[] = [], projectDir = root) =>
+  startCommand(t, 'cli/reconcile.ts', env, args, projectDir)
 
 export const runReconcile = (t: Test, env: Environment, args: string[] = []) => startReconcile(t, env, args).ended
 
-/** As the server's configuration names a database that is not its own. */
+/** The variables of an external database. */
 export const external = ({ uri, username, password }: { uri: string; username: string; password: string }) => ({
   MONGODB_URI: uri,
   DB_USER: username,

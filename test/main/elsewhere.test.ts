@@ -8,7 +8,7 @@ import { freshFolder, root, ServerProcess, startServer } from './server-process.
 /** The project in another folder, so that a `.env` can be laid in its root. */
 async function copyProject(t: Test): Promise<string> {
   const folder = join(await freshFolder(t), 'a folder, with späces')
-  for (const part of ['src', 'package.json', 'require-node.mjs'])
+  for (const part of ['src', 'package.json', 'require-node.mjs', 'run.mjs'])
     await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   return folder

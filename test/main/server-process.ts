@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
@@ -46,8 +46,7 @@ export class ServerProcess {
   constructor(t: Test, env: Environment, { folder = root, envFile = false, node = process.execPath }: Options = {}) {
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
-    const guard = pathToFileURL(join(folder, 'require-node.mjs')).href
-    this.child = spawn(...nodeCommand(['--import', guard, join(folder, 'src', 'main.ts')], node), {
+    this.child = spawn(...nodeCommand([join(folder, 'run.mjs'), 'src/main.ts'], node), {
       // Nothing may depend on where it is started.
       cwd: tmpdir(),
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
