@@ -4,8 +4,8 @@ import { backOff } from '../back-off.ts'
 import type { Role } from './messages.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
-/** A worker that has run this long did not fail at its start, in milliseconds: the back-off starts over. */
-const stableAfter = 60_000
+/** A worker that has run this long did not fail at its start: the back-off starts over. */
+const stableAfterMs = 60_000
 
 /** Killing a session twice is harmless, so only their number is limited. */
 const maxOrphanedSessions = 2_000
@@ -41,12 +41,8 @@ export function superviseSlot(
       const startedAt = performance.now()
       const { status, startError } = await worker.exited
       if (stopping.signal.aborted) return
-      if (performance.now() - startedAt > stableAfter) failures = 0
-      const reason = startError === undefined ? '' : `, ${startError}`
-      log.warn(
-        { role, status },
-        `The ${role} process ${worker.pid} ended unexpectedly (${status}${reason}): restarting`,
-      )
+      if (performance.now() - startedAt > stableAfterMs) failures = 0
+      log.warn({ role, workerPid: worker.pid, status, startError }, 'worker exited unexpectedly: restarting it')
       await sleep(backOff(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       // A worker that died before it was ready may not have killed the sessions of those before it.

@@ -7,8 +7,7 @@ import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 
 /** MongoDB sessions remembered for each worker: the driver reuses a few, so the least recent ones are closed. */
 const maxSessions = 1_000
-/** In milliseconds. */
-const metricsTimeout = 1_000
+const metricsTimeoutMs = 1_000
 
 /** How a worker ended: its exit code or signal, and the text of its StartError if it sent one. */
 export type WorkerExit = { status: number | string; startError: string | undefined }
@@ -82,7 +81,7 @@ export function forkWorker(startMessage: StartMessage): WorkerHandle {
       })
       if (!worker.isConnected()) return undefined
       send({ kind: 'metrics' })
-      return Promise.race([answer, sleep(metricsTimeout, undefined, { ref: false })])
+      return Promise.race([answer, sleep(metricsTimeoutMs, undefined, { ref: false })])
     },
     stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
     kill: () => void worker.process.kill('SIGKILL'),

@@ -43,8 +43,9 @@ t.test('a worker that dies is replaced at once, then with a growing back-off', a
     const waited = (started.at(-1)?.at ?? 0) - died
     t.ok(waited >= wait - 5, `${waited} ms, ${wait} at least`)
   }
-  t.match(lines[0], 'The writer process 1 ended unexpectedly (SIGKILL): restarting')
-  t.match(lines[1], 'The writer process 2 ended unexpectedly (1, the reason): restarting')
+  const [first, second] = lines.map((line) => JSON.parse(line))
+  t.match(first, { msg: /^worker exited unexpectedly/, role: 'writer', workerPid: 1, status: 'SIGKILL' })
+  t.match(second, { workerPid: 2, status: 1, startError: 'the reason' })
   t.same(
     started[3]?.orphanedSessions,
     ['session 1', 'session 2', 'session 3'],
