@@ -39,14 +39,13 @@ import { timeline } from './timeline/routes.ts'
 import type { Writer } from './write-operations.ts'
 import { localWriter } from './writer/local.ts'
 
-/** What a process of several is given by the others. */
+/** What the other processes of a cluster provide. */
 export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
 /**
  * The whole server, ready to listen: what there is, in the order in which a request meets it.
  *
- * @param cluster - for a process of several: where writes that go in batches are written (in this process unless given),
- * and whom it succeeds.
+ * @param cluster - for an API process of a cluster: the writer (default: in this process), and crash recovery
  * @throws StartError when the database is not there or not as it must be.
  */
 export async function buildApp(
@@ -77,9 +76,9 @@ export async function buildApp(
   readBodies(app)
   boundHandlers(app)
 
-  const { writer, crashRecovery: succession } = cluster
+  const { writer, crashRecovery } = cluster
   const demand = (db: Db) => demandPeppers(db, config.peppers)
-  await app.register(database, { connection, collections, demand, crashRecovery: succession })
+  await app.register(database, { connection, collections, assertData: demand, crashRecovery })
   const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   const sweepers = Object.values(parts.sweepers)
   app.addHook('onReady', async () => {

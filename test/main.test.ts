@@ -9,7 +9,7 @@ t.test('the first start works with nothing configured, and tells what one needs 
   const server = await startServer(t, { DATA_DIR: folder })
   await server.says(/Try next/)
   t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
-  t.match(server.out, `keeps the data in ${folder}`)
+  t.match(server.out, `keeps its data in ${folder}`)
   t.match(server.out, `API page    ${server.url}/docs`)
   t.match(server.out, /Database {4}embedded mongod, data in \S+/)
   t.match(server.out, `npx tsx bot --url ${server.url} `, 'with the URL, as it is not the usual one')

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { MongoClient } from 'mongodb'
 import { type Config, readConfig } from '../config.ts'
 import {
+  assertReplicaSet,
   type Connection,
   clientOptions,
-  connectionFault,
   databaseOf,
-  demandReplicaSet,
+  toConnectionError,
 } from '../database/connection.ts'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { replicaSetName } from '../embedded-mongod/admin.ts'
@@ -58,7 +58,7 @@ export async function withDatabase<Result>(
 
 async function openDatabase(config: Config['database'], options: ClientOptions): Promise<CommandDatabase> {
   if (config.kind === 'embedded') return openEmbedded(config, options)
-  return connect(config, options, (error) => connectionFault(error, config))
+  return connect(config, options, (error) => toConnectionError(error, config))
 }
 
 /** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
@@ -77,7 +77,7 @@ async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Pro
   mongod.announceClosing()
   const connection = { uri: mongod.uri, username, password }
   try {
-    const database = await connect(connection, options, (error) => connectionFault(error, connection))
+    const database = await connect(connection, options, (error) => toConnectionError(error, connection))
     return { ...database, close: () => database.close().finally(() => mongod.close()) }
   } catch (error) {
     await mongod.close()
@@ -115,7 +115,7 @@ async function connectToServer(
     if (port === undefined) continue
     const connection = { uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`, ...user }
     const toStartError = (error: unknown) =>
-      isDatabaseOutOfReach(error) ? unreachable : connectionFault(error, connection)
+      isDatabaseOutOfReach(error) ? unreachable : toConnectionError(error, connection)
     try {
       return await connect(connection, options, toStartError)
     } catch (error) {
@@ -136,7 +136,7 @@ async function connect(
     const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...options })
     client = opened
     await opened.connect()
-    await demandReplicaSet(opened.db(databaseName), connection)
+    await assertReplicaSet(opened.db(databaseName), connection)
     return { client: opened, databaseName, toStartError, close: () => opened.close() }
   } catch (error) {
     await client?.close()

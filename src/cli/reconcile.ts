@@ -1,5 +1,5 @@
 import { reconcile } from '../reconcile/reconcile.ts'
-import { driftLeft, lastLines, resultLine } from '../reconcile/report.ts'
+import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts'
 import { StartError } from '../start-error.ts'
 import { handleInterrupts, print, printError, runCommand } from './command.ts'
 import { withDatabase } from './open-database.ts'
@@ -36,8 +36,8 @@ async function runReconcile(fix: boolean): Promise<number> {
     })
     const exitCode = interrupts.exitCode()
     if (exitCode !== null) printError('Interrupted: the report covers only what was checked before.')
-    for (const line of lastLines(results)) print(line)
-    return exitCode ?? (driftLeft(results) === 0 ? 0 : 1)
+    for (const line of summaryLines(results)) print(line)
+    return exitCode ?? (remainingDrift(results) === 0 ? 0 : 1)
   })
 }
 

@@ -1,14 +1,12 @@
-/** Things that go with another, their owner, when it is removed: a mark says so until they have gone. */
+/** Documents that are deleted with their owner. The owner's tombstone exists until the sweep has deleted them. */
 export type Ownership = {
   name: string
-  /** What they are, and their collection. */
   owned: 'reactions' | 'posts' | 'follows'
-  /** The field that names the owner. An index must begin with it. */
+  /** The field with the owner's id. An index must begin with it. */
   ownerField: string
   owner: 'post' | 'account'
 }
 
-/** Where owners are, and the marks of those that were removed. */
 export const ownerCollections = {
   post: { collection: 'posts', tombstones: 'removedPosts' },
   account: { collection: 'accounts', tombstones: 'removedAccounts' },

@@ -9,8 +9,8 @@ import { reactionStore } from '../reactions/store.ts'
 import { localWriter } from '../writer/local.ts'
 import type { Sweeps } from './check-orphans.ts'
 
-/** What the servers do in the background, by a writer of our own. */
-export function ownSweeps(db: Db, transact: Transact): Sweeps {
+/** The sweeps of the server, with a writer in this process. */
+export function createSweeps(db: Db, transact: Transact): Sweeps {
   const writer = localWriter(db, transact)
   const reactions = reactionStore(db, writer)
   const parts = {

@@ -18,7 +18,7 @@ t.test('it tells what drifts and ends with 1; after --fix there is none, and it 
   const post = await plantPost(db, author, { likes: 4 })
   await plantReactions(db, post, 'like', 1)
   const env = external(connection)
-  const told = [`  post ${post}: likes says 4, counted 1`, `  account ${author}: posts says 2, counted 1`]
+  const told = [`  post ${post}: likes: 4 stored, 1 counted`, `  account ${author}: posts: 2 stored, 1 counted`]
   const found = await runReconcile(t, env)
   t.same(found.out.split('\n'), [
     'posts      1 checked, drift 3',
@@ -46,8 +46,8 @@ t.test('a drift that others hold back is left, and told', { timeout: 120_000 }, 
   await session.abortTransaction()
   await session.endSession()
   t.equal(code, 1)
-  t.match(out, `  post ${held}: likes says 4, counted 0 (not fixed)\n`)
-  t.match(out, `  post ${free}: likes says 2, counted 0 (fixed)\ndrift 4 (2 fixed)\n`)
+  t.match(out, `  post ${held}: likes: 4 stored, 0 counted (not fixed)\n`)
+  t.match(out, `  post ${free}: likes: 2 stored, 0 counted (fixed)\ndrift 4 (2 fixed)\n`)
 })
 
 t.test('bad options, and options that npm keeps, are refused in one sentence', async (t) => {
@@ -84,11 +84,11 @@ t.test('a database that is not there, or does not know us, is told without a sec
   const absent = await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${dead}/rookery` })
   t.strictSame(absent, {
     ...{ code: 2, out: '' },
-    error: `MongoDB does not answer at ${dead}: check MONGODB_URI, and that it runs.\n`,
+    error: `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.\n`,
   })
   t.match(await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${host}/config` }), {
     ...{ code: 2, out: '' },
-    error: new RegExp(`^MongoDB at ${host} does not let the user ${us} do its work: not auth[^\n]*\n$`),
+    error: new RegExp(`^MongoDB at ${host} denies the user ${us} a necessary privilege: not auth[^\n]*\n$`),
   })
 })
 

@@ -23,14 +23,17 @@ t.test('a database that is not there, or does not know us, is told', async (t) =
   await once(closed, 'listening')
   const dead = `127.0.0.1:${(closed.address() as { port: number }).port}` // TCP always
   await new Promise((resolve) => closed.close(resolve))
-  await refusal(`mongodb://${dead}/rookery`, `MongoDB does not answer at ${dead}: check MONGODB_URI, and that it runs.`)
+  await refusal(
+    `mongodb://${dead}/rookery`,
+    `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.`,
+  )
 
   const wrong = { DB_PASSWORD: 'certainly-not-the-password' }
   const us = connection.username
   await refusal(connection.uri, `MongoDB at ${host} refuses the user ${us}: check DB_USER and DB_PASSWORD.`, wrong)
   await refusal(
     `mongodb://${host}/config${search}`,
-    `MongoDB at ${host} does not let the user ${us} do its work: not auth`,
+    `MongoDB at ${host} denies the user ${us} a necessary privilege: not auth`,
   )
   await refusal(`mongodb://${host}/?nonsense=1`, 'MONGODB_URI cannot be used: option nonsense is not supported')
   await refusal(`mongodb://${host}/?tls=true&tlsCAFile=/not/there`, 'MONGODB_URI cannot be used: ENOENT')
@@ -50,7 +53,7 @@ t.test('a lone mongod without a replica set is told at the start, not at the fir
   await client.db('admin').command({ createUser: 'rookery', pwd: 'a-password-of-it', roles: ['root'] })
   await client.close()
   const env = { MONGODB_URI: uri, DB_PASSWORD: 'a-password-of-it', JWT_SIGN_KEY: key }
-  await expectRefusal(t, env, `MongoDB at 127.0.0.1:${port} is no replica set`)
+  await expectRefusal(t, env, `MongoDB at 127.0.0.1:${port} is not a replica set`)
 })
 
 t.test('an index that lost its uniqueness stops the start and is named', async (t) => {

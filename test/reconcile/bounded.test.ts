@@ -5,7 +5,7 @@ import { toUuid } from '../../src/database/ids.ts'
 import { inSnapshot } from '../../src/database/snapshot.ts'
 import type { Check } from '../../src/reconcile/check.ts'
 import { orphanPipeline } from '../../src/reconcile/check-orphans.ts'
-import { kinds } from '../../src/reconcile/counters.ts'
+import { counterSets } from '../../src/reconcile/counters.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { walk } from '../../src/reconcile/snapshot.ts'
@@ -76,8 +76,12 @@ t.test('what is counted is counted in an index, without a document', async (t) =
   await plantReactions(db, root ?? newUuid(), 'dislike', 300)
   await plantReactions(db, newUuid(), 'like', 3)
   const some = [root ?? newUuid(), author, newUuid()]
-  const looks = kinds.flatMap(({ counters }) =>
-    counters.map((counter) => ({ name: counter.field, of: counter.of, pipeline: countPipeline(counter, some) })),
+  const looks = counterSets.flatMap(({ counters }) =>
+    counters.map((counter) => ({
+      name: counter.field,
+      of: counter.countedCollection,
+      pipeline: countPipeline(counter, some),
+    })),
   )
   // What is looked up for an orphan is another thing.
   await db.collection('removedAccounts').deleteMany({})

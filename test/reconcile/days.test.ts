@@ -74,10 +74,10 @@ t.test('what differs is told by day, and put right by a row of nobody’s', asyn
     [7, 1, 0, 2],
   ])
   const told = [
-    `day ${dateOf(ago(400))}: likes says 5, counted 3`,
-    `day ${dateOf(ago(399))}: likes says 1, counted 0; dislikes says 1, counted 2`,
-    `day ${dateOf(ago(7))}: dislikes says 2, counted 0`,
-    `day ${dateOf(ago(1))}: likes says 0, counted 4`,
+    `day ${dateOf(ago(400))}: likes: 5 stored, 3 counted`,
+    `day ${dateOf(ago(399))}: likes: 1 stored, 0 counted; dislikes: 1 stored, 2 counted`,
+    `day ${dateOf(ago(7))}: dislikes: 2 stored, 0 counted`,
+    `day ${dateOf(ago(1))}: likes: 0 stored, 4 counted`,
   ]
   const before = await daysIn(target.db).find().toArray()
   const found = await runHere(target)

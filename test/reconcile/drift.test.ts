@@ -3,9 +3,9 @@ import t from 'tap'
 import { transactor } from '../../src/database/transaction.ts'
 import { checkCounters } from '../../src/reconcile/check-counters.ts'
 import { checkOrphans } from '../../src/reconcile/check-orphans.ts'
-import { kinds } from '../../src/reconcile/counters.ts'
+import { counterSets } from '../../src/reconcile/counters.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
-import { ownSweeps } from '../../src/reconcile/sweeps.ts'
+import { createSweeps } from '../../src/reconcile/sweeps.ts'
 import {
   countsOf,
   newUuid,
@@ -54,12 +54,12 @@ t.test('the drift of each counter is found, told and made right', async (t) => {
   const following = await plantAccount(db, { following: 5 })
 
   const told = [
-    `post ${liked}: likes says 5, counted 3`,
-    `post ${disliked}: dislikes says 1, counted 3`,
-    `post ${answered}: replies says 3, counted 2`,
-    `account ${replying}: posts says 9, counted 2`,
-    `account ${followed}: followers says 4, counted 0`,
-    `account ${following}: following says 5, counted 0`,
+    `post ${liked}: likes: 5 stored, 3 counted`,
+    `post ${disliked}: dislikes: 1 stored, 3 counted`,
+    `post ${answered}: replies: 3 stored, 2 counted`,
+    `account ${replying}: posts: 9 stored, 2 counted`,
+    `account ${followed}: followers: 4 stored, 0 counted`,
+    `account ${following}: following: 5 stored, 0 counted`,
   ]
   const others = otherLines({ reactions: 7, posts: 5, days: 1 })
   const before = await postsOf(db).find().toArray()
@@ -114,10 +114,10 @@ t.test('counters that are not there drift, whatever they should be', async (t) =
   await plantReactions(db, text, 'like', 3)
 
   const told = [
-    `post ${post}: dislikes says nothing, counted 0`,
-    `post ${text}: likes says nothing, counted 3`,
-    `account ${none}: posts says nothing, counted 2; followers says nothing, counted 0; following says nothing, counted 0`,
-    `account ${silent}: posts says nothing, counted 0; followers says nothing, counted 0; following says nothing, counted 0`,
+    `post ${post}: dislikes: nothing stored, 0 counted`,
+    `post ${text}: likes: nothing stored, 3 counted`,
+    `account ${none}: posts: nothing stored, 2 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
+    `account ${silent}: posts: nothing stored, 0 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
   ]
   const lines = told.map((line) => `  ${line}`)
   t.same((await runHere(target)).lines.slice(8), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
@@ -147,7 +147,7 @@ t.test('reactions whose post is gone drift, unless they wait for their sweep', a
   await removed.insertOne({ _id: swept, removal: newUuid(), sweptAt: new Date() })
 
   const drifting = [before, swept, unknown, between, after]
-  const told = drifting.map((post) => `post ${post}: is gone, ${post === between ? 1_202 : 2} of its reactions left`)
+  const told = drifting.map((post) => `post ${post}: does not exist, owns ${post === between ? 1_202 : 2} reactions`)
   const lines = ['posts      2 checked, drift 0', 'accounts   1 checked, drift 0']
   t.same((await runHere(target)).lines, [
     ...lines,
@@ -188,9 +188,9 @@ t.test('what changed between the look and the fix is left as it is', async (t) =
   const [standing, waiting, gone] = [await plantPost(db, await plantAccount(db)), newUuid(), newUuid()]
   for (const post of [standing, waiting]) await plantReactions(db, post, 'like', 2)
   await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
-  const [posts] = kinds.map((kind) => checkCounters(db, transact, kind))
-  const [orphans] = ownerships.map((one) => checkOrphans(db, transact, ownSweeps(db, transact), one))
-  const drift = { amount: 2, words: '' }
+  const [posts] = counterSets.map((kind) => checkCounters(db, transact, kind))
+  const [orphans] = ownerships.map((one) => checkOrphans(db, transact, createSweeps(db, transact), one))
+  const drift = { amount: 2, description: '' }
   await orphans?.fix({ ...drift, id: standing })
   t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions whose post is there')
   t.equal(await db.collection<{ _id: UUID }>('removedPosts').countDocuments({ _id: standing }), 0)

@@ -35,7 +35,7 @@ t.test('what has outlived its account is told, and goes with all that it counted
   await db.collection<{ _id: UUID; at: Date }>('removedAccounts').insertOne({ _id: waiting, at: new Date() })
 
   const told = ['reactions', 'posts', 'follows', 'follows'].map((things) => {
-    return `account ${gone}: is gone, 1 of its ${things} left`
+    return `account ${gone}: does not exist, owns 1 ${things}`
   })
   const { lines } = await runHere(target)
   t.same(lines, [

@@ -10,7 +10,7 @@ import type { FollowDocument } from '../../src/follows/model.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { type Result, reconcile } from '../../src/reconcile/reconcile.ts'
-import { lastLines, resultLine } from '../../src/reconcile/report.ts'
+import { resultLine, summaryLines } from '../../src/reconcile/report.ts'
 import { freshDatabase } from '../helper.ts'
 
 export const newUuid = () => new UUID(v7())
@@ -89,5 +89,5 @@ export async function runHere({ client, db }: Target, { fix = false, stop = new 
   const heard: Result[] = []
   const onResult = (result: Result) => void heard.push(result)
   const results = await reconcile(client, db.databaseName, { fix, stop, onResult })
-  return { results, lines: [...heard.map(resultLine), ...lastLines(results)] }
+  return { results, lines: [...heard.map(resultLine), ...summaryLines(results)] }
 }
