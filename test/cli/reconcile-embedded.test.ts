@@ -15,7 +15,7 @@ import { runReconcile, startReconcile } from './start-command.ts'
 
 type Post = { id: string; counts: { likes: number } }
 
-/** The database of a server that runs on the folder. */
+/** The database of the server that runs on the directory. */
 async function databaseIn(folder: string) {
   const port = await readFile(join(folder, 'mongod', 'port'), 'utf8')
   const password = (await readFile(join(folder, 'db-password'), 'utf8')).trim()
@@ -29,16 +29,16 @@ async function databaseIn(folder: string) {
 const mongodsOn = async (folder: string) =>
   (await processesWith(folder)).filter(({ program }) => program.includes('mongod')).map(({ pid }) => pid)
 
-t.test('with the embedded database, while the server runs and without it', { timeout: 200_000 }, async (t) => {
+t.test('reconcile works on an embedded database with and without a running server', { timeout: 200_000 }, async (t) => {
   const folder = await freshFolder(t)
   const env = { DATA_DIR: folder }
   const server = await startServer(t, env)
   const people = await Promise.all(Array.from({ length: 4 }, () => signUp(server.url)))
   const [ann] = people
-  if (!ann) throw new Error('nobody signed up')
+  if (!ann) throw new Error('no account')
   const { id } = (await ann.client.post<Post>('v1/posts', { json: { text: 'Hello' } })).body
 
-  t.test('while the server runs, and is written to', async (t) => {
+  t.test('with a running server and concurrent writes there is no drift', async (t) => {
     const mongods = await mongodsOn(folder)
     t.equal(mongods.length, 1)
     let writing = true
@@ -73,32 +73,32 @@ t.test('with the embedded database, while the server runs and without it', { tim
     t.match(await runReconcile(t, env), { code: 1, out: /\ndrift 7\n$/ })
     t.match(await runReconcile(t, env, ['--fix']), { code: 0, out: /\ndrift 0 \(7 fixed\)\n$/ })
     await posts.updateOne({ _id: toUuid(id) }, { $inc: { 'counts.likes': 2 } })
-    // More than is made right in a moment.
+    // Enough for the fix to take a while.
     const writer = newUuid()
     await markAccounts(client.db('rookery'), [writer])
     await posts.insertMany(Array.from({ length: 800 }, () => postDocument(writer, { likes: 1 })))
     await client.close()
-    t.same(await mongodsOn(folder), mongods, 'there was one mongod all the time')
+    t.same(await mongodsOn(folder), mongods, 'there was only ever one mongod')
     t.equal((await makeClient(server.url).get(`v1/posts/${id}`)).statusCode, 200)
     t.equal(server.error, '')
   })
 
-  t.test('with another password than the server’s', async (t) => {
+  t.test('with a password other than the server’s it exits with 2', async (t) => {
     const { code, out, error } = await runReconcile(t, { ...env, DB_PASSWORD: 'certainly not the password' })
     t.match(error, /^MongoDB at 127\.0\.0\.1:\d+ refuses the user rookery: check DB_USER and DB_PASSWORD\.\n$/)
     t.match({ code, out }, { code: 2, out: '' })
   })
 
-  t.test('when the server is gone it starts the mongod itself, and ends it', async (t) => {
+  t.test('without a server it starts mongod, and stops it at the end', async (t) => {
     t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
     t.ok(await nothingRuns(folder))
     const port = await readFile(join(folder, 'mongod', 'port'), 'utf8')
     t.match(await runReconcile(t, env), { code: 1, error: '', out: /and 781 more\ndrift 802\n$/ })
-    t.ok(await nothingRuns(folder, 1_000), 'and nothing is left running')
+    t.ok(await nothingRuns(folder, 1_000), 'no process remains')
     t.equal(await readFile(join(folder, 'mongod', 'port'), 'utf8'), port)
   })
 
-  t.test('a server that is started meanwhile waits for it', async (t) => {
+  t.test('a server that starts during a reconcile waits for it', async (t) => {
     const running = runReconcile(t, env, ['--fix'])
     await timeUntil(async () => (await mongodsOn(folder)).length > 0, 10_000)
     const { client, posts } = await databaseIn(folder)
@@ -117,7 +117,7 @@ t.test('with the embedded database, while the server runs and without it', { tim
 
 const key = 'one that is long enough: 0123456789abcdef'
 
-t.test('a server whose MongoDB does not answer is waited for, and then told', { timeout: 60_000 }, async (t) => {
+t.test('with a server whose MongoDB does not respond it exits with 2 after 10 s', { timeout: 60_000 }, async (t) => {
   const refusal = async (port?: number) => {
     const folder = await freshFolder(t)
     await mkdir(join(folder, 'mongod'))
@@ -132,7 +132,7 @@ t.test('a server whose MongoDB does not answer is waited for, and then told', { 
   await Promise.all([refusal(), refusal(await findFreePort())])
 })
 
-t.test('.env in the project’s root is read', async (t) => {
+t.test('reconcile reads .env in the project’s root', async (t) => {
   const folder = await freshFolder(t)
   for (const part of ['src', 'package.json', 'require-node.mjs', 'run.mjs'])
     await cp(join(root, part), join(folder, part), { recursive: true })
@@ -142,14 +142,14 @@ t.test('.env in the project’s root is read', async (t) => {
   const { code, error } = await startReconcile(t, env, [], folder).ended
   t.equal(code, 2)
   t.match(error, `There is no database in DATA_DIR ${join(folder, 'kept-here')}: `)
-  t.notOk(existsSync(join(folder, 'kept-here', 'db-password')), 'what .env gives is not generated')
+  t.notOk(existsSync(join(folder, 'kept-here', 'db-password')), 'a secret from .env is not generated')
 })
 
-t.test('a folder without a database is told, and gets none', async (t) => {
+t.test('in a directory without a database it exits with 2 and creates nothing', async (t) => {
   const folder = await freshFolder(t)
   const DATA_DIR = join(folder, 'mistyped')
   const { code, out, error } = await runReconcile(t, { DATA_DIR })
   t.match({ code, out }, { code: 2, out: '' })
   t.equal(error, `There is no database in DATA_DIR ${DATA_DIR}: start the server once, or set DATA_DIR.\n`)
-  t.same(await readdir(folder), [], 'nothing is made')
+  t.same(await readdir(folder), [], 'nothing is created')
 })

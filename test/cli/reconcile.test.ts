@@ -12,7 +12,7 @@ import {
 } from '../reconcile/seed.ts'
 import { external, runReconcile, startReconcile } from './start-command.ts'
 
-t.test('it tells what drifts and ends with 1; after --fix there is none, and it ends with 0', async (t) => {
+t.test('reconcile exits with 1 and reports the drift; with --fix it exits with 0 and no drift remains', async (t) => {
   const { db, connection } = await preparedDatabase(t)
   const author = await plantAccount(db, { posts: 2 })
   const post = await plantPost(db, author, { likes: 4 })
@@ -35,7 +35,7 @@ t.test('it tells what drifts and ends with 1; after --fix there is none, and it 
   t.match(await runReconcile(t, env), { code: 0, error: '', out: /\ndrift 0\n$/ })
 })
 
-t.test('a drift that others hold back is left, and told', { timeout: 120_000 }, async (t) => {
+t.test('with --fix, a drift in a locked document remains and is reported', { timeout: 120_000 }, async (t) => {
   const { db, client, connection } = await preparedDatabase(t)
   const author = await plantAccount(db, { posts: 2 })
   const [held, free] = [await plantPost(db, author, { likes: 4 }), await plantPost(db, author, { likes: 2 })]
@@ -50,7 +50,7 @@ t.test('a drift that others hold back is left, and told', { timeout: 120_000 }, 
   t.match(out, `  post ${free}: likes: 2 stored, 0 counted (fixed)\ndrift 4 (2 fixed)\n`)
 })
 
-t.test('bad options, and options that npm keeps, are refused in one sentence', async (t) => {
+t.test('bad options, and options that npm consumed, exit with 2 and one sentence', async (t) => {
   const refusals: [args: string[], env: Record<string, string>, sentence: string][] = [
     [['--fxi'], {}, "Unknown option '--fxi': see --help.\n"],
     [['--fix=yes'], {}, "Option '--fix' does not take an argument: see --help.\n"],
@@ -66,7 +66,7 @@ t.test('bad options, and options that npm keeps, are refused in one sentence', a
   for (const word of ['--fix', '--help', 'drift', 'Exit code']) t.match(help.out, word)
 })
 
-t.test('a database that is not there, or does not know us, is told without a secret', async (t) => {
+t.test('a database out of reach, or that refuses the user, exits with 2 and a sentence without a secret', async (t) => {
   const { connection } = await preparedDatabase(t)
   const { host } = new URL(connection.uri)
   const env = external(connection)
@@ -92,7 +92,7 @@ t.test('a database that is not there, or does not know us, is told without a sec
   })
 })
 
-t.test('a signal ends it after what it is at, and what it had begun is done', async (t) => {
+t.test('SIGINT stops reconcile after the current fix, without a half-done one or an open transaction', async (t) => {
   const { db, connection } = await preparedDatabase(t)
   const author = await plantAccount(db, { posts: 4_000 })
   await postsOf(db).insertMany(Array.from({ length: 4_000 }, () => postDocument(author, { likes: 1, dislikes: 1 })))
@@ -104,11 +104,11 @@ t.test('a signal ends it after what it is at, and what it had begun is done', as
   t.equal(code, 130)
   t.match(error, /^Interrupted: [^\n]+\n$/)
   const left = await wrong()
-  t.ok(left > 3_500, `${left} are left: not even the chunk that it was at is done`)
+  t.ok(left > 3_500, `${left} remain: it stopped within the chunk`)
   const [, fixed] = /^posts {6}500 checked, drift [\d,]+, fixed ([\d,]+)\n/.exec(out) ?? []
-  t.equal(fixed, ((4_000 - left) * 2).toLocaleString('en'), 'those that are done are told')
+  t.equal(fixed, ((4_000 - left) * 2).toLocaleString('en'), 'fixed documents are reported')
   t.notMatch(out, 'accounts')
-  t.equal(await postsOf(db).countDocuments({ 'counts.likes': 1, 'counts.dislikes': 0 }), 0, 'none is half done')
+  t.equal(await postsOf(db).countDocuments({ 'counts.likes': 1, 'counts.dislikes': 0 }), 0, 'none is fixed in part')
   const { modifiedCount } = await postsOf(db).updateMany({}, { $inc: { revision: 1 } }, { maxTimeMS: 5_000 })
-  t.equal(modifiedCount, 4_000, 'no transaction is left that holds others back')
+  t.equal(modifiedCount, 4_000, 'no open transaction blocks a write')
 })

@@ -8,12 +8,12 @@ import { freshDatabase } from '../helper.ts'
 
 type Thing = { _id: string; n: number }
 
-t.test('the transaction of a killed process holds up nobody once its successor is there', async (t) => {
+t.test('the transaction of a killed process blocks no write once its replacement has started', async (t) => {
   const { db, client, connection } = await freshDatabase(t)
   const things = db.collection<Thing>('things')
   await things.insertOne({ _id: 'a', n: 0 })
 
-  // A process that dies between its write and its commit: the server hears nothing of it.
+  // A process that is killed between its write and its commit: MongoDB does not notice.
   const sessions: string[] = []
   const { uri, username, password } = connection
   const killed = new MongoClient(uri, { auth: { username, password }, authSource: 'admin' })
@@ -26,27 +26,27 @@ t.test('the transaction of a killed process holds up nobody once its successor i
     await new Promise(() => undefined)
   }, performance.now() + 2_000)
   await written.promise
-  t.equal(sessions.length, 1, 'it said which session it uses')
+  t.equal(sessions.length, 1, 'it reported its session')
 
   const write = (ms: number) =>
     transactor(client)(
       (session) => things.updateOne({ _id: 'a' }, { $inc: { n: 1 } }, { session }),
       performance.now() + ms,
     )
-  await t.rejects(write(500), { name: 'TransactionTimeoutError' }, 'everybody else waits in vain')
+  await t.rejects(write(500), { name: 'TransactionTimeoutError' }, 'other writes time out')
 
-  const successor = Fastify()
-  t.teardown(() => successor.close())
-  const heard: string[] = []
+  const replacement = Fastify()
+  t.teardown(() => replacement.close())
+  const reported: string[] = []
   const crashRecovery = {
     orphanedSessions: [toUuid(sessions[0] ?? '').toString()],
-    onSession: (id: string) => void heard.push(id),
+    onSession: (id: string) => void reported.push(id),
   }
-  await successor.register(database, { connection, collections: {}, crashRecovery })
-  await successor.ready()
+  await replacement.register(database, { connection, collections: {}, crashRecovery })
+  await replacement.ready()
   await write(2_000)
-  t.same(await things.findOne({ _id: 'a' }), { _id: 'a', n: 1 }, 'what was not committed is gone')
-  for (let n = 0; n < 3; n += 1) await successor.transact(async () => n)
-  t.equal(heard.length, 1, 'it tells its own sessions, each once')
+  t.same(await things.findOne({ _id: 'a' }), { _id: 'a', n: 1 }, 'the uncommitted write is gone')
+  for (let n = 0; n < 3; n += 1) await replacement.transact(async () => n)
+  t.equal(reported.length, 1, 'it reports each of its sessions once')
   await t.rejects(dying, { name: 'TransactionTimeoutError' })
 })

@@ -12,7 +12,7 @@ import { freshFolder, startServer } from './server-process.ts'
 
 const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
 
-t.test('a database that is not there, or does not know us, is told', async (t) => {
+t.test('a database out of reach, or that refuses the user, stops the start with one sentence', async (t) => {
   const { connection } = await freshDatabase(t)
   const { host, search } = new URL(connection.uri)
   const env = { DB_USER: connection.username, DB_PASSWORD: connection.password, JWT_SIGN_KEY: key }
@@ -39,7 +39,7 @@ t.test('a database that is not there, or does not know us, is told', async (t) =
   await refusal(`mongodb://${host}/?tls=true&tlsCAFile=/not/there`, 'MONGODB_URI cannot be used: ENOENT')
 })
 
-t.test('a lone mongod without a replica set is told at the start, not at the first write', async (t) => {
+t.test('a standalone mongod stops the start with one sentence', async (t) => {
   const folder = await freshFolder(t)
   const port = await findFreePort()
   const log = await open(join(folder, 'log'), 'a')
@@ -56,7 +56,7 @@ t.test('a lone mongod without a replica set is told at the start, not at the fir
   await expectRefusal(t, env, `MongoDB at 127.0.0.1:${port} is not a replica set`)
 })
 
-t.test('an index that lost its uniqueness stops the start and is named', async (t) => {
+t.test('an index that lost its uniqueness stops the start with its name', async (t) => {
   const { connection, db } = await freshDatabase(t)
   const { uri, username, password } = connection
   const env = { MONGODB_URI: uri, DB_USER: username, DB_PASSWORD: password, JWT_SIGN_KEY: key }
@@ -69,7 +69,7 @@ t.test('an index that lost its uniqueness stops the start and is named', async (
   const unique = (await Promise.all(indexes)).flatMap(({ name, indexes }) =>
     indexes.filter(({ unique }) => unique).map((index) => ({ name, index })),
   )
-  t.ok(unique.length > 0, 'there are unique indexes beside those of _id')
+  t.ok(unique.length > 0, 'there are unique indexes besides _id')
   for (const { name, index } of unique) {
     const { v: _, name: indexName = '', unique: __, ...rest } = index
     await db.collection(name).dropIndex(indexName)
@@ -79,6 +79,6 @@ t.test('an index that lost its uniqueness stops the start and is named', async (
     await db.collection(name).dropIndex(indexName)
     await startServer(t, env).then((mended) => mended.kill('SIGTERM'))
     const made = (await db.collection(name).indexes()).filter(({ unique }) => unique).map(({ key }) => key)
-    t.same(made, [index.key], 'dropped, it is made again')
+    t.same(made, [index.key], 'a missing index is created')
   }
 })

@@ -3,10 +3,10 @@ import { Agent } from 'node:http'
 import type { Test } from 'tap'
 import { makeClient } from '../helper.ts'
 
-/** A client with a single connection, the pid of the front that serves it, and whether it is still that connection. */
+/** A client with one connection, the pid of the API process that serves it, and whether the connection is unchanged. */
 export type Pinned = { pid: number; client: ReturnType<typeof makeClient>; isSame(): boolean }
 
-/** Connects until each of the fronts serves so many clients: the primary hands connections round. */
+/** Connects until each API process serves `each` clients: the primary distributes connections. */
 export async function pinnedTo(
   t: Test,
   url: string,

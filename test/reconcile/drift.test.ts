@@ -20,7 +20,7 @@ import {
   runHere,
 } from './seed.ts'
 
-t.test('nothing drifts in an empty database, nor in one whose counts are right', async (t) => {
+t.test('an empty database and one with right counts have no drift', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const nothing = ['posts      0 checked, drift 0', 'accounts   0 checked, drift 0', 'reactions  0 checked, drift 0']
@@ -36,7 +36,7 @@ t.test('nothing drifts in an empty database, nor in one whose counts are right',
   t.same(lines, [...right, ...otherLines({ reactions: 1_202, posts: 3, days: 1 }), 'drift 0'])
 })
 
-t.test('the drift of each counter is found, told and made right', async (t) => {
+t.test('the drift of every counter is found, reported and fixed', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const author = await plantAccount(db, { posts: 3 })
@@ -103,7 +103,7 @@ t.test('the drift of each counter is found, told and made right', async (t) => {
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('counters that are not there drift, whatever they should be', async (t) => {
+t.test('missing counters drift, even if they count nothing', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const [none, silent] = [await plantAccount(db, null), await plantAccount(db, null)]
@@ -129,7 +129,7 @@ t.test('counters that are not there drift, whatever they should be', async (t) =
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('reactions whose post is gone drift, unless they wait for their sweep', async (t) => {
+t.test('reactions without a post drift, unless a tombstone waits for its sweep', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const author = await plantAccount(db, { posts: 2 })
@@ -165,12 +165,12 @@ t.test('reactions whose post is gone drift, unless they wait for their sweep', a
     'drift 0 (1,210 fixed)',
   ])
   const left = (await reactionsOf(db).distinct('post')).map(String).sort()
-  t.same(left, [standing.toString()], 'what has a post is left; what had waited was swept with the rest')
+  t.same(left, [standing.toString()], 'only reactions with a post remain')
   t.equal(await reactionsOf(db).countDocuments(), 2)
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('of many things that drift 20 are told, and all are made right', async (t) => {
+t.test('of many differences 20 are shown, and all are fixed', async (t) => {
   const target = await preparedDatabase(t)
   const author = await plantAccount(target.db, { posts: 630 })
   const documents = Array.from({ length: 630 }, () => postDocument(author, { likes: 1 }))
@@ -182,7 +182,7 @@ t.test('of many things that drift 20 are told, and all are made right', async (t
   t.equal(await postsOf(target.db).countDocuments({ 'counts.likes': { $ne: 0 } }), 0)
 })
 
-t.test('what changed between the look and the fix is left as it is', async (t) => {
+t.test('a fix changes nothing if the post appeared, was swept or was deleted since the walk', async (t) => {
   const { client, db } = await preparedDatabase(t)
   const transact = transactor(client)
   const [standing, waiting, gone] = [await plantPost(db, await plantAccount(db)), newUuid(), newUuid()]
@@ -192,15 +192,15 @@ t.test('what changed between the look and the fix is left as it is', async (t) =
   const [orphans] = ownerships.map((one) => checkOrphans(db, transact, createSweeps(db, transact), one))
   const drift = { amount: 2, description: '' }
   await orphans?.fix({ ...drift, id: standing })
-  t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions whose post is there')
+  t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions of an existing post')
   t.equal(await db.collection<{ _id: UUID }>('removedPosts').countDocuments({ _id: standing }), 0)
   await orphans?.fix({ ...drift, id: waiting })
-  t.equal(await reactionsOf(db).countDocuments(), 2, 'what waited is swept')
+  t.equal(await reactionsOf(db).countDocuments(), 2, 'reactions with a tombstone are swept')
   await posts?.fix({ ...drift, id: gone })
-  t.equal(await postsOf(db).countDocuments(), 1, 'a post that is gone does not come back')
+  t.equal(await postsOf(db).countDocuments(), 1, 'a deleted post does not reappear')
 })
 
-t.test('told to stop before it begins, it does nothing', async (t) => {
+t.test('with an aborted signal nothing is checked', async (t) => {
   const target = await preparedDatabase(t)
   const author = await plantAccount(target.db)
   await postsOf(target.db).insertMany(Array.from({ length: 600 }, () => postDocument(author, { likes: 1 })))

@@ -14,7 +14,7 @@ import {
   runHere,
 } from './seed.ts'
 
-t.test('what has outlived its account is told, and goes with all that it counted', async (t) => {
+t.test('documents that outlived their account are reported, and deleted with their effect on counts', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const host = await plantAccount(db, { posts: 1, followers: 1, following: 1 })
@@ -63,7 +63,7 @@ t.test('what has outlived its account is told, and goes with all that it counted
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('reactions that are removed with a post that is gone are taken from their day', async (t) => {
+t.test('deleting the reactions of a missing post corrects their daily counts', async (t) => {
   const target = await preparedDatabase(t)
   await plantReactions(target.db, newUuid(), 'like', 700)
   await plantReactions(target.db, newUuid(), 'dislike', 3)
@@ -76,7 +76,7 @@ t.test('reactions that are removed with a post that is gone are taken from their
   t.equal(await reactionsOf(target.db).countDocuments(), 0)
 })
 
-t.test('everything that names a post or an account is among them', async (t) => {
+t.test('every field that names a post or an account has an ownership check', async (t) => {
   t.same(
     ownerships.map(({ owned: things, ownerField: by, owner }) => `${things} ${by} ${owner}`),
     [
