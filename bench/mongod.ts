@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
-import { startEmbedded } from '../src/database/embedded.ts'
+import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
 // That a first start keeps its data is not so here.
@@ -15,7 +15,7 @@ export async function withMongod<Result>(work: (connection: Connection) => Promi
   const user = { username: 'rookery-bench', password: randomBytes(18).toString('base64url') }
   try {
     const mongodBinary = process.env.MONGOD_BINARY
-    const mongod = await startEmbedded({ dataDir: join(folder, 'data'), ...user, mongodBinary, log })
+    const mongod = await startEmbeddedMongod({ dataDir: join(folder, 'data'), ...user, mongodBinary, log })
     try {
       return await work({ uri: mongod.uri, ...user })
     } finally {

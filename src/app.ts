@@ -13,7 +13,7 @@ import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
-import { database, type Succession } from './database/plugin.ts'
+import { type CrashRecovery, database } from './database/plugin.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
@@ -39,7 +39,7 @@ import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
 /** What a process of a cluster gets from the others. */
-export type Cluster = { writer?: Writer; succession?: Succession }
+export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
 /**
  * The whole server, ready to listen: every part of it, in the order in which a request meets it.
@@ -76,9 +76,9 @@ export async function buildApp(
   parseBodies(app)
   enforceDeadlines(app)
 
-  const { writer, succession } = cluster
-  const demand = (db: Db) => assertPeppersConfigured(db, config.peppers)
-  await app.register(database, { connection, collections, demand, succession })
+  const { writer, crashRecovery } = cluster
+  const assertPeppers = (db: Db) => assertPeppersConfigured(db, config.peppers)
+  await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
   const context = createContext(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {

@@ -1,51 +1,50 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Config, readConfig, secretNames } from './config.ts'
-import { startEmbedded } from './database/embedded.ts'
-import { readEnvironment } from './environment.ts'
+import closeWithGrace from 'close-with-grace'
+import { type Config, readConfig } from './config.ts'
+import { startEmbeddedMongod } from './embedded-mongod/start.ts'
+import { loadEnv } from './load-env.ts'
 import { makeLogger } from './operations/logging.ts'
-import { type Service, serve } from './processes/serve.ts'
-import { supervise } from './processes/supervise.ts'
-import { StartError } from './start-error.ts'
+import { type Service, startApiServer } from './processes/api-server.ts'
+import { startPrimary } from './processes/primary.ts'
+import { toErrorText } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 type Logger = ReturnType<typeof makeLogger>
 
-/** How long the requests that were begun may take to end, in milliseconds. */
-const drainTime = 10_000
+/** How long requests in flight can take after a signal. */
+const drainTimeoutMs = 10_000
 
-/** The database that the configuration names, or one of our own; `close` ends what was started for it. */
-async function openDatabase({ database }: Config, log: Logger) {
+/** The database of the configuration, or an embedded one, which `close` stops. */
+async function startDatabase({ database }: Config, log: Logger) {
   const { username, password } = database
   if (database.kind === 'external') {
-    const nothing = { announceClosing: () => undefined, close: async () => undefined }
-    return { connection: { uri: database.uri, username, password }, place: 'MONGODB_URI', ...nothing }
+    const noop = { announceClosing: () => undefined, close: async () => undefined }
+    return { connection: { uri: database.uri, username, password }, description: 'MONGODB_URI', ...noop }
   }
   const { dataDir, mongodBinary } = database
-  const mongod = await startEmbedded({ dataDir, username, password, ...(mongodBinary && { mongodBinary }), log })
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log })
   return {
     connection: { uri: mongod.uri, username, password },
-    place: `its own mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
+    description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
     announceClosing: () => mongod.announceClosing(),
     close: () => mongod.close(),
   }
 }
 
-type Database = Awaited<ReturnType<typeof openDatabase>>
+type Database = Awaited<ReturnType<typeof startDatabase>>
 
 async function start(): Promise<void> {
-  const config = await readConfig(readEnvironment(), root)
-  // No program that we start needs to inherit them.
-  for (const name of secretNames) delete process.env[name]
+  const config = await readConfig(loadEnv(), root)
   const log = makeLogger(config.log)
-  const database = await openDatabase(config, log)
+  const database = await startDatabase(config, log)
   try {
-    const starting = (config.processes === 1 ? serve : supervise)(config, database.connection, log)
-    endOnSignal(starting, database, log)
+    const starting = (config.processes === 1 ? startApiServer : startPrimary)(config, database.connection, log)
+    closeOnSignal(starting, database, log)
     const { url } = await starting
     log.info(`API page    ${url}/docs`)
-    log.info(`Database    ${database.place}`)
+    log.info(`Database    ${database.description}`)
     const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
     if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
   } catch (error) {
@@ -54,37 +53,37 @@ async function start(): Promise<void> {
   }
 }
 
+const otherSignals = [
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGILL',
+  'SIGTRAP',
+  'SIGABRT',
+  'SIGBUS',
+  'SIGFPE',
+  'SIGSEGV',
+  'SIGUSR2',
+] as const
+
 /**
- * Ends what was begun, then everything; a second signal ends everything at once. From before the start is over: with
- * several processes the first of them serves while others are still starting.
+ * On SIGINT or SIGTERM drains and closes; a second signal, or the timeout, exits with 1. Called before the start is
+ * complete: with several processes, the first one already serves requests while the others start.
  */
-function endOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
-  let ending = false
-  const end = async (signal: NodeJS.Signals) => {
-    if (ending) process.exit(1)
-    ending = true
-    // A server that starts on the same DATA_DIR now waits for us instead of giving up.
+function closeOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
+  // Node.js handles other signals and uncaught errors: after a bug, no code runs that might write.
+  const skip = [...otherSignals, 'uncaughtException', 'unhandledRejection', 'beforeExit'] as const
+  closeWithGrace({ delay: drainTimeoutMs, logger: log, skip: [...skip] }, async ({ signal }) => {
+    // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
-    log.info(`${signal}: no new requests, those begun are finished`)
-    setTimeout(() => process.exit(1), drainTime).unref()
+    log.info(`${signal}: no new requests are accepted, those in flight are finished`)
     const service = await starting
     await service.drain()
     await service.close()
     await database.close()
-    process.exit(0)
-  }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, (name) => {
-      end(name).catch((error) => {
-        log.error({ err: error }, 'could not end in order')
-        process.exit(1)
-      })
-    })
-  }
+  })
 }
 
 start().catch((error) => {
-  // What a person can act on is said in words; anything else is ours to mend, and wants its stack.
-  process.stderr.write(`${error instanceof StartError ? error.message : (error?.stack ?? error)}\n`)
+  process.stderr.write(`${toErrorText(error)}\n`)
   process.exit(1)
 })

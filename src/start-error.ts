@@ -1,4 +1,10 @@
-/** A start that cannot go on, told to the person at the terminal: the message alone says what is wrong and what to do. */
+/** A failure that the operator can act on: its message is printed as it is, without a stack. */
 export class StartError extends Error {
   override name = 'StartError'
+}
+
+/** The text to print for an error that ends the process: only bugs have a stack. */
+export function toErrorText(error: unknown): string {
+  if (error instanceof StartError) return error.message
+  return String(error instanceof Error ? error.stack : error)
 }

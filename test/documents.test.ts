@@ -6,17 +6,7 @@ import { readPeppers } from '../src/secrets/pepper.ts'
 import { signKeyFault } from '../src/secrets/sign-key.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const places = [
-  '*.md',
-  'docs/**/*',
-  'env.sample',
-  '.env*',
-  '*.yaml',
-  '*.json',
-  'Containerfile',
-  'containers/**/*',
-  '.ci/*',
-]
+const places = ['*.md', 'docs/**/*', 'env.sample', '.env*', '*.yaml', '*.json', 'Containerfile', '.ci/*']
 
 type Assignment = { name: string; value: string }
 

@@ -4,21 +4,24 @@ import t from 'tap'
 import { makeClient, password, signUp } from './helper.ts'
 import { freshFolder, nothingRuns, startServer } from './main/server-process.ts'
 
-t.test('the first start works with nothing configured, and tells what one needs to know', async (t) => {
-  const folder = await freshFolder(t)
-  const server = await startServer(t, { DATA_DIR: folder })
-  await server.says(/Try next/)
-  t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
-  t.match(server.out, `keeps the data in ${folder}`)
-  t.match(server.out, `API page    ${server.url}/docs`)
-  t.match(server.out, /Database {4}its own mongod, data in \S+/)
-  t.match(server.out, `npx tsx bot --url ${server.url} `, 'with the URL, as it is not the usual one')
-  t.equal(server.error, '')
-  for (const path of ['/docs', '/health/ready', '/openapi.json'])
-    t.equal((await fetch(server.url + path)).status, 200, path)
-  t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
-  t.ok(await nothingRuns(folder))
-})
+t.test(
+  'the first start works without configuration and prints the URL, the data directory and the bot’s command',
+  async (t) => {
+    const folder = await freshFolder(t)
+    const server = await startServer(t, { DATA_DIR: folder })
+    await server.says(/Try next/)
+    t.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    t.match(server.out, `keeps its data in ${folder}`)
+    t.match(server.out, `API page    ${server.url}/docs`)
+    t.match(server.out, /Database {4}embedded mongod, data in \S+/)
+    t.match(server.out, `npx tsx bot --url ${server.url} `, 'with --url, because the port is not 5000')
+    t.equal(server.error, '')
+    for (const path of ['/docs', '/health/ready', '/openapi.json'])
+      t.equal((await fetch(server.url + path)).status, 200, path)
+    t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
+    t.ok(await nothingRuns(folder))
+  },
+)
 
 t.test('a second start keeps accounts, posts and sessions', async (t) => {
   const folder = await freshFolder(t)
@@ -27,7 +30,7 @@ t.test('a second start keeps accounts, posts and sessions', async (t) => {
   const { body: post } = await client.post<{ id: string }>('v1/posts', { json: { text: 'still here' } })
   const cookie = await client.jar.getCookieString(first.url)
   t.match(cookie, /^session=/)
-  t.match(await first.kill('SIGINT'), { code: 0 }, 'Ctrl-C ends it in order')
+  t.match(await first.kill('SIGINT'), { code: 0 }, 'SIGINT exits with 0')
 
   const second = await startServer(t, { DATA_DIR: folder })
   t.notMatch(second.out, /First start/)
@@ -38,29 +41,22 @@ t.test('a second start keeps accounts, posts and sessions', async (t) => {
   t.match(await again.post('v1/session', { json: { username, password } }), { statusCode: 200 })
 })
 
-t.test(
-  'the secrets that users of the Flask original export just work, and so does leaving them out again',
-  async (t) => {
-    const folder = await freshFolder(t)
-    const exported = { DB_PASSWORD: 'p@ss/w:rd %41 "quoted"', JWT_SIGN_KEY: 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K' }
-    const starts = { exported, 'without them': {}, 'another password': { ...exported, DB_PASSWORD: 'changed' } }
-    const usernames: string[] = []
-    for (const [name, env] of Object.entries(starts)) {
-      const server = await startServer(t, { DATA_DIR: folder, ...env })
-      for (const username of usernames)
-        t.match(
-          await makeClient(server.url).get(`v1/accounts/${username}`),
-          { statusCode: 200 },
-          `${name}: still there`,
-        )
-      usernames.push((await signUp(server.url)).username)
-      for (const secret of Object.values(env)) t.notOk(server.out.includes(secret), 'no secret is shown')
-      t.match(await server.kill('SIGTERM'), { code: 0, error: '' }, name)
-    }
-  },
-)
+t.test('the exported secrets of the Flask original work, and so does a later start without them', async (t) => {
+  const folder = await freshFolder(t)
+  const exported = { DB_PASSWORD: 'p@ss/w:rd %41 "quoted"', JWT_SIGN_KEY: 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K' }
+  const starts = { exported, 'without them': {}, 'another password': { ...exported, DB_PASSWORD: 'changed' } }
+  const usernames: string[] = []
+  for (const [name, env] of Object.entries(starts)) {
+    const server = await startServer(t, { DATA_DIR: folder, ...env })
+    for (const username of usernames)
+      t.match(await makeClient(server.url).get(`v1/accounts/${username}`), { statusCode: 200 }, `${name}: still there`)
+    usernames.push((await signUp(server.url)).username)
+    for (const secret of Object.values(env)) t.notOk(server.out.includes(secret), 'no secret is printed')
+    t.match(await server.kill('SIGTERM'), { code: 0, error: '' }, name)
+  }
+})
 
-t.test('what cannot be used as DATA_DIR is told in words', { skip: process.getuid?.() === 0 && 'root' }, async (t) => {
+t.test('an unusable DATA_DIR is reported as a sentence', { skip: process.getuid?.() === 0 && 'root' }, async (t) => {
   const folder = await freshFolder(t)
   await chmod(folder, 0o500)
   await t.rejects(startServer(t, { DATA_DIR: join(folder, 'below') }), { message: /DATA_DIR .* cannot be used/ })

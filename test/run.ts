@@ -4,8 +4,8 @@ import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findMongod } from '../src/database/embedded/mongod-binary.ts'
-import { startEmbedded } from '../src/database/embedded.ts'
+import { findMongod } from '../src/embedded-mongod/find-binary.ts'
+import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -38,7 +38,7 @@ async function runTests(args: string[]): Promise<number> {
   const results = join(folder, 'results.tap')
   const password = randomBytes(18).toString('base64url')
   try {
-    const mongod = await startEmbedded({ dataDir, username, password, mongodBinary: path, log })
+    const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary: path, log })
     const env = {
       TEST_MONGODB_URI: mongod.uri,
       TEST_DB_USER: username,

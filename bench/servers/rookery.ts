@@ -4,8 +4,8 @@ import { readConfig } from '../../src/config.ts'
 import type { Connection } from '../../src/database/connection.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { makeLogger } from '../../src/operations/logging.ts'
-import { serve } from '../../src/processes/serve.ts'
-import { supervise } from '../../src/processes/supervise.ts'
+import { startApiServer } from '../../src/processes/api-server.ts'
+import { startPrimary } from '../../src/processes/primary.ts'
 import { connect } from './connect.ts'
 import { oneTransactionEach } from './one-transaction.ts'
 
@@ -29,7 +29,7 @@ async function configFor({ uri, username, password }: Connection, processes = 1)
 /** The server as it is: see src/main.ts. */
 export async function rookery(connection: Connection, processes: number) {
   const config = await configFor(connection, processes)
-  return (processes === 1 ? serve : supervise)(config, connection, makeLogger(config.log))
+  return (processes === 1 ? startApiServer : startPrimary)(config, connection, makeLogger(config.log))
 }
 
 /** The same server with one transaction for each reaction. */

@@ -1,8 +1,8 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { isDuplicateKey } from '../database/failures.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { addressKey } from '../http/client-address.ts'
 import type { ClientInfo } from '../http/client-info.ts'
-import { addressKey } from '../http/ip-address.ts'
 import type { Position } from '../http/pages.ts'
 import type { ActivityEvent } from './schema.ts'
 

@@ -1,16 +1,16 @@
 import mongodb from '@fastify/mongodb'
 import fp from 'fastify-plugin'
 import type { Db } from 'mongodb'
-import { assertReplicaSet, type Connection, clientOptions, connectionFault, databaseOf } from './connection.ts'
+import { assertReplicaSet, type Connection, clientOptions, databaseOf, toConnectionError } from './connection.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
 
-/** For a process that may be killed and replaced. */
-export type Succession = {
-  /** The sessions that a predecessor may have left in the middle of a transaction, by id. */
-  abandoned: readonly string[]
-  /** Called with the id of each session that is new. */
+/** Lets the replacement of a killed process end the transactions that it left open. */
+export type CrashRecovery = {
+  /** Ids of the MongoDB sessions of killed predecessors. */
+  orphanedSessions: readonly string[]
+  /** Called with the id of each MongoDB session that this process uses for the first time. */
   onSession: (id: string) => void
 }
 
@@ -21,28 +21,24 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Ends the transactions that a killed process left open: until MongoDB gives them up by itself, after a minute, nobody
- * could write what they had written.
- */
-async function endAbandoned(db: Db, abandoned: Succession['abandoned']): Promise<void> {
-  if (abandoned.length > 0) await db.command({ killSessions: abandoned.map((id) => ({ id: toUuid(id) })) })
+/** Without it, the transactions of a killed process keep their documents locked until MongoDB aborts them after a minute. */
+async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions']): Promise<void> {
+  if (ids.length > 0) await db.command({ killSessions: ids.map((id) => ({ id: toUuid(id) })) })
 }
 
 type Options = {
   connection: Connection
   collections: Collections
-  /** What must be true of the data: throws a StartError when it is not. */
-  demand?: (db: Db) => Promise<void>
-  succession?: Succession | undefined
+  /** Throws a StartError when the data does not fit the configuration. */
+  assertData?: (db: Db) => Promise<void>
+  crashRecovery?: CrashRecovery | undefined
 }
 
 /**
- * Opens MongoDB for the life of the app: `app.db` with its indexes as the code wants them, and `app.transact`.
- *
- * @throws StartError when MongoDB is not there, refuses us, has other indexes or not what is demanded.
+ * Connects to MongoDB until the app closes: `app.db`, with the indexes of `collections`, and `app.transact`.
+ * @throws StartError when MongoDB is out of reach or refuses the user, has conflicting indexes, or fails `assertData`
  */
-export const database = fp<Options>(async (app, { connection, collections, demand, succession }) => {
+export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery: succession }) => {
   try {
     await app.register(mongodb, {
       url: connection.uri,
@@ -53,14 +49,14 @@ export const database = fp<Options>(async (app, { connection, collections, deman
     // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await assertReplicaSet(db, connection)
-    if (succession) await endAbandoned(db, succession.abandoned)
+    if (succession) await killOrphanedSessions(db, succession.orphanedSessions)
     await ensureIndexes(db, collections)
-    await demand?.(db)
+    await assertData?.(db)
     app.decorate('db', db)
     app.decorate('transact', transactor(client, succession?.onSession))
   } catch (error) {
-    // Nobody closes an app that did not come to be.
+    // Fastify does not run onClose hooks when a plugin fails.
     await app.mongo?.client.close()
-    throw connectionFault(error, connection)
+    throw toConnectionError(error, connection)
   }
 })

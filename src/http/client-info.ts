@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { ipAddress } from './ip-address.ts'
+import { canonicalAddress } from './client-address.ts'
 import { clientLeft } from './problems.ts'
 
 /** Where a request comes from, as limits count it and sessions and the activity keep it. */
@@ -22,7 +22,7 @@ export function readClientInfo(app: FastifyInstance): void {
     const peer = request.socket.remoteAddress
     if (peer === undefined) throw clientLeft()
     // What a proxy hands on may be no address at all.
-    const ip = ipAddress(isIP(request.ip) ? request.ip : peer)
+    const ip = canonicalAddress(isIP(request.ip) ? request.ip : peer)
     request.client = { ip, userAgent: (request.headers['user-agent'] ?? '').slice(0, 256) }
   })
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { addressKey } from './client-address.ts'
 import { sendProblem } from './errors.ts'
-import { addressKey } from './ip-address.ts'
 import { clientLeft, databaseUnavailable, overloaded } from './problems.ts'
 
 /** How long a request waits for the database, in milliseconds. */

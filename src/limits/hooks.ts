@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { addressKey } from '../http/ip-address.ts'
+import { addressKey } from '../http/client-address.ts'
 import { safeMethods } from '../http/origin.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
 import { type Limit, quarterHour } from './headers.ts'

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { addressKey, networkKey } from '../http/ip-address.ts'
+import { addressKey, networkKey } from '../http/client-address.ts'
 import { quarterHour } from './headers.ts'
 import type { Counter, SlidingWindow } from './sliding-window.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** A port that the system chose and that is free now; 0 if the host cannot be listened on, which listening will tell. */
+/** A free port of the host, chosen by the system; 0 if the host cannot be listened on: listen() then reports why. */
 export async function freePort(host: string): Promise<number> {
   const server = createServer()
   try {

@@ -7,16 +7,24 @@ import { makeRegistry } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
-import type { Begin, Order, Report } from './orders.ts'
-import { type Serving, serve } from './serve.ts'
+import { type MeasuredService, startApiServer } from './api-server.ts'
+import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 
-const report = (message: Report) => void process.send?.(message)
-const onSession = (id: string) => report({ kind: 'session', id })
+const send = (message: WorkerMessage) => void process.send?.(message)
+const onSession = (id: string) => send({ kind: 'session', id })
 
-async function front({ config, connection, socket, abandoned }: Begin): Promise<Serving> {
+async function startApiProcess({
+  config,
+  connection,
+  socket,
+  orphanedSessions,
+}: StartMessage): Promise<MeasuredService> {
   const writer = remoteWriter(socket)
-  const part = { writer, succession: { abandoned, onSession }, who: `Process ${process.pid}` }
-  const service = await serve(config, connection, makeLogger(config.log), part)
+  const service = await startApiServer(config, connection, makeLogger(config.log), {
+    writer,
+    crashRecovery: { orphanedSessions, onSession },
+    name: `Process ${process.pid}`,
+  })
   return {
     ...service,
     async close() {
@@ -26,16 +34,17 @@ async function front({ config, connection, socket, abandoned }: Begin): Promise<
   }
 }
 
-/** Without a route: of Fastify it uses only what opens and closes the database. */
-async function writer({ config, connection, socket, abandoned }: Begin): Promise<Serving> {
+/** Uses Fastify only to open and close the database: there are no routes. */
+async function startWriterProcess(message: StartMessage): Promise<MeasuredService> {
+  const { config, connection, socket, orphanedSessions } = message
   const app = Fastify({ loggerInstance: makeLogger(config.log) })
-  await app.register(database, { connection, collections, succession: { abandoned, onSession } })
+  await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
   const metrics = makeRegistry()
   const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
   return {
     url: '',
-    // Whoever gives it something ends before it.
+    // The primary stops the writer process after the API processes, its only clients.
     drain: async () => undefined,
     metrics: () => metrics.getMetricsAsJSON(),
     async close() {
@@ -45,42 +54,44 @@ async function writer({ config, connection, socket, abandoned }: Begin): Promise
   }
 }
 
-async function begin(order: Begin): Promise<Serving> {
-  const service = await { front, writer }[order.role](order)
-  report({ kind: 'ready', url: service.url })
+const startRole = { api: startApiProcess, writer: startWriterProcess }
+
+async function start(message: StartMessage): Promise<MeasuredService> {
+  const service = await startRole[message.role](message)
+  send({ kind: 'ready', url: service.url })
   return service
 }
 
-async function end(service: Serving | undefined): Promise<void> {
+async function stop(service: MeasuredService | undefined): Promise<void> {
   await service?.drain()
   await service?.close()
   process.exit(0)
 }
 
-/** What a person can act on the primary says; anything else is ours to mend, and wants its stack. */
-function fail(error: unknown): void {
+/** The primary prints the message of a StartError; the stack of any other error is printed here. */
+function reportStartError(error: unknown): void {
   const message = error instanceof StartError ? error.message : 'see its stack'
   if (!(error instanceof StartError)) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.send?.({ kind: 'fault', message } satisfies Report, () => process.exit(1))
+  process.send?.({ kind: 'start-error', message } satisfies WorkerMessage, () => process.exit(1))
 }
 
-/** One process of the cluster: it does what the primary orders; when the primary is gone, node:cluster ends it. */
-let begun: Promise<Serving> | undefined
-process.on('message', (order: Order) => {
-  if (order.kind === 'begin') {
-    begun = begin(order)
-    begun.catch(fail)
-  } else if (order.kind === 'metrics') {
-    // Before it is ready there is nothing to tell; the primary does not wait long.
-    begun?.then(async ({ metrics }) => report({ kind: 'metrics', metrics: await metrics() })).catch(() => undefined)
+let starting: Promise<MeasuredService> | undefined
+process.on('message', (message: PrimaryMessage) => {
+  if (message.kind === 'start') {
+    starting = start(message)
+    starting.catch(reportStartError)
+  } else if (message.kind === 'metrics') {
+    // Unanswered until the worker is ready: the primary has a timeout.
+    starting?.then(async ({ metrics }) => send({ kind: 'metrics', metrics: await metrics() })).catch(() => undefined)
   } else {
-    // One that could not begin has told so, and is ending.
-    Promise.resolve(begun).then(end, () => undefined)
+    // After a failed start the worker exits by itself.
+    Promise.resolve(starting).then(stop, () => undefined)
   }
 })
-// A primary that was killed cannot be told that a connection was taken over. Its absence ends us in a moment.
+// node:cluster acknowledges each connection to the primary, which fails after the primary was killed; the worker then
+// exits on the disconnect.
 cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
-// A Ctrl-C reaches every process of the terminal: here the primary says when to end.
+// Ctrl-C sends SIGINT to the whole process group: only the primary decides when a worker stops.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)

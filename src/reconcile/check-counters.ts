@@ -1,63 +1,54 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db, UUID } from 'mongodb'
 import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
-import { type Check, fixPatience } from './check.ts'
-import type { Kind } from './counters.ts'
-import { recount, recountSome } from './recount.ts'
+import { type Check, fixTimeoutMs } from './check.ts'
+import type { CounterSet } from './counters.ts'
+import { recount, recountChunk } from './recount.ts'
 
-/** Longer than any transaction that had begun goes on, in milliseconds. */
-const untilAllBeganAnew = transactionTimeoutMs + 1_000
+/** No transaction that began earlier is still running after this time. */
+const longestTransactionMs = transactionTimeoutMs + 1_000
 
-/** The counters of a kind, held against what they count. */
-export const checkCounters = (db: Db, transact: Transact, kind: Kind): Check => ({
-  name: kind.name,
-  read: (snapshot, session, after, size) => recountSome(snapshot, session, kind, after, size),
+/** Compares the counters of a set with the documents that they count. */
+export const checkCounters = (db: Db, transact: Transact, set: CounterSet): Check => ({
+  name: set.name,
+  read: (snapshot, session, after, size) => recountChunk(snapshot, session, set, after, size),
   prepare: async (drifts) => {
-    const missing = drifts.filter(({ missing }) => missing)
-    if (missing.length > 0)
-      await makeMissing(
-        db,
-        kind,
-        missing.map(({ id }) => id),
-      )
+    const ids = drifts.filter(({ isMissing }) => isMissing).map(({ id }) => id)
+    if (ids.length > 0) await createMissing(db, set, ids)
   },
-  fix: ({ id }) => fixCounters(db, transact, kind, id),
+  fix: ({ id }) => fixCounters(db, transact, set, id),
 })
 
 /**
- * Counts a thing and writes down what was counted, in one transaction. What the walk had found is not used: it may be
- * old.
+ * Counts again and stores the result, in one transaction. The counts of the walk are not used: they might be outdated.
  *
- * Why no write of others is lost, or counted twice: each of them writes the counted document and the counter in one
- * transaction, and so writes the document that is written here. Of two transactions that write one document, and ran at
- * the same time, MongoDB lets one commit. The other is run again, from a snapshot in which that commit is. Ours writes
- * before it counts, so that who comes meanwhile is the one to run again: a post with a million reactions is counted at
- * leisure, however much it is reacted to.
+ * No concurrent write is lost or counted twice: each writes the counted document and the document with the counter in one
+ * transaction, so it conflicts with this one, and MongoDB retries one of them from a snapshot with the other's commit. This
+ * one writes before it counts, so that the concurrent write is the one to retry: a post with a million reactions can be
+ * counted under load.
  */
-async function fixCounters(db: Db, transact: Transact, kind: Kind, _id: UUID): Promise<void> {
-  const kept = db.collection<{ _id: UUID; recounting?: boolean }>(kind.keptIn)
+async function fixCounters(db: Db, transact: Transact, set: CounterSet, _id: UUID): Promise<void> {
+  const stored = db.collection<{ _id: UUID; recounting?: boolean }>(set.storedIn)
   await transact(async (session) => {
-    // Seen by nobody: it is gone at the commit. An $inc by 0 would be no write.
-    const { matchedCount } = await kept.updateOne({ _id }, { $set: { recounting: true } }, { session })
+    // A write that is never visible: the second update removes the field. An $inc by 0 would not be a write.
+    const { matchedCount } = await stored.updateOne({ _id }, { $set: { recounting: true } }, { session })
     if (matchedCount === 0) return
-    const countedOf = await recount(db, session, kind, [_id])
-    const revision = kind.revised && { $inc: { revision: 1 } }
-    await kept.updateOne({ _id }, { $set: countedOf(_id), $unset: { recounting: true }, ...revision }, { session })
-  }, performance.now() + fixPatience)
+    const countsOf = await recount(db, session, set, [_id])
+    const revision = set.hasRevision && { $inc: { revision: 1 } }
+    await stored.updateOne({ _id }, { $set: countsOf(_id), $unset: { recounting: true }, ...revision }, { session })
+  }, performance.now() + fixTimeoutMs)
 }
 
 /**
- * Makes documents that keep counters, as at the beginning: all 0.
- *
- * While there is none, nothing conflicts with who counts something in it: their write finds nothing to write to. Who
- * began before it was there may still commit so. Only after these is it counted.
+ * Creates documents with counters of 0, and waits. Before a document exists, a concurrent write to its counter matches
+ * nothing and conflicts with nothing, and such a transaction can still commit. The count starts after all of them.
  */
-async function makeMissing(db: Db, kind: Kind, ids: readonly UUID[]): Promise<void> {
-  const zeros = Object.fromEntries(kind.counters.map(({ field }) => [field, 0]))
-  const kept = db.collection<{ _id: UUID }>(kind.keptIn)
-  await kept.bulkWrite(
+async function createMissing(db: Db, set: CounterSet, ids: readonly UUID[]): Promise<void> {
+  const zeros = Object.fromEntries(set.counters.map(({ field }) => [field, 0]))
+  const stored = db.collection<{ _id: UUID }>(set.storedIn)
+  await stored.bulkWrite(
     ids.map((_id) => ({ updateOne: { filter: { _id }, update: { $setOnInsert: zeros }, upsert: true } })),
     { ordered: false },
   )
-  await sleep(untilAllBeganAnew)
+  await sleep(longestTransactionMs)
 }

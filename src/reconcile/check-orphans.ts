@@ -1,31 +1,31 @@
 import { type ClientSession, type Db, type Document, UUID } from 'mongodb'
 import { newId } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
-import { type Belonging, places } from './belongings.ts'
-import { type Check, type Chunk, fixPatience } from './check.ts'
+import { type Check, type Chunk, fixTimeoutMs } from './check.ts'
+import { type Ownership, ownerCollections } from './ownership.ts'
 
-/** Removes what belongs to those that are marked as removed: what the servers do in the background. */
-export type Sweeps = { readonly [Owner in Belonging['owner']]: (signal: AbortSignal) => Promise<void> }
+/** The background jobs of the server that delete what deleted posts and accounts own. */
+export type Sweeps = { readonly [Owner in Ownership['owner']]: (signal: AbortSignal) => Promise<void> }
 
-/** Things whose owner is not there, and not waiting to be swept: see posts/sweep.ts and accounts/sweep.ts. */
-export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, belonging: Belonging): Check => ({
-  name: belonging.name,
-  read: (snapshot, session, after, size) => readSome(snapshot, session, belonging, after, size),
+/** Finds documents whose owner does not exist, and has no tombstone that still waits for its sweep. */
+export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, ownership: Ownership): Check => ({
+  name: ownership.name,
+  read: (snapshot, session, after, size) => readChunk(snapshot, session, ownership, after, size),
   prepare: async () => undefined,
-  fix: ({ id }) => sweepOrphans(db, transact, sweeps, belonging, id),
+  fix: ({ id }) => sweepOrphans(db, transact, sweeps, ownership, id),
 })
 
-/** What belongs to owners in a range of ids but to none of these: an index is read in the gaps between them. */
+/** Counts, by owner, the documents in a range of owner ids whose owner is not in `owners`: an index scan in the gaps. */
 export function orphanPipeline(
-  { by, owner }: Belonging,
+  { ownerField, owner }: Ownership,
   range: Document,
   owners: readonly UUID[],
   limit: number,
 ): Document[] {
   return [
-    { $match: { [by]: { ...range, $nin: owners } } },
-    { $group: { _id: `$${by}`, count: { $sum: 1 } } },
-    { $lookup: { from: places[owner].removed, localField: '_id', foreignField: '_id', as: 'removed' } },
+    { $match: { [ownerField]: { ...range, $nin: owners } } },
+    { $group: { _id: `$${ownerField}`, count: { $sum: 1 } } },
+    { $lookup: { from: ownerCollections[owner].tombstones, localField: '_id', foreignField: '_id', as: 'removed' } },
     { $match: { removed: { $not: { $elemMatch: { sweptAt: { $exists: false } } } } } },
     { $project: { count: 1 } },
     { $sort: { _id: 1 } },
@@ -33,59 +33,61 @@ export function orphanPipeline(
   ]
 }
 
-/** Walks over the owners, and looks what is between them. */
-async function readSome(
+/** Reads the next owners, and the orphans between their ids. */
+async function readChunk(
   db: Db,
   session: ClientSession,
-  belonging: Belonging,
+  ownership: Ownership,
   after: UUID,
   size: number,
 ): Promise<Chunk> {
-  const { things, by, owner } = belonging
-  const owned = db.collection(things)
+  const { owned, ownerField, owner } = ownership
+  const collection = db.collection(owned)
   const page = { session, batchSize: size + 1 }
-  const standing = await db
-    .collection<{ _id: UUID }>(places[owner].owners)
+  const existing = await db
+    .collection<{ _id: UUID }>(ownerCollections[owner].collection)
     .find({ _id: { $gt: after } }, { ...page, projection: { _id: 1 } })
     .sort({ _id: 1 })
     .limit(size)
     .toArray()
-  const ids = standing.map(({ _id }) => _id)
+  const ids = existing.map(({ _id }) => _id)
   const lastOwner = ids.length < size ? undefined : ids.at(-1)
-  const pipeline = orphanPipeline(belonging, { $gt: after, ...(lastOwner && { $lte: lastOwner }) }, ids, size)
-  const orphans = await owned.aggregate<{ _id: UUID; count: number }>(pipeline, page).toArray()
+  const pipeline = orphanPipeline(ownership, { $gt: after, ...(lastOwner && { $lte: lastOwner }) }, ids, size)
+  const orphans = await collection.aggregate<{ _id: UUID; count: number }>(pipeline, page).toArray()
 
   const end = (orphans.length < size ? undefined : orphans.at(-1)?._id) ?? lastOwner
-  const checked = await owned.countDocuments({ [by]: { $gt: after, ...(end && { $lte: end }) } }, { session })
+  const checked = await collection.countDocuments(
+    { [ownerField]: { $gt: after, ...(end && { $lte: end }) } },
+    { session },
+  )
   const drifts = orphans.map(({ _id, count }) => ({
     id: _id,
     amount: count,
-    words: `${owner} ${_id}: is gone, ${count} of its ${things} left`,
+    description: `${owner} ${_id}: does not exist, owns ${count} ${owned}`,
   }))
   return { checked, drifts, next: end ?? null }
 }
 
 /**
- * Marks the owner as removed and sweeps, as after a removal.
- *
- * Why nothing is removed that somebody wants: that the owner is gone is seen in the transaction that marks it. None gets
- * an id that another had, so what has no owner now has none ever after.
+ * Creates a tombstone for the owner and sweeps, as after a deletion. Nothing that has an owner is deleted: the transaction
+ * that creates the tombstone reads that the owner does not exist, and ids are never reused.
  */
 async function sweepOrphans(
   db: Db,
   transact: Transact,
   sweeps: Sweeps,
-  { owner }: Belonging,
+  { owner }: Ownership,
   _id: UUID,
 ): Promise<void> {
-  const { owners, removed } = places[owner]
-  const marked = await transact(async (session) => {
-    if (await db.collection<{ _id: UUID }>(owners).findOne({ _id }, { session, projection: { _id: 1 } })) return false
-    const mark = owner === 'post' ? { removal: new UUID(newId()) } : { at: new Date() }
+  const { collection, tombstones } = ownerCollections[owner]
+  const isOrphaned = await transact(async (session) => {
+    if (await db.collection<{ _id: UUID }>(collection).findOne({ _id }, { session, projection: { _id: 1 } }))
+      return false
+    const tombstone = owner === 'post' ? { removal: new UUID(newId()) } : { at: new Date() }
     await db
-      .collection<{ _id: UUID }>(removed)
-      .updateOne({ _id }, { $set: mark, $unset: { sweptAt: true } }, { session, upsert: true })
+      .collection<{ _id: UUID }>(tombstones)
+      .updateOne({ _id }, { $set: tombstone, $unset: { sweptAt: true } }, { session, upsert: true })
     return true
-  }, performance.now() + fixPatience)
-  if (marked) await sweeps[owner](new AbortController().signal)
+  }, performance.now() + fixTimeoutMs)
+  if (isOrphaned) await sweeps[owner](new AbortController().signal)
 }

@@ -1,32 +1,29 @@
 import type { ClientSession, Db, UUID } from 'mongodb'
 
-/** One thing whose numbers are not what its documents say. */
+/** A document whose counters differ from what they count, or an owner that does not exist. */
 export type Drift = {
   id: UUID
-  /** by how much */
+  /** The size of the difference. */
   amount: number
-  /** for people */
-  words: string
-  /** Whether there is no document that could keep its counters. */
-  missing?: boolean
+  /** For the report. */
+  description: string
+  /** Whether the document that stores the counters does not exist. */
+  isMissing?: boolean
 }
 
-/** @property next - after which id the next chunk begins; null after the last. */
+/** `next` is the id after which the next chunk begins, null after the last. */
 export type Chunk = { checked: number; drifts: Drift[]; next: UUID | null }
 
-/** What is checked in one walk from the first id to the last. */
+/** A check of a collection, in one walk from the lowest id to the highest. */
 export type Check = {
   name: string
-  /** Looks at so many things at most, all in the session's snapshot. */
+  /** Checks up to `size` documents in the session's snapshot. */
   read(db: Db, session: ClientSession, after: UUID, size: number): Promise<Chunk>
-  /** What must be before these can be made right. */
+  /** Runs once before these drifts are fixed. */
   prepare(drifts: readonly Drift[]): Promise<void>
-  /**
-   * Makes one right.
-   * @throws TransactionTimeoutError when others write to it without a pause.
-   */
+  /** @throws TransactionTimeoutError when concurrent writes keep conflicting */
   fix(drift: Drift): Promise<void>
 }
 
-/** How long a transaction that makes something right is tried, in milliseconds: nobody's request waits for it. */
-export const fixPatience = 15_000
+/** How long the transaction of a fix is retried: longer than a request's, which a client waits for. */
+export const fixTimeoutMs = 15_000

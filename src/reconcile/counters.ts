@@ -1,51 +1,48 @@
 import type { Document } from 'mongodb'
 
-/** A number that is kept so that nobody has to count. */
+/** A stored number of documents. */
 export type Counter = {
-  /** Where it stands in the document that keeps it; its last part is its name. */
+  /** Its path in the document that stores it; the last part is its name. */
   field: string
-  /** The collection whose documents it counts. */
-  of: string
-  /** The field of those documents that names the thing they count for. An index must begin with it and `where`. */
-  by: string
+  countedCollection: string
+  /** The field of the counted documents with the id. An index must begin with it and the fields of `where`. */
+  foreignKey: string
   where?: Document
 }
 
-/** Things that have counters. */
-export type Kind = {
+/** The counters of one type of document. */
+export type CounterSet = {
   name: string
-  /** one of them */
-  thing: string
-  /** Has a document for each of them. */
-  things: string
-  /** Has, under the same `_id`, the document with the counters. */
-  keptIn: string
-  /** Whether that document has a `revision`, which grows with each write to its counters. */
-  revised: boolean
+  label: string
+  collection: string
+  /** The collection that stores the counters, under the same `_id`. */
+  storedIn: string
+  /** Whether the document with the counters has a `revision` that every write to them increments. */
+  hasRevision: boolean
   counters: readonly Counter[]
 }
 
 /**
- * Every counter there is. Whoever writes what is counted must write the document that keeps the counter in the same
- * transaction: on that all of this folder rests.
+ * All counters. A transaction that writes a counted document must also write the document with the counter: reconcile
+ * depends on it.
  */
-export const kinds: readonly Kind[] = [
+export const counterSets: readonly CounterSet[] = [
   {
     name: 'posts',
-    ...{ thing: 'post', things: 'posts', keptIn: 'posts', revised: true },
+    ...{ label: 'post', collection: 'posts', storedIn: 'posts', hasRevision: true },
     counters: [
-      { field: 'counts.likes', of: 'reactions', by: 'post', where: { value: 'like' } },
-      { field: 'counts.dislikes', of: 'reactions', by: 'post', where: { value: 'dislike' } },
-      { field: 'counts.replies', of: 'posts', by: 'replyTo' },
+      { field: 'counts.likes', countedCollection: 'reactions', foreignKey: 'post', where: { value: 'like' } },
+      { field: 'counts.dislikes', countedCollection: 'reactions', foreignKey: 'post', where: { value: 'dislike' } },
+      { field: 'counts.replies', countedCollection: 'posts', foreignKey: 'replyTo' },
     ],
   },
   {
     name: 'accounts',
-    ...{ thing: 'account', things: 'accounts', keptIn: 'accountCounts', revised: false },
+    ...{ label: 'account', collection: 'accounts', storedIn: 'accountCounts', hasRevision: false },
     counters: [
-      { field: 'posts', of: 'posts', by: 'author' },
-      { field: 'followers', of: 'follows', by: 'to' },
-      { field: 'following', of: 'follows', by: 'from' },
+      { field: 'posts', countedCollection: 'posts', foreignKey: 'author' },
+      { field: 'followers', countedCollection: 'follows', foreignKey: 'to' },
+      { field: 'following', countedCollection: 'follows', foreignKey: 'from' },
     ],
   },
 ]

@@ -5,13 +5,13 @@ import { inSnapshot } from '../database/snapshot.ts'
 import { delayRetry } from '../database/transaction.ts'
 import type { Check, Chunk } from './check.ts'
 
-/** The most things that are held at a time. */
+/** The largest number of documents in memory at a time. */
 export const chunkSize = 500
-const mostTries = 6
+const maxAttempts = 6
 
 /**
- * Everything that a check finds, a chunk at a time. Each chunk is read in a snapshot of its own: MongoDB keeps one for
- * five minutes (minSnapshotHistoryWindowInSeconds), less than a walk may take.
+ * Yields the results of a check, one chunk at a time. Each chunk reads its own snapshot: MongoDB keeps one for 5 minutes
+ * (minSnapshotHistoryWindowInSeconds), and a walk can take longer.
  */
 export async function* walk(client: MongoClient, database: string, check: Check): AsyncGenerator<Chunk> {
   for (let after: UUID | null = lowestId; after !== null; ) {
@@ -21,14 +21,14 @@ export async function* walk(client: MongoClient, database: string, check: Check)
   }
 }
 
-/** A snapshot that is lost, or a failover, begins the chunk anew; with half as much each time, if it was too much. */
+/** Retries after a lost snapshot or a failover, with half the size each time. */
 async function readChunk(client: MongoClient, database: string, check: Check, after: UUID): Promise<Chunk> {
   for (let attempt = 0; ; attempt += 1) {
     const size = Math.max(1, chunkSize >> attempt)
     try {
       return await inSnapshot(client, database, (db, session) => check.read(db, session, after, size))
     } catch (error) {
-      if (attempt + 1 >= mostTries || !(isSnapshotLost(error) || isDatabaseOutOfReach(error))) throw error
+      if (attempt + 1 >= maxAttempts || !(isSnapshotLost(error) || isDatabaseOutOfReach(error))) throw error
       await delayRetry(attempt)
     }
   }

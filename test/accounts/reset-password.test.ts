@@ -1,15 +1,15 @@
 import t from 'tap'
+import { external, startCommand } from '../cli/start-command.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { freshFolder, startServer } from '../main/server-process.ts'
-import { external, startCommand } from '../reconcile/command.ts'
 
 type Item = { event: string; userAgent: string }
 const newPassword = 'seven grey owls knit at 5 again'
 
-t.test('npm run accounts -- reset-password', async (t) => {
+t.test('accounts reset-password: one-time passwords', async (t) => {
   const { url, connection, db, lines } = await testServer(t)
   const env = { ...external(connection), BCRYPT_COST: '4' }
-  const run = (...args: string[]) => startCommand(t, 'accounts/main.ts', env, args).ended
+  const run = (...args: string[]) => startCommand(t, 'cli/accounts.ts', env, args).ended
   const reset = async (username: string) => {
     const { code, out, error } = await run('reset-password', username)
     t.match({ code, error }, { code: 0, error: '' })
@@ -21,53 +21,57 @@ t.test('npm run accounts -- reset-password', async (t) => {
     return { client, statusCode }
   }
 
-  t.test('a password for one login; all sessions end; another must be chosen', async (t) => {
-    const { client, username } = await signUp(url)
-    const { oneTime, out } = await reset(username.toUpperCase())
-    t.match(oneTime, /^[0-9a-z]{5}(-[0-9a-z]{5}){3}$/)
-    t.match(out, /^1 session has ended\. For one login until \d{4}-/)
-    t.equal((await client.get('v1/session')).statusCode, 401)
-    t.equal((await client.post('v1/session/refresh')).statusCode, 401)
-    t.equal((await logIn(username, password)).statusCode, 401, 'the old password is nothing')
-    const devices = await db.collection('devices').countDocuments()
-    t.equal(devices, 0, 'no device is known any more')
-    const first = await logIn(username, oneTime)
-    t.equal(first.statusCode, 200)
-    t.equal((await logIn(username, oneTime)).statusCode, 401, 'once')
-    const { items } = (await first.client.get<{ items: Item[] }>('v1/account/activity')).body
-    t.match(items, [
-      { event: 'login' },
-      { event: 'login-failed', count: 2 },
-      { event: 'password-changed', userAgent: 'npm run accounts' },
-      { event: 'account-created' },
-    ])
-    const same = { currentPassword: oneTime, newPassword: oneTime }
-    const kept = await first.client.put('v1/account/password', { json: same })
-    t.match(kept.body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] }, 'it cannot be kept')
-    const wide = {
-      currentPassword: oneTime,
-      newPassword: oneTime.replace(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0)),
-    }
-    for (let n = 0; n < 12; n += 1) {
-      t.equal((await first.client.put('v1/account/password', { json: wide })).statusCode, 400, 'nor in wide letters')
-    }
-    const confirmed = await first.client.post('v1/session/confirm', { json: { password: oneTime } })
-    t.equal(confirmed.statusCode, 401, 'it is for choosing another, and for nothing else')
-    const json = { currentPassword: oneTime, newPassword }
-    t.equal((await first.client.put('v1/account/password', { json })).statusCode, 204)
-    for (const n of [1, 2]) t.equal((await logIn(username, newPassword)).statusCode, 200, `as often as one likes: ${n}`)
-    t.equal((await logIn(username, oneTime)).statusCode, 401)
-    t.notOk(lines.join('').includes(oneTime))
-  })
+  t.test(
+    'reset-password ends all sessions and prints a password for one login, which must then be changed',
+    async (t) => {
+      const { client, username } = await signUp(url)
+      const { oneTime, out } = await reset(username.toUpperCase())
+      t.match(oneTime, /^[0-9a-z]{5}(-[0-9a-z]{5}){3}$/)
+      t.match(out, /^1 session was ended\. One-time password, valid for one login until \d{4}-/)
+      t.equal((await client.get('v1/session')).statusCode, 401)
+      t.equal((await client.post('v1/session/refresh')).statusCode, 401)
+      t.equal((await logIn(username, password)).statusCode, 401, 'the old password is refused')
+      const devices = await db.collection('devices').countDocuments()
+      t.equal(devices, 0, 'no device is known')
+      const first = await logIn(username, oneTime)
+      t.equal(first.statusCode, 200)
+      t.equal((await logIn(username, oneTime)).statusCode, 401, 'once')
+      const { items } = (await first.client.get<{ items: Item[] }>('v1/account/activity')).body
+      t.match(items, [
+        { event: 'login' },
+        { event: 'login-failed', count: 2 },
+        { event: 'password-changed', userAgent: 'npm run accounts' },
+        { event: 'account-created' },
+      ])
+      const same = { currentPassword: oneTime, newPassword: oneTime }
+      const kept = await first.client.put('v1/account/password', { json: same })
+      t.match(kept.body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] }, 'it cannot be kept')
+      const wide = {
+        currentPassword: oneTime,
+        newPassword: oneTime.replace(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0)),
+      }
+      for (let n = 0; n < 12; n += 1) {
+        t.equal((await first.client.put('v1/account/password', { json: wide })).statusCode, 400, 'nor in wide letters')
+      }
+      const confirmed = await first.client.post('v1/session/confirm', { json: { password: oneTime } })
+      t.equal(confirmed.statusCode, 401, 'it is for choosing another, and for nothing else')
+      const json = { currentPassword: oneTime, newPassword }
+      t.equal((await first.client.put('v1/account/password', { json })).statusCode, 204)
+      for (const n of [1, 2])
+        t.equal((await logIn(username, newPassword)).statusCode, 200, `as often as one likes: ${n}`)
+      t.equal((await logIn(username, oneTime)).statusCode, 401)
+      t.notOk(lines.join('').includes(oneTime))
+    },
+  )
 
-  t.test('of two who use it at once one gets in', async (t) => {
+  t.test('of three concurrent logins with a one-time password, one succeeds', async (t) => {
     const { username } = await signUp(url)
     const { oneTime } = await reset(username)
     const both = await Promise.all([logIn(username, oneTime), logIn(username, oneTime), logIn(username, oneTime)])
     t.same(both.map(({ statusCode }) => statusCode).sort(), [200, 401, 401])
   })
 
-  t.test('not after a day', async (t) => {
+  t.test('a one-time password is refused after 24 hours', async (t) => {
     const { username } = await signUp(url)
     const { oneTime } = await reset(username)
     const past = { $set: { 'oneTime.until': new Date(Date.now() - 1) } }
@@ -75,28 +79,41 @@ t.test('npm run accounts -- reset-password', async (t) => {
     t.equal((await logIn(username, oneTime)).statusCode, 401)
   })
 
-  t.test('what is wrong is told, and changes nothing', async (t) => {
+  t.test('an unknown username exits with 1 and bad arguments with 2; nothing changes', async (t) => {
     const { client } = await signUp(url)
-    t.match(await run('reset-password', 'nobody_here'), { code: 1, out: '', error: /^Nobody is called nobody_here/ })
-    t.match(await run('reset-password', '$ne'), { code: 1, error: /^Nobody is called/ })
-    for (const args of [[], ['reset-password', 'a', 'b'], ['--force', 'x']]) {
-      t.match(await run(...args), { code: 2, out: '', error: /^Give a command and a name.\n\nUsage/ }, args.join(' '))
+    t.match(await run('reset-password', 'missing_one'), {
+      code: 1,
+      out: '',
+      error: /^No account has the username missing_one\.$/m,
+    })
+    t.match(await run('reset-password', '$ne'), { code: 1, error: /^No account has the username/ })
+    for (const args of [[], ['reset-password', 'a', 'b']]) {
+      t.match(
+        await run(...args),
+        { code: 2, out: '', error: /^Give a command and a username.\n\nUsage/ },
+        args.join(' '),
+      )
     }
+    t.match(await run('--force', 'x'), { code: 2, out: '', error: /^Unknown option '--force': see --help\.\n$/ })
     t.match(await run('--help'), { code: 0, out: /^Usage: npm run accounts/, error: '' })
     t.equal((await client.get('v1/session')).statusCode, 200)
   })
 })
 
-t.test('beside a server on its own database, and without it', { timeout: 120_000 }, async (t) => {
-  const DATA_DIR = await freshFolder(t)
-  const env = { DATA_DIR, BCRYPT_COST: '4' }
-  const server = await startServer(t, env)
-  const { client, username } = await signUp(server.url)
-  const args = ['reset-password', username]
-  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^1 session has ended/ })
-  // The other process has been told by the time the command has ended, or within a second.
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  t.equal((await client.get('v1/session')).statusCode, 401)
-  await server.kill('SIGTERM')
-  t.match(await startCommand(t, 'accounts/main.ts', env, args).ended, { code: 0, out: /^0 sessions have ended/ })
-})
+t.test(
+  'reset-password works on an embedded database with and without a running server',
+  { timeout: 120_000 },
+  async (t) => {
+    const DATA_DIR = await freshFolder(t)
+    const env = { DATA_DIR, BCRYPT_COST: '4' }
+    const server = await startServer(t, env)
+    const { client, username } = await signUp(server.url)
+    const args = ['reset-password', username]
+    t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^1 session was ended/ })
+    // The server's revocation feed delivers it within a second.
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    t.equal((await client.get('v1/session')).statusCode, 401)
+    await server.kill('SIGTERM')
+    t.match(await startCommand(t, 'cli/accounts.ts', env, args).ended, { code: 0, out: /^0 sessions were ended/ })
+  },
+)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { newId, timeOf, toUuid } from '../../src/database/ids.ts'
 
-t.test('ids of one process grow, as text and as MongoDB keeps them', async (t) => {
+t.test('5,000 ids of one process are unique and ascending, as text and as MongoDB stores them', async (t) => {
   const ids = Array.from({ length: 5_000 }, newId)
   t.same(ids.toSorted(), ids)
   t.equal(new Set(ids).size, ids.length)
@@ -10,7 +10,7 @@ t.test('ids of one process grow, as text and as MongoDB keeps them', async (t) =
   t.ok(ids.every((id) => toUuid(id).toString() === id))
 })
 
-t.test('an id is a UUIDv7 and tells its time', async (t) => {
+t.test('an id is a UUIDv7 with its creation time', async (t) => {
   const before = Date.now()
   const id = newId()
   const after = Date.now()
@@ -18,4 +18,13 @@ t.test('an id is a UUIDv7 and tells its time', async (t) => {
   t.ok(timeOf(id).getTime() >= before && timeOf(id).getTime() <= after)
   // The example of RFC 9562, A.6.
   t.equal(timeOf('017f22e2-79b0-7cc3-98c4-dc0c0c07398f').toISOString(), '2022-02-22T19:22:22.000Z')
+})
+
+t.test('ids stay ascending when the clock goes back', async (t) => {
+  const before = newId()
+  const now = Date.now()
+  t.capture(Date, 'now', () => now - 60_000)
+  const ids = [before, ...Array.from({ length: 100 }, () => newId())]
+  t.same(ids.toSorted(), ids)
+  t.equal(new Set(ids).size, ids.length)
 })

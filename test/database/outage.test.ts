@@ -4,8 +4,8 @@ import { pino } from 'pino'
 import { type Test, test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { toUuid } from '../../src/database/ids.ts'
+import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
 import { makeClient, password, signUp, testConfig } from '../helper.ts'
-import { startHere, username } from './fixtures/embedded-server.ts'
 import { processesWith } from './fixtures/processes.ts'
 
 const options = { skip: process.platform === 'linux' ? false : 'looks into /proc', timeout: 200_000 }

@@ -66,7 +66,7 @@ t.test('two servers count as one', { timeout: 120_000 }, async (t) => {
 
 t.test('so do the processes of a cluster', { timeout: 120_000 }, async (t) => {
   const { url, server, db } = await startCluster(t, 3)
-  t.equal((await pidsOf(server, 'front')).length, 3)
+  t.equal((await pidsOf(server, 'api')).length, 3)
   const ports = [portOf(url)]
   await cookieOf(portOf(url), 'Ann')
   // Each on a connection of its own: the primary hands them round.

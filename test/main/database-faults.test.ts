@@ -4,15 +4,15 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import t from 'tap'
-import { startOnLeash } from '../../src/database/embedded/leash.ts'
-import { findFreePort, waitUntilOpen } from '../../src/database/embedded/port.ts'
+import { spawnGuarded } from '../../src/embedded-mongod/child-guard.ts'
+import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
 import { freshDatabase } from '../helper.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, startServer } from './server-process.ts'
 
 const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
 
-t.test('a database that is not there, or does not know us, is told', async (t) => {
+t.test('a database out of reach, or that refuses the user, stops the start with one sentence', async (t) => {
   const { connection } = await freshDatabase(t)
   const { host, search } = new URL(connection.uri)
   const env = { DB_USER: connection.username, DB_PASSWORD: connection.password, JWT_SIGN_KEY: key }
@@ -23,37 +23,40 @@ t.test('a database that is not there, or does not know us, is told', async (t) =
   await once(closed, 'listening')
   const dead = `127.0.0.1:${(closed.address() as { port: number }).port}` // TCP always
   await new Promise((resolve) => closed.close(resolve))
-  await refusal(`mongodb://${dead}/rookery`, `MongoDB does not answer at ${dead}: check MONGODB_URI, and that it runs.`)
+  await refusal(
+    `mongodb://${dead}/rookery`,
+    `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.`,
+  )
 
   const wrong = { DB_PASSWORD: 'certainly-not-the-password' }
   const us = connection.username
   await refusal(connection.uri, `MongoDB at ${host} refuses the user ${us}: check DB_USER and DB_PASSWORD.`, wrong)
   await refusal(
     `mongodb://${host}/config${search}`,
-    `MongoDB at ${host} does not let the user ${us} do its work: not auth`,
+    `MongoDB at ${host} denies the user ${us} a necessary privilege: not auth`,
   )
   await refusal(`mongodb://${host}/?nonsense=1`, 'MONGODB_URI cannot be used: option nonsense is not supported')
   await refusal(`mongodb://${host}/?tls=true&tlsCAFile=/not/there`, 'MONGODB_URI cannot be used: ENOENT')
 })
 
-t.test('a lone mongod without a replica set is told at the start, not at the first write', async (t) => {
+t.test('a standalone mongod stops the start with one sentence', async (t) => {
   const folder = await freshFolder(t)
   const port = await findFreePort()
   const log = await open(join(folder, 'log'), 'a')
   t.teardown(() => log.close())
   const binary = process.env.TEST_MONGOD_BINARY ?? 'mongod'
-  const lone = startOnLeash(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], log.fd)
-  t.teardown(() => lone.end())
-  await waitUntilOpen(port, AbortSignal.timeout(60_000))
+  const lone = spawnGuarded(binary, ['--dbpath', folder, '--port', String(port), '--bind_ip', '127.0.0.1'], log.fd)
+  t.teardown(() => lone.stop())
+  await waitUntilListening(port, AbortSignal.timeout(60_000))
   const uri = `mongodb://127.0.0.1:${port}/rookery`
   const client = await new MongoClient(uri).connect()
   await client.db('admin').command({ createUser: 'rookery', pwd: 'a-password-of-it', roles: ['root'] })
   await client.close()
   const env = { MONGODB_URI: uri, DB_PASSWORD: 'a-password-of-it', JWT_SIGN_KEY: key }
-  await expectRefusal(t, env, `MongoDB at 127.0.0.1:${port} is no replica set`)
+  await expectRefusal(t, env, `MongoDB at 127.0.0.1:${port} is not a replica set`)
 })
 
-t.test('an index that lost its uniqueness stops the start and is named', async (t) => {
+t.test('an index that lost its uniqueness stops the start with its name', async (t) => {
   const { connection, db } = await freshDatabase(t)
   const { uri, username, password } = connection
   const env = { MONGODB_URI: uri, DB_USER: username, DB_PASSWORD: password, JWT_SIGN_KEY: key }
@@ -66,7 +69,7 @@ t.test('an index that lost its uniqueness stops the start and is named', async (
   const unique = (await Promise.all(indexes)).flatMap(({ name, indexes }) =>
     indexes.filter(({ unique }) => unique).map((index) => ({ name, index })),
   )
-  t.ok(unique.length > 0, 'there are unique indexes beside those of _id')
+  t.ok(unique.length > 0, 'there are unique indexes besides _id')
   for (const { name, index } of unique) {
     const { v: _, name: indexName = '', unique: __, ...rest } = index
     await db.collection(name).dropIndex(indexName)
@@ -76,6 +79,6 @@ t.test('an index that lost its uniqueness stops the start and is named', async (
     await db.collection(name).dropIndex(indexName)
     await startServer(t, env).then((mended) => mended.kill('SIGTERM'))
     const made = (await db.collection(name).indexes()).filter(({ unique }) => unique).map(({ key }) => key)
-    t.same(made, [index.key], 'dropped, it is made again')
+    t.same(made, [index.key], 'a missing index is created')
   }
 })

@@ -5,44 +5,47 @@ import t, { type Test } from 'tap'
 import { signUp } from '../helper.ts'
 import { freshFolder, root, ServerProcess, startServer } from './server-process.ts'
 
-/** The project in another folder, so that a `.env` can be laid in its root. */
+/** A copy of the project, for a `.env` in its root. */
 async function copyProject(t: Test): Promise<string> {
   const folder = join(await freshFolder(t), 'a folder, with späces')
-  for (const part of ['src', 'package.json', 'require-node.mjs'])
+  for (const part of ['src', 'package.json', 'require-node.mjs', 'run.mjs'])
     await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   return folder
 }
 
-t.test('.env in the project’s root is read, wherever the start comes from; what is exported wins', async (t) => {
-  const folder = await copyProject(t)
-  const lines = [
-    '# a comment',
-    'DATA_DIR="kept here"',
-    'PORT=not-a-port',
-    'METRICS_PORT=0',
-    "DB_PASSWORD='p w'",
-    'LOG_LEVEL=debug',
-  ]
-  await writeFile(join(folder, '.env'), lines.join('\n'))
-  const server = await startServer(t, { METRICS_PORT: undefined, HOST: 'localhost' }, { folder, envFile: true })
-  t.match(server.out, 'DEBUG')
-  t.ok(existsSync(join(folder, 'kept here', 'mongod')), 'a relative DATA_DIR starts from the root')
-  t.ok(existsSync(join(folder, 'kept here', 'jwt-sign-key')), 'what is given nowhere is generated')
-  t.notOk(existsSync(join(folder, 'kept here', 'db-password')), 'what .env gives is not')
-  t.equal((await stat(join(folder, 'kept here'))).mode & 0o777, 0o700)
-  await signUp(server.url)
-  t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
-})
+t.test(
+  '.env in the project’s root is read from any working directory, and exported variables take precedence',
+  async (t) => {
+    const folder = await copyProject(t)
+    const lines = [
+      '# a comment',
+      'DATA_DIR="kept here"',
+      'PORT=not-a-port',
+      'METRICS_PORT=0',
+      "DB_PASSWORD='p w'",
+      'LOG_LEVEL=debug',
+    ]
+    await writeFile(join(folder, '.env'), lines.join('\n'))
+    const server = await startServer(t, { METRICS_PORT: undefined, HOST: 'localhost' }, { folder, envFile: true })
+    t.match(server.out, 'DEBUG')
+    t.ok(existsSync(join(folder, 'kept here', 'mongod')), 'a relative DATA_DIR is relative to the root')
+    t.ok(existsSync(join(folder, 'kept here', 'jwt-sign-key')), 'a secret that is set nowhere is generated')
+    t.notOk(existsSync(join(folder, 'kept here', 'db-password')), 'a secret from .env is not')
+    t.equal((await stat(join(folder, 'kept here'))).mode & 0o777, 0o700)
+    await signUp(server.url)
+    t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
+  },
+)
 
-t.test('without .env the data is in .data of the project’s root', async (t) => {
+t.test('without .env the data is in .data in the project’s root', async (t) => {
   const folder = await copyProject(t)
   const server = await startServer(t, {}, { folder, envFile: true })
   t.ok(existsSync(join(folder, '.data', 'mongod')))
   t.match(await server.kill('SIGTERM'), { code: 0, error: '' })
 })
 
-t.test('a .env that is wrong or cannot be read is told', async (t) => {
+t.test('an invalid or unreadable .env stops the start with a sentence', async (t) => {
   const folder = await copyProject(t)
   await writeFile(join(folder, '.env'), 'COOKIE_SECURE=perhaps\n')
   const wrong = await new ServerProcess(t, {}, { folder, envFile: true }).ended

@@ -7,16 +7,20 @@ import { freshFolder, nothingRuns, ServerProcess, startServer, takenPort } from 
 
 const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
 
-t.test('a port that is taken is told by its variable, and no mongod stays', async (t) => {
+t.test('a port in use stops the start with the name of its variable, and no mongod remains', async (t) => {
   for (const name of ['PORT', 'METRICS_PORT']) {
     const DATA_DIR = await freshFolder(t)
     const port = await takenPort(t)
-    await expectRefusal(t, { DATA_DIR, [name]: port }, new RegExp(`^${name} ${port} on 127.0.0.1 .*(taken|EADDRINUSE)`))
+    await expectRefusal(
+      t,
+      { DATA_DIR, [name]: port },
+      new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`),
+    )
     t.ok(await nothingRuns(DATA_DIR), name)
   }
 })
 
-t.test('faults of the configuration end the start before anything is touched', async (t) => {
+t.test('an invalid configuration stops the start before DATA_DIR is created', async (t) => {
   const DATA_DIR = join(await freshFolder(t), 'not-made')
   const { code, out, error } = await new ServerProcess(t, { DATA_DIR, PORT: 'http', BCRYPT_COST: '1' }).ended
   t.match({ code, out }, { code: 1, out: '' })
@@ -24,17 +28,17 @@ t.test('faults of the configuration end the start before anything is touched', a
   t.notOk(existsSync(DATA_DIR))
 })
 
-t.test('a HOST that is not of this machine is told', async (t) => {
+t.test('a HOST that is not an address of this machine stops the start with one sentence', async (t) => {
   const { connection } = await freshDatabase(t)
   const env = { MONGODB_URI: connection.uri, DB_USER: connection.username, DB_PASSWORD: connection.password }
   await expectRefusal(
     t,
     { ...env, JWT_SIGN_KEY: key, HOST: '192.0.2.1' },
-    'HOST 192.0.2.1 is no address of this machine',
+    'HOST 192.0.2.1 is not an address of this machine',
   )
 })
 
-t.test('a second server on the folder says so and leaves the first alone', async (t) => {
+t.test('a second server on DATA_DIR exits with the first one’s pid, and the first keeps running', async (t) => {
   const DATA_DIR = await freshFolder(t)
   const first = await startServer(t, { DATA_DIR })
   await expectRefusal(

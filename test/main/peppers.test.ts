@@ -2,14 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { external, runReconcile } from '../cli/start-command.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { freshDatabase, makeClient, password, signUp } from '../helper.ts'
 import { pidsOf } from '../processes/cluster.ts'
-import { external, runReconcile } from '../reconcile/command.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, startServer } from './server-process.ts'
 
-t.test('from start to start: what is in use must stay, for one process and for several', async (t) => {
+t.test('a start without a pepper that is in use is refused, with one process and with several', async (t) => {
   const { connection } = await freshDatabase(t)
   const database = { ...external(connection), BCRYPT_COST: '4' }
   const file = join(await freshFolder(t), 'peppers')
@@ -22,7 +22,7 @@ t.test('from start to start: what is in use must stay, for one process and for s
   await writeFile(file, `b:${b}\n`)
   for (const env of [{}, { PASSWORD_PEPPER_FILE: file }, { WEB_CONCURRENCY: '2' }])
     await expectRefusal(t, { ...database, ...env }, refusal)
-  t.match(await runReconcile(t, database), { code: 0, error: '' }, 'a recount needs none')
+  t.match(await runReconcile(t, database), { code: 0, error: '' }, 'reconcile needs no pepper')
 
   await writeFile(file, `b:${b}\na:${a}\n`)
   const both = await startServer(t, { ...database, PASSWORD_PEPPER_FILE: file, WEB_CONCURRENCY: '2' })
@@ -35,11 +35,11 @@ t.test('from start to start: what is in use must stay, for one process and for s
   for (const secret of [a, b])
     t.notOk(
       [first, both, last].some(({ out, error }) => (out + error).includes(secret)),
-      'and none is shown',
+      'no pepper is printed',
     )
 })
 
-t.test('no program that the server starts inherits a secret', async (t) => {
+t.test('no process that the server starts inherits a secret', async (t) => {
   const DATA_DIR = await freshFolder(t)
   const secrets = {
     DB_PASSWORD: randomBytes(16).toString('hex'),
@@ -48,8 +48,8 @@ t.test('no program that the server starts inherits a secret', async (t) => {
   }
   const server = await startServer(t, { DATA_DIR, WEB_CONCURRENCY: '2', ...secrets })
   const mongod = (await processesWith(DATA_DIR)).map(({ pid }) => pid)
-  const pids = [...mongod, ...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer'))]
-  t.ok(pids.length >= 4, 'mongod, two fronts and a writer')
+  const pids = [...mongod, ...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer'))]
+  t.ok(pids.length >= 4, 'mongod, two API processes and the writer process')
   for (const pid of pids) {
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8')
     t.match(environment, /\bPATH=/)

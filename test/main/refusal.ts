@@ -2,12 +2,12 @@ import type { Test } from 'tap'
 import type { Environment } from '../../src/config.ts'
 import { ServerProcess } from './server-process.ts'
 
-/** It does not start, says one line about it, and ends with 1. */
+/** Expects a start to fail with one sentence on stderr and exit code 1. */
 export async function expectRefusal(t: Test, env: Environment, sentence: RegExp | string): Promise<void> {
   const { code, out, error } = await new ServerProcess(t, env).ended
   t.equal(code, 1)
   t.match(error, sentence)
   t.match(error, /^[^\n]+\n$/, 'one line, without a stack')
   t.notMatch(out, /Rookery listens/)
-  if (env.DB_PASSWORD) t.notOk((out + error).includes(env.DB_PASSWORD), 'not the password')
+  if (env.DB_PASSWORD) t.notOk((out + error).includes(env.DB_PASSWORD), 'without the password')
 }

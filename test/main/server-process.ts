@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
@@ -12,21 +12,21 @@ import { nodeCommand } from '../node-command.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What the machine exports or a developer's .env sets would decide here: what is empty wins, and counts as absent. */
+/** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */
 const names = [...variableNames, ...secretNames.map((name) => `${name}_FILE`)]
 const all = (value: '' | undefined) => Object.fromEntries(names.map((name) => [name, value]))
 
 type Options = {
-  /** where the project is, this one unless given */
+  /** the project's root; default: this one */
   folder?: string
-  /** whether a .env there is to be read */
+  /** whether to read its .env */
   envFile?: boolean
   node?: string
 }
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; out: string; error: string }
 
-/** A folder of its own; whatever still runs on it at the end of the test is waited for. */
+/** A temporary directory; the teardown waits for processes that still use it. */
 export async function freshFolder(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rookery-main-'))
   t.teardown(async () => {
@@ -46,9 +46,8 @@ export class ServerProcess {
   constructor(t: Test, env: Environment, { folder = root, envFile = false, node = process.execPath }: Options = {}) {
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
-    const guard = pathToFileURL(join(folder, 'require-node.mjs')).href
-    this.child = spawn(...nodeCommand(['--import', guard, join(folder, 'src', 'main.ts')], node), {
-      // Nothing may depend on where it is started.
+    this.child = spawn(...nodeCommand([join(folder, 'run.mjs'), 'src/main.ts'], node), {
+      // Nothing must depend on the working directory.
       cwd: tmpdir(),
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -66,7 +65,7 @@ export class ServerProcess {
     t.teardown(() => this.kill('SIGKILL'))
   }
 
-  /** Resolves with the match once it has been said. @throws Error with all that was said if it ends without it */
+  /** Resolves with the first match in its output. @throws Error with the output if it exits without one */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.out)
@@ -75,11 +74,11 @@ export class ServerProcess {
         this.ended,
         once(this.child.stdout ?? this.child, 'data').then(() => undefined),
       ])
-      if (ended && !pattern.test(this.out)) throw new Error(`it ended without ${pattern}: ${JSON.stringify(ended)}`)
+      if (ended && !pattern.test(this.out)) throw new Error(`it exited without ${pattern}: ${JSON.stringify(ended)}`)
     }
   }
 
-  /** The URL it listens on, once everything that it tells at the start has been told. */
+  /** Resolves with the URL after the last line that a start prints. */
   async ready(): Promise<string> {
     await this.says(/Database {4}/)
     const [, url = ''] = await this.says(/listens on (http:\/\/[^\s"]+)/)
@@ -92,7 +91,7 @@ export class ServerProcess {
   }
 }
 
-/** A server that is ready, with the embedded database in that folder. */
+/** Starts a server and waits until it is ready. */
 export async function startServer(
   t: Test,
   env: Environment,
@@ -102,11 +101,11 @@ export async function startServer(
   return Object.assign(server, { url: await server.ready() })
 }
 
-/** Everything that runs on the folder is gone. */
+/** Whether no process uses the directory any more. */
 export const nothingRuns = async (folder: string, withinMs = 5_000) =>
   (await timeUntil(async () => (await processesWith(folder)).length === 0, withinMs)) < withinMs
 
-/** A port of loopback that is taken until the test ends. */
+/** A loopback port that is in use until the test ends. */
 export async function takenPort(t: Test): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -6,7 +6,7 @@ import { freshFolder, nothingRuns, startServer } from './server-process.ts'
 
 const portOf = (url: string) => Number(new URL(url).port)
 
-/** A connection whose answers are read as they come. */
+/** A raw connection. */
 async function openSocket(t: Test, url: string) {
   const socket: Socket = connect(portOf(url), '127.0.0.1')
   t.teardown(() => socket.destroy())
@@ -26,7 +26,7 @@ async function openSocket(t: Test, url: string) {
   return { reads, write: (text: string) => void socket.write(text) }
 }
 
-/** A sign-up that the server has begun to read: its body is still to come. */
+/** A sign-up whose body has not been sent yet. */
 async function beginSignUp(t: Test, url: string, username: string) {
   const body = JSON.stringify({ username, password })
   const socket = await openSocket(t, url)
@@ -36,7 +36,7 @@ async function beginSignUp(t: Test, url: string, username: string) {
   return { finish: () => socket.write(body), reads: socket.reads }
 }
 
-t.test('SIGTERM: what was begun is finished, nothing new is let in, and all ends in order', async (t) => {
+t.test('SIGTERM: requests in flight are finished, new ones get 503, and the server exits with 0', async (t) => {
   const folder = await freshFolder(t)
   const server = await startServer(t, { DATA_DIR: folder })
   const begun = await beginSignUp(t, server.url, 'begun')
@@ -44,7 +44,7 @@ t.test('SIGTERM: what was begun is finished, nothing new is let in, and all ends
   probe.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n\r\n')
   t.match(await probe.reads(/^HTTP\/1.1 200/), 'HTTP/1.1 200', 'ready')
   probe.write('GET /health/ready HTTP/1.1\r\nHost: x\r\n')
-  // An answer to what was sent later says that the half request has been read.
+  // The answer to a later request shows that the incomplete one has been read.
   await fetch(`${server.url}/health/live`)
 
   server.child.kill('SIGTERM')
@@ -52,30 +52,34 @@ t.test('SIGTERM: what was begun is finished, nothing new is let in, and all ends
   probe.write('\r\n')
   t.match(await probe.reads(/^HTTP\/1.1 \d+.*retry-after.*\r\n\r\n/s), 'HTTP/1.1 503', 'no longer ready')
   const late = makeClient(server.url)
-  t.match(await late.get('health/ready'), { statusCode: 503, body: { code: 'overloaded' } }, 'nor to a new connection')
+  t.match(
+    await late.get('health/ready'),
+    { statusCode: 503, body: { code: 'overloaded' } },
+    'on a new connection as well',
+  )
   const refused = { statusCode: 503, headers: { connection: 'close', 'retry-after': '5' } }
-  t.match(await late.get('v1/posts'), refused, 'nothing new is begun')
+  t.match(await late.get('v1/posts'), refused, 'new requests are refused')
   begun.finish()
   t.match(await begun.reads(/^HTTP\/1.1 201.*set-cookie: session=/s), 'HTTP/1.1 201', 'the sign-up is answered')
   t.match(await server.ended, { code: 0, signal: null, error: '' })
-  t.ok(await nothingRuns(folder), 'no mongod is left')
+  t.ok(await nothingRuns(folder), 'no mongod remains')
 })
 
-t.test('a second SIGINT ends it at once, whatever is under way', async (t) => {
+t.test('a second SIGINT exits with 1 at once, with a request in flight', async (t) => {
   const folder = await freshFolder(t)
   const server = await startServer(t, { DATA_DIR: folder })
   await beginSignUp(t, server.url, 'never')
   const from = performance.now()
   server.child.kill('SIGINT')
   await server.says(/SIGINT: no new requests/)
-  t.equal(server.child.exitCode, null, 'it waits for what is under way')
+  t.equal(server.child.exitCode, null, 'it waits for the request in flight')
   server.child.kill('SIGINT')
   t.match(await server.ended, { code: 1, error: '' })
-  t.ok(performance.now() - from < 9_000, 'not only when the 10 seconds for the rest have passed')
-  t.ok(await nothingRuns(folder, 10_000), 'no mongod is left')
+  t.ok(performance.now() - from < 9_000, 'before the drain timeout of 10 s')
+  t.ok(await nothingRuns(folder, 10_000), 'no mongod remains')
 })
 
-t.test('kill -9: no mongod is left, and the next start has all that was acknowledged', async (t) => {
+t.test('kill -9: no mongod remains, and the next start has every acknowledged post', async (t) => {
   const folder = await freshFolder(t)
   const server = await startServer(t, { DATA_DIR: folder })
   const { client, username } = await signUp(server.url)
@@ -90,11 +94,11 @@ t.test('kill -9: no mongod is left, and the next start has all that was acknowle
   }
   await Promise.all([poster(), poster(), poster()])
   t.match(await server.ended, { signal: 'SIGKILL' })
-  t.ok(await nothingRuns(folder, 10_000), 'no mongod is left')
+  t.ok(await nothingRuns(folder, 10_000), 'no mongod remains')
 
   const next = makeClient((await startServer(t, { DATA_DIR: folder })).url)
   for (const id of acknowledged) t.match(await next.get(`v1/posts/${id}`), { statusCode: 200 })
   const { body } = await next.get<{ counts: { posts: number } }>(`v1/accounts/${username}`)
   const { items } = (await next.get<{ items: unknown[] }>(`v1/accounts/${username}/posts?limit=100`)).body
-  t.equal(body.counts.posts, items.length, 'and the count is exact')
+  t.equal(body.counts.posts, items.length, 'the count is exact')
 })

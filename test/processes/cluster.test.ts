@@ -9,18 +9,18 @@ import { freshFolder, ServerProcess, takenPort } from '../main/server-process.ts
 import { people, pidsOf, startCluster } from './cluster.ts'
 import { checkHammered, hammer } from './contention-load.ts'
 
-t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
+t.test('four API processes under writes to one post', { timeout: 120_000 }, async (t) => {
   const TMPDIR = await freshFolder(t)
   const { server, url, db } = await startCluster(t, 4, { TMPDIR })
-  t.equal((await pidsOf(server, 'front')).length, 4)
+  t.equal((await pidsOf(server, 'api')).length, 4)
   t.equal((await pidsOf(server, 'writer')).length, 1)
   const crowd = await people(url, 32)
   const [ann] = crowd
-  if (!ann) throw new Error('nobody signed up')
+  if (!ann) throw new Error('no account')
   const write = async (text: string) => (await ann.client.post<{ id: string }>('v1/posts', { json: { text } })).body.id
   const post = await write('Hot')
 
-  t.test('counts are exact, and nobody is turned away', async (t) => {
+  t.test('counts are exact, and every write is accepted', async (t) => {
     const until = performance.now() + 4_000
     const { memories, statuses, slowest } = await hammer(crowd, post, () => performance.now() > until)
     t.comment(`the slowest took ${Math.round(slowest)} ms`)
@@ -28,17 +28,17 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
     await checkHammered(t, db, { crowd, memories, post })
   })
 
-  t.test('what is acknowledged by one process is seen by all at once', async (t) => {
+  t.test('a post that one process acknowledged is visible in all of them at once', async (t) => {
     for (let n = 0; n < 20; n += 1) {
       const id = await write(`Seen ${n}`)
-      // A connection for each: the primary hands them round.
+      // One connection each: the primary distributes them.
       const readers = Array.from({ length: 4 }, () => makeClient(url).get(`v1/posts/${id}`))
       for (const { statusCode } of await Promise.all(readers)) t.equal(statusCode, 200)
     }
   })
 
-  t.test('a Ctrl-C, which reaches all of them: what was begun is finished, and nothing is left', async (t) => {
-    t.equal((await readdir(TMPDIR)).length, 1, 'the folder of the socket between them')
+  t.test('SIGINT to all processes at once: requests in flight are finished, and nothing remains', async (t) => {
+    t.equal((await readdir(TMPDIR)).length, 1, 'the directory of the socket')
     const statuses: (number | string)[] = []
     const writers = crowd.map(async ({ client }, n) => {
       for (let sent = 0; ; sent += 1) {
@@ -51,16 +51,16 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
       }
     })
     await delay(500)
-    const all = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer')), server.child.pid ?? 0]
+    const all = [...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer')), server.child.pid ?? 0]
     for (const pid of all) process.kill(pid, 'SIGINT')
     await Promise.all(writers)
     t.match(await server.ended, { code: 0, signal: null, error: '' })
     const unforeseen = statuses.filter(
       (status) => status !== '503 overloaded' && status !== 'ECONNREFUSED' && status !== 'ECONNRESET',
     )
-    // A writer that had ended before a front would show as a database that does not answer.
-    t.same(unforeseen, [], 'each was refused politely, or met a closed port')
-    t.same(await readdir(TMPDIR), [], 'nor the socket between them')
+    // If the writer process stopped before an API process, it would answer 503 database-unavailable.
+    t.same(unforeseen, [], 'each got 503 overloaded, or a closed port')
+    t.same(await readdir(TMPDIR), [], 'the socket is deleted')
     const authors = await db
       .collection('posts')
       .aggregate([{ $group: { _id: '$author', n: { $sum: 1 } } }])
@@ -71,22 +71,22 @@ t.test('four processes on one post', { timeout: 120_000 }, async (t) => {
   })
 })
 
-t.test('the primary is killed: all of it ends', async (t) => {
+t.test('all workers exit within 10 s after the primary is killed', async (t) => {
   const { server } = await startCluster(t, 2)
   const parent = server.child.pid
-  const pids = [...(await pidsOf(server, 'front')), ...(await pidsOf(server, 'writer'))]
+  const pids = [...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer'))]
   t.equal(pids.length, 3)
   await server.kill('SIGKILL')
   const left = async () =>
-    [...(await processesWith('front')), ...(await processesWith('writer'))].filter(({ pid }) => pids.includes(pid))
+    [...(await processesWith('api')), ...(await processesWith('writer'))].filter(({ pid }) => pids.includes(pid))
   t.ok((await timeUntil(async () => (await left()).length === 0, 10_000)) < 10_000, `the children of ${parent} end`)
 })
 
-t.test('the primary is killed while it hands over connections: nobody complains of it', async (t) => {
+t.test('workers log no error when the primary is killed while it distributes connections', async (t) => {
   const { server, url } = await startCluster(t, 2)
-  const fronts = await pidsOf(server, 'front')
-  t.equal(fronts.length, 2)
-  for (const pid of fronts) process.kill(pid, 'SIGSTOP')
+  const apiPids = await pidsOf(server, 'api')
+  t.equal(apiPids.length, 2)
+  for (const pid of apiPids) process.kill(pid, 'SIGSTOP')
   for (let n = 0; n < 8; n += 1) {
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.on('error', () => undefined)
@@ -95,13 +95,13 @@ t.test('the primary is killed while it hands over connections: nobody complains 
   await delay(500)
   server.child.kill('SIGKILL')
   await delay(200)
-  // Now they take over what was handed to them, and there is nobody to tell.
-  for (const pid of fronts) process.kill(pid, 'SIGCONT')
-  // It has ended when none of its children holds its output any more.
+  // Now they accept the connections, and cannot acknowledge them to the primary.
+  for (const pid of apiPids) process.kill(pid, 'SIGCONT')
+  // Its output closes only when all of its children have exited.
   t.match(await server.ended, { signal: 'SIGKILL', error: '' })
 })
 
-t.test('a signal while they are starting: all of it ends in order', async (t) => {
+t.test('SIGTERM during the start of a cluster exits with 0', async (t) => {
   const { connection } = await freshDatabase(t)
   const server = new ServerProcess(t, {
     WEB_CONCURRENCY: '3',
@@ -115,7 +115,7 @@ t.test('a signal while they are starting: all of it ends in order', async (t) =>
   t.match(await server.ended, { code: 0, signal: null, error: '' })
 })
 
-t.test('faults at the start are told once, in words', async (t) => {
+t.test('a fault at the start of a cluster is reported once, as a sentence', async (t) => {
   const { connection } = await freshDatabase(t)
   const env = {
     WEB_CONCURRENCY: '3',
@@ -126,23 +126,23 @@ t.test('faults at the start are told once, in words', async (t) => {
   }
   const taken = await takenPort(t)
   for (const [what, faulty, says] of [
-    ['a taken port', { PORT: taken }, `PORT ${taken} on 127.0.0.1 is taken: end what listens there, or set PORT.\n`],
+    [
+      'a port in use',
+      { PORT: taken },
+      `PORT ${taken} on 127.0.0.1 is already in use: stop the process that listens there, or set PORT.\n`,
+    ],
     [
       'a wrong password',
       { DB_PASSWORD: 'wrong' },
       /^MongoDB at \S+ refuses the user \S+: check DB_USER and DB_PASSWORD.\n$/,
     ],
     [
-      'no folder for the socket',
+      'no directory for the socket',
       { TMPDIR: '/nowhere' },
-      /^WEB_CONCURRENCY above 1 needs a folder for a socket, .*\(ENOENT\).*\n$/,
+      /^WEB_CONCURRENCY above 1 needs a directory for a socket, .*\(ENOENT\).*\n$/,
     ],
     ['a bad number', { WEB_CONCURRENCY: '65' }, /WEB_CONCURRENCY must be a whole number from 1 to 64/],
-    [
-      'a taken port for metrics',
-      { METRICS_PORT: taken },
-      new RegExp(`^METRICS_PORT ${taken} .* cannot be listened on`),
-    ],
+    ['a metrics port in use', { METRICS_PORT: taken }, new RegExp(`^METRICS_PORT ${taken} .* cannot be listened on`)],
   ] as const) {
     const ended = await new ServerProcess(t, { ...env, ...faulty }).ended
     t.match(ended, { code: 1, error: says }, what)
@@ -150,7 +150,7 @@ t.test('faults at the start are told once, in words', async (t) => {
   }
 })
 
-t.test('metrics are those of all processes together', async (t) => {
+t.test('metrics are the sum over all processes', async (t) => {
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const { url } = await startCluster(t, 3, { METRICS_PORT })
   for (let n = 0; n < 12; n += 1) await makeClient(url).get('health/live', { headers: { connection: 'close' } })
@@ -159,19 +159,19 @@ t.test('metrics are those of all processes together', async (t) => {
   t.same(new Set(together), new Set([12]))
 })
 
-t.test('a process that hangs: the others tell their metrics, and it does not outlive the primary', async (t) => {
+t.test('with a hanging process, the metrics of the others are served, and it exits with the primary', async (t) => {
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const TMPDIR = await freshFolder(t)
   const { server } = await startCluster(t, 2, { METRICS_PORT, TMPDIR })
-  const [front] = await pidsOf(server, 'front')
-  if (!front) throw new Error('there is no front')
-  process.kill(front, 'SIGSTOP')
+  const [hanging] = await pidsOf(server, 'api')
+  if (!hanging) throw new Error('no API process')
+  process.kill(hanging, 'SIGSTOP')
   const answer = await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)
   t.equal(answer.status, 200)
   t.match(await answer.text(), 'nodejs_version_info')
   const ended = await server.kill('SIGTERM')
-  t.match(ended, { code: 1, signal: null, error: '' }, 'it was waited for, and then no longer')
-  const isGone = async () => (await processesWith('front')).every(({ pid }) => pid !== front)
+  t.match(ended, { code: 1, signal: null, error: '' }, 'exits at the drain timeout')
+  const isGone = async () => (await processesWith('api')).every(({ pid }) => pid !== hanging)
   t.ok((await timeUntil(isGone, 5_000)) < 5_000)
   t.same(await readdir(TMPDIR), [])
 })

@@ -5,9 +5,9 @@ import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { ServerProcess } from '../main/server-process.ts'
 
-export type Role = 'front' | 'writer'
+export type Role = 'api' | 'writer'
 
-/** A server in several processes, on a database of its own. */
+/** Starts a server in several processes, with its own database. */
 export async function startCluster(t: Test, processes: number, env: Environment = {}) {
   const { db, connection } = await freshDatabase(t)
   const server = new ServerProcess(t, {
@@ -23,17 +23,17 @@ export async function startCluster(t: Test, processes: number, env: Environment 
   return { server, url: await server.ready(), db, connection }
 }
 
-/** The pids of a server's processes of one role. */
+/** The pids of a server's workers of one role. */
 export async function pidsOf(server: ServerProcess, role: Role): Promise<number[]> {
   const found = await processesWith(role)
   return found.filter(({ parent }) => parent === server.child.pid).map(({ pid }) => pid)
 }
 
-/** Kills a process of one role, and resolves when another has taken its place; a front listens then. */
+/** Kills a worker, and resolves when it has been replaced; a new API process listens then. */
 export async function killOne(server: ServerProcess, role: Role): Promise<void> {
   const before = await pidsOf(server, role)
   const [victim] = before
-  if (victim === undefined) throw new Error(`there is no ${role}`)
+  if (victim === undefined) throw new Error(`no ${role} process`)
   process.kill(victim, 'SIGKILL')
   const replaced = async () => {
     const now = await pidsOf(server, role)
@@ -42,14 +42,14 @@ export async function killOne(server: ServerProcess, role: Role): Promise<void> 
     return role === 'writer' || added.every((pid) => server.out.includes(`Process ${pid} listens`))
   }
   if ((await timeUntil(replaced, 30_000)) === Number.POSITIVE_INFINITY) {
-    throw new Error(`no other ${role} came:\n${server.out.slice(-5_000)}`)
+    throw new Error(`the ${role} process was not replaced:\n${server.out.slice(-5_000)}`)
   }
 }
 
-/** So many people who have signed up. */
+/** Signs up `count` accounts. */
 export async function people(url: string, count: number) {
   const all: Awaited<ReturnType<typeof signUp>>[] = []
-  // A few at a time: judging a password is work, and only so many may wait for it.
+  // In small groups: the queue for password hashes is limited.
   while (all.length < count) {
     const some = Math.min(16, count - all.length)
     all.push(...(await Promise.all(Array.from({ length: some }, () => signUp(url)))))

@@ -4,11 +4,11 @@ import { freePort } from '../../src/processes/free-port.ts'
 import { runAgainst } from '../bot/run-crowd.ts'
 import { startCluster } from './cluster.ts'
 
-t.test('the crowd on four processes is never told that its session is not valid', { timeout: 120_000 }, async (t) => {
+t.test('robots on four API processes never get 401', { timeout: 120_000 }, async (t) => {
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const { url } = await startCluster(t, 4, { METRICS_PORT })
   const size = { users: 12, posts: 4, reactions: 20, totalMs: 60_000, attemptTimeoutMs: 20_000 }
-  // Twice with the same seed: the second time all of them log in.
+  // Twice with the same seed: in the second run all of them log in.
   for (const time of ['first', 'second']) {
     const { findings, stats } = await runAgainst(url, { ...size, seed: 5 })
     t.strictSame(findings.mismatches, [])
@@ -18,7 +18,7 @@ t.test('the crowd on four processes is never told that its session is not valid'
   const answers = metrics.split('\n').filter((line) => line.startsWith('http_request_duration_seconds_count'))
   t.ok(
     answers.some((line) => line.includes('route="/v1/session",status="200"')),
-    'all processes are counted',
+    'the metrics cover all processes',
   )
   t.same(
     answers.filter((line) => line.includes('status="401"')),

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { startHere, username } from '../database/fixtures/embedded-server.ts'
+import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
 import { ServerProcess } from '../main/server-process.ts'
 import { pidsOf } from './cluster.ts'
 
-t.test('a process that cannot be replaced says why', { timeout: 120_000 }, async (t) => {
-  // A mongod of its own: another start on the folder gives the user another password.
+t.test('when a replacement process cannot start, its StartError is logged', { timeout: 120_000 }, async (t) => {
+  // With its own mongod: another start on the directory changes the user's password.
   const dataDir = t.testdir()
   const first = await startHere(t, dataDir)
   const port = new URL(first.uri).port
@@ -18,8 +18,10 @@ t.test('a process that cannot be replaced says why', { timeout: 120_000 }, async
   await server.ready()
   await first.close()
   const second = await startHere(t, dataDir, 'another password')
-  t.equal(new URL(second.uri).port, port, 'it is where it was')
-  for (const pid of (await pidsOf(server, 'front')).slice(0, 1)) process.kill(pid, 'SIGKILL')
-  await server.says(/front process \d+ ended unexpectedly \(1, MongoDB at \S+ refuses the user someone: check DB_USER/)
+  t.equal(new URL(second.uri).port, port, 'on the same port')
+  for (const pid of (await pidsOf(server, 'api')).slice(0, 1)) process.kill(pid, 'SIGKILL')
+  await server.says(
+    /worker exited unexpectedly.*\n +role: "api"\n.*\n +status: 1\n +startError: "MongoDB at \S+ refuses the user someone/,
+  )
   t.match(await server.kill('SIGTERM'), { signal: null })
 })

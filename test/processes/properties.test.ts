@@ -17,10 +17,10 @@ import { pidsOf } from './cluster.ts'
 
 /** The same programs in every run; FC_SEED=$RANDOM tries others. */
 const seed = Number(process.env.FC_SEED ?? 5)
-/** Longer than anything that had no answer is still being written, in milliseconds. */
-const untilSettled = 5_500
+/** After this time, no request without an answer is still being written. */
+const untilSettledMs = 5_500
 
-/** A server in four processes with a mongod of its own, accounts that are logged in, and a way into its database. */
+/** A server in four processes with an embedded mongod, accounts that are logged in, and a client of its database. */
 async function fourProcesses(t: Parameters<typeof freshFolder>[0]) {
   const DATA_DIR = await freshFolder(t)
   const server = new ServerProcess(t, { DATA_DIR, WEB_CONCURRENCY: '4', BCRYPT_COST: '4', LOG_LEVEL: 'info' })
@@ -51,7 +51,7 @@ const fail = (account: string): never => {
   throw new Error(`${account} has not signed up`)
 }
 
-/** False when it has ended already. */
+/** Returns false when the process has exited. */
 function kill(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL')
@@ -60,8 +60,8 @@ function kill(pid: number): boolean {
   }
 }
 
-/** Does what may be done twice until MongoDB, which is being killed, lets it. */
-async function insist<T>(work: () => Promise<T>): Promise<T> {
+/** Retries an idempotent operation while MongoDB is being killed. */
+async function retrying<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries += 1) {
     try {
       return await work()
@@ -72,7 +72,7 @@ async function insist<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Notes whether something had no answer. */
+/** Calls `note` for each step without an answer. */
 function noting(way: Way, note: () => void): Way {
   const watch =
     <Step, Answer>(act: (step: Step) => Promise<Answer>) =>
@@ -88,7 +88,7 @@ for (const kills of [false, true]) {
   const name = kills
     ? 'and while mongod and processes are killed'
     : 'whatever is done at the same time in four processes'
-  t.test(`${name}: each acknowledged write is there, once, and counted`, { timeout: 200_000 }, async (t) => {
+  t.test(`${name}: every acknowledged write exists once and is counted`, { timeout: 200_000 }, async (t) => {
     const { server, accounts, way, client, db, mongodPid } = await fourProcesses(t)
     const { sweep } = machinesOn(db, client)
     const written = ['posts', 'reactions', 'removedPosts', 'idempotency']
@@ -104,7 +104,7 @@ for (const kills of [false, true]) {
     const victims = [
       async () => (await pidsOf(server, 'writer'))[0],
       mongodPid,
-      async () => (await pidsOf(server, 'front'))[0],
+      async () => (await pidsOf(server, 'api'))[0],
     ]
     const killing = (async () => {
       while (kills && !ending) {
@@ -117,16 +117,16 @@ for (const kills of [false, true]) {
     })()
 
     const property = fc.asyncProperty(programs({ groups: 6, actions: 12 }), async (program) => {
-      for (const name of written) await insist(() => db.collection(name).deleteMany({}))
-      await insist(() => db.collection('accountCounts').updateMany({}, { $set: { posts: 0 } }))
+      for (const name of written) await retrying(() => db.collection(name).deleteMany({}))
+      await retrying(() => db.collection('accountCounts').updateMany({}, { $set: { posts: 0 } }))
       const ledger = new Ledger(accounts)
       const before = doubts
       playing = true
       await play(program, accounts, ways, ledger)
       playing = false
-      if (doubts > before) await delay(untilSettled)
-      await insist(sweep)
-      const stored = await insist(() => readStored(db, client))
+      if (doubts > before) await delay(untilSettledMs)
+      await retrying(sweep)
+      const stored = await retrying(() => readStored(db, client))
       const faults = [...disagreements(stored), ...ledger.compare(stored)]
       if (faults.length > 0) throw new Error(faults.join('\n'))
     })

@@ -5,7 +5,7 @@ import { freshDatabase, testConfig } from '../helper.ts'
 import { people } from './cluster.ts'
 import { checkHammered, hammer } from './contention-load.ts'
 
-t.test('two servers on one database, as on two machines: counts are exact', { timeout: 120_000 }, async (t) => {
+t.test('counts are exact with two servers on one database, as on two machines', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)
   const urls: string[] = []
   for (const _ of ['one', 'other']) {
@@ -15,7 +15,7 @@ t.test('two servers on one database, as on two machines: counts are exact', { ti
   }
   const crowd = (await Promise.all(urls.map((url) => people(url, 12)))).flat()
   const [ann] = crowd
-  if (!ann) throw new Error('nobody signed up')
+  if (!ann) throw new Error('no account')
   const post = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Hot' } })).body.id
   const until = performance.now() + 4_000
   const { memories, statuses, slowest } = await hammer(crowd, post, () => performance.now() > until)

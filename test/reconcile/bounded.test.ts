@@ -3,10 +3,10 @@ import t from 'tap'
 import { v7 } from 'uuid'
 import { toUuid } from '../../src/database/ids.ts'
 import { inSnapshot } from '../../src/database/snapshot.ts'
-import { belongings } from '../../src/reconcile/belongings.ts'
 import type { Check } from '../../src/reconcile/check.ts'
 import { orphanPipeline } from '../../src/reconcile/check-orphans.ts'
-import { kinds } from '../../src/reconcile/counters.ts'
+import { counterSets } from '../../src/reconcile/counters.ts'
+import { ownerships } from '../../src/reconcile/ownership.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { walk } from '../../src/reconcile/snapshot.ts'
 import {
@@ -29,7 +29,7 @@ async function plantPosts(db: Db, author: UUID, count: number, counts: object): 
   return documents.map(({ _id }) => _id)
 }
 
-t.test('of 20,000 posts that drift, and 1,300 that are gone, 500 at most are held at a time', async (t) => {
+t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are in memory at a time', async (t) => {
   const { db, connection } = await preparedDatabase(t)
   const author = await plantAccount(db, { posts: 20_001 })
   const popular = await plantPost(db, author, { likes: 30_000 })
@@ -57,17 +57,17 @@ t.test('of 20,000 posts that drift, and 1,300 that are gone, 500 at most are hel
     'accounts   1 checked, drift 0',
     'reactions  31,300 checked, drift 1,300',
   ])
-  t.equal(lines[7], 'days       1 checked, drift 1,300', 'what nobody has counted for its day')
+  t.equal(lines[7], 'days       1 checked, drift 1,300', 'the reactions that no day counts')
   t.same(lines.slice(-2), ['  and 21,281 more', 'drift 22,600'])
   t.ok(
     results.every(({ shown }) => shown.length <= 20),
-    'no more findings are kept than are shown',
+    'only the findings to show are kept',
   )
   t.equal(Math.max(...replies), 500, 'MongoDB hands over 500 things at a time, and counts reactions itself')
   t.ok(replies.length > 20_001 / 500, `${replies.length} replies`)
 })
 
-t.test('what is counted is counted in an index, without a document', async (t) => {
+t.test('counts are covered by an index: no document is read', async (t) => {
   const { db } = await preparedDatabase(t)
   const author = await plantAccount(db)
   const [root] = await plantPosts(db, author, 300, {})
@@ -76,14 +76,18 @@ t.test('what is counted is counted in an index, without a document', async (t) =
   await plantReactions(db, root ?? newUuid(), 'dislike', 300)
   await plantReactions(db, newUuid(), 'like', 3)
   const some = [root ?? newUuid(), author, newUuid()]
-  const looks = kinds.flatMap(({ counters }) =>
-    counters.map((counter) => ({ name: counter.field, of: counter.of, pipeline: countPipeline(counter, some) })),
+  const looks = counterSets.flatMap(({ counters }) =>
+    counters.map((counter) => ({
+      name: counter.field,
+      of: counter.countedCollection,
+      pipeline: countPipeline(counter, some),
+    })),
   )
-  // What is looked up for an orphan is another thing.
+  // The $lookup of the tombstone does read documents.
   await db.collection('removedAccounts').deleteMany({})
-  for (const belonging of belongings) {
+  for (const belonging of ownerships) {
     const pipeline = orphanPipeline(belonging, { $gt: some[0] }, some, 500)
-    looks.push({ name: belonging.name, of: belonging.things, pipeline })
+    looks.push({ name: belonging.name, of: belonging.owned, pipeline })
   }
   for (const { name, of, pipeline } of looks) {
     const explained = JSON.stringify(await db.collection(of).aggregate(pipeline).explain('executionStats'))
@@ -95,7 +99,7 @@ t.test('what is counted is counted in an index, without a document', async (t) =
   t.ok(looks.length > 10)
 })
 
-t.test('each chunk is read as things are by then, and all of it as they were at one moment', async (t) => {
+t.test('each chunk reads its own snapshot, and one snapshot only', async (t) => {
   const { client, db } = await preparedDatabase(t)
   const author = newUuid()
   for (const there of [0, 1]) {
@@ -108,7 +112,7 @@ t.test('each chunk is read as things are by then, and all of it as they were at 
   }
 })
 
-t.test('a chunk whose snapshot is lost is read again, smaller; what cannot be read at all is told', async (t) => {
+t.test('a chunk whose snapshot is lost is retried with half the size; the last error is thrown', async (t) => {
   const { client, db } = await preparedDatabase(t)
   const failing = (fails: number, error: Error) => {
     const sizes: number[] = []

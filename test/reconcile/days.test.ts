@@ -12,11 +12,11 @@ import {
   runHere,
 } from './seed.ts'
 
-/** Some past days, by how many days ago. */
+/** The start of a past day. */
 const ago = (days: number) => new Date((Math.floor(Date.now() / day) - days) * day)
 const dateOf = (at: Date) => at.toISOString().slice(0, 10)
 
-/** A post with reactions of these days, and rows that say what they are told to. */
+/** A post with reactions of these days, and daily counts as given. */
 async function setScene(
   t: Parameters<typeof preparedDatabase>[0],
   rows: [days: number, writer: number, likes: number, dislikes: number][],
@@ -55,7 +55,7 @@ const right = [
   [4, 0],
 ]
 
-t.test('rows of several writers that add up are no drift, negative ones among them', async (t) => {
+t.test('daily counts of several writers, including negative ones, are no drift when their sum is right', async (t) => {
   const target = await setScene(t, [
     [400, 1, 8, 1],
     [400, 2, -5, -1],
@@ -67,17 +67,17 @@ t.test('rows of several writers that add up are no drift, negative ones among th
   t.same(lines.slice(-2), ['days       4 checked, drift 0', 'drift 0'])
 })
 
-t.test('what differs is told by day, and put right by a row of nobody’s', async (t) => {
+t.test('a difference is reported by day, and fixed in the row of corrections', async (t) => {
   const target = await setScene(t, [
     [400, 1, 5, 0],
     [399, 1, 1, 1],
     [7, 1, 0, 2],
   ])
   const told = [
-    `day ${dateOf(ago(400))}: likes says 5, counted 3`,
-    `day ${dateOf(ago(399))}: likes says 1, counted 0; dislikes says 1, counted 2`,
-    `day ${dateOf(ago(7))}: dislikes says 2, counted 0`,
-    `day ${dateOf(ago(1))}: likes says 0, counted 4`,
+    `day ${dateOf(ago(400))}: likes: 5 stored, 3 counted`,
+    `day ${dateOf(ago(399))}: likes: 1 stored, 0 counted; dislikes: 1 stored, 2 counted`,
+    `day ${dateOf(ago(7))}: dislikes: 2 stored, 0 counted`,
+    `day ${dateOf(ago(1))}: likes: 0 stored, 4 counted`,
   ]
   const before = await daysIn(target.db).find().toArray()
   const found = await runHere(target)
@@ -97,7 +97,7 @@ t.test('what differs is told by day, and put right by a row of nobody’s', asyn
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('of two who put it right at the same time one does', async (t) => {
+t.test('of two concurrent fixes of a day, one applies', async (t) => {
   for (let round = 0; round < 3; round += 1) {
     const target = await setScene(t, [[400, 1, 5, 0]])
     await Promise.all([1, 2, 3].map(() => runHere(target, { fix: true })))

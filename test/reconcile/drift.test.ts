@@ -1,11 +1,12 @@
 import type { UUID } from 'mongodb'
 import t from 'tap'
 import { transactor } from '../../src/database/transaction.ts'
-import { belongings } from '../../src/reconcile/belongings.ts'
 import { checkCounters } from '../../src/reconcile/check-counters.ts'
 import { checkOrphans } from '../../src/reconcile/check-orphans.ts'
-import { kinds } from '../../src/reconcile/counters.ts'
-import { ownSweeps } from '../../src/reconcile/sweeps.ts'
+import { counterSets } from '../../src/reconcile/counters.ts'
+import { ownerships } from '../../src/reconcile/ownership.ts'
+import { createSweeps } from '../../src/reconcile/sweeps.ts'
+import { localWriter } from '../../src/write-operations.ts'
 import {
   countsOf,
   newUuid,
@@ -20,7 +21,7 @@ import {
   runHere,
 } from './seed.ts'
 
-t.test('nothing drifts in an empty database, nor in one whose counts are right', async (t) => {
+t.test('an empty database and one with right counts have no drift', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const nothing = ['posts      0 checked, drift 0', 'accounts   0 checked, drift 0', 'reactions  0 checked, drift 0']
@@ -36,7 +37,7 @@ t.test('nothing drifts in an empty database, nor in one whose counts are right',
   t.same(lines, [...right, ...otherLines({ reactions: 1_202, posts: 3, days: 1 }), 'drift 0'])
 })
 
-t.test('the drift of each counter is found, told and made right', async (t) => {
+t.test('the drift of every counter is found, reported and fixed', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const author = await plantAccount(db, { posts: 3 })
@@ -54,12 +55,12 @@ t.test('the drift of each counter is found, told and made right', async (t) => {
   const following = await plantAccount(db, { following: 5 })
 
   const told = [
-    `post ${liked}: likes says 5, counted 3`,
-    `post ${disliked}: dislikes says 1, counted 3`,
-    `post ${answered}: replies says 3, counted 2`,
-    `account ${replying}: posts says 9, counted 2`,
-    `account ${followed}: followers says 4, counted 0`,
-    `account ${following}: following says 5, counted 0`,
+    `post ${liked}: likes: 5 stored, 3 counted`,
+    `post ${disliked}: dislikes: 1 stored, 3 counted`,
+    `post ${answered}: replies: 3 stored, 2 counted`,
+    `account ${replying}: posts: 9 stored, 2 counted`,
+    `account ${followed}: followers: 4 stored, 0 counted`,
+    `account ${following}: following: 5 stored, 0 counted`,
   ]
   const others = otherLines({ reactions: 7, posts: 5, days: 1 })
   const before = await postsOf(db).find().toArray()
@@ -103,7 +104,7 @@ t.test('the drift of each counter is found, told and made right', async (t) => {
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('counters that are not there drift, whatever they should be', async (t) => {
+t.test('missing counters drift, even if they count nothing', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const [none, silent] = [await plantAccount(db, null), await plantAccount(db, null)]
@@ -114,10 +115,10 @@ t.test('counters that are not there drift, whatever they should be', async (t) =
   await plantReactions(db, text, 'like', 3)
 
   const told = [
-    `post ${post}: dislikes says nothing, counted 0`,
-    `post ${text}: likes says nothing, counted 3`,
-    `account ${none}: posts says nothing, counted 2; followers says nothing, counted 0; following says nothing, counted 0`,
-    `account ${silent}: posts says nothing, counted 0; followers says nothing, counted 0; following says nothing, counted 0`,
+    `post ${post}: dislikes: nothing stored, 0 counted`,
+    `post ${text}: likes: nothing stored, 3 counted`,
+    `account ${none}: posts: nothing stored, 2 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
+    `account ${silent}: posts: nothing stored, 0 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
   ]
   const lines = told.map((line) => `  ${line}`)
   t.same((await runHere(target)).lines.slice(8), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
@@ -129,7 +130,7 @@ t.test('counters that are not there drift, whatever they should be', async (t) =
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('reactions whose post is gone drift, unless they wait for their sweep', async (t) => {
+t.test('reactions without a post drift, unless a tombstone waits for its sweep', async (t) => {
   const target = await preparedDatabase(t)
   const { db } = target
   const author = await plantAccount(db, { posts: 2 })
@@ -147,7 +148,7 @@ t.test('reactions whose post is gone drift, unless they wait for their sweep', a
   await removed.insertOne({ _id: swept, removal: newUuid(), sweptAt: new Date() })
 
   const drifting = [before, swept, unknown, between, after]
-  const told = drifting.map((post) => `post ${post}: is gone, ${post === between ? 1_202 : 2} of its reactions left`)
+  const told = drifting.map((post) => `post ${post}: does not exist, owns ${post === between ? 1_202 : 2} reactions`)
   const lines = ['posts      2 checked, drift 0', 'accounts   1 checked, drift 0']
   t.same((await runHere(target)).lines, [
     ...lines,
@@ -165,12 +166,12 @@ t.test('reactions whose post is gone drift, unless they wait for their sweep', a
     'drift 0 (1,210 fixed)',
   ])
   const left = (await reactionsOf(db).distinct('post')).map(String).sort()
-  t.same(left, [standing.toString()], 'what has a post is left; what had waited was swept with the rest')
+  t.same(left, [standing.toString()], 'only reactions with a post remain')
   t.equal(await reactionsOf(db).countDocuments(), 2)
   t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
 })
 
-t.test('of many things that drift 20 are told, and all are made right', async (t) => {
+t.test('of many differences 20 are shown, and all are fixed', async (t) => {
   const target = await preparedDatabase(t)
   const author = await plantAccount(target.db, { posts: 630 })
   const documents = Array.from({ length: 630 }, () => postDocument(author, { likes: 1 }))
@@ -182,25 +183,27 @@ t.test('of many things that drift 20 are told, and all are made right', async (t
   t.equal(await postsOf(target.db).countDocuments({ 'counts.likes': { $ne: 0 } }), 0)
 })
 
-t.test('what changed between the look and the fix is left as it is', async (t) => {
+t.test('a fix changes nothing if the post appeared, was swept or was deleted since the walk', async (t) => {
   const { client, db } = await preparedDatabase(t)
   const transact = transactor(client)
   const [standing, waiting, gone] = [await plantPost(db, await plantAccount(db)), newUuid(), newUuid()]
   for (const post of [standing, waiting]) await plantReactions(db, post, 'like', 2)
   await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
-  const [posts] = kinds.map((kind) => checkCounters(db, transact, kind))
-  const [orphans] = belongings.map((one) => checkOrphans(db, transact, ownSweeps(db, transact), one))
-  const drift = { amount: 2, words: '' }
+  const [posts] = counterSets.map((kind) => checkCounters(db, transact, kind))
+  const [orphans] = ownerships.map((one) =>
+    checkOrphans(db, transact, createSweeps(db, localWriter(db, transact)), one),
+  )
+  const drift = { amount: 2, description: '' }
   await orphans?.fix({ ...drift, id: standing })
-  t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions whose post is there')
+  t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions of an existing post')
   t.equal(await db.collection<{ _id: UUID }>('removedPosts').countDocuments({ _id: standing }), 0)
   await orphans?.fix({ ...drift, id: waiting })
-  t.equal(await reactionsOf(db).countDocuments(), 2, 'what waited is swept')
+  t.equal(await reactionsOf(db).countDocuments(), 2, 'reactions with a tombstone are swept')
   await posts?.fix({ ...drift, id: gone })
-  t.equal(await postsOf(db).countDocuments(), 1, 'a post that is gone does not come back')
+  t.equal(await postsOf(db).countDocuments(), 1, 'a deleted post does not reappear')
 })
 
-t.test('told to stop before it begins, it does nothing', async (t) => {
+t.test('with an aborted signal nothing is checked', async (t) => {
   const target = await preparedDatabase(t)
   const author = await plantAccount(target.db)
   await postsOf(target.db).insertMany(Array.from({ length: 600 }, () => postDocument(author, { likes: 1 })))

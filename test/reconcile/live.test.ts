@@ -28,7 +28,7 @@ const accountsIn = async (db: Db, count: number) => {
 const isSame = (one: object | null, other: object) =>
   isDeepStrictEqual(Object.entries(one ?? {}).sort(), Object.entries(other).sort())
 
-/** What is wrong in a database that nobody writes to, found without the code that is tested. */
+/** Finds wrong counts in a database without writes, independently of the code under test. */
 async function wrongAtRest(db: Db) {
   const wrong: unknown[] = []
   for (const { _id, counts } of await postsOf(db).find().toArray()) {
@@ -55,7 +55,7 @@ async function wrongAtRest(db: Db) {
   return wrong
 }
 
-t.test('while others write, nothing drifts in any run', async (t) => {
+t.test('under concurrent writes no run finds drift', async (t) => {
   const target = await preparedDatabase(t)
   const accounts = await accountsIn(target.db, 8)
   const load = traffic(target.client, target.db, accounts, [])
@@ -73,14 +73,14 @@ t.test('while others write, nothing drifts in any run', async (t) => {
   t.same(await wrongAtRest(target.db), [])
 })
 
-t.test('what drifts is made right while others write to the same things, and nothing else is touched', async (t) => {
+t.test('drift is fixed under concurrent writes to the same posts, and no right count changes', async (t) => {
   const target = await preparedDatabase(t)
   const { client, db } = target
   const accounts = await accountsIn(db, 6)
   const host = await plantAccount(db, { posts: 4 })
   const hot: UUID[] = []
   for (const _ of [1, 2, 3, 4]) hot.push(await plantPost(db, host, { likes: 2_000 }))
-  // Counting them takes a while, in which others write.
+  // Many, so that writes happen during the count.
   for (const post of hot) await plantReactions(db, post, 'like', 2_000)
   const load = traffic(client, db, accounts, hot)
   let fixed = 0
@@ -102,7 +102,7 @@ t.test('what drifts is made right while others write to the same things, and not
   t.equal(await countsOf(db).countDocuments({ recounting: { $exists: true } }), 0)
 })
 
-t.test('a post that is written to whenever it is counted is made right at once', async (t) => {
+t.test('a post that is written during each count is fixed on the first attempt', async (t) => {
   const { db, connection } = await preparedDatabase(t)
   const post = await plantPost(db, await plantAccount(db, { posts: 1 }), { likes: 1, dislikes: 5 })
   for (const _ of [1, 2, 3]) await plantReactions(db, post, 'like', 10_000)
@@ -112,7 +112,7 @@ t.test('a post that is written to whenever it is counted is made right at once',
   const writes: Promise<unknown>[] = []
   client.on('commandStarted', ({ commandName, command }) => {
     const counts = commandName === 'aggregate' && command.aggregate === 'reactions' && command.autocommit === false
-    // Faster than the count: it is there first, unless it has to wait.
+    // Faster than the count: commits first unless it has to wait.
     const write = () => postsOf(db).updateOne({ _id: post }, { $inc: { revision: 1 } }, { writeConcern: { w: 1 } })
     if (counts) writes.push(write())
   })
@@ -124,7 +124,7 @@ t.test('a post that is written to whenever it is counted is made right at once',
   t.match(await postsOf(db).findOne({ _id: post }), { counts, revision: 7 + 1 + 2 })
 })
 
-t.test('a post that was begun before its author’s counts were there is counted', async (t) => {
+t.test('a post whose transaction began before its author’s counts existed is counted', async (t) => {
   const target = await preparedDatabase(t)
   const { client, db } = target
   const author = await plantAccount(db, null)
@@ -142,7 +142,7 @@ t.test('a post that was begun before its author’s counts were there is counted
   t.equal((await runHere(target)).lines.at(-1), 'drift 0')
 })
 
-t.test('counts that are not there are made and right, though their account posts all the time', async (t) => {
+t.test('missing counts are created and right, although the account keeps posting', async (t) => {
   const target = await preparedDatabase(t)
   const { client, db } = target
   const accounts = await accountsIn(db, 3)

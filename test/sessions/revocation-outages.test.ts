@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
-import { username as dbUser, startHere } from '../database/fixtures/embedded-server.ts'
 import { lineTo } from '../database/fixtures/line.ts'
 import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { username as dbUser, startHere } from '../embedded-mongod/fixtures/server.ts'
 import { freshDatabase, makeClient, signUp } from '../helper.ts'
 import { lastAlive, logIn, serverOn, verdict } from './servers.ts'
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { signUp } from '../helper.ts'
+import { type Pinned, pinnedTo } from '../processes/api-processes.ts'
 import { pidsOf, startCluster } from '../processes/cluster.ts'
-import { type Pinned, pinnedTo } from '../processes/fronts.ts'
 import { lastAlive, logIn, verdict } from './servers.ts'
 
 const options = { skip: process.platform === 'linux' ? false : 'looks into /proc', timeout: 180_000 }
@@ -10,7 +10,7 @@ const options = { skip: process.platform === 'linux' ? false : 'looks into /proc
 /** A server in several processes, clients of each of them, and somebody who logs in again and again. */
 async function clusterWithClients(t: Test, processes: number, each: number) {
   const { server, url } = await startCluster(t, processes)
-  const clients = await pinnedTo(t, url, await pidsOf(server, 'front'), each)
+  const clients = await pinnedTo(t, url, await pidsOf(server, 'api'), each)
   const { username } = await signUp(url)
   return { clients, all: [...clients.values()].flat(), begin: async () => (await logIn(url, username)).token }
 }

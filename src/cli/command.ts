@@ -1,0 +1,70 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { StartError, toErrorText } from '../start-error.ts'
+
+export const print = (line: string) => void process.stdout.write(`${line}\n`)
+export const printError = (line: string) => void process.stderr.write(`${line}\n`)
+
+type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs<Config>>
+
+export type Command<Config extends ParseArgsConfig> = {
+  /** What `--help` prints. */
+  help: string
+  /** What node:util's parseArgs accepts; `--help` is added. */
+  args: Config
+  /** The exit code after a StartError or an unexpected error. */
+  errorCode: number
+  /**
+   * Does the work.
+   * @returns the exit code
+   */
+  run(parsed: Parsed<Config>): Promise<number>
+}
+
+/**
+ * Runs an operator's command with the arguments of this process, and sets the exit code. A StartError is printed as a
+ * sentence, any other error with its stack.
+ */
+export async function runCommand<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
+  try {
+    const parsed = parseArguments(command.args)
+    if (parsed === 'help') print(command.help.trimEnd())
+    else process.exitCode = await command.run(parsed)
+  } catch (error) {
+    printError(toErrorText(error))
+    process.exitCode = command.errorCode
+  }
+}
+
+/** @throws StartError with one sentence that names the offending argument */
+function parseArguments<const Config extends ParseArgsConfig>(config: Config): Parsed<Config> | 'help' {
+  try {
+    const parsed = parseArgs({ ...config, options: { ...config.options, help: { type: 'boolean' } } })
+    // The type of `values` does not follow the spread.
+    const { help } = parsed.values as { help?: boolean }
+    return help ? 'help' : (parsed as Parsed<Config>)
+  } catch (error) {
+    const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
+    throw new StartError(`${sentence}: see --help.`)
+  }
+}
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143 }
+/** The terminal and npm can both deliver one Ctrl-C: a repeat within this time is not a second one. */
+const sameSignalMs = 250
+
+/** The first SIGINT or SIGTERM aborts `signal`, and a second one exits the process. */
+export function handleInterrupts(): { signal: AbortSignal; exitCode(): number | null } {
+  const controller = new AbortController()
+  let exitCode: number | null = null
+  let interruptedAt = 0
+  for (const [name, code] of Object.entries(exitCodes)) {
+    process.on(name, () => {
+      if (exitCode !== null && performance.now() - interruptedAt > sameSignalMs) process.exit(code)
+      if (exitCode !== null) return
+      interruptedAt = performance.now()
+      exitCode = code
+      controller.abort()
+    })
+  }
+  return { signal: controller.signal, exitCode: () => exitCode }
+}

@@ -1,0 +1,145 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { MongoClient } from 'mongodb'
+import { type Config, readConfig } from '../config.ts'
+import {
+  assertReplicaSet,
+  type Connection,
+  clientOptions,
+  databaseOf,
+  toConnectionError,
+} from '../database/connection.ts'
+import { isDatabaseOutOfReach } from '../database/failures.ts'
+import { replicaSetName } from '../embedded-mongod/admin.ts'
+import { readFileIfExists } from '../embedded-mongod/data-dir.ts'
+import { lockDataDir } from '../embedded-mongod/data-dir-lock.ts'
+import { startEmbeddedMongod } from '../embedded-mongod/start.ts'
+import { loadEnv } from '../load-env.ts'
+import { StartError } from '../start-error.ts'
+import { printError } from './command.ts'
+
+type CommandDatabase = {
+  client: MongoClient
+  databaseName: string
+  /** Turns an error of a later operation into a StartError, if the operator can act on it. */
+  toStartError(error: unknown): unknown
+  close(): Promise<void>
+}
+
+/** `appName` names the command in MongoDB's log. */
+type ClientOptions = { appName: string; socketTimeoutMS?: number }
+type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }>
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const log = { info: printError, warn: printError, error: printError }
+/** How long to wait for a server that is starting or closing. */
+const serverWaitMs = 10_000
+
+/**
+ * Reads the server's configuration, connects to its database for the duration of `work`, and closes both the connection
+ * and what was started for it.
+ * @throws StartError when the configuration is invalid, or the database is out of reach or refuses the user
+ */
+export async function withDatabase<Result>(
+  options: ClientOptions,
+  work: (database: CommandDatabase, config: Config) => Promise<Result>,
+): Promise<Result> {
+  const config = await readConfig(loadEnv(), root, { makeSecrets: false })
+  const database = await openDatabase(config.database, options)
+  try {
+    return await work(database, config)
+  } catch (error) {
+    throw database.toStartError(error)
+  } finally {
+    await database.close()
+  }
+}
+
+async function openDatabase(config: Config['database'], options: ClientOptions): Promise<CommandDatabase> {
+  if (config.kind === 'embedded') return openEmbedded(config, options)
+  return connect(config, options, (error) => toConnectionError(error, config))
+}
+
+/** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
+async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Promise<CommandDatabase> {
+  const { dataDir, mongodBinary, username, password } = config
+  // The series file exists after a successful first start. Without this check, a mistyped path would get a new database.
+  if ((await readFileIfExists(join(dataDir, 'mongod', 'series'))) === undefined)
+    throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
+  // Starting takes the lock or fails, so a concurrent start cannot result in a second mongod.
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log }).catch(async (error) => {
+    if (error instanceof StartError && (await isLocked(dataDir))) return null
+    throw error
+  })
+  if (mongod === null) return connectToServer(dataDir, { username, password }, options)
+  // A server that starts now waits for the release of the lock instead of failing.
+  mongod.announceClosing()
+  const connection = { uri: mongod.uri, username, password }
+  try {
+    const database = await connect(connection, options, (error) => toConnectionError(error, connection))
+    return { ...database, close: () => database.close().finally(() => mongod.close()) }
+  } catch (error) {
+    await mongod.close()
+    throw error
+  }
+}
+
+/**
+ * Whether a server has the lock on DATA_DIR, tested by taking it. A lock that was free is marked as closing and released
+ * at once, so that a server that starts at this moment waits instead of failing.
+ */
+async function isLocked(dataDir: string): Promise<boolean> {
+  try {
+    const lock = await lockDataDir(dataDir, serverWaitMs, () => log.info('Waiting for a server to close'))
+    lock.announceClosing()
+    await lock.release()
+    return false
+  } catch (error) {
+    if (error instanceof StartError) return true
+    throw error
+  }
+}
+
+/** Connects to the mongod of a running server, which might still be starting. Writes nothing to DATA_DIR. */
+async function connectToServer(
+  dataDir: string,
+  user: Omit<Connection, 'uri'>,
+  options: ClientOptions,
+): Promise<CommandDatabase> {
+  const unreachable = new StartError(
+    `A server uses DATA_DIR ${dataDir}, but its MongoDB does not respond: try again when it does.`,
+  )
+  for (const deadline = performance.now() + serverWaitMs; performance.now() < deadline; await sleep(200)) {
+    const port = await readFileIfExists(join(dataDir, 'mongod', 'port'))
+    if (port === undefined) continue
+    const connection = { uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`, ...user }
+    const toStartError = (error: unknown) =>
+      isDatabaseOutOfReach(error) ? unreachable : toConnectionError(error, connection)
+    try {
+      return await connect(connection, options, toStartError)
+    } catch (error) {
+      if (error !== unreachable) throw error
+    }
+  }
+  throw unreachable
+}
+
+async function connect(
+  connection: Connection,
+  options: ClientOptions,
+  toStartError: CommandDatabase['toStartError'],
+): Promise<CommandDatabase> {
+  const databaseName = databaseOf(connection.uri)
+  let client: MongoClient | undefined
+  try {
+    const opened = new MongoClient(connection.uri, { ...clientOptions(connection), ...options })
+    client = opened
+    await opened.connect()
+    await assertReplicaSet(opened.db(databaseName), connection)
+    return { client: opened, databaseName, toStartError, close: () => opened.close() }
+  } catch (error) {
+    await client?.close()
+    throw toStartError(error)
+  }
+}

@@ -1,0 +1,98 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Db, MongoClient } from 'mongodb'
+import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
+import { StartError } from '../start-error.ts'
+import { print, runCommand } from './command.ts'
+
+const help = `Usage: node src/cli/prepare-database.ts
+
+Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user (DB_USER,
+DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
+different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
+see docs/decisions/0006-compose-database.md.
+
+Exit code: 0 done, 1 a variable is missing, or MongoDB is not ready within 2 minutes.
+`
+
+const timeoutMs = 120_000
+const adminTimeoutMs = 2_000
+
+type Target = { uri: string; host: string; databaseName: string; replicaSet: string }
+type Credentials = { username: string; password: string }
+
+/** @throws StartError that names the missing variable */
+function requireVariable(name: string): string {
+  const value = process.env[name]
+  if (!value) throw new StartError(`${name} is not set`)
+  return value
+}
+
+function parseTarget(uri: string): Target {
+  const { hosts, dbName, replicaSet } = new MongoClient(uri).options
+  if (!replicaSet) throw new StartError('MONGODB_URI names no replicaSet')
+  return { uri, host: String(hosts[0]), databaseName: dbName, replicaSet }
+}
+
+/** @throws Error at the deadline; a replica set that was initiated for another host never has a primary */
+async function ensurePrimary(admin: Db, { replicaSet, host }: Target, deadline: number): Promise<void> {
+  for (;;) {
+    if (performance.now() > deadline) throw new Error('its replica set has no primary')
+    const hello = await admin.command({ hello: 1 })
+    if (hello.isWritablePrimary) return
+    if (!hello.setName) await initiateReplicaSet(admin, replicaSet, host)
+    await sleep(200)
+  }
+}
+
+/** Creates the user, or sets the password: DB_PASSWORD takes precedence over what the database has. */
+async function ensureUser(admin: Db, { username, password }: Credentials, databaseName: string): Promise<void> {
+  const { users } = await admin.command({ usersInfo: { user: username, db: 'admin' } })
+  await admin.command({
+    [users.length > 0 ? 'updateUser' : 'createUser']: username,
+    pwd: password,
+    // Collections, indexes, documents and change streams of one database, and nothing else.
+    roles: [{ role: 'readWrite', db: databaseName }],
+    mechanisms: ['SCRAM-SHA-256'],
+    writeConcern: { w: 'majority' },
+  })
+}
+
+/** Connects as the server will. */
+async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Promise<void> {
+  const client = new MongoClient(uri, { auth, authSource: 'admin', serverSelectionTimeoutMS: 5_000 })
+  try {
+    await client.db(databaseName).listCollections().toArray()
+  } finally {
+    await client.close()
+  }
+}
+
+async function prepareDatabase(): Promise<number> {
+  const target = parseTarget(requireVariable('MONGODB_URI'))
+  const keyFile = requireVariable('MONGODB_KEY_FILE')
+  const credentials = { username: process.env.DB_USER || 'rookery', password: requireVariable('DB_PASSWORD') }
+  const { host, databaseName, replicaSet } = target
+  for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
+    try {
+      // mongod ignores white space in a key file.
+      const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
+      await withAdmin(host, key, adminTimeoutMs, async (admin) => {
+        await ensurePrimary(admin, target, deadline)
+        await ensureUser(admin, credentials, databaseName)
+      })
+      await checkLogin(target, credentials)
+      break
+    } catch (error) {
+      // Retried: mongod might still be starting, electing a primary, or waiting for its key file.
+      const reason = error instanceof Error ? error.message : String(error)
+      if (performance.now() > deadline) throw new StartError(`MongoDB at ${host} did not become ready: ${reason}`)
+    }
+  }
+  print(
+    `MongoDB at ${host} is ready: replica set ${replicaSet}, user ${credentials.username}, database ${databaseName}`,
+  )
+  return 0
+}
+
+await runCommand({ help, args: {}, errorCode: 1, run: prepareDatabase })

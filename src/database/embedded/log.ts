@@ -1,2 +1,0 @@
-/** Where the embedded MongoDB tells its owner what it does; pino's logger is one. */
-export type Log = { info(message: string): void; warn(message: string): void; error(message: string): void }

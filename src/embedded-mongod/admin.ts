@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Db, MongoClient, MongoServerError } from 'mongodb'
+
+export const replicaSetName = 'rookery'
+
+/** Documents, indexes, transactions, change streams and drops in every database; no users and no cluster. */
+const roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase']
+const errorCodes = { wrongPassword: 18, alreadyInitialized: 23, notYetInitialized: 94, userExists: 51_003 }
+
+/**
+ * Connects for the duration of `work` as MongoDB's internal user `__system`, whose password is the key file, so that no
+ * administrator's password has to be stored. Direct, because a replica set without a configuration has no primary.
+ * @param host host and port
+ * @param timeoutMs timeout of the connection, not of `work`
+ */
+export async function withAdmin<Value>(
+  host: string,
+  key: string,
+  timeoutMs: number,
+  work: (admin: Db) => Promise<Value>,
+): Promise<Value> {
+  const client = new MongoClient(`mongodb://${host}/?directConnection=true`, {
+    auth: { username: '__system', password: key },
+    authSource: 'local',
+    authMechanism: 'SCRAM-SHA-256',
+    serverSelectionTimeoutMS: timeoutMs,
+    connectTimeoutMS: timeoutMs,
+    maxPoolSize: 1,
+  })
+  try {
+    await client.connect()
+    return await work(client.db('admin'))
+  } finally {
+    await client.close()
+  }
+}
+
+/**
+ * Makes the node the only member of its replica set, under its current port, and waits until it is primary.
+ * @throws Error after the timeout
+ */
+export async function ensurePrimary(admin: Db, port: number, timeoutMs: number): Promise<void> {
+  const host = `127.0.0.1:${port}`
+  const deadline = Date.now() + timeoutMs
+  while (!(await ensureReplicaSetHost(admin, host)) && Date.now() < deadline) await delay(20)
+  while (Date.now() < deadline) {
+    const hello = await admin.command({ hello: 1 })
+    if (hello.isWritablePrimary && hello.me === host) return
+    await delay(20)
+  }
+  throw new Error(`mongod did not become primary within ${timeoutMs / 1_000} s`)
+}
+
+async function ensureReplicaSetHost(admin: Db, host: string): Promise<boolean> {
+  try {
+    const { config } = await admin.command({ replSetGetConfig: 1 })
+    if (config.members[0].host === host) return true
+    const moved = { ...config, version: config.version + 1, members: [{ ...config.members[0], host }] }
+    // Forced: a node that is not in its own configuration has no primary to ask. A single node cannot diverge.
+    await admin.command({ replSetReconfig: moved, force: true })
+    return true
+  } catch (error) {
+    if (!hasCode(error, errorCodes.notYetInitialized)) return false
+    await initiateReplicaSet(admin, replicaSetName, host)
+    return false
+  }
+}
+
+/** Initiates a replica set with one member; does nothing if it has been initiated. */
+export async function initiateReplicaSet(admin: Db, name: string, host: string): Promise<void> {
+  const config = { _id: name, members: [{ _id: 0, host }] }
+  await admin.command({ replSetInitiate: config }).catch((error: unknown) => {
+    if (!hasCode(error, errorCodes.alreadyInitialized)) throw error
+  })
+}
+
+/** The release series whose data format is in use, such as `6.0`: possibly older than the mongod (its FCV). */
+export async function readDataSeries(admin: Db): Promise<string> {
+  const answer = await admin.command({ getParameter: 1, featureCompatibilityVersion: 1 })
+  return answer.featureCompatibilityVersion.version
+}
+
+/** Creates the user, or updates its password and roles where they differ. */
+export async function ensureUser(admin: Db, port: number, username: string, password: string): Promise<void> {
+  const { users } = await admin.command({ usersInfo: username })
+  if (users.length === 0) {
+    await admin.command({ createUser: username, pwd: password, roles })
+  } else if (!hasRoles(users[0].roles) || !(await canLogIn(port, username, password))) {
+    await admin.command({ updateUser: username, pwd: password, roles })
+  }
+}
+
+function hasRoles(present: { role: string }[]): boolean {
+  return roles.every((role) => present.some((entry) => entry.role === role))
+}
+
+async function canLogIn(port: number, username: string, password: string): Promise<boolean> {
+  const uri = `mongodb://127.0.0.1:${port}/?directConnection=true`
+  const client = new MongoClient(uri, { auth: { username, password }, serverSelectionTimeoutMS: 5_000 })
+  try {
+    await client.connect()
+    return true
+  } catch (error) {
+    if (hasCode(error, errorCodes.wrongPassword)) return false
+    throw error
+  } finally {
+    await client.close()
+  }
+}
+
+function hasCode(error: unknown, wanted: number): boolean {
+  return error instanceof MongoServerError && error.code === wanted
+}

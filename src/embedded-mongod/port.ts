@@ -1,0 +1,41 @@
+import { randomInt } from 'node:crypto'
+import { connect, createServer } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** Below the ephemeral range, where a client that connects to a free port can connect to itself. */
+const range = { from: 20_000, to: 30_000 }
+
+/** Picks a random free port of the loopback interface. @throws Error after 50 ports in use */
+export async function findFreePort(): Promise<number> {
+  for (let attempts = 0; attempts < 50; attempts++) {
+    const port = randomInt(range.from, range.to)
+    if (await isPortFree(port)) return port
+  }
+  throw new Error('no free port on the loopback interface')
+}
+
+export function isPortFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.on('error', () => resolve(false))
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)))
+  })
+}
+
+/** Resolves with true when the port accepts connections, with false when the signal aborts. */
+export async function waitUntilListening(port: number, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    if (await acceptsConnections(port)) return true
+    await delay(20)
+  }
+  return false
+}
+
+function acceptsConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+}

@@ -1,0 +1,93 @@
+import { StartError } from '../start-error.ts'
+import { ensurePrimary, ensureUser, readDataSeries, replicaSetName, withAdmin } from './admin.ts'
+import { type DataDir, prepareDataDir, readFileIfExists, writeFileAtomic } from './data-dir.ts'
+import { lockDataDir } from './data-dir-lock.ts'
+import { findMongod } from './find-binary.ts'
+import type { Logger } from './logger.ts'
+import { type MongodProcess, spawnMongod, startMongod } from './mongod-process.ts'
+import { superviseMongod } from './supervisor.ts'
+
+export type EmbeddedMongod = {
+  /** Without credentials. */
+  uri: string
+  /** From now on, another start on the directory waits for this server to close instead of failing. */
+  announceClosing(): void
+  /** Shuts mongod down, within 5 s, and releases the lock on the directory. */
+  close(): Promise<void>
+}
+
+export type EmbeddedOptions = {
+  /** created with mode 0700 if missing */
+  dataDir: string
+  /** the database user, created or updated at each start */
+  username: string
+  password: string
+  /** MONGOD_BINARY: use this mongod instead of searching for one */
+  mongodBinary?: string | undefined
+  /** where a downloaded mongod is kept; default: ~/.cache/rookery */
+  cacheDir?: string | undefined
+  log: Logger
+}
+
+/** How long a start waits for a server or a mongod that is shutting down. */
+const shutdownWaitMs = 10_000
+const primaryTimeoutMs = 60_000
+
+/**
+ * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits, and
+ * exits within 5 s of this process, however this process exits.
+ * @throws StartError if the directory is in use or not writable, or if mongod is not found or does not start
+ */
+export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<EmbeddedMongod> {
+  const { log } = options
+  if (process.platform === 'win32')
+    throw new StartError('The embedded MongoDB does not run on Windows: set MONGODB_URI.')
+  const dataDir = await prepareDataDir(options.dataDir)
+  const lock = await lockDataDir(dataDir.root, shutdownWaitMs, () =>
+    log.info('Waiting for the previous server to close'),
+  )
+  try {
+    const dataSeries = await readFileIfExists(dataDir.seriesFile)
+    if (!dataSeries) log.info(`First start: the embedded MongoDB keeps its data in ${dataDir.root}`)
+    const { path } = await findMongod({
+      explicit: options.mongodBinary,
+      cacheDir: options.cacheDir,
+      dataSeries,
+      log,
+    })
+    const mongod = await startMongod(dataDir, path, shutdownWaitMs)
+    await setUp(mongod, dataDir, options)
+    const { port } = mongod
+    const supervisor = superviseMongod(mongod, () => spawnMongod(dataDir, path, port), dataDir.logFile, log)
+    return {
+      uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`,
+      announceClosing: () => lock.announceClosing(),
+      close: async () => {
+        lock.announceClosing()
+        await supervisor.stop()
+        await lock.release()
+      },
+    }
+  } catch (error) {
+    await lock.release()
+    throw error
+  }
+}
+
+async function setUp(mongod: MongodProcess, dataDir: DataDir, options: EmbeddedOptions): Promise<void> {
+  const { port } = mongod
+  const done = withAdmin(`127.0.0.1:${port}`, dataDir.key, 5_000, async (admin) => {
+    await ensurePrimary(admin, port, primaryTimeoutMs)
+    await ensureUser(admin, port, options.username, options.password)
+    await writeFileAtomic(dataDir.seriesFile, await readDataSeries(admin))
+  })
+  try {
+    await done
+  } catch (error) {
+    await mongod.stop()
+    const { message } = await mongod.startFailure()
+    throw new StartError(
+      `MongoDB started on DATA_DIR ${dataDir.root} but did not become ready: ${String(error)} (${message})`,
+    )
+  }
+}

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import { type Environment, secretNames } from './config.ts'
+import { StartError } from './start-error.ts'
+
+/**
+ * Reads the environment variables of the process and those of `.env` in the project's root, if it exists; an exported
+ * variable takes precedence. Removes the secrets from `process.env`, which child processes inherit.
+ * @throws StartError when `.env` exists and cannot be read
+ */
+export function loadEnv(): Environment {
+  const env = { ...parseEnv(readDotEnv()), ...process.env }
+  for (const name of secretNames) delete process.env[name]
+  return env
+}
+
+function readDotEnv(): string {
+  try {
+    return readFileSync(new URL('../.env', import.meta.url), 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    throw new StartError('There is a .env in the project’s root that cannot be read.')
+  }
+}

@@ -1,0 +1,62 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { buildApp, type Cluster } from '../app.ts'
+import type { AppConfig } from '../config.ts'
+import type { Connection } from '../database/connection.ts'
+import type { Measured } from '../operations/metrics.ts'
+import { StartError } from '../start-error.ts'
+
+/** A running server, in this process or in several. */
+export type Service = {
+  url: string
+  /** Accepts no new requests; resolves when those in flight are answered. */
+  drain(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A server in this process, with its metrics. */
+export type MeasuredService = Service & { metrics(): Promise<Measured> }
+
+/**
+ * Serves the API in this process.
+ * @param options `name` begins the log line with the address
+ * @throws StartError when the database, HOST or PORT cannot be used
+ */
+export async function startApiServer(
+  config: AppConfig,
+  connection: Connection,
+  log: FastifyBaseLogger,
+  { name = 'Rookery', ...cluster }: Cluster & { name?: string } = {},
+): Promise<MeasuredService> {
+  const app = await buildApp(config, connection, log, cluster)
+  const { host, port } = config
+  try {
+    const url = await app.listen({ host, port, listenTextResolver: (address) => `${name} listens on ${address}` })
+    return {
+      url,
+      async drain() {
+        const drained = app.drain()
+        // A connection whose last request began before the drain stays in keep-alive, and would delay the close.
+        setInterval(() => app.server.closeIdleConnections(), 100).unref()
+        await drained
+      },
+      close: () => app.close(),
+      metrics: () => app.metrics.getMetricsAsJSON(),
+    }
+  } catch (error) {
+    await app.close()
+    throw listenError(error, config)
+  }
+}
+
+function listenError(error: unknown, { host, port }: AppConfig): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE')
+    return new StartError(
+      `PORT ${port} on ${host} is already in use: stop the process that listens there, or set PORT.`,
+    )
+  if (code === 'EACCES')
+    return new StartError(`PORT ${port} needs privileges that this user does not have: set PORT to 1024 or higher.`)
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new StartError(`HOST ${host} is not an address of this machine.`)
+  return error
+}

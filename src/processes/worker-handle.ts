@@ -1,0 +1,89 @@
+import cluster from 'node:cluster'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Measured } from '../operations/metrics.ts'
+import { StartError } from '../start-error.ts'
+import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
+
+/** MongoDB sessions remembered for each worker: the driver reuses a few, so the least recent ones are closed. */
+const maxSessions = 1_000
+const metricsTimeoutMs = 1_000
+
+/** How a worker ended: its exit code or signal, and the text of its StartError if it sent one. */
+export type WorkerExit = { status: number | string; startError: string | undefined }
+
+/** A worker of the cluster, as its primary sees it. */
+export type WorkerHandle = {
+  pid: number | undefined
+  /** Resolves with the worker's URL; rejects when the worker exits first, with its StartError if it sent one. */
+  ready: Promise<string>
+  /** Never rejects. */
+  exited: Promise<WorkerExit>
+  /** The ids of the MongoDB sessions that the worker has used. */
+  sessions: ReadonlySet<string>
+  /** The worker's metrics, or undefined when it does not answer within a second. */
+  metrics(): Promise<Measured | undefined>
+  /** Tells the worker to drain and exit. */
+  stop(): void
+  /** Sends SIGKILL. */
+  kill(): void
+}
+
+/** Forks a worker of the cluster and sends it its start message. */
+export function forkWorker(startMessage: StartMessage): WorkerHandle {
+  const { role } = startMessage
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    args: [role],
+    execArgv: [],
+    serialization: 'advanced',
+  })
+  const worker = cluster.fork()
+  const ready = Promise.withResolvers<string>()
+  const exited = Promise.withResolvers<WorkerExit>()
+  let startError: string | undefined
+  let resolveMetrics = (_: Measured) => {}
+  const sessions = new Set<string>()
+  // Sending to an exiting worker fails; its exit event follows.
+  const send = (message: PrimaryMessage) => worker.send(message, () => undefined)
+  worker.once('online', () => send(startMessage))
+  worker.on('message', (message: WorkerMessage) => {
+    if (message.kind === 'ready') ready.resolve(message.url)
+    else if (message.kind === 'metrics') resolveMetrics(message.metrics)
+    else if (message.kind === 'start-error') {
+      startError = message.message
+      ready.reject(new StartError(message.message))
+    } else if (message.kind === 'session') addSession(message.id)
+  })
+  worker.on('error', (error) => ready.reject(error))
+  worker.once('exit', (code, signal) => {
+    const status = signal ?? code
+    exited.resolve({ status, startError })
+    ready.reject(new Error(`the ${role} process ended before it was ready (${status})`))
+  })
+  function addSession(id: string): void {
+    sessions.add(id)
+    for (const oldest of sessions) {
+      if (sessions.size <= maxSessions) break
+      sessions.delete(oldest)
+    }
+  }
+  // `ready` of a replacement worker is never awaited: an unhandled rejection would end the primary.
+  ready.promise.catch(() => undefined)
+  return {
+    pid: worker.process.pid,
+    ready: ready.promise,
+    exited: exited.promise,
+    sessions,
+    async metrics() {
+      const answer = new Promise<Measured>((resolve) => {
+        resolveMetrics = resolve
+      })
+      if (!worker.isConnected()) return undefined
+      send({ kind: 'metrics' })
+      return Promise.race([answer, sleep(metricsTimeoutMs, undefined, { ref: false })])
+    },
+    stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
+    kill: () => void worker.process.kill('SIGKILL'),
+  }
+}

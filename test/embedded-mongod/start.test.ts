@@ -1,0 +1,114 @@
+import { stat, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import type { MongoClient } from 'mongodb'
+import { test } from 'tap'
+import { StartError } from '../../src/start-error.ts'
+import { client, portOf, startElsewhere, startHere, username } from './fixtures/server.ts'
+
+test('the first start logs where the data is; a client needs the password, over loopback only', async (t) => {
+  const dataDir = join(t.testdir(), 'a directory with spaces')
+  const { uri, logged } = await startHere(t, dataDir)
+  t.equal(logged.length, 1, 'one line')
+  t.match(logged[0], dataDir)
+
+  const mode = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
+  t.equal(await mode(dataDir), '700')
+  t.equal(await mode(join(dataDir, 'mongod', 'data')), '700')
+  t.equal(await mode(join(dataDir, 'mongod', 'key')), '600')
+  t.equal(await mode(join(dataDir, 'mongod', 'log')), '600')
+
+  const find = (mongo: MongoClient) => mongo.db('any').collection('things').findOne()
+  await t.rejects(find(client(t, uri, null)), { code: 13 }, 'without credentials')
+  await t.rejects(find(client(t, uri, 'wrong')), { code: 18 }, 'a wrong password')
+  await t.resolves(find(client(t, uri)), 'the right one')
+
+  const port = portOf(uri)
+  t.equal(await connects('127.0.0.1', port), true)
+  t.equal(await connects('127.0.0.2', port), false, 'no other address of this machine')
+})
+
+function connects(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host, () => resolve(true))
+    socket.on('error', () => resolve(false))
+    socket.on('connect', () => socket.destroy())
+  })
+}
+
+test('the user can do what the application does, and cannot create users or shut down', async (t) => {
+  const mongo = client(t, (await startHere(t, t.testdir())).uri)
+  const db = mongo.db('some-database')
+  const things = db.collection<{ _id: number }>('things')
+  await things.createIndex({ a: 1 }, { unique: true, partialFilterExpression: { a: { $exists: true } } })
+  await db.createCollection('shaped', { validator: { a: { $exists: true } } })
+  await db.command({ collMod: 'shaped', validator: {} })
+  await mongo.withSession((session) =>
+    session.withTransaction(() => things.insertOne({ _id: 1 }, { session }), { writeConcern: { w: 'majority' } }),
+  )
+  const changes = things.watch()
+  const next = changes.next()
+  const insert = setInterval(() => void things.insertOne({ _id: Date.now() }).catch(() => undefined), 100)
+  t.match(await next, { operationType: 'insert' })
+  clearInterval(insert)
+  await changes.close()
+  await db.dropDatabase()
+  await t.rejects(mongo.db('admin').command({ createUser: 'x', pwd: 'x', roles: ['root'] }), { code: 13 })
+  await t.rejects(mongo.db('admin').command({ shutdown: 1 }), { code: 13 })
+})
+
+test('a restart keeps the data and the port, and a new password replaces the old one', async (t) => {
+  const dataDir = t.testdir()
+  const first = await startHere(t, dataDir)
+  await client(t, first.uri).db('x').collection('things').insertOne({ kept: true })
+  await first.close()
+
+  const second = await startHere(t, dataDir, 'second: p@ss/wörd')
+  t.same(second.logged, [], 'without a log line')
+  t.equal(second.uri, first.uri, 'on the same port')
+  t.match(await client(t, second.uri, 'second: p@ss/wörd').db('x').collection('things').findOne(), { kept: true })
+  await t.rejects(client(t, second.uri).db('x').command({ ping: 1 }), { code: 18 })
+  const { users } = await client(t, second.uri, 'second: p@ss/wörd').db('admin').command({ usersInfo: username })
+  t.equal(users.length, 1)
+})
+
+test('a later start takes less than 3 s', async (t) => {
+  const dataDir = t.testdir()
+  await (await startHere(t, dataDir)).close()
+  const times: number[] = []
+  // The best of three, because other tests run in parallel.
+  for (let round = 0; round < 3 && !times.some((time) => time < 3_000); round++) {
+    const start = performance.now()
+    const { close } = await startHere(t, dataDir)
+    times.push(Math.round(performance.now() - start))
+    await close()
+  }
+  t.ok(Math.min(...times) < 3_000, `${times.join(', ')} ms`)
+})
+
+test('a second server on the directory is refused, with the pid of the first', async (t) => {
+  const dataDir = t.testdir()
+  const { pid, uri } = await startElsewhere(t, dataDir)
+  const attempt = startHere(t, dataDir)
+  await t.rejects(attempt, StartError)
+  await t.rejects(attempt, { message: new RegExp(`${dataDir} is in use .*process ${pid}`) })
+  await t.resolves(client(t, uri).db('x').command({ ping: 1 }), 'the first keeps running')
+})
+
+test('an unusable directory is refused with the reason', async (t) => {
+  const file = join(t.testdir({ file: '' }), 'file')
+  await t.rejects(startHere(t, file), new StartError(`DATA_DIR ${file} cannot be used: a file has that name`))
+  await t.rejects(startHere(t, join(file, 'below')), { message: /a part of the path is a file/ })
+})
+
+test('when mongod does not start, the reason is in the error and the directory is unlocked', async (t) => {
+  const dataDir = t.testdir()
+  await (await startHere(t, dataDir)).close()
+  const turtle = join(dataDir, 'mongod', 'data', 'WiredTiger.turtle')
+  await writeFile(turtle, 'not what it was')
+  for (const round of ['first', 'second']) {
+    const attempt = startHere(t, dataDir)
+    await t.rejects(attempt, StartError, round)
+    await t.rejects(attempt, { message: /does not start on DATA_DIR .*: WiredTiger error .* Its log is/ })
+  }
+})

@@ -1,0 +1,92 @@
+import type { UUID } from 'mongodb'
+import t from 'tap'
+import { ownerships } from '../../src/reconcile/ownership.ts'
+import {
+  countsOf,
+  followsOf,
+  newUuid,
+  plantAccount,
+  plantPost,
+  plantReactions,
+  postsOf,
+  preparedDatabase,
+  reactionsOf,
+  runHere,
+} from './seed.ts'
+
+t.test('documents that outlived their account are reported, and deleted with their effect on counts', async (t) => {
+  const target = await preparedDatabase(t)
+  const { db } = target
+  const host = await plantAccount(db, { posts: 1, followers: 1, following: 1 })
+  const [gone, waiting] = [newUuid(), newUuid()]
+  const post = await plantPost(db, host, { likes: 2, replies: 2 })
+  for (const account of [gone, waiting]) {
+    await plantPost(db, account, {}, post)
+    const ids = { post, account }
+    await reactionsOf(db).insertOne({ _id: ids, ...ids, value: 'like', order: newUuid() })
+  }
+  await db.collection('reactionDays').insertOne({ _id: { day: day(), writer: 1 }, likes: 2, dislikes: 0 } as object)
+  for (const [from, to] of [
+    [gone, host],
+    [host, gone],
+  ] as const) {
+    await followsOf(db).insertOne({ _id: { from, to }, from, to, order: newUuid() })
+  }
+  await db.collection<{ _id: UUID; at: Date }>('removedAccounts').insertOne({ _id: waiting, at: new Date() })
+
+  const told = ['reactions', 'posts', 'follows', 'follows'].map((things) => {
+    return `account ${gone}: does not exist, owns 1 ${things}`
+  })
+  const { lines } = await runHere(target)
+  t.same(lines, [
+    'posts      3 checked, drift 0',
+    'accounts   1 checked, drift 0',
+    'reactions  2 checked, drift 0',
+    'reactors   2 checked, drift 1',
+    'authors    3 checked, drift 1',
+    'followers  2 checked, drift 1',
+    'following  2 checked, drift 1',
+    'days       1 checked, drift 0',
+    ...told.map((line) => `  ${line}`),
+    'drift 4',
+  ])
+  t.match((await runHere(target, { fix: true })).lines.at(-1), /^drift 0 \(\d fixed\)$/)
+  t.match((await runHere(target)).lines, [
+    'posts      1 checked',
+    'accounts   1 checked',
+    'reactions  0',
+    'reactors   0',
+  ])
+  t.match(await postsOf(db).findOne({ _id: post }), { counts: { likes: 0, replies: 0 } })
+  t.match(await countsOf(db).findOne({ _id: host }), { posts: 1, followers: 0, following: 0 })
+  t.equal(await db.collection('removedAccounts').countDocuments({ sweptAt: { $exists: false } }), 0)
+  t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+})
+
+t.test('deleting the reactions of a missing post corrects their daily counts', async (t) => {
+  const target = await preparedDatabase(t)
+  await plantReactions(target.db, newUuid(), 'like', 700)
+  await plantReactions(target.db, newUuid(), 'dislike', 3)
+  const { lines } = await runHere(target, { fix: true })
+  t.same(
+    lines.filter((line) => line.startsWith('days')),
+    ['days       1 checked, drift 0'],
+  )
+  t.equal(lines.at(-1), 'drift 0 (703 fixed)')
+  t.equal(await reactionsOf(target.db).countDocuments(), 0)
+})
+
+t.test('every field that names a post or an account has an ownership check', async (t) => {
+  t.same(
+    ownerships.map(({ owned: things, ownerField: by, owner }) => `${things} ${by} ${owner}`),
+    [
+      'reactions post post',
+      'reactions account account',
+      'posts author account',
+      'follows from account',
+      'follows to account',
+    ],
+  )
+})
+
+const day = () => new Date(new Date().toISOString().slice(0, 10))
