@@ -83,9 +83,10 @@ export async function buildApp(
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
+    context.passwords.warm()
   })
   app.addHook('onClose', async () => {
-    await Promise.all([...sweepers, context.passwords, context.feed].map((part) => part.close()))
+    await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 
   await app.register(openapi, { accessCookie: context.cookies.accessName })

@@ -11,7 +11,7 @@ import {
 } from './hashing.ts'
 import { assertStrongPassword } from './policy.ts'
 import type { Credential } from './store.ts'
-import { strengthEstimator } from './strength.ts'
+import { sharedEstimator as strength } from './strength.ts'
 
 /** What a verification came to: a new hash comes along when the old one was made in another way than today's. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
@@ -26,9 +26,11 @@ export function passwordService({ processes, ...way }: Hashing & { processes: nu
   const hashing = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
   // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
   const judging = hashQueue({ running: 1, waiting: 64 })
-  const strength = strengthEstimator()
   const decoy = decoyPassword(way)
   return {
+    /** Prepares for judging passwords, so that the first sign-up does not wait for it. */
+    warm: () => strength.warm(),
+
     /**
      * Judges a new password.
      * @param pointer - where it stands in the request.
@@ -71,8 +73,6 @@ export function passwordService({ processes, ...way }: Hashing & { processes: nu
         return { matches, rehashed: rehash ? await hashPassword(password, account, way) : undefined }
       }, turn)
     },
-
-    close: () => strength.close(),
   }
 }
 

@@ -75,7 +75,6 @@ t.test('only the right password is hashed again: nobody else is to notice that i
     passwordService({ ...rules, peppers: [] }),
     passwordService({ ...rules, peppers: [{ id: 'a', secret: secretOf(a) }] }),
   ]
-  t.teardown(() => Promise.all([before.close(), after.close()]))
   const credential = { version: 1, password: await before.hash(password, 'ann', never) }
   t.same(await after.verify('a wrong password', 'ann', credential, never), { matches: false, rehashed: undefined })
   t.same(await after.verify(password, 'bob', credential, never), { matches: false, rehashed: undefined })
