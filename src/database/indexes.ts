@@ -1,4 +1,4 @@
-import type { Db, IndexDescription } from 'mongodb'
+import type { Collection, Db, IndexDescription } from 'mongodb'
 import { StartError } from '../start-error.ts'
 
 /** Collections by name, each with its indexes beside that of `_id`. */
@@ -16,18 +16,29 @@ const essence = ({ key, unique = false, partialFilterExpression, expireAfterSeco
  */
 export async function ensureIndexes(db: Db, collections: Collections): Promise<void> {
   const existing = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name))
-  for (const [name, wanted] of Object.entries(collections)) {
-    // Made now: a transaction that had to make it would conflict with every other.
-    if (!existing.has(name)) await db.createCollection(name).catch(ignoreExisting)
-    const collection = db.collection(name)
-    for (const index of wanted) {
-      await collection.createIndexes([{ ...index }]).catch((error: Error) => {
-        throw fault(name, index, error.message)
-      })
-    }
-    const found = new Set((await collection.indexes()).map((index) => essence(index)))
-    const missing = wanted.find((index) => !found.has(essence(index)))
-    if (missing) throw fault(name, missing, 'another index has its key or its name')
+  // Beside each other, so that they share the waits for the journal.
+  await Promise.all(
+    Object.entries(collections).map(async ([name, wanted]) => {
+      const collection = db.collection(name)
+      // Made now: a transaction that had to make it would conflict with every other.
+      if (wanted.length > 0) await createIndexes(collection, wanted)
+      else if (!existing.has(name)) await db.createCollection(name).catch(ignoreExisting)
+      const found = new Set((await collection.indexes()).map((index) => essence(index)))
+      const missing = wanted.find((index) => !found.has(essence(index)))
+      if (missing) throw fault(name, missing, 'another index has its key or its name')
+    }),
+  )
+}
+
+/** All with one command; only when it fails one by one, since it does not tell which of them it was. */
+async function createIndexes(collection: Collection, wanted: readonly IndexDescription[]): Promise<void> {
+  const all = wanted.map((index) => ({ ...index }))
+  const done = await collection.createIndexes(all).catch(() => undefined)
+  if (done) return
+  for (const index of all) {
+    await collection.createIndexes([index]).catch((error: Error) => {
+      throw fault(collection.collectionName, index, error.message)
+    })
   }
 }
 
