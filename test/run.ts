@@ -1,62 +1,97 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { glob, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { once } from 'node:events'
+import { glob, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { findMongod } from '../src/embedded-mongod/find-binary.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
 
+const help = `Usage: npm run tap -- [--slow | --all] [--coverage] [FILE...]
+
+Runs test files beside each other, each in a process of its own; unless some are named, all but those that take long
+(test/**/*.slow.test.ts: they kill processes, start clusters or drive other clients).
+
+  --slow      those that take long instead
+  --all       both
+  --coverage  show which lines of src/ and bot/ they reach
+`
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 const username = 'rookery-test'
 const log = { info: tell, warn: tell, error: tell }
+/** After which one test fails, and after which a file that has not ended is killed, in seconds. */
+const longest = { test: 240, file: 420 }
+/** Most tests wait for a database or a clock half of their time. */
+const jobs = 2 * availableParallelism()
+
+type Outcome = { passed: number; failed: number; skipped: number; output: string }
+
+const stopping = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
 
 try {
-  process.exitCode = await runTests(process.argv.slice(2))
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      slow: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      coverage: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) process.stdout.write(help)
+  else process.exitCode = await runTests(positionals.length > 0 ? positionals : await chosen(values), values.coverage)
 } catch (error) {
   tell(error instanceof StartError ? error.message : String(error instanceof Error ? error.stack : error))
   process.exitCode = 1
 }
 
-/** One MongoDB for the whole run; each test takes a database of its own in it. */
-async function runTests(args: string[]): Promise<number> {
-  const wanted = args.filter((arg) => arg !== '--coverage')
-  const coverage = wanted.length < args.length
-  const files = wanted.length > 0 ? wanted : await allTestFiles()
-  if (!(await isTapBuilt())) {
-    tell('Preparing tap for this installation, once')
-    await tap(['build'], {}, 'ignore')
-  }
+async function chosen({ slow, all }: { slow: boolean; all: boolean }): Promise<string[]> {
+  const files: string[] = []
+  for await (const file of glob('test/**/*.test.ts', { cwd: root })) files.push(file)
+  return files.filter((file) => all || file.endsWith('.slow.test.ts') === slow).sort()
+}
+
+/**
+ * Starts one MongoDB for the whole run; each test takes a database of its own in it.
+ * @returns the exit code.
+ */
+async function runTests(files: string[], coverage: boolean): Promise<number> {
   const { path } = await findMongod({
     explicit: process.env.MONGOD_BINARY,
     cacheDir: process.env.XDG_CACHE_HOME && join(process.env.XDG_CACHE_HOME, 'rookery'),
     log,
   })
   const folder = await mkdtemp(join(tmpdir(), 'rookery-test-'))
-  const dataDir = join(folder, 'data')
-  const results = join(folder, 'results.tap')
   const password = randomBytes(18).toString('base64url')
   try {
-    const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary: path, log })
-    const env = {
-      TEST_MONGODB_URI: mongod.uri,
-      TEST_DB_USER: username,
-      TEST_DB_PASSWORD: password,
-      TEST_MONGOD_BINARY: path,
-      // Some tests start dozens of processes, and each would compile the same modules.
-      ...(coverage ? { TEST_COVERAGE: '1' } : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
-    }
-    const options = [
-      ...(coverage ? ['--allow-incomplete-coverage', '--allow-empty-coverage'] : ['--disable-coverage']),
-      '--timeout=240',
-      `--jobs=${availableParallelism()}`,
-      ...outputTo(results),
-    ]
+    const mongod = await startEmbeddedMongod({
+      dataDir: join(folder, 'data'),
+      username,
+      password,
+      mongodBinary: path,
+      log,
+    })
     try {
-      const code = await tap(['run', ...options, ...files], env, 'inherit')
-      await printTotal(results)
-      return code
+      const env = {
+        TEST_MONGODB_URI: mongod.uri,
+        TEST_DB_USER: username,
+        TEST_DB_PASSWORD: password,
+        TEST_MONGOD_BINARY: path,
+        TAP_TIMEOUT: String(longest.test),
+        // Each process would compile the same modules.
+        ...(coverage
+          ? { NODE_V8_COVERAGE: join(folder, 'coverage') }
+          : { NODE_COMPILE_CACHE: join(folder, 'compiled') }),
+      }
+      const total = await runAll(files, env)
+      if (coverage) await reportCoverage(join(folder, 'coverage'))
+      process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
+      return total.failed === 0 ? 0 : 1
     } finally {
       await mongod.close()
     }
@@ -65,52 +100,55 @@ async function runTests(args: string[]): Promise<number> {
   }
 }
 
-async function allTestFiles(): Promise<string[]> {
-  const files: string[] = []
-  for await (const file of glob('test/**/*.test.ts', { cwd: root })) files.push(file)
-  return files.sort()
+async function runAll(files: string[], env: NodeJS.ProcessEnv) {
+  const total = { passed: 0, failed: 0 }
+  const left = files.values()
+  let count = 0
+  const lane = async () => {
+    for (const file of left) {
+      const begun = performance.now()
+      const { passed, failed, skipped, output } = await runFile(file, env)
+      total.passed += passed
+      total.failed += failed
+      count += 1
+      const notes = [`time=${Math.round(performance.now() - begun)}ms`, ...(skipped > 0 ? [`${skipped} skipped`] : [])]
+      process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${file} # ${notes.join(', ')}\n`)
+      if (stopping.signal.aborted) return
+    }
+  }
+  process.stdout.write(`1..${files.length}\n`)
+  await Promise.all(Array.from({ length: jobs }, lane))
+  return total
 }
 
-/** tap runs test files with the plugins it was built with, and a fresh install has it with the one `.taprc` removes. */
-async function isTapBuilt(): Promise<boolean> {
-  const built = new URL('../node_modules/@tapjs/test/test-built/dist/esm/index.js', import.meta.url)
-  const source = await readFile(built, 'utf8').catch(() => '@tapjs/typescript')
-  return !source.includes('@tapjs/typescript')
-}
-
-function tap(args: string[], env: Record<string, string>, stdout: 'inherit' | 'ignore'): Promise<number> {
-  const command = [join(root, 'node_modules', '.bin', 'tap'), ...args]
-  const child = spawn(process.execPath, command, {
+/** Runs one file in a process group of its own, so that what its tests have started ends with it when it is killed. */
+async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const child = spawn(process.execPath, [file], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ['ignore', stdout, 'inherit'],
-    // A group of its own, so that a signal reaches the test files as well: tap alone would let them end first.
+    stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const forward = (signal: NodeJS.Signals) => {
-    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
-  }
-  process.on('SIGINT', forward).on('SIGTERM', forward)
-  return new Promise((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => {
-      process.off('SIGINT', forward).off('SIGTERM', forward)
-      resolve(code ?? 1)
-    })
-  })
-}
-
-/** On a terminal tap's own display, else TAP: an output file beside tap's `tap` reporter would print everything twice. */
-function outputTo(results: string): string[] {
-  if (process.stdout.isTTY) return [`--output-file=${results}`]
-  return ['--reporter=tap', `--reporter-file=${results}`, '--output-file=/dev/null']
-}
-
-/** tap ends with `# { total: 3, pass: 2, fail: 1 }`, in a form that leaves out what is zero. */
-async function printTotal(results: string): Promise<void> {
-  const total = /^# \{ total: .*\}$/m.exec(await readFile(results, 'utf8').catch(() => ''))?.[0] ?? ''
+  const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL'))
+  const timer = setTimeout(kill, longest.file * 1_000)
+  stopping.signal.addEventListener('abort', kill)
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
+  const [code, signal] = await once(child, 'close')
+  clearTimeout(timer)
+  stopping.signal.removeEventListener('abort', kill)
+  // tap ends with `# { total: 3, pass: 2, fail: 1 }`, in a form that leaves out what is zero.
+  const total = output.match(/^# \{ total: .*\}$/m)?.[0] ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(total)?.[1] ?? 0)
-  process.stdout.write(`${count('pass')} passed, ${count('fail')} failed\n`)
+  if (code === 0 && total) return { passed: count('pass'), failed: count('fail'), skipped: count('skip'), output }
+  output += `# ${file} ended with ${signal ?? `code ${code}`}\n`
+  return { passed: count('pass'), failed: Math.max(1, count('fail')), skipped: count('skip'), output }
+}
+
+async function reportCoverage(folder: string): Promise<void> {
+  const c8 = [join(root, 'node_modules', '.bin', 'c8'), 'report', '--temp-directory', folder]
+  const options = { cwd: root, stdio: 'inherit' } as const
+  await once(spawn(process.execPath, [...c8, '--include', 'src/**', '--include', 'bot/**'], options), 'close')
 }
 
 function tell(message: string): void {
