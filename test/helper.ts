@@ -15,7 +15,7 @@ export const password = 'three blind mice sing 7 songs'
 function testDatabase() {
   const { TEST_MONGODB_URI, TEST_DB_USER, TEST_DB_PASSWORD } = process.env
   if (!TEST_MONGODB_URI || !TEST_DB_USER || !TEST_DB_PASSWORD) {
-    throw new Error('There is no database for tests: run "npm test", or "npm run tap -- test/one.test.ts".')
+    throw new Error('There is no database for tests: run "npm test", or "npm run test:file -- test/one.test.ts".')
   }
   return { uri: TEST_MONGODB_URI, username: TEST_DB_USER, password: TEST_DB_PASSWORD }
 }

@@ -10,13 +10,13 @@ import { findMongod } from '../src/embedded-mongod/find-binary.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
 
-const help = `Usage: npm run tap -- [--slow | --all] [--coverage] [FILE...]
+const help = `Usage: npm run test:file -- [--slow | --all] [--coverage] [FILE...]
 
-Runs test files beside each other, each in a process of its own; unless some are named, all but those that take long
-(test/**/*.slow.test.ts: they kill processes, start clusters or drive other clients).
+Runs test files beside each other, each in a process of its own. Without a FILE it runs all but test/**/*.slow.test.ts:
+those kill processes, start servers and clusters, download, or drive browsers and clients in other languages.
 
-  --slow      those that take long instead
-  --all       both
+  --slow      only those
+  --all       every file
   --coverage  show which lines of src/ and bot/ they reach
 `
 

@@ -1,4 +1,4 @@
-"""A session as a user of Python's httpx holds it; test/clients/httpx.test.ts runs it."""
+"""A session as a user of Python's httpx holds it; test/clients/httpx.slow.test.ts runs it."""
 
 import json
 import sys
