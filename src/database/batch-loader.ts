@@ -1,44 +1,45 @@
-/** In one query; what comes after them in the same turn goes in the next. */
-const mostKeys = 1_000
+/** Keys in one query. Further keys of the same turn of the event loop go into the next query. */
+const maxKeys = 1_000
 
-type Waiting<Value> = { resolve(value: Value | undefined): void; reject(error: unknown): void }
+type Read<Value> = { resolve(value: Value | undefined): void; reject(error: unknown): void }
 
 /**
- * Reads by id that are asked for in one turn of the event loop go to MongoDB as one query.
+ * Coalesces reads by id from one turn of the event loop into one query.
  *
- * Nobody joins a query that has been sent: it might have been answered from before a write that the asker was told of.
+ * No read joins a query that was sent before: the query's snapshot might be older than a write that was acknowledged to
+ * the caller.
  *
- * @param load - reads what is there of these keys, each of which comes once; by key.
- * @returns a function that reads one: undefined when nothing is there. It throws what `load` throws.
+ * @param load - reads the documents of these keys, which are distinct; the result maps a key to its value.
+ * @returns a function that reads one key: undefined when there is no value. It throws what `load` throws.
  */
 export function batchLoader<Value>(
   load: (keys: readonly string[]) => Promise<Map<string, Value>>,
 ): (key: string) => Promise<Value | undefined> {
-  let asked = new Map<string, Waiting<Value>[]>()
+  let pending = new Map<string, Read<Value>[]>()
 
-  async function read(waiting: ReadonlyMap<string, Waiting<Value>[]>): Promise<void> {
+  async function query(reads: ReadonlyMap<string, Read<Value>[]>): Promise<void> {
     try {
-      const found = await load([...waiting.keys()])
-      for (const [key, all] of waiting) for (const { resolve } of all) resolve(found.get(key))
+      const found = await load([...reads.keys()])
+      for (const [key, sameKey] of reads) for (const { resolve } of sameKey) resolve(found.get(key))
     } catch (error) {
-      for (const all of waiting.values()) for (const { reject } of all) reject(error)
+      for (const sameKey of reads.values()) for (const { reject } of sameKey) reject(error)
     }
   }
 
   function send(): void {
-    if (asked.size === 0) return
-    const sent = asked
-    asked = new Map()
-    void read(sent)
+    if (pending.size === 0) return
+    const reads = pending
+    pending = new Map()
+    void query(reads)
   }
 
   return (key) => {
     const { promise, resolve, reject } = Promise.withResolvers<Value | undefined>()
-    if (asked.size === 0) setImmediate(send)
-    const others = asked.get(key)
-    if (others) others.push({ resolve, reject })
-    else asked.set(key, [{ resolve, reject }])
-    if (asked.size >= mostKeys) send()
+    if (pending.size === 0) setImmediate(send)
+    const sameKey = pending.get(key)
+    if (sameKey) sameKey.push({ resolve, reject })
+    else pending.set(key, [{ resolve, reject }])
+    if (pending.size >= maxKeys) send()
     return promise
   }
 }

@@ -10,7 +10,7 @@ export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.ex
 
 /**
  * Client options for every connection to MongoDB. Majority reads from the primary and majority journaled writes: what was
- * acknowledged is visible to every later read, and survives kill -9 and failover.
+ * acknowledged is visible to every later read, and survives SIGKILL and failover.
  */
 export const clientOptions = ({ uri, username, password }: Connection) =>
   ({
@@ -22,7 +22,7 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
     readPreference: 'primary',
     retryReads: true,
     retryWrites: true,
-    // Below the 5 s deadline of a request: see http/deadline.ts.
+    // Less than a request's deadline of 5 s: see http/deadline.ts.
     serverSelectionTimeoutMS: 4_000,
     waitQueueTimeoutMS: 4_000,
     connectTimeoutMS: 2_000,
@@ -30,7 +30,7 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
     heartbeatFrequencyMS: 1_000,
   }) satisfies MongoClientOptions
 
-/** The hosts of a connection string, the only part of it that is shown. */
+/** The hosts of a connection string, the only part that messages contain. */
 const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
 
 /** Turns a connection error that the operator can act on into a StartError; returns any other error unchanged. */

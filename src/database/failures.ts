@@ -1,33 +1,33 @@
 import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
-/** Thrown when a transaction found no way to commit in the time it has. */
+/** Thrown when a transaction did not commit before its deadline. */
 export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
 }
 
-/** Thrown when a transaction met others again and again at what it writes. Nothing of it was written. */
+/** Thrown when a transaction kept conflicting with others. It wrote nothing. */
 export class ConflictError extends Error {
   override readonly name = 'ConflictError'
 }
 
-/** Whether somebody else has written the same and not committed yet, or since our snapshot: WriteConflict, LockTimeout. */
+/** Whether another transaction wrote the same document: WriteConflict, LockTimeout. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof MongoServerError && (error.code === 112 || error.code === 24)
 
-/** Thrown inside a transaction that has to be run again, from a new snapshot. */
+/** Thrown inside a transaction that must be retried from a new snapshot. */
 export class StaleError extends Error {
   override readonly name = 'StaleError'
 }
 
-/** Thrown when so much waits to be written that more would wait in vain. */
+/** Thrown when the queue of writes is so long that another one would miss its deadline. */
 export class OverloadedError extends Error {
   override readonly name = 'OverloadedError'
 }
 
 /**
- * Whether the connection to MongoDB broke under a command. Not always does the driver (mongodb 7.9) label that: what it
- * could not write it hands on as its socket threw it (Connection.writeCommand), and what breaks after its monitor has
- * seen the outage it leaves as it is (Server.decorateCommandError). A client that leaves has no `syscall`.
+ * Whether the connection to MongoDB broke during a command. The driver (mongodb 7.9) does not label every such error: it
+ * passes on a failed write as the socket threw it (Connection.writeCommand), and does not label errors after its monitor
+ * has detected the outage (Server.decorateCommandError). The error of an HTTP client that disconnects has no `syscall`.
  */
 export function isBrokenConnection(error: unknown): boolean {
   const cause = unwrapped(error)
@@ -36,17 +36,17 @@ export function isBrokenConnection(error: unknown): boolean {
   return cause.code === 'EPIPE' || ('syscall' in cause && brokenSocketCodes.has(String(cause.code)))
 }
 
-/** A bulk write puts an error of its own around whatever broke it off, and so hides the name. */
+/** A bulk write wraps the error that interrupted it, which hides its name. */
 const unwrapped = (error: unknown): unknown =>
   error instanceof MongoBulkWriteError && error.errorResponse instanceof Error ? error.errorResponse : error
 
 const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
-/** Whether MongoDB could not be asked, or could not answer for now: the client may try again. */
+/** Whether MongoDB is unreachable or temporarily unable to answer: the client may retry. */
 export function isDatabaseOutOfReach(thrown: unknown): boolean {
   const error = unwrapped(thrown)
   if (error instanceof TransactionTimeoutError || isBrokenConnection(error)) return true
-  if (error instanceof MongoError && unreachable.has(error.name)) return true
+  if (error instanceof MongoError && unreachableNames.has(error.name)) return true
   if (!(error instanceof MongoServerError)) return false
   return (
     error.hasErrorLabel('RetryableWriteError') ||
@@ -58,7 +58,7 @@ export function isDatabaseOutOfReach(thrown: unknown): boolean {
 }
 
 // By name: the driver does not export all of these classes.
-const unreachable = new Set([
+const unreachableNames = new Set([
   'MongoNetworkError',
   'MongoNetworkTimeoutError',
   'MongoPoolClearedError',
@@ -74,9 +74,8 @@ const unreachable = new Set([
   'MongoWriteConcernError',
 ])
 
-// Shutdown, step-down and election codes, and MaxTimeMSExpired
-// (MongoDB's "Retryable Reads" specification lists the former).
+// Shutdown, step-down and election codes (MongoDB's "Retryable Reads" specification), and MaxTimeMSExpired.
 const retryableCodes = new Set([6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 
-/** Whether a unique index, or `_id`, refused a write. */
+/** Whether a unique index, or that of `_id`, rejected a write. */
 export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11000

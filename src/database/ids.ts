@@ -3,11 +3,11 @@ import { v7 } from 'uuid'
 
 /**
  * A new UUIDv7 (RFC 9562, 5.7), greater than every earlier one of this process: within a millisecond, and when the clock
- * goes back, uuid increments a counter that begins at a random number (6.2, method 1).
+ * is set back, uuid increments a counter that begins at a random number (6.2, method 1).
  */
 export const newId = (): string => v7()
 
-/** The form in which MongoDB stores an id: 16 bytes, which sort as the text does. */
+/** An id as MongoDB stores it: 16 bytes, which sort like the text. */
 export const toUuid = (id: string): UUID => new UUID(id)
 
 export const lowestId = new UUID('00000000-0000-0000-0000-000000000000')

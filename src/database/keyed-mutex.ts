@@ -1,15 +1,17 @@
 /**
- * Lets pieces of work of one key run one after the other. Transactions that write the same document would otherwise
- * make each other run again and again; those of other processes still may.
+ * Runs tasks of the same key one after another. Transactions that write the same document would otherwise make each
+ * other retry; transactions of other processes still can.
  */
 export function keyedMutex() {
-  const last = new Map<string, Promise<unknown>>()
+  const lastByKey = new Map<string, Promise<unknown>>()
 
-  return <T>(key: string, work: () => Promise<T>): Promise<T> => {
-    const running = (last.get(key) ?? Promise.resolve()).then(work)
-    // Whoever comes next waits for the end, however it ends.
-    const over: Promise<unknown> = running.catch(() => undefined).then(() => last.get(key) === over && last.delete(key))
-    last.set(key, over)
+  return <T>(key: string, task: () => Promise<T>): Promise<T> => {
+    const running = (lastByKey.get(key) ?? Promise.resolve()).then(task)
+    // Settles without an error: a failed task must not fail the next one.
+    const settled: Promise<unknown> = running
+      .catch(() => undefined)
+      .then(() => lastByKey.get(key) === settled && lastByKey.delete(key))
+    lastByKey.set(key, settled)
     return running
   }
 }

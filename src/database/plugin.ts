@@ -6,7 +6,7 @@ import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
 
-/** Lets the replacement of a killed process end the transactions that it left open. */
+/** Lets a replacement process abort the transactions that its killed predecessor left open. */
 export type CrashRecovery = {
   /** Ids of the MongoDB sessions of killed predecessors. */
   orphanedSessions: readonly string[]
@@ -21,7 +21,7 @@ declare module 'fastify' {
   }
 }
 
-/** Without it, the transactions of a killed process keep their documents locked until MongoDB aborts them after a minute. */
+/** Otherwise the transactions of a killed process lock their documents until MongoDB aborts them after a minute. */
 async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions']): Promise<void> {
   if (ids.length > 0) await db.command({ killSessions: ids.map((id) => ({ id: toUuid(id) })) })
 }
@@ -29,7 +29,7 @@ async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions
 type Options = {
   connection: Connection
   collections: Collections
-  /** Throws a StartError when the data does not fit the configuration. */
+  /** Throws a StartError when the data does not match the configuration. */
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined
 }
@@ -38,7 +38,7 @@ type Options = {
  * Connects to MongoDB until the app closes: `app.db`, with the indexes of `collections`, and `app.transact`.
  * @throws StartError when MongoDB is out of reach or refuses the user, has conflicting indexes, or fails `assertData`
  */
-export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery: succession }) => {
+export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery }) => {
   try {
     await app.register(mongodb, {
       url: connection.uri,
@@ -49,11 +49,11 @@ export const database = fp<Options>(async (app, { connection, collections, asser
     // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await assertReplicaSet(db, connection)
-    if (succession) await killOrphanedSessions(db, succession.orphanedSessions)
+    if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
     await assertData?.(db)
     app.decorate('db', db)
-    app.decorate('transact', transactor(client, succession?.onSession))
+    app.decorate('transact', transactor(client, crashRecovery?.onSession))
   } catch (error) {
     // Fastify does not run onClose hooks when a plugin fails.
     await app.mongo?.client.close()

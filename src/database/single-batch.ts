@@ -1,5 +1,5 @@
 /**
- * Options of a query that finds at most so many documents, so that all of them are in MongoDB's first answer. It would
- * hold 101, and a second question would have to be asked for the rest.
+ * Cursor options for a query of at most `count` documents, so that MongoDB's first reply holds all of them. By default it
+ * holds 101, and the rest needs another round trip.
  */
 export const singleBatch = (count: number): { batchSize: number } => ({ batchSize: count + 1 })

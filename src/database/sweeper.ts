@@ -1,19 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 
-/** Work that may wait, done in the background. */
+/** Runs a sweep in the background. */
 export type Sweeper = { wake(): void; close(): Promise<void> }
 
-/** After a failure, in milliseconds. */
-const pause = 1_000
-/** In milliseconds: what a process that died has left is taken up so soon by another. */
+const retryMs = 1_000
+/** Bounds how long another process's unfinished sweep waits after a crash. */
 const pollIntervalMs = 60_000
 
 /**
- * Does all that there is to do: when it is woken, each minute, and again after a failure. What is to be done stands in
- * the database, so nothing is lost with a process; it must be such that several may do it at once.
+ * Runs a sweep when woken, every minute, and again after a failure. The tombstones in the database are the queue, so a
+ * crash loses no work; sweeps of several processes may overlap.
  *
- * @param sweep - does all of it, and returns early when its signal is aborted.
+ * @param sweep - does all pending work, and returns early when its signal is aborted.
  */
 export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: FastifyBaseLogger): Sweeper {
   const closing = new AbortController()
@@ -25,9 +24,9 @@ export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: Fast
       pending = false
       await sweep(closing.signal).catch(async (error) => {
         if (closing.signal.aborted) return
-        log.warn({ err: error }, 'removing in the background failed: trying again')
+        log.warn({ err: error }, 'background sweep failed, retrying')
         pending = true
-        await sleep(pause, undefined, { signal: closing.signal }).catch(() => undefined)
+        await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => undefined)
       })
     } while (pending && !closing.signal.aborted)
     running = undefined
@@ -39,11 +38,11 @@ export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: Fast
     running ??= run()
   }
 
-  const looking = setInterval(wake, pollIntervalMs).unref()
+  const polling = setInterval(wake, pollIntervalMs).unref()
   return {
     wake,
     async close() {
-      clearInterval(looking)
+      clearInterval(polling)
       closing.abort()
       await running
     },

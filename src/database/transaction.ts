@@ -2,68 +2,67 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
 import { ConflictError, isBrokenConnection, isConflict, StaleError, TransactionTimeoutError } from './failures.ts'
 
-const options: TransactionOptions = {
+const transactionOptions: TransactionOptions = {
   readConcern: { level: 'snapshot' },
   writeConcern: { w: 'majority', journal: true },
   readPreference: 'primary',
 }
 /**
- * How long a transaction is tried, in milliseconds; the driver's own loop would go on for 120 seconds. Less than the
- * 5 seconds after which http/deadline.ts answers 503: what commits after that could undo a newer, acknowledged write.
+ * How long a transaction is retried; the driver's own loop would retry for 120 seconds. Less than the 5 seconds after
+ * which http/deadline.ts answers 503: a commit after that could overwrite a newer, acknowledged write.
  */
 export const transactionTimeoutMs = 4_500
-/** How long a commit that began in time may take to be answered, in milliseconds. */
+/** How long a commit that began before the deadline may wait for its reply. */
 export const commitReplyMs = 400
-/** The longest wait between two tries, in milliseconds. */
-const longestWait = 40
+const maxRetryDelayMs = 40
 
-/** Whether the driver marks an error so, or would have if it had seen what broke. */
-const labelled = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
+/** Whether the error has this label, or is a broken connection that the driver failed to label. */
+const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
 
-const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
+const timeoutError = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
 
 /**
- * Waits before the next of several tries: exponential backoff with full jitter (Brooker, "Exponential Backoff And
- * Jitter", AWS, 2015), 40 ms at most.
- * @param attempt - from 0; the longest wait unless given.
+ * Waits before a retry: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at
+ * most 40 ms.
+ * @param attempt - from 0; without it the delay is drawn from the full 40 ms.
  */
-export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(waitBefore(attempt))
-const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 ** attempt)
+export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(retryDelayMs(attempt))
+const retryDelayMs = (attempt: number) => Math.random() * Math.min(maxRetryDelayMs, 2 ** attempt)
 
 /**
- * Runs a piece of work whose writes happen all together or not at all.
- * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now unless given.
- * @param conflicts - how often it is run again because it conflicted; as long as there is time, unless given.
+ * Runs work in one transaction: its writes are applied together or not at all.
+ * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now by default.
+ * @param maxConflicts - how often it is retried after a conflict; unlimited until the deadline by default.
  */
 export type Transact = <T>(
   work: (session: ClientSession) => Promise<T>,
   deadline?: number,
-  conflicts?: number,
+  maxConflicts?: number,
 ) => Promise<T>
 
 /**
- * @param onSession - called with the id of each session of MongoDB that is used for the first time.
- * @returns a function that runs work in one transaction: snapshot reads, majority and journaled commit, tried again
- * after a random, growing wait when it conflicted or the answer was lost. Work may run more than once: ids are chosen
- * outside of it, and what it throws aborts the transaction and is thrown on.
- * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before it may
- * then have happened, or happen yet.
- * @throws ConflictError when it conflicted once more than it may.
+ * @param onSession - called with the id of each MongoDB session on its first use.
+ * @returns a function that runs work in one transaction: snapshot reads, a majority and journaled commit, and retries
+ * with backoff after a conflict or a lost reply. The work may run more than once, so it must not choose ids; an error
+ * that it throws aborts the transaction and is rethrown.
+ * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before the deadline
+ * may still have been, or be, applied.
+ * @throws ConflictError after more than `maxConflicts` conflicts.
  */
 export function transactor(client: MongoClient, onSession?: (id: string) => void): Transact {
-  const sessions = new Set<string>()
-  const note = ({ id }: ClientSession) => {
-    const name = id && UUID.createFromHexString(id.id.toString('hex')).toString()
-    if (!name || sessions.has(name)) return
-    if (sessions.size >= 1_000) sessions.clear()
-    sessions.add(name)
-    onSession?.(name)
+  const seen = new Set<string>()
+  const noteSession = ({ id }: ClientSession) => {
+    const uuid = id && UUID.createFromHexString(id.id.toString('hex')).toString()
+    if (!uuid || seen.has(uuid)) return
+    if (seen.size >= 1_000) seen.clear()
+    seen.add(uuid)
+    onSession?.(uuid)
   }
-  return (work, deadline = performance.now() + transactionTimeoutMs, conflicts = Number.POSITIVE_INFINITY) => {
+  return (work, deadline = performance.now() + transactionTimeoutMs, maxConflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
-    if (onSession) note(session)
-    const running = run(session, work, deadline, conflicts)
+    if (onSession) noteSession(session)
+    const running = run(session, work, deadline, maxConflicts)
     return settleBy(running, deadline + commitReplyMs)
   }
 }
@@ -72,30 +71,30 @@ async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
   deadline: number,
-  conflicts: number,
+  maxConflicts: number,
 ): Promise<T> {
-  let met = 0
+  let conflicts = 0
   const retry = async (attempt: number, cause: unknown) => {
-    const wait = waitBefore(attempt)
-    if (performance.now() + wait > deadline) throw tooLate(cause)
-    await sleep(wait)
+    const delayMs = retryDelayMs(attempt)
+    if (performance.now() + delayMs > deadline) throw timeoutError(cause)
+    await sleep(delayMs)
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
-      // Who was given less time may have none left.
-      if (performance.now() > deadline) throw tooLate()
+      // A deadline from the caller may have passed already.
+      if (performance.now() > deadline) throw timeoutError()
       try {
-        session.startTransaction(options)
+        session.startTransaction(transactionOptions)
         const result = await work(session)
-        if (performance.now() > deadline) throw tooLate()
+        if (performance.now() > deadline) throw timeoutError()
         await commit(session, retry)
         return result
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
-        if (!(error instanceof StaleError || labelled(error, 'TransientTransactionError'))) throw error
+        if (!(error instanceof StaleError || hasLabel(error, 'TransientTransactionError'))) throw error
         if (isConflict(error)) {
-          met += 1
-          if (met > conflicts) throw new ConflictError('others write the same', { cause: error })
+          conflicts += 1
+          if (conflicts > maxConflicts) throw new ConflictError('too many write conflicts', { cause: error })
         }
         await retry(attempt, error)
       }
@@ -105,23 +104,23 @@ async function run<T>(
   }
 }
 
-/** Commits, asking again while the answer is lost: the server remembers the transaction and does not run it twice. */
+/** Commits, and retries while the reply is lost: MongoDB applies a transaction once, however often it is committed. */
 async function commit(session: ClientSession, retry: (attempt: number, cause: unknown) => Promise<void>) {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await session.commitTransaction()
     } catch (error) {
-      // A commit that cannot have happened is for the caller to run again from the start.
-      if (!labelled(error, 'UnknownTransactionCommitResult')) throw error
+      // Without this label the commit was not applied: the caller retries the transaction from the start.
+      if (!hasLabel(error, 'UnknownTransactionCommitResult')) throw error
       await retry(attempt, error)
     }
   }
 }
 
-/** MongoDB may hang. The caller is answered at the limit; the transaction itself is aborted at its next step. */
+/** Answers the caller in time even if MongoDB hangs; the transaction is aborted at its next step. */
 async function settleBy<T>(running: Promise<T>, limit: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(tooLate()), limit - performance.now())
+  const timer = setTimeout(() => reject(timeoutError()), limit - performance.now())
   try {
     return await Promise.race([running, promise])
   } finally {
