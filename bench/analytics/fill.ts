@@ -1,6 +1,6 @@
 import { type Db, UUID } from 'mongodb'
 import { v7 } from 'uuid'
-import { type DayDocument, day } from '../../src/analytics/daily-counts.ts'
+import { type DailyCountsDocument, dayMs } from '../../src/analytics/daily-counts.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
 
 /** In one command, and commands at a time. */
@@ -13,7 +13,7 @@ const reactionsOfPost = 1_000
 /** Writes reactions over some days, and the rows that count them, as the server would have. */
 export async function fill(db: Db, { count, from, days }: { count: number; from: Date; days: number }): Promise<void> {
   const reactions = db.collection<ReactionDocument>('reactions')
-  const rows = new Map<string, DayDocument>()
+  const rows = new Map<string, DailyCountsDocument>()
   let done = 0
   let post = new UUID(v7())
 
@@ -24,11 +24,11 @@ export async function fill(db: Db, { count, from, days }: { count: number; from:
       days - 1e-9,
       (Math.floor(done / reactionsOfPost) * reactionsOfPost * days) / count + Math.random() * 2,
     )
-    const msecs = from.getTime() + Math.floor(at * day)
+    const msecs = from.getTime() + Math.floor(at * dayMs)
     const value = Math.random() < 0.7 ? 'like' : 'dislike'
     const account = new UUID(v7())
     done += 1
-    const _id = { day: new Date(Math.floor(msecs / day) * day), writer: 1 + (done % writers) }
+    const _id = { day: new Date(Math.floor(msecs / dayMs) * dayMs), writer: 1 + (done % writers) }
     const name = `${_id.day.getTime()} ${_id.writer}`
     const row = rows.get(name) ?? { _id, likes: 0, dislikes: 0 }
     rows.set(name, row)
@@ -44,5 +44,5 @@ export async function fill(db: Db, { count, from, days }: { count: number; from:
     }
   }
   await Promise.all(Array.from({ length: width }, insert))
-  await db.collection<DayDocument>('reactionDays').insertMany([...rows.values()])
+  await db.collection<DailyCountsDocument>('reactionDays').insertMany([...rows.values()])
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { MongoClient } from 'mongodb'
 import { pino } from 'pino'
-import { day } from '../../src/analytics/daily-counts.ts'
+import { dayMs } from '../../src/analytics/daily-counts.ts'
 import { dayExpression } from '../../src/analytics/day-expression.ts'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
@@ -26,8 +26,8 @@ if (values.help) process.stdout.write(help)
 else process.exitCode = await withMongod((connection) => bench(connection, Number(values.reactions ?? 1_000_000)))
 
 async function bench(connection: Connection, count: number): Promise<number> {
-  const today = new Date(Math.floor(Date.now() / day) * day)
-  const from = new Date(today.getTime() - (days - 1) * day)
+  const today = new Date(Math.floor(Date.now() / dayMs) * dayMs)
+  const from = new Date(today.getTime() - (days - 1) * dayMs)
   const config = await readConfig({
     MONGODB_URI: connection.uri,
     DB_USER: connection.username,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { DaysQuery, DaysView, startOfDay } from './schema.ts'
 import type { AnalyticsStore } from './store.ts'
 
-/** Counts over time. */
+/** Counts by day. */
 export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore }> = async (scope, { analytics }) => {
   scope.get(
     '/analytics/reactions',
@@ -17,7 +17,7 @@ export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore 
     async (request) => {
       const { from, to } = request.query
       const days = await analytics.reactionsByDay(startOfDay(from), startOfDay(to))
-      const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0)
+      const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
       return {
         items: days.map(({ day, likes, dislikes }) => ({ date: day.toISOString().slice(0, 10), likes, dislikes })),
         total: { likes: sum(days.map(({ likes }) => likes)), dislikes: sum(days.map(({ dislikes }) => dislikes)) },

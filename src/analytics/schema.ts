@@ -1,23 +1,23 @@
 import { z } from 'zod'
 import { Count } from '../http/wire-types.ts'
-import { day } from './daily-counts.ts'
+import { dayMs } from './daily-counts.ts'
 
 const maxDays = 366
 
-const CalendarDay = z.iso.date('must be a date such as 2026-11-26')
+const CalendarDay = z.iso.date('Must be a date such as 2026-11-26.')
 
-/** When a calendar date begins in UTC. */
+/** The start of a calendar date in UTC. */
 export const startOfDay = (date: string): Date => new Date(`${date}T00:00:00Z`)
 
-const daysFrom = (from: string, to: string) => (startOfDay(to).getTime() - startOfDay(from).getTime()) / day + 1
+const countDays = (from: string, to: string) => (startOfDay(to).getTime() - startOfDay(from).getTime()) / dayMs + 1
 
 // The refinements run even if a date is invalid: a comparison with NaN is false.
 export const DaysQuery = z
   .strictObject({ from: CalendarDay, to: CalendarDay })
-  .refine(({ from, to }) => !(daysFrom(from, to) < 1), { path: ['to'], error: 'must not be before from' })
-  .refine(({ from, to }) => !(daysFrom(from, to) > maxDays), {
+  .refine(({ from, to }) => !(countDays(from, to) < 1), { path: ['to'], error: 'Must not be before from.' })
+  .refine(({ from, to }) => !(countDays(from, to) > maxDays), {
     path: ['to'],
-    error: `must be at most ${maxDays} days from from, both counted`,
+    error: `Must be at most ${maxDays - 1} days after from.`,
   })
 
 const sums = { likes: Count, dislikes: Count }

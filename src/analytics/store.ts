@@ -3,14 +3,16 @@ import { firstIdOf } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
 import type { PostTombstone } from '../posts/model.ts'
 import type { ReactionDocument } from '../reactions/model.ts'
-import { day, daysIn } from './daily-counts.ts'
+import { dailyCountsIn, dayMs } from './daily-counts.ts'
 import { dayExpression } from './day-expression.ts'
 
-export type DaySum = { day: Date; likes: number; dislikes: number }
+export type DailyCounts = { day: Date; likes: number; dislikes: number }
 
-/** What stands in the rows of all writers, by day. */
-async function sumRows(db: Db, session: ClientSession, from: Date, after: Date): Promise<DaySum[]> {
-  const found = await daysIn(db)
+const noCounts = { likes: 0, dislikes: 0 }
+
+/** The sums over all writers, by day. */
+async function sumWriters(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
+  const found = await dailyCountsIn(db)
     .aggregate<{ _id: Date; likes: number; dislikes: number }>(
       [
         { $match: { _id: { $gte: { day: from }, $lt: { day: after } } } },
@@ -22,11 +24,11 @@ async function sumRows(db: Db, session: ClientSession, from: Date, after: Date):
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
-/** What is counted in the rows still of posts that are gone: until they are swept. */
-async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Date): Promise<DaySum[]> {
-  const removed: Collection<PostTombstone> = db.collection('removedPosts')
+/** The reactions to deleted posts that are still in the daily counts, because they have not been swept yet. */
+async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
+  const tombstones: Collection<PostTombstone> = db.collection('removedPosts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
-  const unswept = await removed.find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 } }).toArray()
+  const unswept = await tombstones.find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 } }).toArray()
   if (unswept.length === 0) return []
   const found = await reactions
     .aggregate<{ _id: Date; likes: number; dislikes: number }>(
@@ -40,7 +42,7 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
         },
         {
           $group: {
-            _id: dayExpression('$order', from, new Date(after.getTime() - day)),
+            _id: dayExpression('$order', from, new Date(after.getTime() - dayMs)),
             likes: { $sum: { $cond: [{ $eq: ['$value', 'like'] }, 1, 0] } },
             dislikes: { $sum: { $cond: [{ $eq: ['$value', 'dislike'] }, 1, 0] } },
           },
@@ -52,23 +54,27 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
-/** Tells how many reactions of each day stand. */
+/** Counts of current reactions, by the day on which they were first set. */
 export function analyticsStore(db: Db) {
   return {
-    /** Every day of a range, its last day included. */
-    async reactionsByDay(from: Date, to: Date): Promise<DaySum[]> {
-      const after = new Date(to.getTime() + day)
-      const { rows, unswept } = await inSnapshot(db.client, db.databaseName, async (db, session) => ({
-        rows: await sumRows(db, session, from, after),
+    /** One item for each day from `from` to `to`, both inclusive. */
+    async reactionsByDay(from: Date, to: Date): Promise<DailyCounts[]> {
+      const after = new Date(to.getTime() + dayMs)
+      const { stored, unswept } = await inSnapshot(db.client, db.databaseName, async (db, session) => ({
+        stored: await sumWriters(db, session, from, after),
         unswept: await sumUnswept(db, session, from, after),
       }))
-      const counted = new Map(rows.map((sum) => [sum.day.getTime(), sum]))
-      const hidden = new Map(unswept.map((sum) => [sum.day.getTime(), sum]))
-      const days: DaySum[] = []
-      for (let at = from.getTime(); at < after.getTime(); at += day) {
-        const { likes = 0, dislikes = 0 } = counted.get(at) ?? {}
-        const less = hidden.get(at)
-        days.push({ day: new Date(at), likes: likes - (less?.likes ?? 0), dislikes: dislikes - (less?.dislikes ?? 0) })
+      const storedByDay = new Map(stored.map((counts) => [counts.day.getTime(), counts]))
+      const unsweptByDay = new Map(unswept.map((counts) => [counts.day.getTime(), counts]))
+      const days: DailyCounts[] = []
+      for (let at = from.getTime(); at < after.getTime(); at += dayMs) {
+        const counts = storedByDay.get(at) ?? noCounts
+        const hidden = unsweptByDay.get(at) ?? noCounts
+        days.push({
+          day: new Date(at),
+          likes: counts.likes - hidden.likes,
+          dislikes: counts.dislikes - hidden.dislikes,
+        })
       }
       return days
     },

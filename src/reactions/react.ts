@@ -1,5 +1,5 @@
 import type { AnyBulkWriteOperation, Collection } from 'mongodb'
-import { addToDays, type DailyChange } from '../analytics/daily-counts.ts'
+import { addDailyCounts, type DailyChange } from '../analytics/daily-counts.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { PostCounts, PostDocument } from '../posts/model.ts'
@@ -127,7 +127,7 @@ async function applyReactions(
   }
   const bulkWrites = [...pairs.values()].flatMap(toBulkWrites)
   if (bulkWrites.length > 0) await reactions.bulkWrite(bulkWrites, { session, ordered: false })
-  await addToDays(db, session, writer, [...pairs.values()].flatMap(toDailyChanges))
+  await addDailyCounts(db, session, writer, [...pairs.values()].flatMap(toDailyChanges))
 
   return commands.map((command): ReactResult => {
     const counts = byId.get(command.post)?.counts

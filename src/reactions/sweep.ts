@@ -1,5 +1,5 @@
 import type { Collection } from 'mongodb'
-import { addToDays } from '../analytics/daily-counts.ts'
+import { addDailyCounts } from '../analytics/daily-counts.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
@@ -34,7 +34,7 @@ async function applySweep(
       .toArray()
     if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } }, { session })
     const changes = some.map(({ value, order }) => ({ value, order: order.toString(), difference: -1 as const }))
-    await addToDays(db, session, writer, changes)
+    await addDailyCounts(db, session, writer, changes)
     results.push({ outcome: 'swept', count: some.length })
   }
   return results

@@ -1,5 +1,5 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { corrections, type DayDocument, dayOf, daysIn } from '../analytics/daily-counts.ts'
+import { correctionsWriter, type DailyCountsDocument, dailyCountsIn, dayOf } from '../analytics/daily-counts.ts'
 import { dayExpression } from '../analytics/day-expression.ts'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { firstIdOf } from '../database/ids.ts'
@@ -8,7 +8,7 @@ import type { ReactionDocument } from '../reactions/model.ts'
 import { type Check, type Chunk, type Drift, fixTimeoutMs } from './check.ts'
 
 type Sum = { likes: number; dislikes: number }
-/** The difference to add to the corrections of a day, and their value when it was computed. */
+/** The difference to add to a day's correction row, and the row's value when the difference was computed. */
 type Correction = Sum & { day: Date; previous: Sum }
 
 const zero: Sum = { likes: 0, dislikes: 0 }
@@ -28,29 +28,29 @@ export function checkDays(db: Db, transact: Transact): Check {
 }
 
 async function readAll(db: Db, session: ClientSession, correctionByDay: Map<string, Correction>): Promise<Chunk> {
-  const rows = await daysIn(db).find({}, { session }).toArray()
+  const rows = await dailyCountsIn(db).find({}, { session }).toArray()
   const counted = await countAll(db.collection('reactions'), session)
   const stored = new Map<number, Sum>()
   for (const { _id, likes, dislikes } of rows) {
     const sum = stored.get(_id.day.getTime()) ?? zero
     stored.set(_id.day.getTime(), { likes: sum.likes + likes, dislikes: sum.dislikes + dislikes })
   }
-  const correctionsOf = new Map(
-    rows.filter(({ _id }) => _id.writer === corrections).map((row) => [row._id.day.getTime(), row]),
+  const correctionRows = new Map(
+    rows.filter(({ _id }) => _id.writer === correctionsWriter).map((row) => [row._id.day.getTime(), row]),
   )
 
-  const days = [...new Set([...stored.keys(), ...counted.keys()])].sort((one, other) => one - other)
+  const days = [...new Set([...stored.keys(), ...counted.keys()])].sort((a, b) => a - b)
   const drifts = days.flatMap((at): Drift[] => {
-    const [have, want] = [stored.get(at) ?? zero, counted.get(at) ?? zero]
-    const [likes, dislikes] = [want.likes - have.likes, want.dislikes - have.dislikes]
+    const [actual, expected] = [stored.get(at) ?? zero, counted.get(at) ?? zero]
+    const [likes, dislikes] = [expected.likes - actual.likes, expected.dislikes - actual.dislikes]
     if (likes === 0 && dislikes === 0) return []
     const day = new Date(at)
     const id = firstIdOf(day)
-    const { likes: l, dislikes: d } = correctionsOf.get(at) ?? zero
-    correctionByDay.set(id.toString(), { day, likes, dislikes, previous: { likes: l, dislikes: d } })
+    const previous = correctionRows.get(at) ?? zero
+    correctionByDay.set(id.toString(), { day, likes, dislikes, previous })
     const differences = (['likes', 'dislikes'] as const)
-      .filter((value) => have[value] !== want[value])
-      .map((value) => `${value}: ${have[value]} stored, ${want[value]} counted`)
+      .filter((value) => actual[value] !== expected[value])
+      .map((value) => `${value}: ${actual[value]} stored, ${expected[value]} counted`)
     const amount = Math.abs(likes) + Math.abs(dislikes)
     return [{ id, amount, description: `day ${day.toISOString().slice(0, 10)}: ${differences.join('; ')}` }]
   })
@@ -59,17 +59,19 @@ async function readAll(db: Db, session: ClientSession, correctionByDay: Map<stri
 
 /** Counts all reactions by day. */
 async function countAll(reactions: Collection<ReactionDocument>, session: ClientSession): Promise<Map<number, Sum>> {
-  const [ends] = await reactions
+  const [range] = await reactions
     .aggregate<{ first: UUID; last: UUID }>(
       [{ $group: { _id: null, first: { $min: '$order' }, last: { $max: '$order' } } }],
       { session },
     )
     .toArray()
-  if (!ends) return new Map()
-  const day = dayExpression('$order', dayOf(ends.first.toString()), dayOf(ends.last.toString()))
-  const is = (value: string) => ({ $sum: { $cond: [{ $eq: ['$value', value] }, 1, 0] } })
+  if (!range) return new Map()
+  const day = dayExpression('$order', dayOf(range.first.toString()), dayOf(range.last.toString()))
+  const countOf = (value: string) => ({ $sum: { $cond: [{ $eq: ['$value', value] }, 1, 0] } })
   const sums = await reactions
-    .aggregate<{ _id: Date } & Sum>([{ $group: { _id: day, likes: is('like'), dislikes: is('dislike') } }], { session })
+    .aggregate<{ _id: Date } & Sum>([{ $group: { _id: day, likes: countOf('like'), dislikes: countOf('dislike') } }], {
+      session,
+    })
     .toArray()
   return new Map(sums.map(({ _id, likes, dislikes }) => [_id.getTime(), { likes, dislikes }]))
 }
@@ -80,9 +82,9 @@ async function countAll(reactions: Collection<ReactionDocument>, session: Client
  * @throws TransactionTimeoutError when another reconcile has corrected the day since the walk
  */
 async function correct(db: Db, transact: Transact, { day, previous, likes, dislikes }: Correction): Promise<void> {
-  const rows: Collection<DayDocument> = daysIn(db)
+  const rows: Collection<DailyCountsDocument> = dailyCountsIn(db)
   await transact(async (session) => {
-    const _id = { day, writer: corrections }
+    const _id = { day, writer: correctionsWriter }
     const row = (await rows.findOne({ _id }, { session })) ?? zero
     if (row.likes !== previous.likes || row.dislikes !== previous.dislikes) {
       throw new TransactionTimeoutError('another reconcile has corrected the day')

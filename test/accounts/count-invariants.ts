@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
-import { dayOf, daysIn } from '../../src/analytics/daily-counts.ts'
+import { dailyCountsIn, dayOf } from '../../src/analytics/daily-counts.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import type { Transact } from '../../src/database/transaction.ts'
 import type { FollowDocument } from '../../src/follows/model.ts'
@@ -26,7 +26,7 @@ export function disagreementsIn(db: Db, transact: Transact): Promise<string[]> {
     const reactions = await all<ReactionDocument>('reactions')
     const follows = await all<FollowDocument>('follows')
     const counts = await all<CountsDocument>('accountCounts')
-    const days = await daysIn(db).find({}, { session }).toArray()
+    const days = await dailyCountsIn(db).find({}, { session }).toArray()
 
     const faults: string[] = []
     const expect = (what: string, says: number, there: number) => {

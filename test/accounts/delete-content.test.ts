@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
-import { addToDays } from '../../src/analytics/daily-counts.ts'
+import { addDailyCounts } from '../../src/analytics/daily-counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
@@ -43,7 +43,7 @@ async function plant(db: Db, client: MongoClient, account: string, host: string,
     order: String(order),
     difference: 1 as const,
   }))
-  await transactor(client)((session) => addToDays(db, session, 9, changes))
+  await transactor(client)((session) => addDailyCounts(db, session, 9, changes))
   return { root: String(root), first: String(roots.at(-1)?._id) }
 }
 

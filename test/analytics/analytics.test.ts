@@ -1,7 +1,7 @@
 import type { Db, UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
-import { day, daysIn } from '../../src/analytics/daily-counts.ts'
+import { dailyCountsIn, dayMs } from '../../src/analytics/daily-counts.ts'
 import { newId, timeOf, toUuid } from '../../src/database/ids.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
@@ -13,8 +13,8 @@ type Days = { items: ({ date: string } & Sum)[]; total: Sum }
 type Client = ReturnType<typeof makeClient>
 
 const dateOf = (time: number) => new Date(time).toISOString().slice(0, 10)
-const from = dateOf(Date.now() - 300 * day)
-const to = dateOf(Date.now() + day)
+const from = dateOf(Date.now() - 300 * dayMs)
+const to = dateOf(Date.now() + dayMs)
 const ask = async (client: Client) => (await client.get<Days>(`v1/analytics/reactions?from=${from}&to=${to}`)).body
 
 /** What stands, counted anew: the reactions of posts that are there, by the day of their place. */
@@ -42,8 +42,8 @@ async function putBack(db: Db, post: string, account: string, msecs: number) {
   const found = await reactions.findOne({ _id })
   if (!found) throw new Error('there is no such reaction')
   await reactions.updateOne({ _id }, { $set: { order: toUuid(v7({ msecs })) } })
-  const days = daysIn(db)
-  const dayAt = (time: number) => ({ day: new Date(Math.floor(time / day) * day), writer: 77 })
+  const days = dailyCountsIn(db)
+  const dayAt = (time: number) => ({ day: new Date(Math.floor(time / dayMs) * dayMs), writer: 77 })
   const [less, more] = [timeOf(String(found.order)).getTime(), msecs]
   await days.updateOne({ _id: dayAt(less) }, { $inc: { [`${found.value}s`]: -1 } }, { upsert: true })
   await days.updateOne({ _id: dayAt(more) }, { $inc: { [`${found.value}s`]: 1 } }, { upsert: true })
@@ -75,7 +75,7 @@ t.test('it equals a recount after whatever two servers did at once, deletions in
       const account = await idOf(client)
       const stored = await db.collection<ReactionDocument>('reactions').findOne({ account: toUuid(account) })
       // At both ends of a day, long ago.
-      const at = Math.floor(Date.now() / day - 20 * (n + 1)) * day + (round % 2 ? day - 1 : 0)
+      const at = Math.floor(Date.now() / dayMs - 20 * (n + 1)) * dayMs + (round % 2 ? dayMs - 1 : 0)
       if (stored) await putBack(db, String(stored.post), account, at)
     }
     const doomed = posts.splice(round, 1)[0]

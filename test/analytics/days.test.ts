@@ -1,6 +1,6 @@
 import t from 'tap'
 import { v7 } from 'uuid'
-import { day, dayOf } from '../../src/analytics/daily-counts.ts'
+import { dayMs, dayOf } from '../../src/analytics/daily-counts.ts'
 import { dayExpression } from '../../src/analytics/day-expression.ts'
 import { firstIdOf } from '../../src/database/ids.ts'
 import { freshDatabase, makeClient, signUp, testServer } from '../helper.ts'
@@ -58,22 +58,22 @@ t.test('it is for members, and kept nowhere', async (t) => {
 
 t.test('MongoDB finds the same day for an id as we do', async (t) => {
   const { db } = await freshDatabase(t)
-  const first = Math.floor(Date.UTC(2024, 0, 31) / day) * day
-  const times = Array.from({ length: 400 }, (_, n) => first + n * day + ([0, 1, day / 2][n % 4] ?? day - 1))
+  const first = Math.floor(Date.UTC(2024, 0, 31) / dayMs) * dayMs
+  const times = Array.from({ length: 400 }, (_, n) => first + n * dayMs + ([0, 1, dayMs / 2][n % 4] ?? dayMs - 1))
   const documents = times.map((msecs) => ({ order: firstIdOf(new Date(msecs)), at: msecs }))
   documents.push(
-    ...times.map((msecs) => ({ order: firstIdOf(new Date(msecs + (day - (msecs % day)) - 1)), at: msecs })),
+    ...times.map((msecs) => ({ order: firstIdOf(new Date(msecs + (dayMs - (msecs % dayMs)) - 1)), at: msecs })),
   )
   await db.collection('ids').insertMany(documents)
   for (const count of [1, 2, 3, 365, 366, 400]) {
-    const last = first + (count - 1) * day
+    const last = first + (count - 1) * dayMs
     const expression = dayExpression('$order', new Date(first), new Date(last))
     const found = await db
       .collection('ids')
-      .aggregate<{ at: number; day: Date }>([{ $match: { at: { $lt: last + day } } }, { $set: { day: expression } }])
+      .aggregate<{ at: number; day: Date }>([{ $match: { at: { $lt: last + dayMs } } }, { $set: { day: expression } }])
       .toArray()
     t.ok(found.length >= count)
-    for (const { at, day: found_ } of found) if (found_.getTime() !== Math.floor(at / day) * day) t.fail(`${at}`)
+    for (const { at, day: found_ } of found) if (found_.getTime() !== Math.floor(at / dayMs) * dayMs) t.fail(`${at}`)
   }
   const id = v7({ msecs: Date.UTC(2026, 10, 26, 23, 59, 59, 999) })
   t.same(dayOf(id), new Date('2026-11-26T00:00:00Z'))

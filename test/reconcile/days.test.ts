@@ -1,7 +1,7 @@
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
-import { day, daysIn } from '../../src/analytics/daily-counts.ts'
+import { dailyCountsIn, dayMs } from '../../src/analytics/daily-counts.ts'
 import {
   markAccounts,
   plantAccount,
@@ -13,7 +13,7 @@ import {
 } from './seed.ts'
 
 /** The start of a past day. */
-const ago = (days: number) => new Date((Math.floor(Date.now() / day) - days) * day)
+const ago = (days: number) => new Date((Math.floor(Date.now() / dayMs) - days) * dayMs)
 const dateOf = (at: Date) => at.toISOString().slice(0, 10)
 
 /** A post with reactions of these days, and daily counts as given. */
@@ -27,8 +27,8 @@ async function setScene(
   const at = (days: number, value: 'like' | 'dislike', ms: number) =>
     reactionDocument(post, value, new UUID(v7({ msecs: ago(days).getTime() + ms })))
   const documents = [
-    ...[0, 1, day - 1].map((ms) => at(400, 'like', ms)),
-    ...[0, day - 1].map((ms) => at(399, 'dislike', ms)),
+    ...[0, 1, dayMs - 1].map((ms) => at(400, 'like', ms)),
+    ...[0, dayMs - 1].map((ms) => at(399, 'dislike', ms)),
     ...[5, 6, 7, 8].map((ms) => at(1, 'like', ms)),
   ]
   await reactionsOf(db).insertMany(documents)
@@ -36,11 +36,11 @@ async function setScene(
     db,
     documents.map(({ account }) => account),
   )
-  await daysIn(db).insertMany(
+  await dailyCountsIn(db).insertMany(
     rows.map(([days, writer, likes, dislikes]) => ({ _id: { day: ago(days), writer }, likes, dislikes })),
   )
   const sums = async () => {
-    const all = await daysIn(db).find().toArray()
+    const all = await dailyCountsIn(db).find().toArray()
     return [400, 399, 1].map((days) => {
       const own = all.filter(({ _id }) => _id.day.getTime() === ago(days).getTime())
       return [own.reduce((sum, { likes }) => sum + likes, 0), own.reduce((sum, { dislikes }) => sum + dislikes, 0)]
@@ -79,14 +79,17 @@ t.test('a difference is reported by day, and fixed in the row of corrections', a
     `day ${dateOf(ago(7))}: dislikes: 2 stored, 0 counted`,
     `day ${dateOf(ago(1))}: likes: 0 stored, 4 counted`,
   ]
-  const before = await daysIn(target.db).find().toArray()
+  const before = await dailyCountsIn(target.db).find().toArray()
   const found = await runHere(target)
   t.same(found.lines.slice(-6), ['days       4 checked, drift 10', ...told.map((line) => `  ${line}`), 'drift 10'])
-  t.same(await daysIn(target.db).find().toArray(), before, 'without --fix nothing is written')
+  t.same(await dailyCountsIn(target.db).find().toArray(), before, 'without --fix nothing is written')
   t.match((await runHere(target, { fix: true })).lines.at(-1), 'drift 0 (10 fixed)')
   t.same(await target.sums(), right)
   t.same(
-    (await daysIn(target.db).find({ '_id.writer': 0 }).toArray()).map(({ likes, dislikes }) => [likes, dislikes]),
+    (await dailyCountsIn(target.db).find({ '_id.writer': 0 }).toArray()).map(({ likes, dislikes }) => [
+      likes,
+      dislikes,
+    ]),
     [
       [-2, 0],
       [-1, 1],

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
-import { daysIn } from '../../src/analytics/daily-counts.ts'
+import { dailyCountsIn } from '../../src/analytics/daily-counts.ts'
 import { newId } from '../../src/database/ids.ts'
 import { createPost } from '../../src/posts/create.ts'
 import { unfenced } from '../../src/writer/batch-context.ts'
@@ -46,7 +46,7 @@ async function wrongAtRest(db: Db) {
     }
     if (!isSame(counts, right)) wrong.push({ _id, counts, right })
   }
-  const days = await daysIn(db).find().toArray()
+  const days = await dailyCountsIn(db).find().toArray()
   for (const value of ['like', 'dislike'] as const) {
     const counted = days.reduce((sum, day) => sum + day[`${value}s`], 0)
     const right = await reactionsOf(db).countDocuments({ value })

@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { v7 } from 'uuid'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
 import type { AccountTombstone } from '../../src/accounts/tombstone.ts'
-import { dayOf, daysIn } from '../../src/analytics/daily-counts.ts'
+import { dailyCountsIn, dayOf } from '../../src/analytics/daily-counts.ts'
 import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
 import { transactor } from '../../src/database/transaction.ts'
@@ -72,7 +72,7 @@ export async function plantReactions(db: Db, post: UUID, value: 'like' | 'dislik
   const rows = Map.groupBy(documents, ({ order }) => dayOf(order.toString()).getTime())
   for (const [at, { length }] of rows) {
     const more = value === 'like' ? { likes: length, dislikes: 0 } : { likes: 0, dislikes: length }
-    await daysIn(db).updateOne({ _id: { day: new Date(at), writer: 1 } }, { $inc: more }, { upsert: true })
+    await dailyCountsIn(db).updateOne({ _id: { day: new Date(at), writer: 1 } }, { $inc: more }, { upsert: true })
   }
 }
 
