@@ -10,7 +10,6 @@ import { revocations } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
 
-/** How long a one-time password is valid. */
 const validityMs = 86_400_000
 
 // Crockford's base 32 without ambiguous letters.
@@ -22,13 +21,10 @@ function generateOneTimePassword(): string {
   return [group(), group(), group(), group()].join('-')
 }
 
-/** The client of the event in the account's activity. */
 const operatorClient = { ip: '', userAgent: 'npm run accounts' }
 
 /**
- * Sets a one-time password for an account, valid for one login within 24 hours, and ends all of its sessions: for an owner
- * who has lost the password or the control of the account. Running servers learn of it through the revocation feed.
- * @returns undefined when no account has this username
+ * Sets a one-time password and ends all sessions; returns undefined when no account has this username.
  * @throws StartError when the database has passwords hashed with a pepper that `hashing` lacks
  */
 export async function resetPassword(client: MongoClient, database: string, username: string, hashing: Hashing) {

@@ -12,7 +12,6 @@ The command connects to the database of the server's configuration: MONGODB_URI,
 Exit code: 0 done, 1 no account has this username, 2 bad arguments or database out of reach.
 `
 
-/** @throws StartError when the arguments do not form a command */
 function readUsername(positionals: string[]): string {
   const [command, username, ...more] = positionals
   if (command === 'reset-password' && username !== undefined && more.length === 0) return username

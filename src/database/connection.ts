@@ -2,16 +2,12 @@ import { type Db, type MongoClientOptions, MongoError, MongoServerError } from '
 import { StartError } from '../start-error.ts'
 import { isDatabaseOutOfReach } from './failures.ts'
 
-/** A connection string without credentials, and the user. */
 export type Connection = { uri: string; username: string; password: string }
 
 /** The database name in a connection string, `rookery` by default. */
 export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? 'rookery'
 
-/**
- * Client options for every connection to MongoDB. Majority reads from the primary and majority journaled writes: what was
- * acknowledged is visible to every later read, and survives kill -9 and failover.
- */
+/** What was acknowledged is visible to every later read, and survives kill -9 and failover. */
 export const clientOptions = ({ uri, username, password }: Connection) =>
   ({
     auth: { username, password },

@@ -1,10 +1,7 @@
 import { UUID } from 'mongodb'
 import { v7 } from 'uuid'
 
-/**
- * A new UUIDv7 (RFC 9562, 5.7), greater than every earlier one of this process: within a millisecond, and when the clock
- * goes back, uuid increments a counter that begins at a random number (6.2, method 1).
- */
+/** A UUIDv7 (RFC 9562, 5.7), greater than every earlier one of this process, even when the clock goes back. */
 export const newId = (): string => v7()
 
 /** The form in which MongoDB stores an id: 16 bytes, which sort as the text does. */
@@ -19,5 +16,5 @@ export function firstIdOf(time: Date): UUID {
   return new UUID(`${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-0000-0000-000000000000`)
 }
 
-/** The creation time in an id, to the millisecond: a document with such an id needs no `createdAt`. */
+/** The creation time in an id, to the millisecond. */
 export const timeOf = (id: string): Date => new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16))

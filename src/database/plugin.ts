@@ -8,7 +8,6 @@ import { type Transact, transactor } from './transaction.ts'
 
 /** Lets the replacement of a killed process end the transactions that it left open. */
 export type CrashRecovery = {
-  /** Ids of the MongoDB sessions of killed predecessors. */
   orphanedSessions: readonly string[]
   /** Called with the id of each MongoDB session that this process uses for the first time. */
   onSession: (id: string) => void
@@ -21,7 +20,7 @@ declare module 'fastify' {
   }
 }
 
-/** Without it, the transactions of a killed process keep their documents locked until MongoDB aborts them after a minute. */
+/** The transactions of a killed process would lock their documents until MongoDB aborts them after a minute. */
 async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions']): Promise<void> {
   if (ids.length > 0) await db.command({ killSessions: ids.map((id) => ({ id: toUuid(id) })) })
 }
@@ -34,10 +33,7 @@ type Options = {
   crashRecovery?: CrashRecovery | undefined
 }
 
-/**
- * Connects to MongoDB until the app closes: `app.db`, with the indexes of `collections`, and `app.transact`.
- * @throws StartError when MongoDB is out of reach or refuses the user, has conflicting indexes, or fails `assertData`
- */
+/** @throws StartError when MongoDB is out of reach, refuses the user, has conflicting indexes, or fails `assertData` */
 export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery: succession }) => {
   try {
     await app.register(mongodb, {
@@ -46,7 +42,6 @@ export const database = fp<Options>(async (app, { connection, collections, asser
       ...clientOptions(connection),
     })
     const { client, db } = app.mongo
-    // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await assertReplicaSet(db, connection)
     if (succession) await killOrphanedSessions(db, succession.orphanedSessions)

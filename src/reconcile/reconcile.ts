@@ -10,19 +10,16 @@ import { ownerships } from './ownership.ts'
 import { walk } from './snapshot.ts'
 import { createSweeps } from './sweeps.ts'
 
-/** `fixed` is undefined without `--fix`. */
 export type Finding = { description: string; fixed: boolean | undefined }
 
 export type Result = {
   name: string
   checked: number
-  /** How many documents drift. */
   drifting: number
   /** The sum of the differences, before any fix. */
   drift: number
   /** The part of `drift` that was fixed. */
   fixed: number
-  /** The first `maxShown` that drift. */
   shown: Finding[]
 }
 
@@ -30,16 +27,11 @@ export const maxShown = 20
 
 export type ReconcileOptions = {
   fix: boolean
-  /** Stops after the current read or fix. */
   stop: AbortSignal
-  /** Called after each check. */
   onResult: (result: Result) => void
 }
 
-/**
- * Recounts everything that has a stored count, and compares. The server can keep running: each comparison reads one
- * snapshot, in which concurrent writes are either complete or absent.
- */
+/** The server can keep running: each comparison reads one snapshot, with complete concurrent writes or none. */
 export async function reconcile(client: MongoClient, database: string, options: ReconcileOptions): Promise<Result[]> {
   const db = client.db(database)
   const transact = transactor(client)

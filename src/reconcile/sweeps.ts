@@ -9,7 +9,6 @@ import { reactionStore } from '../reactions/store.ts'
 import { localWriter } from '../writer/local.ts'
 import type { Sweeps } from './check-orphans.ts'
 
-/** The sweeps of the server, with a writer in this process. */
 export function createSweeps(db: Db, transact: Transact): Sweeps {
   const writer = localWriter(db, transact)
   const reactions = reactionStore(db, writer)
