@@ -1,6 +1,6 @@
 import { resetPassword } from '../accounts/reset-password.ts'
 import { StartError } from '../start-error.ts'
-import { print, printError, runCommand } from './command.ts'
+import { print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 const help = `Usage: npm run accounts -- reset-password USERNAME
@@ -34,7 +34,7 @@ async function runResetPassword(username: string): Promise<number> {
   })
 }
 
-await runCommand({
+await runCli({
   help,
   args: { allowPositionals: true },
   errorCode: 2,

@@ -16,7 +16,7 @@ export type Command<Config extends ParseArgsConfig> = {
 }
 
 /** Runs an operator's command with the arguments of this process; a StartError is printed without its stack. */
-export async function runCommand<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
+export async function runCli<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
   try {
     const parsed = parseArguments(command.args)
     if (parsed === 'help') print(command.help.trimEnd())

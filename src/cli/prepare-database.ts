@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient } from 'mongodb'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
 import { StartError } from '../start-error.ts'
-import { print, runCommand } from './command.ts'
+import { print, runCli } from './command.ts'
 
 const help = `Usage: node src/cli/prepare-database.ts
 
@@ -91,4 +91,4 @@ async function prepareDatabase(): Promise<number> {
   return 0
 }
 
-await runCommand({ help, args: {}, errorCode: 1, run: prepareDatabase })
+await runCli({ help, args: {}, errorCode: 1, run: prepareDatabase })

@@ -1,7 +1,7 @@
 import { reconcile } from '../reconcile/reconcile.ts'
 import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts'
 import { StartError } from '../start-error.ts'
-import { handleInterrupts, print, printError, runCommand } from './command.ts'
+import { handleInterrupts, print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 const help = `Usage: npm run reconcile -- [options]
@@ -41,7 +41,7 @@ async function runReconcile(fix: boolean): Promise<number> {
   })
 }
 
-await runCommand({
+await runCli({
   help,
   args: { options: { fix: { type: 'boolean' } } },
   errorCode: 2,
