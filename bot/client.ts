@@ -4,13 +4,13 @@ import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import got, { type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
-import { Gate } from './arrivals.ts'
-import { isPassing, type Patience, pause, retryAfter } from './patience.ts'
-import type { Doubt } from './standings.ts'
-import type { Tally } from './tally.ts'
-import { problem } from './wire.ts'
+import { problem } from './api-schemas.ts'
+import { Semaphore } from './concurrency.ts'
+import type { Uncertainty } from './expected-state.ts'
+import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
+import type { Stats } from './stats.ts'
 
-/** One request; `action` is its line in the table, `key` its Idempotency-Key. */
+/** `action` is the call's row in the stats, `key` its Idempotency-Key. */
 export type Call = {
   action: string
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
@@ -20,96 +20,105 @@ export type Call = {
 }
 
 /**
- * How a call ended. `status` is null when it was given up: `cause` says why, and `interrupted` that the run was told to
- * stop. `doubt` is set when an attempt had no answer, or a 5xx, so that nobody knows what became of it.
+ * `status` is null when the client gave up, for the reason in `cause`. `uncertainty` is set when an attempt got no
+ * response or a 5xx: the server may have applied it. `ms` is the latency of the last attempt.
  */
-export type Outcome = {
+export type CallResult = {
   status: number | null
   cause: string
   body: unknown
   ms: number
-  doubt: Doubt | null
+  uncertainty: Uncertainty | null
   interrupted: boolean
 }
 
-/** What the robots of one run share. */
-export type World = {
+/** What all robots of a run share. `stop` aborts before the next attempt starts. */
+export type RunContext = {
   base: URL
-  patience: Patience
-  tally: Tally
-  /** Aborted when nothing new is to be begun. */
+  retryPolicy: RetryPolicy
+  stats: Stats
   stop: AbortSignal
-  /** Called when the server has served nobody for as long as the patience lasts. */
-  onSilence: () => void
+  /** Called when a call gives up and no call of the run has got a final response for `totalMs`. */
+  onUnresponsive: () => void
 }
 
-type Attempt = { status: number | null; cause: string; body: unknown; ms: number; asked: number | null; late: boolean }
+type Attempt = {
+  status: number | null
+  cause: string
+  body: unknown
+  ms: number
+  retryAfterMs: number | null
+  timedOut: boolean
+}
 
-/** The cause of what was not carried out because the run was told to stop. */
-export const interrupted = 'interrupted'
+type Shared = { semaphore: Semaphore; lastAnsweredAt: number }
 
-const socketsAtMost = 256
+export const interruptedCause = 'interrupted'
 
-/** Opens clients that share their sockets. Cookies travel through the jar given to each, as in a browser, and only there. */
-export function openClients(world: World): (jar?: CookieJar) => Client {
-  setMaxListeners(0, world.stop)
-  const agents = { keepAlive: true, maxSockets: socketsAtMost }
+const maxSockets = 256
+
+/** Returns a factory of clients that share sockets; each sends and stores the cookies of its own jar only. */
+export function openClients(context: RunContext): (jar?: CookieJar) => Client {
+  setMaxListeners(0, context.stop)
+  const agents = { keepAlive: true, maxSockets }
   const common = got.extend({
     agent: { http: new HttpAgent(agents), https: new HttpsAgent(agents) },
-    // A redirect could lead off this machine, and Rookery answers none.
+    // A redirect could lead the crowd to another machine, and Rookery sends none.
     followRedirect: false,
     throwHttpErrors: false,
-    // Repeated below: only the bot knows which repetition is safe, and counts it.
+    // Client.send retries instead: got cannot tell which retry is safe.
     retry: { limit: 0 },
     headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
   })
-  const shared = { gate: new Gate(socketsAtMost), lastServed: performance.now() }
-  return (jar) => new Client(world, shared, jar ? common.extend({ cookieJar: jar }) : common)
+  const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
+  return (jar) => new Client(context, shared, jar ? common.extend({ cookieJar: jar }) : common)
 }
 
 export class Client {
-  #world: World
-  #shared: { gate: Gate; lastServed: number }
+  #context: RunContext
+  #shared: Shared
   #got: Got
 
-  constructor(world: World, shared: { gate: Gate; lastServed: number }, client: Got) {
-    this.#world = world
+  constructor(context: RunContext, shared: Shared, client: Got) {
+    this.#context = context
     this.#shared = shared
     this.#got = client
   }
 
-  /** Sends a call until it is answered for good, with the same key each time, within the world's patience. Never rejects. */
-  async send(call: Call): Promise<Outcome> {
-    const { patience, stop, tally } = this.#world
-    const began = performance.now()
-    let doubt: Doubt | null = null
-    for (let tries = 1; ; tries += 1) {
-      if (stop.aborted) return { status: null, cause: interrupted, body: null, ms: 0, doubt, interrupted: true }
-      const attempt = await this.#shared.gate.through(() => this.#attempt(call))
-      if (attempt.late) doubt = 'perhaps later'
-      else if (attempt.status === null || attempt.status >= 500) doubt ??= 'perhaps done'
-      if (attempt.status !== null && !isPassing(attempt.status)) {
-        this.#shared.lastServed = performance.now()
-        return { ...attempt, doubt, interrupted: false }
+  /** Retries with the same Idempotency-Key until a final response or the end of the retry policy. Never rejects. */
+  async send(call: Call): Promise<CallResult> {
+    const { retryPolicy, stop, stats } = this.#context
+    const startedAt = performance.now()
+    let uncertainty: Uncertainty | null = null
+    for (let attempts = 1; ; attempts += 1) {
+      if (stop.aborted)
+        return { status: null, cause: interruptedCause, body: null, ms: 0, uncertainty, interrupted: true }
+      const attempt = await this.#shared.semaphore.run(() => this.#attempt(call))
+      if (attempt.timedOut) uncertainty = 'in-flight'
+      else if (attempt.status === null || attempt.status >= 500) uncertainty ??= 'unknown'
+      if (attempt.status !== null && !isRetryable(attempt.status)) {
+        this.#shared.lastAnsweredAt = performance.now()
+        return { ...attempt, uncertainty, interrupted: false }
       }
-      const wait = pause(patience, performance.now() - began, tries, attempt.asked, Math.random())
-      if (wait === null) {
-        if (performance.now() - this.#shared.lastServed > patience.total) this.#world.onSilence()
-        return { ...attempt, status: null, cause: givenUp(attempt), doubt, interrupted: false }
+      const elapsedMs = performance.now() - startedAt
+      const delay = retryDelay(retryPolicy, elapsedMs, attempts, attempt.retryAfterMs, Math.random())
+      if (delay === null) {
+        if (performance.now() - this.#shared.lastAnsweredAt > retryPolicy.totalMs) this.#context.onUnresponsive()
+        return { ...attempt, status: null, cause: describeGiveUp(attempt), uncertainty, interrupted: false }
       }
-      tally.repeated(call.action, attempt.cause)
-      await sleep(wait, undefined, { signal: stop }).catch(() => undefined)
+      stats.recordRetry(call.action, attempt.cause)
+      await sleep(delay, undefined, { signal: stop }).catch(() => undefined)
     }
   }
 
   async #attempt(call: Call): Promise<Attempt> {
-    const began = performance.now()
+    const startedAt = performance.now()
     try {
-      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#world.base), {
+      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#context.base), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
-        timeout: { request: this.#world.patience.attempt },
+        timeout: { request: this.#context.retryPolicy.attemptTimeoutMs },
       })
       const parsed = parse(body)
       const code = problem.safeParse(parsed).data?.code
@@ -117,22 +126,24 @@ export class Client {
         status: statusCode,
         cause: code ? `${statusCode} ${code}` : String(statusCode),
         body: parsed,
-        ms: performance.now() - began,
-        asked: retryAfter(headers['retry-after'], Date.now()),
-        late: false,
+        ms: performance.now() - startedAt,
+        retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
+        timedOut: false,
       }
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
-      // After a time-out the server may still be busy with the request; after a broken connection it no longer is.
-      const late = error instanceof TimeoutError
-      const cause = late ? 'time-out' : error.code
-      return { status: null, cause, body: null, ms: performance.now() - began, asked: null, late }
+      // After a timeout the server may still process the request; after a broken connection it no longer does.
+      const timedOut = error instanceof TimeoutError
+      const cause = timedOut ? 'timeout' : error.code
+      return { status: null, cause, body: null, ms: performance.now() - startedAt, retryAfterMs: null, timedOut }
     }
   }
 }
 
-function givenUp({ cause, asked }: Attempt): string {
-  return asked === null ? `${cause}, given up` : `${cause}, asks to wait ${Math.ceil(asked / 1000)} s`
+function describeGiveUp({ cause, retryAfterMs }: Attempt): string {
+  return retryAfterMs === null
+    ? `${cause}, retries exhausted`
+    : `${cause}, Retry-After ${Math.ceil(retryAfterMs / 1000)} s is too long`
 }
 
 function parse(body: string): unknown {

@@ -1,76 +1,68 @@
 import { styleText } from 'node:util'
-import type { World } from './client.ts'
+import { printLine, runCommand } from './cli.ts'
+import type { RunContext } from './client.ts'
 import { runCrowd } from './crowd.ts'
-import { greet, NoServer } from './greeting.ts'
-import { BadOptions, help, type Options, readOptions } from './options.ts'
-import { usualPatience } from './patience.ts'
+import { help, type Options, readOptions } from './options.ts'
+import { checkServer } from './preflight.ts'
 import { showProgress } from './progress.ts'
 import { grouped, isSuccess, table, verdict } from './report.ts'
-import { Tally } from './tally.ts'
+import { defaultRetryPolicy } from './retry-policy.ts'
+import { Stats } from './stats.ts'
 
-const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
 
-// The terminal, npm and tsx may each pass on one and the same press, in milliseconds.
-const samePress = 250
+// The terminal, npm and tsx may each deliver the same Ctrl-C.
+const sameKeypressMs = 250
 
-/** The bot's whole life: options, run, report, exit code. */
-export async function main(args: string[]): Promise<void> {
-  try {
+export function main(args: string[]): Promise<void> {
+  return runCommand(async () => {
     const options = readOptions(args)
-    if (options.help) say(help.trimEnd())
-    else process.exitCode = await run(options)
-  } catch (error) {
-    if (!(error instanceof BadOptions) && !(error instanceof NoServer)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exitCode = 2
-  }
+    if (!options.help) return run(options)
+    process.stdout.write(help)
+    return 0
+  })
 }
 
 async function run({ url, seed, ...size }: Options): Promise<number> {
   const stopping = new AbortController()
-  const interruption = hearSignals(stopping)
-  const tally = new Tally()
-  const world: World = {
+  const interruption = stopOnSignal(stopping)
+  const stats = new Stats()
+  const context: RunContext = {
     base: url,
-    patience: usualPatience,
-    tally,
+    retryPolicy: defaultRetryPolicy,
+    stats,
     stop: stopping.signal,
-    onSilence: () => stopping.abort(),
+    onUnresponsive: () => stopping.abort(),
   }
 
-  await greet(url)
+  await checkServer(url)
   const crowd = `${grouped(size.users)} users, ${grouped(size.posts)} posts and ${grouped(size.reactions)} reactions each`
-  say(`${crowd}, at ${url.origin}, seed ${seed} (repeat with --seed ${seed})`)
-  const findings = await runCrowd(seed, size, world, showProgress(process.stdout))
-  const failures = tally.failures()
-  say('')
-  for (const line of table(tally.rows(), tally.retries(), failures)) say(line)
-  say('')
+  printLine(`${crowd}, at ${url.origin}, seed ${seed} (repeat with --seed ${seed})`)
+  const findings = await runCrowd(seed, size, context, showProgress(process.stdout))
+  const failures = stats.failures()
+  printLine('')
+  for (const line of table(stats.rows(), stats.retries(), failures)) printLine(line)
+  printLine('')
   const success = isSuccess(findings, failures)
   const lines = verdict(findings, interruption() !== null)
-  for (const line of lines.slice(0, -1)) say(line)
-  say(styleText(success ? 'green' : 'red', lines.at(-1) ?? '', { stream: process.stdout }))
+  for (const line of lines.slice(0, -1)) printLine(line)
+  printLine(styleText(success ? 'green' : 'red', lines.at(-1) ?? '', { stream: process.stdout }))
   return interruption() ?? (success ? 0 : 1)
 }
 
-/** The first signal asks the crowd to stop, the second ends the process. Returns the exit code of the first, if any. */
-function hearSignals(stopping: AbortController): () => number | null {
+/** The first signal aborts `stopping`, the second exits at once. Returns a getter of the first signal's exit code. */
+function stopOnSignal(stopping: AbortController): () => number | null {
   let code: number | null = null
-  let heard = 0
-  for (const [name, exitCode] of Object.entries(signals)) {
+  let receivedAt = 0
+  for (const [name, exitCode] of Object.entries(exitCodes)) {
     process.on(name, () => {
-      const again = code !== null && performance.now() - heard > samePress
-      if (again) process.exit(exitCode)
+      if (code !== null && performance.now() - receivedAt > sameKeypressMs) process.exit(exitCode)
       if (code !== null) return
-      heard = performance.now()
+      receivedAt = performance.now()
       code = exitCode
       stopping.abort()
-      process.stderr.write('\nStopping: what was acknowledged is checked first; once more to leave at once.\n')
+      process.stderr.write('\nStopping: checking acknowledged writes first; press Ctrl-C again to exit at once.\n')
     })
   }
   return () => code
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

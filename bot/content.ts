@@ -1,9 +1,8 @@
 import { below, fingerprint, pick, type Random, randomStream } from './random.ts'
 
-/** Who a robot is: the same for the same seed and index, on every machine. */
 export type Identity = { index: number; username: string; password: string; displayName: string; bio: string }
 
-const tempers = [
+const adjectives = [
   'amber',
   'brisk',
   'calm',
@@ -35,7 +34,7 @@ const birds = [
 const openings = [
   'This morning',
   'On the way home',
-  'Nobody told me that',
+  'You never told me that',
   'I still think',
   'For the record:',
   'Überraschung:',
@@ -57,7 +56,7 @@ const objects = [
   'a borrowed book',
   'every promise',
   'the last tram',
-  'two blue doors',
+  'two blue authSlots',
   'a crème brûlée',
   'the choir 🎶',
   'naïve questions',
@@ -66,37 +65,34 @@ const endings = ['.', '!', '?', '…', ' 👩‍👩‍👧', '\nTwice.', '\tInd
 
 const letters = [...'abcdefghijklmnopqrstuvwxyz']
 
-const longestText = 500
+const maxTextLength = 500
 
-/**
- * The name ends in a fingerprint of seed and index, so that two seeds never meet on one server; the password cannot be
- * told from the name without the seed.
- */
+/** Deterministic. The fingerprint keeps the usernames of two seeds apart and does not reveal the password. */
 export function identity(seed: number, index: number): Identity {
   const random = randomStream('identity', seed, index)
-  const temper = pick(random, tempers)
+  const adjective = pick(random, adjectives)
   const bird = pick(random, birds)
   return {
     index,
-    username: `${temper}_${bird}_${fingerprint(10, 'name', seed, index)}`,
+    username: `${adjective}_${bird}_${fingerprint(10, 'name', seed, index)}`,
     password: password(seed, index),
-    displayName: `${capitalised(temper)} ${capitalised(bird)}`,
+    displayName: `${capitalized(adjective)} ${capitalized(bird)}`,
     bio: sentence(random),
   }
 }
 
-/** The text of a robot's post: 1 to 500 characters in NFC, one in ten filled up to exactly 500. */
+/** The text of a post: 1 to 500 characters in NFC, one in ten of exactly 500. */
 export function postText(seed: number, index: number, post: number): string {
   const random = randomStream('post', seed, index, post)
-  const wanted = random() < 0.1 ? longestText : 0
+  const minLength = random() < 0.1 ? maxTextLength : 0
   const sentences = Array.from({ length: 1 + below(random, 3) }, () => sentence(random))
-  while ([...sentences.join(' ')].length < wanted) sentences.push(sentence(random))
-  const characters = [...sentences.join(' ').normalize('NFC')].slice(0, longestText)
-  // The cut may leave white space at the end, where a reader would not see it missing.
+  while ([...sentences.join(' ')].length < minLength) sentences.push(sentence(random))
+  const characters = [...sentences.join(' ').normalize('NFC')].slice(0, maxTextLength)
+  // The cut may leave trailing white space, whose loss in a comparison would be invisible.
   return characters.join('').replace(/\s$/, '.')
 }
 
-/** Four words of six letters: digits among them would cost the server's zxcvbn 0.1 s for each guess at look-alikes. */
+/** Four words of six letters. With digits, the server's zxcvbn spends 0.1 s on each l33t variant. */
 function password(seed: number, index: number): string {
   const random = randomStream('password', seed, index)
   const word = () => Array.from({ length: 6 }, () => pick(random, letters)).join('')
@@ -107,6 +103,6 @@ function sentence(random: Random): string {
   return `${pick(random, openings)} ${pick(random, subjects)} ${pick(random, verbs)} ${pick(random, objects)}${pick(random, endings)}`
 }
 
-function capitalised(word: string): string {
+function capitalized(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
 }

@@ -1,134 +1,135 @@
 import { randomUUID } from 'node:crypto'
 import { CookieJar } from 'tough-cookie'
-import { forEach, Gate } from './arrivals.ts'
-import { interrupted, openClients, type World } from './client.ts'
+import { interruptedCause, openClients, type RunContext } from './client.ts'
+import { forEachConcurrent, Semaphore } from './concurrency.ts'
 import { identity, postText } from './content.ts'
 import { Ledger } from './ledger.ts'
-import { GaveUp, type Surroundings } from './member.ts'
-import { Person } from './person.ts'
-import { leaves, planFollows, planReactions, planRemovals, planReplies, type Size } from './plan.ts'
+import { type CrowdSize, deletesAccount, planDeletions, planFollows, planReactions, planReplies } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { readBack, readBackSize } from './read-back.ts'
-import { Unreadable } from './reader.ts'
-import { lookAtTimeline } from './timeline.ts'
+import { Robot } from './robot.ts'
+import { GaveUp, type RobotContext } from './session-client.ts'
+import { verificationSteps, verify } from './verify.ts'
+import { verifyTimeline } from './verify-timeline.ts'
 
-/** What came of a run. */
+/** `unreadable` is why the verification is incomplete, or null; `gaveUp` counts robots by cause. */
 export type Findings = {
   totals: ReturnType<Ledger['totals']>
-  disagreements: string[]
-  /** Why reading back could not be finished, or null. */
+  mismatches: string[]
   unreadable: string | null
-  /** Why robots could not go on, each with how many. */
   gaveUp: Map<string, number>
 }
 
-// A sign-up or log-in costs the server a quarter of a second of a core; more at once only fill its queue.
-const doorsAtOnce = 16
-const leavingAtOnce = 8
+// A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
+const maxConcurrentAuth = 16
+const maxConcurrentDeletions = 8
 
-/** How many things one robot does while it mingles. */
-const stepsOf = ({ posts, replies, follows, reactions }: Size) =>
-  follows + (posts === 0 ? 0 : replies + Math.ceil(reactions / 2))
-
-/**
- * Lets the crowd live its day, one phase after the other, and reads everything back. Once `world.stop` is aborted nothing
- * new is begun, and what was acknowledged until then is read back.
- */
-export async function runCrowd(seed: number, size: Size, world: World, progress: Progress): Promise<Findings> {
+/** Runs the phases, then verifies. After `context.stop` aborts, no action starts, but the verification runs. */
+export async function runCrowd(
+  seed: number,
+  size: CrowdSize,
+  context: RunContext,
+  progress: Progress,
+): Promise<Findings> {
   const ledger = new Ledger()
-  const openClient = openClients(world)
-  const doors = new Gate(doorsAtOnce)
-  // Another run has other keys, so that the same texts become new posts.
-  const around: Surroundings = { ledger, tally: world.tally, doors, runId: randomUUID(), openClient }
-  const people = Array.from({ length: size.users }, (_, i) => new Person(identity(seed, i), new CookieJar(), around))
-  const gone = new Set<Person>()
+  const openClient = openClients(context)
+  const authSlots = new Semaphore(maxConcurrentAuth)
+  // A new run id gives new Idempotency-Keys, so that a second run with the same seed creates new posts.
+  const robotContext: RobotContext = { ledger, stats: context.stats, authSlots, runId: randomUUID(), openClient }
+  const robots = Array.from(
+    { length: size.users },
+    (_, i) => new Robot(identity(seed, i), new CookieJar(), robotContext),
+  )
+  const inactive = new Set<Robot>()
   const gaveUp = new Map<string, number>()
 
-  const phase = async (name: string, each: number, live: (person: Person, done: () => void) => Promise<void>) => {
-    if (world.stop.aborted) return
-    const shown = progress.begin(name, people.length * each)
-    await forEach(people, people.length, async (person) => {
-      if (gone.has(person)) return
-      await live(person, shown.step).catch((error: unknown) => {
+  const phase = async (name: string, steps: number, act: (robot: Robot, done: () => void) => Promise<void>) => {
+    if (context.stop.aborted) return
+    const shown = progress.begin(name, robots.length * steps)
+    await forEachConcurrent(robots, robots.length, async (robot) => {
+      if (inactive.has(robot)) return
+      await act(robot, shown.step).catch((error: unknown) => {
         if (!(error instanceof GaveUp)) throw error
-        gone.add(person)
-        if (error.message !== interrupted) gaveUp.set(error.message, (gaveUp.get(error.message) ?? 0) + 1)
+        inactive.add(robot)
+        if (error.message !== interruptedCause) gaveUp.set(error.message, (gaveUp.get(error.message) ?? 0) + 1)
       })
     })
     shown.end()
   }
 
-  await phase('sign up', 1, async (person, done) => {
-    await person.arrive()
+  await phase('sign up', 1, async (robot, done) => {
+    await robot.signUp()
     done()
   })
-  await phase('come back', 1, async (person, done) => {
-    await person.logOut()
-    await person.logIn()
+  await phase('log in', 1, async (robot, done) => {
+    await robot.logOut()
+    await robot.logIn()
     done()
   })
-  await phase('post', size.posts, async (person, done) => {
-    const author = person.identity.index
+  await phase('post', size.posts, async (robot, done) => {
+    const author = robot.identity.index
     for (let post = 0; post < size.posts; post += 1) {
-      await person.write({ author, post }, postText(seed, author, post))
+      await robot.createPost({ author, post }, postText(seed, author, post))
       done()
     }
   })
-  const first = (robot: number) => planReactions(seed, robot, size).slice(0, Math.ceil(size.reactions / 2))
-  await phase('mingle', stepsOf(size), async (person, done) => {
-    const author = person.identity.index
+  const firstReactions = Math.ceil(size.reactions / 2)
+  await phase('interact', interactionSteps(size), async (robot, done) => {
+    const author = robot.identity.index
     for (const [n, parent] of planReplies(seed, author, size).entries()) {
       const post = size.posts + n
-      await person.write({ author, post }, postText(seed, author, post), parent)
+      await robot.createPost({ author, post }, postText(seed, author, post), parent)
       done()
     }
-    for (const { robot, follows } of planFollows(seed, author, size)) {
-      const other = people[robot]
-      if (other) await person.follow(other.identity, follows)
+    for (const { target, follows } of planFollows(seed, author, size)) {
+      const other = robots[target]
+      if (other) await robot.follow(other.identity, follows)
       done()
     }
-    for (const step of first(author)) {
-      await person.react(step)
+    for (const step of planReactions(seed, author, size).slice(0, firstReactions)) {
+      await robot.react(step)
       done()
     }
   })
-  const misread: string[] = []
-  await phase('look', 1, async (person, done) => {
-    misread.push(...(await lookAtTimeline(person, ledger)))
+  const timelineMismatches: string[] = []
+  await phase('timelines', 1, async (robot, done) => {
+    timelineMismatches.push(...(await verifyTimeline(robot, ledger)))
     done()
   })
-  // Who deletes meets those who still react to it.
-  const leaving = new Gate(leavingAtOnce)
-  await phase('part', 1, async (person, done) => {
-    const robot = person.identity.index
-    const left = [...planReactions(seed, robot, size).slice(first(robot).length).entries()]
-    const removals = planRemovals(seed, robot, size)
-    const every = Math.max(1, Math.floor(left.length / (removals.length + 1)))
-    for (const [n, step] of left) {
-      await person.react(step)
-      const removal = n % every === 0 ? removals.shift() : undefined
-      if (removal) await person.remove(removal)
+  // The remaining reactions run beside the deletions, so that both meet on the same posts.
+  const deletionSlots = new Semaphore(maxConcurrentDeletions)
+  await phase('delete', 1, async (robot, done) => {
+    const { index } = robot.identity
+    const reactions = [...planReactions(seed, index, size).slice(firstReactions).entries()]
+    const deletions = planDeletions(seed, index, size)
+    const interval = Math.max(1, Math.floor(reactions.length / (deletions.length + 1)))
+    for (const [n, step] of reactions) {
+      await robot.react(step)
+      const deletion = n % interval === 0 ? deletions.shift() : undefined
+      if (deletion) await robot.deletePost(deletion)
     }
-    for (const removal of removals) await person.remove(removal)
-    if (leaves(robot, size) && (await leaving.through(() => person.leave()))) gone.add(person)
+    for (const deletion of deletions) await robot.deletePost(deletion)
+    if (deletesAccount(index, size) && (await deletionSlots.run(() => robot.deleteAccount()))) inactive.add(robot)
     done()
   })
 
-  const auditor = openClients({ ...world, stop: new AbortController().signal })()
-  const shown = progress.begin('read back', readBackSize(ledger))
-  const result = await readBack(auditor, ledger, world.tally, shown.step).catch((error: unknown) => {
-    if (!(error instanceof Unreadable)) throw error
-    return error.message
-  })
+  const publicClient = openClients({ ...context, stop: new AbortController().signal })()
+  const shown = progress.begin('verify', verificationSteps(ledger))
+  const verification = await verify(publicClient, ledger, context.stats, shown.step)
   shown.end()
 
-  await phase('log out', 1, async (person, done) => {
-    await person.logOut()
+  await phase('log out', 1, async (robot, done) => {
+    await robot.logOut()
     done()
   })
-  const read =
-    typeof result === 'string'
-      ? { disagreements: misread, unreadable: result }
-      : { disagreements: [...misread, ...result], unreadable: null }
-  return { totals: ledger.totals(), ...read, gaveUp }
+  const { outcome } = verification
+  return {
+    totals: ledger.totals(),
+    mismatches: [...timelineMismatches, ...(outcome === 'complete' ? verification.mismatches : [])],
+    unreadable: outcome === 'incomplete' ? verification.reason : null,
+    gaveUp,
+  }
+}
+
+function interactionSteps({ posts, replies, follows, reactions }: CrowdSize): number {
+  return follows + (posts === 0 ? 0 : replies + Math.ceil(reactions / 2))
 }

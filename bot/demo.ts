@@ -1,32 +1,24 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { isReady, ownServer, passOnSignals, start, startServer } from './own-server.ts'
+import { forwardSignals, spawnProgram, waitUntilReady, withLocalServer } from './spawn-server.ts'
 
 process.exitCode = await demo(process.argv.slice(2))
 
-/** A server on a throwaway database and free ports, the bot against it, the output of both. Returns the bot's exit code. */
+/** Runs the bot against a temporary server. Returns the bot's exit code, or 130 after an earlier interrupt. */
 async function demo(botArgs: string[]): Promise<number> {
-  const signals = passOnSignals()
-  const directory = await mkdtemp(join(tmpdir(), 'rookery-demo-'))
-  const { url, settings } = await ownServer(directory)
-  const server = startServer(settings)
-  signals.atWork = server
-  try {
-    const ready = await isReady(url, server)
-    if (signals.interrupted) return 130
-    if (!ready) return say('The server did not start.', 1)
-    const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', url], {})
-    signals.atWork = bot
-    return (await bot.ended) ?? 1
-  } finally {
-    server.child.kill('SIGTERM')
-    await server.ended
-    await rm(directory, { recursive: true, force: true })
-  }
-}
-
-function say(line: string, exitCode: number): number {
-  process.stderr.write(`${line}\n`)
-  return exitCode
+  const signals = forwardSignals()
+  return withLocalServer(
+    'demo',
+    async () => ({}),
+    async (server) => {
+      signals.activeChild = server.program
+      const ready = await waitUntilReady(server)
+      if (signals.interrupted) return 130
+      if (!ready) {
+        process.stderr.write('The server did not start.\n')
+        return 1
+      }
+      const bot = spawnProgram('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
+      signals.activeChild = bot
+      return (await bot.ended) ?? 1
+    },
+  )
 }

@@ -1,5 +1,5 @@
 import '../require-node.mjs'
 
-// The rest is loaded only once Node is known to be new enough to read it.
+// A static import would let an old Node.js fail on syntax before require-node.mjs can print its message.
 const { main } = await import('./command.ts')
 await main(process.argv.slice(2))

@@ -1,70 +1,65 @@
-import type { Reaction, Target } from './plan.ts'
-import { Standings } from './standings.ts'
+import { ExpectedStates } from './expected-state.ts'
+import type { PostRef, Reaction } from './plan.ts'
 
-/** A post that the server acknowledged; `replyTo` is the id of the post that it answers. */
-export type KeptPost = { id: string; author: number; text: string; createdAt: string; replyTo: string | null }
+export type LedgerPost = { id: string; author: number; text: string; createdAt: string; replyTo: string | null }
 
-/** An account as it stood before the run, so that a second run with the same seed can tell its posts from older ones. */
-export type KeptAccount = { robot: number; username: string; postsBefore: number; newestBefore: string | null }
+/** `postsBefore` and `newestBefore` are from before the run: an earlier run with the same seed has left posts too. */
+export type LedgerAccount = { robot: number; username: string; postsBefore: number; newestBefore: string | null }
 
-/** What is known of something whose removal was begun. */
-export type Fate = 'perhaps gone' | 'gone'
+/** The outcome of a deletion: 'unknown' while its call runs, and for good when it got no response. */
+export type DeletionOutcome = 'unknown' | 'deleted'
 
-/** Keeps what the server acknowledged; verification compares the server with it. */
+/** Records what the server acknowledged. Robots are identified by their index, targets by post id or username. */
 export class Ledger {
-  readonly accounts = new Map<number, KeptAccount>()
-  readonly posts = new Map<string, KeptPost>()
-  /** Texts sent without an answer, by author: each may be there once or not at all. */
-  readonly lostTexts = new Map<number, string[]>()
-  /** By post. */
-  readonly reactions = new Standings<Reaction | null>(null)
-  /** By username: whether the robot follows. */
-  readonly follows = new Standings(false)
-  /** By post, and by robot: what was removed. Whose author left is not among them. */
-  readonly removals = new Map<string, Fate>()
-  readonly departures = new Map<number, Fate>()
+  readonly accounts = new Map<number, LedgerAccount>()
+  readonly posts = new Map<string, LedgerPost>()
+  /** By author; the server may hold each of these texts once or not at all. */
+  readonly unansweredTexts = new Map<number, string[]>()
+  readonly reactions = new ExpectedStates<Reaction | null>(null)
+  readonly follows = new ExpectedStates(false)
+  /** Without the posts that an account deletion implies. */
+  readonly postDeletions = new Map<string, DeletionOutcome>()
+  readonly accountDeletions = new Map<number, DeletionOutcome>()
   #ids = new Map<string, string>()
 
-  arrived(account: KeptAccount): void {
+  addAccount(account: LedgerAccount): void {
     this.accounts.set(account.robot, account)
   }
 
-  posted(place: Target, post: Omit<KeptPost, 'author'>): void {
-    this.posts.set(post.id, { ...post, author: place.author })
-    this.#ids.set(key(place), post.id)
+  addPost(ref: PostRef, post: Omit<LedgerPost, 'author'>): void {
+    this.posts.set(post.id, { ...post, author: ref.author })
+    this.#ids.set(keyOf(ref), post.id)
   }
 
-  postLost(author: number, text: string): void {
-    this.lostTexts.set(author, [...(this.lostTexts.get(author) ?? []), text])
+  addUnansweredPost(author: number, text: string): void {
+    this.unansweredTexts.set(author, [...(this.unansweredTexts.get(author) ?? []), text])
   }
 
-  /** The id of the post at this place of the run, or null when it was never acknowledged. */
-  idOf(place: Target): string | null {
-    return this.#ids.get(key(place)) ?? null
+  idOf(ref: PostRef): string | null {
+    return this.#ids.get(keyOf(ref)) ?? null
   }
 
-  /** Whether a post may be gone by now: it is nobody's fault then that it is not found. */
-  mayBeGone(post: string): boolean {
+  /** Whether a 404 for this post is a valid response. */
+  mayBeDeleted(post: string): boolean {
     const author = this.posts.get(post)?.author
-    return this.removals.has(post) || (author !== undefined && this.departures.has(author))
+    return this.postDeletions.has(post) || (author !== undefined && this.accountDeletions.has(author))
   }
 
-  /** How much there is to compare: posts, reactions and follows that stand, and outcomes nobody knows. */
-  totals(): { posts: number; reactions: number; follows: number; removed: number; unknown: number } {
+  totals(): { posts: number; reactions: number; follows: number; deleted: number; unknown: number } {
     const [reactions, follows] = [this.reactions.totals(), this.follows.totals()]
-    const lost = [...this.lostTexts.values()].reduce((sum, texts) => sum + texts.length, 0)
-    const fates = [...this.removals.values(), ...this.departures.values()]
-    const doubtful = fates.filter((fate) => fate === 'perhaps gone').length
+    const unansweredPosts = [...this.unansweredTexts.values()].reduce((sum, texts) => sum + texts.length, 0)
+    const deletions = [...this.postDeletions.values(), ...this.accountDeletions.values()]
+    const unknownDeletions = deletions.filter((outcome) => outcome === 'unknown').length
     return {
       posts: this.posts.size,
-      reactions: reactions.standing,
-      follows: follows.standing,
-      removed: fates.length - doubtful,
-      unknown: lost + reactions.unknown + follows.unknown + doubtful,
+      reactions: reactions.present,
+      follows: follows.present,
+      deleted: deletions.length - unknownDeletions,
+      unknown: unansweredPosts + reactions.unknown + follows.unknown + unknownDeletions,
     }
   }
 }
 
-function key(place: Target): string {
-  return `${place.author}/${place.post}`
+function keyOf(ref: PostRef): string {
+  return `${ref.author}/${ref.post}`
 }

@@ -2,37 +2,37 @@ import { randomInt } from 'node:crypto'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { z } from 'zod'
 
-/** A sentence for the person at the terminal about what was typed. */
-export class BadOptions extends Error {}
+/** The message is one sentence that names the invalid option. */
+export class UsageError extends Error {}
 
 export const help = `Usage: npx tsx bot [options]
 
-A crowd of robots signs up, posts, replies, follows, reacts, reads its timelines, deletes posts and accounts, then reads
+Robots sign up, post, reply, follow, react, read their timelines and delete posts and accounts. Then the bot reads
 everything back and compares it with what the server acknowledged.
 
-  --url <url>        the server (default http://127.0.0.1:5000)
+  --url <url>        server (default http://127.0.0.1:5000)
   --users <n>        robots, 1 to 10000 (default 10)
-  --posts <n>        posts by each robot, 0 to 1000 (default 5)
-  --replies <n>      replies by each robot, 0 to 1000 (default 3)
-  --follows <n>      times that each robot follows or unfollows, 0 to 1000 (default 5)
-  --reactions <n>    reactions by each robot, 0 to 10000 (default 20)
-  --deletions <n>    of a hundred posts, and of a hundred accounts, so many are deleted, 0 to 100 (default 10)
-  --seed <n>         repeats the names, texts and actions of an earlier run (default: a new one, printed)
-  --yes-really       allows a server that is not on this machine
-  --help             shows this
+  --posts <n>        posts per robot, 0 to 1000 (default 5)
+  --replies <n>      replies per robot, 0 to 1000 (default 3)
+  --follows <n>      follows and unfollows per robot, 0 to 1000 (default 5)
+  --reactions <n>    reactions per robot, 0 to 10000 (default 20)
+  --deletions <n>    percentage of posts and of accounts to delete, 0 to 100 (default 10)
+  --seed <n>         repeat the names, texts and actions of an earlier run (default: random, printed)
+  --yes-really       allow a server on another machine
+  --help             show this help
 
-Exit code: 0 all done and the ledger agrees, 1 it does not or something failed, 2 bad options or no server, 130 interrupted.
+Exit code: 0 every action succeeded and the ledger agrees, 1 otherwise, 2 invalid options or no server, 130 interrupted.
 `
 
 const options = z.object({
   url: z.string().default('http://127.0.0.1:5000').transform(serverUrl),
-  users: whole('users', 1, 10_000, () => 10),
-  posts: whole('posts', 0, 1_000, () => 5),
-  replies: whole('replies', 0, 1_000, () => 3),
-  follows: whole('follows', 0, 1_000, () => 5),
-  reactions: whole('reactions', 0, 10_000, () => 20),
-  deletions: whole('deletions', 0, 100, () => 10),
-  seed: whole('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
+  users: integerOption('users', 1, 10_000, () => 10),
+  posts: integerOption('posts', 0, 1_000, () => 5),
+  replies: integerOption('replies', 0, 1_000, () => 3),
+  follows: integerOption('follows', 0, 1_000, () => 5),
+  reactions: integerOption('reactions', 0, 10_000, () => 20),
+  deletions: integerOption('deletions', 0, 100, () => 10),
+  seed: integerOption('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
   'yes-really': z.boolean().default(false),
   help: z.boolean().default(false),
 })
@@ -50,68 +50,65 @@ const types = {
   help: { type: 'boolean' },
 } as const
 
-/** What a run is asked to do. */
 export type Options = z.infer<typeof options>
 
-/** Reads the command line. Throws BadOptions with one sentence that names the option at fault. */
+/** Parses the bot's command line. Throws UsageError, also for a URL on another machine without --yes-really. */
 export function readOptions(args: string[]): Options {
-  const given = checkedOptions(args, types, options)
-  const { url, help: wanted, 'yes-really': sure } = given
-  if (!wanted && !sure && !isLoopback(url))
-    throw new BadOptions(
-      `--url ${url.origin} is not this machine: add --yes-really if a crowd of robots is welcome there.`,
-    )
-  return given
+  const values = parseOptions(args, types, options)
+  const { url, help: helpRequested, 'yes-really': remoteAllowed } = values
+  if (!helpRequested && !remoteAllowed && !isLoopback(url))
+    throw new UsageError(`--url ${url.origin} is another machine; add --yes-really to send the robots there.`)
+  return values
 }
 
-/** Whether a URL can only mean this machine: localhost, 127.0.0.0/8 or [::1]. */
+/** Whether the host is localhost, in 127.0.0.0/8, or [::1]. */
 export function isLoopback(url: URL): boolean {
-  // The URL parser has already turned 127.1, 0x7f000001 and [0:0:0:0:0:0:0:1] into these forms.
+  // The URL parser normalizes 127.1, 0x7f000001 and [0:0:0:0:0:0:0:1] to these forms.
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
 }
 
-/** Reads options of some types and checks them. Throws BadOptions with one sentence that names the option at fault. */
-export function checkedOptions<Schema extends z.ZodType>(
+/** Parses options of the given types and validates them with `schema`. Throws UsageError. */
+export function parseOptions<Schema extends z.ZodType>(
   args: string[],
   types: NonNullable<ParseArgsConfig['options']>,
   schema: Schema,
 ): z.infer<Schema> {
-  const checked = schema.safeParse(typed(args, types))
-  if (!checked.success) throw new BadOptions(checked.error.issues[0]?.message)
+  const checked = schema.safeParse(parseValues(args, types))
+  if (!checked.success) throw new UsageError(checked.error.issues[0]?.message)
   return checked.data
 }
 
-function typed(args: string[], types: NonNullable<ParseArgsConfig['options']>): unknown {
+function parseValues(args: string[], types: NonNullable<ParseArgsConfig['options']>): unknown {
   try {
     return parseArgs({ args, options: types }).values
   } catch (error) {
     const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
-    throw new BadOptions(
-      `${sentence?.replace(/ argument is ambiguous| argument missing/, ' needs a value')}: see --help.`,
+    throw new UsageError(
+      `${sentence?.replace(/ argument is ambiguous| argument missing/, ' needs a value')}; see --help.`,
     )
   }
 }
 
-/** A whole number; its default is made when it is needed. */
-export function whole(name: string, least: number, most: number, otherwise: () => number) {
-  const message = `--${name} must be a whole number from ${least} to ${most}.`
+/** A schema for an integer option from `min` to `max`; `makeDefault` is called only when the option is absent. */
+export function integerOption(name: string, min: number, max: number, makeDefault: () => number) {
+  const message = `--${name} must be an integer from ${min} to ${max}.`
   return z
     .string()
     .regex(/^\d{1,16}$/, message)
     .transform(Number)
-    .pipe(z.number().min(least, message).max(most, message))
-    .default(otherwise)
+    .pipe(z.number().min(min, message).max(max, message))
+    .default(makeDefault)
 }
 
 function serverUrl(text: string, context: z.RefinementCtx): URL {
-  const refuse = (message: string) => {
+  const reject = (message: string) => {
     context.addIssue({ code: 'custom', message })
     return z.NEVER
   }
-  if (!URL.canParse(text)) return refuse('--url must be a URL such as http://127.0.0.1:5000.')
+  if (!URL.canParse(text)) return reject('--url must be a URL such as http://127.0.0.1:5000.')
   const url = new URL(text)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('--url must begin with http:// or https://.')
-  if (url.username || url.password) return refuse('--url must not hold a name or password: the robots make their own.')
-  if (url.pathname !== '/' || url.search || url.hash) return refuse('--url must end after the host and port.')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('--url must start with http:// or https://.')
+  if (url.username || url.password) return reject('--url must not contain credentials: the robots sign up themselves.')
+  if (url.pathname !== '/' || url.search || url.hash) return reject('--url must not contain a path, query or fragment.')
   return url
 }

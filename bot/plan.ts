@@ -1,22 +1,20 @@
 import { below, pick, type Random, randomStream } from './random.ts'
 
-/** What an account may think of a post. */
 export type Reaction = 'like' | 'dislike'
 
-/** A post by its place in the run, known before any post exists. Replies come after an author's own posts. */
-export type Target = { author: number; post: number }
+/** Identifies a post before it exists: author and number within the author's posts, replies after root posts. */
+export type PostRef = { author: number; post: number }
 
-/** One thing a robot does to one post; `value` is what stands afterwards. */
-export type Step = Target & { action: 'like' | 'dislike' | 'change mind' | 'withdraw'; value: Reaction | null }
+/** `value` is the reaction after the step. */
+export type ReactionStep = PostRef & {
+  action: 'like' | 'dislike' | 'change reaction' | 'remove reaction'
+  value: Reaction | null
+}
 
-/** One thing a robot does to another. */
-export type FollowStep = { robot: number; follows: boolean }
+export type FollowStep = { target: number; follows: boolean }
 
-/**
- * How large a run is: `posts`, `replies`, `follows` and `reactions` are for each user; `deletions` is how many of a hundred
- * posts are deleted, and how many of a hundred accounts.
- */
-export type Size = {
+/** `posts`, `replies`, `follows` and `reactions` are per user, `deletions` is a percentage of posts and of accounts. */
+export type CrowdSize = {
   users: number
   posts: number
   replies: number
@@ -25,79 +23,73 @@ export type Size = {
   deletions: number
 }
 
-/**
- * The reactions of one robot, in order. They depend on the seed, the robot and the size of the run alone: what others do,
- * and when, changes nothing.
- */
-export function planReactions(seed: number, robot: number, size: Size): Step[] {
+/** Like all plans, depends on the arguments only: neither time nor other robots change it. */
+export function planReactions(seed: number, robot: number, size: CrowdSize): ReactionStep[] {
   if (size.posts === 0) return []
   const random = randomStream('reactions', seed, robot)
-  const held = new Map<number, Reaction>()
+  const current = new Map<number, Reaction>()
 
-  const change = (place: number, value: Reaction): Step => {
+  const change = (index: number, value: Reaction): ReactionStep => {
     const changed = value === 'like' ? 'dislike' : 'like'
-    held.set(place, changed)
-    return { ...target(place, size), action: 'change mind', value: changed }
+    current.set(index, changed)
+    return { ...postAt(index, size), action: 'change reaction', value: changed }
   }
 
-  return Array.from({ length: size.reactions }, (): Step => {
-    const mood = random()
-    if (held.size > 0 && mood < 0.35) {
-      const [place, value] = pick(random, [...held])
-      if (mood < 0.2) return change(place, value)
-      held.delete(place)
-      return { ...target(place, size), action: 'withdraw', value: null }
+  return Array.from({ length: size.reactions }, (): ReactionStep => {
+    const chance = random()
+    if (current.size > 0 && chance < 0.35) {
+      const [index, value] = pick(random, [...current])
+      if (chance < 0.2) return change(index, value)
+      current.delete(index)
+      return { ...postAt(index, size), action: 'remove reaction', value: null }
     }
-    const place = popular(random, size.users * size.posts)
-    const value = held.get(place)
-    if (value !== undefined) return change(place, value)
-    const liking = below(random, 10) < 7 ? 'like' : 'dislike'
-    held.set(place, liking)
-    return { ...target(place, size), action: liking, value: liking }
+    const index = skewed(random, size.users * size.posts)
+    const value = current.get(index)
+    if (value !== undefined) return change(index, value)
+    const reaction = below(random, 10) < 7 ? 'like' : 'dislike'
+    current.set(index, reaction)
+    return { ...postAt(index, size), action: reaction, value: reaction }
   })
 }
 
-/** What one robot replies to, in order. */
-export function planReplies(seed: number, robot: number, size: Size): Target[] {
+export function planReplies(seed: number, robot: number, size: CrowdSize): PostRef[] {
   if (size.posts === 0) return []
   const random = randomStream('replies', seed, robot)
-  return Array.from({ length: size.replies }, () => target(popular(random, size.users * size.posts), size))
+  return Array.from({ length: size.replies }, () => postAt(skewed(random, size.users * size.posts), size))
 }
 
-/** Whom one robot follows, and follows no longer, in order. */
-export function planFollows(seed: number, robot: number, size: Size): FollowStep[] {
+export function planFollows(seed: number, robot: number, size: CrowdSize): FollowStep[] {
   if (size.users < 2) return []
   const random = randomStream('follows', seed, robot)
-  const held = new Set<number>()
+  const followed = new Set<number>()
   return Array.from({ length: size.follows }, (): FollowStep => {
-    if (held.size > 0 && random() < 0.2) {
-      const other = pick(random, [...held])
-      held.delete(other)
-      return { robot: other, follows: false }
+    if (followed.size > 0 && random() < 0.2) {
+      const target = pick(random, [...followed])
+      followed.delete(target)
+      return { target, follows: false }
     }
-    const other = (robot + 1 + popular(random, size.users - 1)) % size.users
-    held.add(other)
-    return { robot: other, follows: true }
+    const target = (robot + 1 + skewed(random, size.users - 1)) % size.users
+    followed.add(target)
+    return { target, follows: true }
   })
 }
 
-/** Which of its posts, replies among them, one robot deletes. */
-export function planRemovals(seed: number, robot: number, size: Size): Target[] {
+export function planDeletions(seed: number, robot: number, size: CrowdSize): PostRef[] {
   const random = randomStream('removals', seed, robot)
   return Array.from({ length: size.posts + size.replies }, (_, post) => ({ author: robot, post })).filter(
     () => random() * 100 < size.deletions,
   )
 }
 
-/** Whether a robot deletes its account in the end: spread over the crowd, as many as were asked for. */
-export function leaves(robot: number, { deletions }: Size): boolean {
+/** Whether a robot deletes its account: exactly `deletions` percent do, spread evenly over the indexes. */
+export function deletesAccount(robot: number, { deletions }: CrowdSize): boolean {
   return Math.floor(((robot + 1) * deletions) / 100) > Math.floor((robot * deletions) / 100)
 }
 
-/** The square makes some popular: many robots meet on one counter, as in life. */
-const popular = (random: Random, count: number) => Math.floor(random() ** 2 * count)
+/** The square skews the choice to low indexes, so that many robots write to the same counters. */
+const skewed = (random: Random, count: number) => Math.floor(random() ** 2 * count)
 
-function target(place: number, size: Size): Target {
-  // Neighbouring places are different authors, so that the popular posts are not all one robot's.
-  return { author: place % size.users, post: Math.floor(place / size.users) }
+function postAt(index: number, size: CrowdSize): PostRef {
+  // Consecutive indexes belong to different authors, so that the popular posts do too.
+  return { author: index % size.users, post: Math.floor(index / size.users) }
 }

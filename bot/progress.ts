@@ -1,12 +1,12 @@
 import type { WriteStream } from 'node:tty'
 import cliProgress from 'cli-progress'
 
-/** Shows how far each phase is. */
+/** Displays the progress of phases, one after the other. */
 export type Progress = { begin(name: string, total: number): { step: () => void; end: () => void } }
 
-const linesEvery = 5_000
+const lineIntervalMs = 5_000
 
-/** Bars on a terminal, plain lines elsewhere. */
+/** Progress bars on a terminal, plain lines elsewhere. */
 export function showProgress(stream: WriteStream | NodeJS.WritableStream): Progress {
   return 'isTTY' in stream && stream.isTTY ? bars(stream) : lines(stream)
 }
@@ -20,9 +20,9 @@ function bars(stream: NodeJS.WritableStream): Progress {
         barIncompleteChar: '░',
         barsize: 30,
         stream,
-        // An interrupt does not end the bot at once: the bot hears it itself.
+        // The bot handles SIGINT itself and continues with the verification.
         gracefulExit: false,
-        // Switched off, it would stay so for the terminal's owner when the bot is ended by force.
+        // A forced exit would leave line wrapping switched off in the terminal.
         linewrap: null,
       })
       bar.start(total, 0)
@@ -31,24 +31,24 @@ function bars(stream: NodeJS.WritableStream): Progress {
   }
 }
 
-/** One line when a phase ends, and one each five seconds before that. */
+/** Prints a line every five seconds and at the end of each phase. */
 export function lines(stream: NodeJS.WritableStream): Progress {
   return {
     begin(name, total) {
-      const began = performance.now()
+      const startedAt = performance.now()
       let done = 0
-      const say = () => {
-        const seconds = ((performance.now() - began) / 1000).toFixed(1)
+      const print = () => {
+        const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
         stream.write(`${name}: ${done.toLocaleString('en')} of ${total.toLocaleString('en')} in ${seconds} s\n`)
       }
-      const timer = setInterval(say, linesEvery)
+      const timer = setInterval(print, lineIntervalMs)
       return {
         step: () => {
           done += 1
         },
         end: () => {
           clearInterval(timer)
-          say()
+          print()
         },
       }
     },

@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto'
 
-/** A stream of numbers, each at least 0 and below 1. */
+/** Returns the next number of a stream, at least 0 and below 1. */
 export type Random = () => number
 
-/** The first `length` letters and digits (base 36, at most 24) that belong to these parts. */
+/** Derives `length` lower-case letters and digits (base 36, at most 24) from the parts. */
 export function fingerprint(length: number, ...parts: (string | number)[]): string {
   const digits = BigInt(`0x${digest(parts).toString('hex')}`)
   return digits.toString(36).slice(-length)
 }
 
-/**
- * A stream that depends on its parts only, never on time or on another stream (sfc32, Chris Doty-Humphrey's PractRand).
- * Not for secrets.
- */
+/** A deterministic stream (sfc32, PractRand), not for secrets. Renaming a part changes what every seed does. */
 export function randomStream(...parts: (string | number)[]): Random {
   const bytes = digest(parts)
   let a = bytes.readUInt32LE(0)
@@ -29,15 +26,15 @@ export function randomStream(...parts: (string | number)[]): Random {
   }
 }
 
-/** A whole number from 0 to `limit` - 1. */
+/** A random integer from 0 to `limit` - 1. */
 export function below(random: Random, limit: number): number {
   return Math.floor(random() * limit)
 }
 
-/** One of `choices`. Throws a RangeError when there is none. */
+/** A random element. Throws a RangeError when there is none. */
 export function pick<T>(random: Random, choices: readonly T[]): T {
   const choice = choices[below(random, choices.length)]
-  if (choice === undefined) throw new RangeError('nothing to pick from')
+  if (choice === undefined) throw new RangeError('pick() needs at least one choice')
   return choice
 }
 

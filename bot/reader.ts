@@ -1,55 +1,55 @@
 import type { z } from 'zod'
+import * as schemas from './api-schemas.ts'
 import type { Client } from './client.ts'
-import type { Tally } from './tally.ts'
-import * as wire from './wire.ts'
+import { readPages } from './pages.ts'
+import { unexpectedBody } from './session-client.ts'
+import type { Stats } from './stats.ts'
 
-/** Thrown when something could not be read, so that nothing can be said about it. */
+export const maxConcurrentReads = 32
+
+/** Thrown when a resource cannot be read, so that verification can neither confirm nor refute it. */
 export class Unreadable extends Error {}
 
-/** Reads what everybody may read. */
+/** Reads public resources without a session. */
 export class Reader {
   #client: Client
-  #tally: Tally
+  #stats: Stats
 
-  constructor(client: Client, tally: Tally) {
+  constructor(client: Client, stats: Stats) {
     this.#client = client
-    this.#tally = tally
+    this.#stats = stats
   }
 
-  /** What is at a path, or null when nothing is. */
+  /** Resolves to null on 404. Throws Unreadable. */
   async read<T extends z.ZodType>(action: string, path: string, schema: T): Promise<z.infer<T> | null> {
-    const outcome = await this.#client.send({ action, method: 'GET', path })
-    const parsed = outcome.status === 200 ? schema.safeParse(outcome.body) : null
-    if (parsed?.success || outcome.status === 404) this.#tally.answered(action, outcome.ms)
+    const result = await this.#client.send({ action, method: 'GET', path })
+    const parsed = result.status === 200 ? schema.safeParse(result.body) : null
+    if (parsed?.success || result.status === 404) this.#stats.recordSuccess(action, result.ms)
     if (parsed?.success) return parsed.data
-    if (outcome.status === 404) return null
-    const reason = parsed ? 'an answer of another shape' : outcome.cause
-    this.#tally.failed(action, reason)
+    if (result.status === 404) return null
+    const reason = parsed ? unexpectedBody : result.cause
+    this.#stats.recordFailure(action, reason)
     throw new Unreadable(`${path}: ${reason}`)
   }
 
-  /** All items of a list, page by page, until one satisfies `enough`. */
-  async list<T extends z.ZodType>(
+  /** Reads a list through the first page with an item that satisfies `isLast`. Throws Unreadable. */
+  list<T extends z.ZodType>(
     action: string,
     path: string,
     item: T,
-    enough: (item: z.infer<T>) => boolean = () => false,
+    isLast?: (item: z.infer<T>) => boolean,
   ): Promise<z.infer<T>[]> {
-    const items: z.infer<T>[] = []
     const cursors = new Set<string>()
-    for (let cursor: string | null = ''; cursor !== null; ) {
-      const query: string = cursor && `&cursor=${encodeURIComponent(cursor)}`
+    return readPages(async (query) => {
       const page: { items: z.infer<T>[]; nextCursor: string | null } | null = await this.read(
         action,
-        `${path}?limit=100${query}`,
-        wire.page(item),
+        `${path}?${query}`,
+        schemas.page(item),
       )
-      if (page === null) break
-      items.push(...page.items)
-      if (page.nextCursor !== null && cursors.has(page.nextCursor)) throw new Unreadable(`${path}: the list never ends`)
-      cursors.add(page.nextCursor ?? '')
-      cursor = page.items.some(enough) ? null : page.nextCursor
-    }
-    return items
+      const next = page?.nextCursor ?? null
+      if (next !== null && cursors.has(next)) throw new Unreadable(`${path}: the pagination never ends`)
+      if (next !== null) cursors.add(next)
+      return page
+    }, isLast)
   }
 }

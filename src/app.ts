@@ -2,22 +2,22 @@ import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
-import { ownPassword } from './accounts/change-password.ts'
-import { removeAccount } from './accounts/delete-account.ts'
-import { exportAccount } from './accounts/export.ts'
-import { ownAccount, readAccounts, signUp } from './accounts/routes.ts'
-import { ownActivity } from './activity/routes.ts'
-import { analytics } from './analytics/routes.ts'
+import { passwordRoutes } from './accounts/change-password.ts'
+import { deleteAccountRoute } from './accounts/delete-account.ts'
+import { exportRoute } from './accounts/export.ts'
+import { accountRoutes, publicAccountRoutes, signUpRoute } from './accounts/routes.ts'
+import { activityRoutes } from './activity/routes.ts'
+import { analyticsRoutes } from './analytics/routes.ts'
 import { collections } from './collections.ts'
 import type { AppConfig } from './config.ts'
-import { makeParts } from './context.ts'
-import { demandPeppers } from './credentials/check-peppers.ts'
+import { createContext } from './context.ts'
+import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
 import { type CrashRecovery, database } from './database/plugin.ts'
-import { readFollows, writeFollows } from './follows/routes.ts'
-import { readBodies } from './http/body-parser.ts'
-import { noteClient } from './http/client-info.ts'
-import { boundHandlers } from './http/deadline.ts'
+import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
+import { parseBodies } from './http/body-parser.ts'
+import { readClientInfo } from './http/client-info.ts'
+import { enforceDeadlines } from './http/deadline.ts'
 import { drainOnDemand } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
@@ -30,23 +30,23 @@ import { health } from './operations/health.ts'
 import { logRequests, makeLogger } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
-import { readPosts, writePosts } from './posts/routes.ts'
-import { ownReactions, readReactions, writeReactions } from './reactions/routes.ts'
+import { postRoutes, publicPostRoutes } from './posts/routes.ts'
+import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import { accessTokens } from './sessions/access-token.ts'
-import { member, requireSession, viewerIfAny } from './sessions/auth-hooks.ts'
-import { ownSessions, sessionEntry } from './sessions/routes.ts'
-import { timeline } from './timeline/routes.ts'
-import type { Writer } from './write-operations.ts'
-import { localWriter } from './writer/local.ts'
+import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
+import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
+import { timelineRoutes } from './timeline/routes.ts'
+import { localWriter, type Writer } from './write-operations.ts'
 
-/** What the other processes of a cluster provide. */
+/** What a process of a cluster gets from the others. */
 export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
 /**
- * The whole server, ready to listen: what there is, in the order in which a request meets it.
+ * The whole server, ready to listen: every part of it, in the order in which a request meets it.
  *
- * @param cluster - for an API process of a cluster: the writer (default: in this process), and crash recovery
- * @throws StartError when the database is not there or not as it must be.
+ * @param cluster - for one process of several: the writer to use instead of one in this process, and how to recover
+ * from a crash of its predecessor.
+ * @throws StartError when the database is out of reach or cannot be used.
  */
 export async function buildApp(
   config: AppConfig,
@@ -71,25 +71,24 @@ export async function buildApp(
   sendHeaders(app, headers)
   limitRequests(app)
   drainOnDemand(app)
-  noteClient(app)
+  readClientInfo(app)
   refuseUnknownQueries(app)
-  readBodies(app)
-  boundHandlers(app)
+  parseBodies(app)
+  enforceDeadlines(app)
 
   const { writer, crashRecovery } = cluster
-  const demand = (db: Db) => demandPeppers(db, config.peppers)
-  await app.register(database, { connection, collections, assertData: demand, crashRecovery })
-  const parts = makeParts(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
-  const sweepers = Object.values(parts.sweepers)
+  const assertData = (db: Db) => assertPeppersConfigured(db, config.peppers)
+  await app.register(database, { connection, collections, assertData, crashRecovery })
+  const context = createContext(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
+  const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
   })
-  app.addHook(
-    'onClose',
-    async () => void (await Promise.all([...sweepers, parts.passwords, parts.feed].map((part) => part.close()))),
-  )
+  app.addHook('onClose', async () => {
+    await Promise.all([...sweepers, context.passwords, context.feed].map((part) => part.close()))
+  })
 
-  await app.register(openapi, { accessCookie: parts.cookies.accessName })
+  await app.register(openapi, { accessCookie: context.cookies.accessName })
   await app.register(documents)
   await app.register(health)
   await app.register(cookie)
@@ -99,33 +98,33 @@ export async function buildApp(
     async (api) => {
       await api.register(refuseCrossSite, config)
 
-      // Logging in and out: with or without a session.
-      await api.register(signUp, parts)
-      await api.register(sessionEntry, parts)
+      // With or without a session.
+      await api.register(signUpRoute, context)
+      await api.register(sessionRoutes, context)
 
       await api.register(async (everyone) => {
-        await everyone.register(viewerIfAny, parts)
-        await everyone.register(readAccounts, parts)
-        await everyone.register(readPosts, parts)
-        await everyone.register(readReactions, parts)
-        await everyone.register(readFollows, parts)
+        await everyone.register(optionalSession, context)
+        await everyone.register(publicAccountRoutes, context)
+        await everyone.register(publicPostRoutes, context)
+        await everyone.register(publicReactionRoutes, context)
+        await everyone.register(publicFollowRoutes, context)
       })
 
-      await api.register(async (members) => {
-        await members.register(requireSession, parts)
-        await members.register(limitWrites, { ...parts, who: member })
-        await members.register(ownAccount, parts)
-        await members.register(ownActivity, parts)
-        await members.register(ownPassword, parts)
-        await members.register(ownSessions, parts)
-        await members.register(exportAccount, parts)
-        await members.register(removeAccount, parts)
-        await members.register(writePosts, parts)
-        await members.register(ownReactions, parts)
-        await members.register(writeReactions, parts)
-        await members.register(writeFollows, parts)
-        await members.register(timeline, parts)
-        await members.register(analytics, parts)
+      await api.register(async (signedIn) => {
+        await signedIn.register(requireSession, context)
+        await signedIn.register(limitWrites, { ...context, viewerOf: requireViewer })
+        await signedIn.register(accountRoutes, context)
+        await signedIn.register(activityRoutes, context)
+        await signedIn.register(passwordRoutes, context)
+        await signedIn.register(ownSessionRoutes, context)
+        await signedIn.register(exportRoute, context)
+        await signedIn.register(deleteAccountRoute, context)
+        await signedIn.register(postRoutes, context)
+        await signedIn.register(ownReactionRoutes, context)
+        await signedIn.register(reactionRoutes, context)
+        await signedIn.register(followRoutes, context)
+        await signedIn.register(timelineRoutes, context)
+        await signedIn.register(analyticsRoutes, context)
       })
     },
     { prefix: '/v1' },

@@ -1,13 +1,13 @@
 import { usernameIndexes } from './accounts/store.ts'
-import { removedAccountIndexes } from './accounts/tombstone.ts'
+import { accountTombstoneIndexes } from './accounts/tombstone.ts'
 import { activityIndexes } from './activity/store.ts'
 import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
 import { followIndexes } from './follows/model.ts'
-import { throttleIndexes } from './limits/fixed-window.ts'
-import { attemptIndexes } from './limits/sliding-window.ts'
+import { fixedWindowIndexes } from './limits/fixed-window.ts'
+import { slidingWindowIndexes } from './limits/sliding-window.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
-import { postIndexes, removedPostIndexes } from './posts/model.ts'
+import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
 import { deviceIndexes } from './sessions/devices.ts'
 import { sessionIndexes } from './sessions/model.ts'
@@ -18,7 +18,7 @@ export const collections: Collections = {
   accountCounts: [],
   accounts: [],
   activity: activityIndexes,
-  attempts: attemptIndexes,
+  attempts: slidingWindowIndexes,
   credentials: credentialIndexes,
   devices: deviceIndexes,
   follows: followIndexes,
@@ -26,11 +26,11 @@ export const collections: Collections = {
   posts: postIndexes,
   reactionDays: [],
   reactions: reactionIndexes,
-  removedAccounts: removedAccountIndexes,
-  removedPosts: removedPostIndexes,
+  removedAccounts: accountTombstoneIndexes,
+  removedPosts: postTombstoneIndexes,
   revocations: revocationIndexes,
   sessions: sessionIndexes,
-  throttle: throttleIndexes,
+  throttle: fixedWindowIndexes,
   usernames: usernameIndexes,
   writers: [],
 }

@@ -5,7 +5,7 @@ import type { PostDocument } from '../../src/posts/model.ts'
 import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
 import type { ReactionValue } from '../../src/reactions/value.ts'
 import type { Writer } from '../../src/write-operations.ts'
-import { localWriter } from '../../src/writer/local.ts'
+import { localWriter } from '../../src/write-operations.ts'
 
 class NoSuchPost extends Error {}
 
@@ -44,10 +44,10 @@ export function oneTransactionEach(db: Db, transact: Transact): Writer {
               )
         // Thrown, not returned: the reaction must go with the transaction.
         if (!counted) throw new NoSuchPost()
-        return { value, counts: counted.counts }
+        return { outcome: 'reacted', value, counts: counted.counts }
       })
     } catch (error) {
-      if (error instanceof NoSuchPost) return null
+      if (error instanceof NoSuchPost) return { outcome: 'not-found' }
       throw error
     }
   }

@@ -1,43 +1,49 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { Parts } from '../context.ts'
+import type { ActivityStore } from '../activity/store.ts'
 import { normalisePassword } from '../credentials/hashing.ts'
-import { transactionPatience } from '../database/transaction.ts'
-import { inTurn } from '../http/deadline.ts'
-import { invalid } from '../http/problems.ts'
+import type { PasswordService } from '../credentials/password-service.ts'
+import type { CredentialStore } from '../credentials/store.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import { whileQueued } from '../http/deadline.ts'
+import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { member, unauthenticated } from '../sessions/auth-hooks.ts'
-import { handOver } from '../sessions/issue.ts'
+import { requireViewer } from '../sessions/auth-hooks.ts'
+import type { SessionCookies } from '../sessions/cookies.ts'
+import type { DeviceStore } from '../sessions/devices.ts'
+import { setSessionCookies } from '../sessions/issue.ts'
 import { invalidCredentials } from '../sessions/log-in.ts'
-import { withOwnPassword } from '../sessions/reauthenticate.ts'
+import { reauthenticate } from '../sessions/reauthenticate.ts'
+import type { SessionStore } from '../sessions/store.ts'
 import { changePasswordBody } from './schema.ts'
+import type { AccountStore } from './store.ts'
 
-type Options = Pick<
-  Parts,
-  | 'accounts'
-  | 'activity'
-  | 'cookies'
-  | 'credentials'
-  | 'devices'
-  | 'oneByOne'
-  | 'passwordMinLength'
-  | 'passwords'
-  | 'sessions'
-  | 'transact'
->
+type Context = {
+  accounts: Pick<AccountStore, 'find'>
+  activity: ActivityStore
+  cookies: SessionCookies
+  credentials: Pick<CredentialStore, 'change' | 'find'>
+  devices: Pick<DeviceStore, 'deleteAll'>
+  mutex: KeyedMutex
+  passwordMinLength: number
+  passwords: PasswordService
+  sessions: SessionStore
+  transact: Transact
+}
 
 const pointer = '/body/newPassword'
 
-/** Changing one's password. */
-export const ownPassword: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, activity, cookies, credentials, devices, oneByOne, passwordMinLength, passwords } = parts
-  const { sessions, transact } = parts
+/** Changing the password. */
+export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, activity, cookies, credentials, devices, mutex, passwordMinLength, passwords } = context
+  const { sessions, transact } = context
 
   scope.put(
     '/account/password',
     {
       schema: {
-        summary: 'Change one’s password: every session ends, and a new one begins here',
+        summary: 'Change your password',
         tags: ['accounts'],
         body: changePasswordBody(passwordMinLength),
         response: { 204: NoContent },
@@ -45,31 +51,33 @@ export const ownPassword: FastifyPluginAsyncZod<Options> = async (scope, parts) 
       config: { problems: ['invalid-credentials'] },
     },
     async (request, reply) => {
-      const viewer = member(request)
+      const viewer = requireViewer(request)
       const { account } = viewer
       const { currentPassword, newPassword } = request.body
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
       const owner = { username: own.username, pointer }
-      await inTurn(request, reply, (turn) => passwords.accept(newPassword, owner, turn))
-      const begun = await withOwnPassword(request, reply, currentPassword, parts, async ({ version, oneTime }) => {
+      await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
+      const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
-          throw invalid({ pointer, detail: 'must be another than the one-time password' })
+          throw invalid({ pointer, detail: 'must differ from the one-time password' })
         }
-        const hashed = await inTurn(request, reply, (turn) => passwords.hash(newPassword, account, turn))
+        const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(newPassword, account, ticket))
         const change = async (transaction: ClientSession) => {
-          // A session that was ended while the password was hashed may not bring itself back.
-          if (!(await sessions.end(viewer, transaction))) throw invalidCredentials()
-          if (!(await credentials.change(account, version, hashed, transaction))) throw invalidCredentials()
+          // A session that ended while the password was hashed must not bring itself back.
+          const ended = await sessions.end(viewer, transaction)
+          if (ended.outcome === 'not-found') throw invalidCredentials()
+          const { outcome } = await credentials.change(account, version, hashed, transaction)
+          if (outcome === 'changed') throw invalidCredentials()
           await sessions.endAll(account, transaction)
-          await devices.forget(account, transaction)
+          await devices.deleteAll(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
           return sessions.create(account, request.client, transaction)
         }
-        const deadline = performance.now() + transactionPatience
-        return oneByOne(account, () => transact(change, deadline))
+        const deadline = performance.now() + transactionTimeoutMs
+        return mutex(account, () => transact(change, deadline))
       })
-      handOver(request, reply, cookies, begun)
+      setSessionCookies(request, reply, cookies, issued)
       return reply.code(204).send()
     },
   )

@@ -26,19 +26,19 @@ export async function addPosts(db: Db, session: ClientSession, authors: readonly
 export async function addFollows(
   db: Db,
   session: ClientSession,
-  pairs: readonly { from: string; to: string; gain: number }[],
+  pairs: readonly { from: string; to: string; difference: number }[],
 ): Promise<void> {
-  const gains = new Map<string, { followers: number; following: number }>()
-  const add = (account: string, field: 'followers' | 'following', gain: number) => {
-    const sum = gains.get(account) ?? { followers: 0, following: 0 }
-    gains.set(account, { ...sum, [field]: sum[field] + gain })
+  const differences = new Map<string, { followers: number; following: number }>()
+  const add = (account: string, field: 'followers' | 'following', difference: number) => {
+    const sum = differences.get(account) ?? { followers: 0, following: 0 }
+    differences.set(account, { ...sum, [field]: sum[field] + difference })
   }
-  for (const { from, to, gain } of pairs) {
-    add(from, 'following', gain)
-    add(to, 'followers', gain)
+  for (const { from, to, difference } of pairs) {
+    add(from, 'following', difference)
+    add(to, 'followers', difference)
   }
-  const updates = [...gains].map(([account, gain]) => ({
-    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: gain } },
+  const updates = [...differences].map(([account, difference]) => ({
+    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: difference } },
   }))
   await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }

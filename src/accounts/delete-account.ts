@@ -1,67 +1,78 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { Parts } from '../context.ts'
-import { transactionPatience } from '../database/transaction.ts'
+import type { CredentialStore } from '../credentials/store.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import type { Sweeper } from '../database/sweeper.ts'
+import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { member, requireConfirmation, unauthenticated } from '../sessions/auth-hooks.ts'
+import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
+import type { SessionCookies } from '../sessions/cookies.ts'
+import type { DeviceStore } from '../sessions/devices.ts'
+import type { SessionStore } from '../sessions/store.ts'
+import type { DeletionFence } from '../writer/fence.ts'
+import type { ContentDeletion } from './delete-content.ts'
+import type { AccountStore } from './store.ts'
+import type { TombstoneStore } from './tombstone.ts'
 
-type Options = Pick<
-  Parts,
-  | 'accounts'
-  | 'accountSweep'
-  | 'cookies'
-  | 'credentials'
-  | 'devices'
-  | 'fence'
-  | 'oneByOne'
-  | 'sessions'
-  | 'sweepers'
-  | 'transact'
-  | 'usernameHoldDays'
->
+type Context = {
+  accounts: Pick<AccountStore, 'delete'>
+  contentDeletion: Pick<ContentDeletion, 'deleteContent'>
+  cookies: SessionCookies
+  credentials: Pick<CredentialStore, 'delete'>
+  devices: Pick<DeviceStore, 'deleteAll'>
+  fence: DeletionFence
+  mutex: KeyedMutex
+  sessions: Pick<SessionStore, 'end' | 'endAll' | 'find'>
+  sweepers: { accounts: Sweeper; posts: Sweeper }
+  tombstones: Pick<TombstoneStore, 'add'>
+  transact: Transact
+  usernameHoldDays: number
+}
 
-/** What of an account goes before the answer. */
-const mostBeforeAnswer = 1_000
-/** How long the answer may wait for it, in milliseconds after the request: less than http/deadline.ts gives. */
-const answerWithin = 4_000
+/** How many posts, follows and reactions are deleted before the answer. */
+const maxDeletedBeforeAnswer = 1_000
+/** How long the answer may wait for that, from the request; http/deadline.ts allows little more. */
+const answerWithinMs = 4_000
 
-/** Deleting one's account. */
-export const removeAccount: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, accountSweep, cookies, credentials, devices, fence, oneByOne, sessions, sweepers } = parts
-  const { transact, usernameHoldDays } = parts
+/** Deleting the account. */
+export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, contentDeletion, cookies, credentials, devices, fence, mutex, sessions, sweepers } = context
+  const { tombstones, transact, usernameHoldDays } = context
 
   scope.delete(
     '/account',
     {
-      preHandler: requireConfirmation(parts),
-      schema: { summary: 'Delete one’s account', tags: ['accounts'], response: { 204: NoContent } },
+      preHandler: requireConfirmation(context),
+      schema: { summary: 'Delete your account', tags: ['accounts'], response: { 204: NoContent } },
       config: { problems: ['confirmation-required'] },
     },
     async (request, reply) => {
-      const viewer = member(request)
+      const viewer = requireViewer(request)
       const { account } = viewer
-      const began = performance.now()
-      const remove = async (transaction: ClientSession) => {
-        await fence.raise(account, transaction)
-        // A session that has ended meanwhile decides nothing any more.
-        if (!(await sessions.end(viewer, transaction))) throw unauthenticated()
-        if (!(await accounts.remove(account, usernameHoldDays, transaction))) throw unauthenticated()
+      const startedAt = performance.now()
+      const deleteAccount = async (transaction: ClientSession) => {
+        await fence.bumpEpoch(transaction)
+        await tombstones.add(account, transaction)
+        // A session that has ended since the request began decides nothing any more.
+        const ended = await sessions.end(viewer, transaction)
+        if (ended.outcome === 'not-found') throw unauthenticated()
+        const deleted = await accounts.delete(account, usernameHoldDays, transaction)
+        if (deleted.outcome === 'not-found') throw unauthenticated()
         await sessions.endAll(account, transaction)
-        await credentials.remove(account, transaction)
-        await devices.forget(account, transaction)
+        await credentials.delete(account, transaction)
+        await devices.deleteAll(account, transaction)
       }
-      // Each raises the same fence.
-      await oneByOne('removals of accounts', () => transact(remove, began + transactionPatience))
+      // All of them bump the same epochs.
+      await mutex('account deletions', () => transact(deleteAccount, startedAt + transactionTimeoutMs))
 
       const enough = new AbortController()
-      const swept = accountSweep.takeBack(account, enough.signal, mostBeforeAnswer).catch((error) => {
-        request.log.warn({ err: error }, 'what an account has written is removed later')
-      })
-      await Promise.race([
-        swept,
-        sleep(Math.max(0, began + answerWithin - performance.now()), undefined, { ref: false }),
-      ])
+      const deletion = contentDeletion
+        .deleteContent(account, enough.signal, maxDeletedBeforeAnswer)
+        .catch((error) => request.log.warn({ err: error }, 'content of a deleted account left to the sweeper'))
+      const timeLeftMs = Math.max(0, startedAt + answerWithinMs - performance.now())
+      await Promise.race([deletion, sleep(timeLeftMs, undefined, { ref: false })])
       enough.abort()
       sweepers.accounts.wake()
       sweepers.posts.wake()

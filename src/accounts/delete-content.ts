@@ -1,84 +1,72 @@
-import type { Db } from 'mongodb'
-import type { Parts } from '../context.ts'
-import { allOf } from '../http/pages.ts'
-import type { RemovedAccount } from './tombstone.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { FollowStore } from '../follows/store.ts'
+import { allPages, type Position } from '../http/pages.ts'
+import type { PostStore } from '../posts/store.ts'
+import type { ReactionStore } from '../reactions/store.ts'
+import type { TombstoneStore } from './tombstone.ts'
 
-type Options = Pick<Parts, 'activity' | 'follows' | 'posts' | 'reactions'>
+type Stores = {
+  activity: Pick<ActivityStore, 'deleteAll'>
+  follows: Pick<FollowStore, 'listFollowers' | 'listFollowing' | 'unfollow'>
+  posts: Pick<PostStore, 'delete' | 'deleteIdempotencyRecords' | 'listByAuthor'>
+  reactions: Pick<ReactionStore, 'listByAccount' | 'react'>
+  tombstones: Pick<TombstoneStore, 'markSwept' | 'unswept'>
+}
 
-/** What is taken back at a time: as much as goes in one batch. */
-const atOnce = 500
+/** As much as goes into one batch. */
+const chunkSize = 500
 
-/** Everything that others could see of an account, a batch at a time, and how it is taken back. */
-async function* everythingOf(account: string, { follows, posts, reactions }: Options) {
-  for await (const some of allOf(
-    (position) => posts.listByAuthor(account, position),
-    ({ id }) => id,
-    atOnce,
-  )) {
-    yield some.map(
-      ({ id }) =>
-        () =>
-          posts.remove(id, account),
-    )
+/** All that others could see of an account, in chunks of functions that each delete one item. */
+async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
+  const chunks = <Item>(
+    list: (account: string, position: Position) => Promise<Item[]>,
+    keyOf: (item: Item) => string,
+  ) => allPages((position) => list(account, position), keyOf, chunkSize)
+
+  for await (const chunk of chunks(posts.listByAuthor, ({ id }) => id)) {
+    yield chunk.map((post) => () => posts.delete(post.id, account))
   }
   for (const list of [follows.listFollowing, follows.listFollowers]) {
-    for await (const some of allOf(
-      (position) => list(account, position),
-      ({ order }) => order,
-      atOnce,
-    )) {
-      yield some.map(
-        ({ from, to }) =>
-          () =>
-            follows.unfollow(from, to),
-      )
+    for await (const chunk of chunks(list, ({ order }) => order)) {
+      yield chunk.map((follow) => () => follows.unfollow(follow.from, follow.to))
     }
   }
-  for await (const some of allOf(
-    (position) => reactions.listByAccount(account, position),
-    ({ order }) => order,
-    atOnce,
-  )) {
-    yield some.map(
-      ({ post }) =>
-        () =>
-          reactions.react(post, account, null),
-    )
+  for await (const chunk of chunks(reactions.listByAccount, ({ order }) => order)) {
+    yield chunk.map((reaction) => () => reactions.react(reaction.post, account, null))
   }
 }
 
 /**
- * Removes what accounts that are no more have written, each thing as its owner would have: so all counts are right at
- * every step. Nobody sees any of it meanwhile, and the writers' fence lets nothing come after it.
+ * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
+ * step. It is hidden meanwhile, and the writers' fence keeps new content from being written.
  */
-export function accountSweep(db: Db, parts: Options) {
-  const removed = db.collection<RemovedAccount>('removedAccounts')
+export function contentDeletion(stores: Stores) {
+  const { activity, posts, tombstones } = stores
 
-  /** Takes back so much of an account, all of it unless told how much. */
-  async function takeBack(account: string, signal: AbortSignal, most = Number.POSITIVE_INFINITY): Promise<void> {
-    let left = most
-    for await (const some of everythingOf(account, parts)) {
-      await Promise.all(some.slice(0, left).map((take) => take()))
-      left -= some.length
+  /** @param limit - how many items to delete; all by default. */
+  async function deleteContent(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
+    let left = limit
+    for await (const chunk of deletionsOf(account, stores)) {
+      await Promise.all(chunk.slice(0, left).map((deleteItem) => deleteItem()))
+      left -= chunk.length
       if (signal.aborted || left <= 0) return
     }
   }
 
   return {
-    takeBack,
+    deleteContent,
 
-    /** Removes all that is left of any account. */
+    /** Deletes what is left of every deleted account. */
     async sweep(signal: AbortSignal): Promise<void> {
-      for await (const { _id } of removed.find({ sweptAt: { $exists: false } })) {
-        const account = _id.toString()
-        await takeBack(account, signal)
-        await parts.posts.forgetKeys(account)
-        await parts.activity.forget(account)
+      for await (const account of tombstones.unswept()) {
+        await deleteContent(account, signal)
+        await posts.deleteIdempotencyRecords(account)
+        await activity.deleteAll(account)
         if (signal.aborted) return
-        await removed.updateOne({ _id }, { $set: { sweptAt: new Date() } })
+        await tombstones.markSwept(account)
       }
     },
   }
 }
 
-export type AccountSweep = ReturnType<typeof accountSweep>
+export type ContentDeletion = ReturnType<typeof contentDeletion>

@@ -1,80 +1,94 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
-import { allOf, type Position } from '../http/pages.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { Transact } from '../database/transaction.ts'
+import type { FollowStore } from '../follows/store.ts'
+import { allPages, type Position } from '../http/pages.ts'
+import { unauthenticated } from '../http/problems.ts'
 import { Lines, linesType } from '../http/responses.ts'
+import type { PostStore } from '../posts/store.ts'
+import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
-import { member, requireConfirmation, unauthenticated } from '../sessions/auth-hooks.ts'
+import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
+import type { DeviceStore } from '../sessions/devices.ts'
+import type { SessionStore } from '../sessions/store.ts'
+import type { AccountStore } from './store.ts'
 
-type Options = Pick<
-  Parts,
-  'accounts' | 'activity' | 'devices' | 'follows' | 'posts' | 'reactions' | 'sessions' | 'transact'
->
+type Context = {
+  accounts: Pick<AccountStore, 'author' | 'find'>
+  activity: Pick<ActivityStore, 'list' | 'record'>
+  devices: Pick<DeviceStore, 'list'>
+  follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
+  posts: Pick<PostStore, 'listByAuthor'>
+  reactions: Pick<ReactionStore, 'listByAccount'>
+  sessions: Pick<SessionStore, 'find' | 'list'>
+  transact: Transact
+}
 
-/** What is read at a time. */
-const atOnce = 200
+/** How many records are read at a time. */
+const chunkSize = 200
 
-/** Everything that is kept of an account, but no secret and no hash, some records at a time. */
-async function* recordsOf(account: string, parts: Options): AsyncGenerator<object[]> {
-  const { accounts, activity, devices, follows, posts, reactions, sessions } = parts
+/** Everything stored about an account except secrets and hashes, in chunks. */
+async function* recordsOf(account: string, context: Context): AsyncGenerator<object[]> {
+  const { accounts, activity, devices, follows, posts, reactions, sessions } = context
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
   yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
 
-  const list = <T>(read: (account: string, position: Position) => Promise<T[]>, keyOf: (item: T) => string) =>
-    allOf((position) => read(account, position), keyOf, atOnce)
-  for await (const some of list(sessions.list, ({ id }) => id)) {
-    yield some.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
+  const chunks = <T>(read: (account: string, position: Position) => Promise<T[]>, keyOf: (item: T) => string) =>
+    allPages((position) => read(account, position), keyOf, chunkSize)
+  for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
+    yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }
-  for await (const some of list(activity.list, ({ id }) => id)) {
-    yield some.map(({ id: _, ...item }) => ({ type: 'activity', ...item }))
+  for await (const chunk of chunks(activity.list, ({ id }) => id)) {
+    yield chunk.map(({ id: _, ...item }) => ({ type: 'activity', ...item }))
   }
-  for await (const some of list(posts.listByAuthor, ({ id }) => id)) {
-    yield some.map(({ author: _, ...post }) => ({ type: 'post', ...post }))
+  for await (const chunk of chunks(posts.listByAuthor, ({ id }) => id)) {
+    yield chunk.map(({ author: _, ...post }) => ({ type: 'post', ...post }))
   }
-  for await (const some of list(reactions.listByAccount, ({ order }) => order)) {
-    yield some.map(({ post, value, reactedAt }) => ({ type: 'reaction', post, value, reactedAt }))
+  for await (const chunk of chunks(reactions.listByAccount, ({ order }) => order)) {
+    yield chunk.map(({ post, value, reactedAt }) => ({ type: 'reaction', post, value, reactedAt }))
   }
-  for await (const some of list(follows.listFollowing, ({ order }) => order)) {
+  for await (const chunk of chunks(follows.listFollowing, ({ order }) => order)) {
     yield await Promise.all(
-      some.map(async ({ to, since }) => ({ type: 'following', account: await accounts.author(to), since })),
+      chunk.map(async ({ to, since }) => ({ type: 'following', account: await accounts.author(to), since })),
     )
   }
-  for await (const some of list(follows.listFollowers, ({ order }) => order)) {
+  for await (const chunk of chunks(follows.listFollowers, ({ order }) => order)) {
     yield await Promise.all(
-      some.map(async ({ from, since }) => ({ type: 'follower', account: await accounts.author(from), since })),
+      chunk.map(async ({ from, since }) => ({ type: 'follower', account: await accounts.author(from), since })),
     )
   }
 }
 
-/** The lines of an export. Only one that is whole has the last: whoever's session ends meanwhile gets no more. */
-async function* linesOf(viewer: Viewer, parts: Options): AsyncGenerator<string> {
-  for await (const records of recordsOf(viewer.account, parts)) {
-    if (!(await parts.sessions.find(viewer))) throw unauthenticated()
+/** The lines of an export. Only a complete one has the last line: when the session ends, the export stops. */
+async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string> {
+  for await (const records of recordsOf(viewer.account, context)) {
+    if (!(await context.sessions.find(viewer))) throw unauthenticated()
     yield records.map((record) => `${JSON.stringify(record)}\n`).join('')
   }
   yield `${JSON.stringify({ end: true })}\n`
 }
 
-/** Taking all of one's own away. */
-export const exportAccount: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, activity, transact } = parts
+/** Exporting the account's data. */
+export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, activity, transact } = context
 
   scope.get(
     '/account/export',
     {
-      preHandler: requireConfirmation(parts),
-      schema: { summary: 'Read all that is kept of one’s account', tags: ['accounts'], response: { 200: Lines } },
+      preHandler: requireConfirmation(context),
+      schema: { summary: 'Export your data', tags: ['accounts'], response: { 200: Lines } },
       config: { problems: ['confirmation-required'] },
     },
     async (request, reply) => {
-      const viewer = member(request)
+      const viewer = requireViewer(request)
       const own = await accounts.find(viewer.account)
       if (!own) throw unauthenticated()
       reply.type(linesType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
       await transact((transaction) => activity.record(viewer.account, 'exported', request.client, transaction))
-      return reply.send(Readable.from(linesOf(viewer, parts)))
+      return reply.send(Readable.from(linesOf(viewer, context)))
     },
   )
 }

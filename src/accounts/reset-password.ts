@@ -1,47 +1,59 @@
 import { randomInt } from 'node:crypto'
 import type { MongoClient } from 'mongodb'
 import { activityStore } from '../activity/store.ts'
-import { demandPeppers } from '../credentials/check-peppers.ts'
+import { assertPeppersConfigured } from '../credentials/check-peppers.ts'
 import { type Hashing, hashPassword } from '../credentials/hashing.ts'
 import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
 import { deviceStore } from '../sessions/devices.ts'
-import { revocations } from '../sessions/revocation-cache.ts'
+import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
 
-const validityMs = 86_400_000
+const validForMs = 86_400_000
 
-// Crockford's base 32 without ambiguous letters.
-const alphabet = '0123456789abcdefghjkmnpqrstvwxyz'
+// Crockford's base 32: no letter is mistaken for another when read out.
+const letters = '0123456789abcdefghjkmnpqrstvwxyz'
 
-/** 100 random bits, in four groups that are easy to read aloud. */
-function generateOneTimePassword(): string {
-  const group = () => Array.from({ length: 5 }, () => alphabet[randomInt(alphabet.length)]).join('')
+/** 100 random bits, in four groups that are easy to read out. */
+function oneTimePassword(): string {
+  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
   return [group(), group(), group(), group()].join('-')
 }
 
-const operatorClient = { ip: '', userAgent: 'npm run accounts' }
+/** How an operator's command shows in the account's activity. */
+const operator = { ip: '', userAgent: 'npm run accounts' }
+
+export type ResetResult =
+  | { outcome: 'reset'; password: string; until: Date; sessionsEnded: number }
+  | { outcome: 'not-found' }
 
 /**
- * Sets a one-time password and ends all sessions; returns undefined when no account has this username.
- * @throws StartError when the database has passwords hashed with a pepper that `hashing` lacks
+ * Gives an account a one-time password, good for one login within a day, and ends all of its sessions. Running servers
+ * learn of it as of every revocation.
+ *
+ * @throws StartError when the servers hash with a pepper that is not among these.
  */
-export async function resetPassword(client: MongoClient, database: string, username: string, hashing: Hashing) {
+export async function resetPassword(
+  client: MongoClient,
+  database: string,
+  username: string,
+  hashing: Hashing,
+): Promise<ResetResult> {
   const db = client.db(database)
-  await demandPeppers(db, hashing.peppers)
+  await assertPeppersConfigured(db, hashing.peppers)
   const transact = transactor(client)
-  const sessions = sessionStore(db, revocations(db))
+  const sessions = sessionStore(db, revocationCache(db))
   const account = await accountStore(db, transact).idOf(username)
-  if (account === undefined) return undefined
-  const password = generateOneTimePassword()
+  if (account === undefined) return { outcome: 'not-found' }
+  const password = oneTimePassword()
   const hashed = await hashPassword(password, account, hashing)
-  const expiresAt = new Date(Date.now() + validityMs)
-  const endedSessions = await transact(async (transaction) => {
-    await credentialStore(db).reset(account, hashed, expiresAt, transaction)
-    await deviceStore(db).forget(account, transaction)
-    await activityStore(db).record(account, 'password-changed', operatorClient, transaction)
+  const until = new Date(Date.now() + validForMs)
+  const { count } = await transact(async (transaction) => {
+    await credentialStore(db).reset(account, hashed, until, transaction)
+    await deviceStore(db).deleteAll(account, transaction)
+    await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
-  return { password, expiresAt, endedSessions }
+  return { outcome: 'reset', password, until, sessionsEnded: count }
 }

@@ -1,39 +1,42 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { PasswordService } from '../credentials/password-service.ts'
+import type { CredentialStore } from '../credentials/store.ts'
 import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
-import { inTurn } from '../http/deadline.ts'
-import { notFound, Problem } from '../http/problems.ts'
+import type { Transact } from '../database/transaction.ts'
+import type { FollowStore } from '../follows/store.ts'
+import { whileQueued } from '../http/deadline.ts'
+import { notFound, Problem, unauthenticated } from '../http/problems.ts'
+import type { FixedWindow } from '../limits/fixed-window.ts'
 import { quarterHour } from '../limits/headers.ts'
-import { limited } from '../limits/hooks.ts'
-import { member, unauthenticated, viewerOf } from '../sessions/auth-hooks.ts'
-import { beginSession, handOver } from '../sessions/issue.ts'
+import { limitHooks } from '../limits/hooks.ts'
+import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
+import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
+import type { AccountStore } from './store.ts'
 import { viewAccount, viewOwn } from './view.ts'
 
-type Options = Pick<
-  Parts,
-  | 'accounts'
-  | 'activity'
-  | 'cookies'
-  | 'credentials'
-  | 'devices'
-  | 'limits'
-  | 'passwordMinLength'
-  | 'passwords'
-  | 'sessions'
-  | 'transact'
-  | 'windows'
->
+type SignUpContext = IssueContext & {
+  accounts: Pick<AccountStore, 'create' | 'isTaken'>
+  activity: Pick<ActivityStore, 'record'>
+  credentials: Pick<CredentialStore, 'create'>
+  fixedWindow: FixedWindow
+  limits: { signupsPerAddress: number }
+  passwordMinLength: number
+  passwords: PasswordService
+  transact: Transact
+}
 
 const tags = ['accounts']
-const usernameTaken = () => new Problem('username-taken', 'Somebody has this username: choose another.')
+const usernameTaken = () => new Problem('username-taken', 'This username is taken: choose another.')
 
 /** Signing up. */
-export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, activity, cookies, credentials, limits, passwordMinLength, passwords, transact, windows } = parts
+export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
+  const { accounts, activity, cookies, credentials, fixedWindow, limits, passwordMinLength, passwords } = context
+  const { transact } = context
   const signUps = { name: 'signups', what: 'sign-ups', quota: limits.signupsPerAddress, window: quarterHour }
-  const { onRequest, onSend, spend } = limited(windows, signUps)
+  const { onRequest, onSend, consume } = limitHooks(fixedWindow, signUps)
   const body = signUpBody(passwordMinLength)
 
   scope.post(
@@ -41,35 +44,37 @@ export const signUp: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
     {
       onRequest,
       onSend,
-      schema: { summary: 'Sign up, and be logged in', tags, body, response: { 201: AccountView } },
+      schema: { summary: 'Sign up', tags, body, response: { 201: AccountView } },
       config: { problems: ['username-taken', 'rate-limited'] },
     },
     async (request, reply) => {
       const { username, password, displayName = username, bio = '' } = request.body
       const account = newId()
       const owner = { username, pointer: '/body/password' }
-      // Before the cost of judging and hashing is paid.
+      // Before the password is judged and hashed, which is what costs.
       if (await accounts.isTaken(username)) throw usernameTaken()
-      await inTurn(request, reply, (turn) => passwords.accept(password, owner, turn))
-      spend(request)
-      const hashed = await inTurn(request, reply, (turn) => passwords.hash(password, account, turn))
-      const { created, begun } = await transact(async (transaction) => {
+      await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))
+      consume(request)
+      const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
+      const { created, issued } = await transact(async (transaction) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
         await activity.record(account, 'account-created', request.client, transaction)
-        return { created, begun: await beginSession(request, account, parts, transaction) }
+        return { created, issued: await issueSession(request, account, context, transaction) }
       }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
-      handOver(request, reply, cookies, begun)
-      cookies.setDevice(reply, begun.device)
+      setSessionCookies(request, reply, cookies, issued)
+      cookies.setDevice(reply, issued.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)
       return viewOwn(created)
     },
   )
 }
 
-/** Reading accounts: for everyone. */
-export const readAccounts: FastifyPluginAsyncZod<Pick<Parts, 'accounts' | 'follows'>> = async (scope, parts) => {
-  const { accounts } = parts
+type ReadContext = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: Pick<FollowStore, 'isFollowing'> }
+
+/** Reading accounts, without a session. */
+export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (scope, context) => {
+  const { accounts } = context
 
   scope.get(
     '/accounts/:username',
@@ -78,18 +83,20 @@ export const readAccounts: FastifyPluginAsyncZod<Pick<Parts, 'accounts' | 'follo
       const id = await accounts.idOf(request.params.username)
       const account = id === undefined ? undefined : await accounts.find(id)
       if (!account) throw notFound()
-      return viewAccount(parts, account, viewerOf(request))
+      return viewAccount(context, account, viewerOf(request))
     },
   )
 }
 
-/** One's own account. */
-export const ownAccount: FastifyPluginAsyncZod<Pick<Parts, 'accounts'>> = async (scope, { accounts }) => {
+type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'> }
+
+/** The signed-in account. */
+export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts }) => {
   scope.get(
     '/account',
-    { schema: { summary: 'Read one’s own account', tags, response: { 200: AccountView } } },
+    { schema: { summary: 'Read your account', tags, response: { 200: AccountView } } },
     async (request) => {
-      const own = await accounts.find(member(request).account)
+      const own = await accounts.find(requireViewer(request).account)
       if (!own) throw unauthenticated()
       return viewOwn(own)
     },
@@ -97,15 +104,13 @@ export const ownAccount: FastifyPluginAsyncZod<Pick<Parts, 'accounts'>> = async 
 
   scope.patch(
     '/account',
-    {
-      schema: { summary: 'Change one’s profile', tags, body: ProfileBody, response: { 200: AccountView } },
-    },
+    { schema: { summary: 'Edit your profile', tags, body: ProfileBody, response: { 200: AccountView } } },
     async (request) => {
       const { displayName, bio } = request.body
       const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
-      const changed = await accounts.update(member(request).account, change)
-      if (!changed) throw unauthenticated()
-      return viewOwn(changed)
+      const result = await accounts.update(requireViewer(request).account, change)
+      if (result.outcome === 'not-found') throw unauthenticated()
+      return viewOwn(result.account)
     },
   )
 }

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { coalesce } from '../database/batch-loader.ts'
+import { batchLoader } from '../database/batch-loader.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type Counts, type CountsDocument, noCounts } from './counts.ts'
 import { Username } from './schema.ts'
@@ -9,15 +9,14 @@ import { Username } from './schema.ts'
 type AccountDocument = { _id: UUID; username: string; displayName: string; bio: string }
 
 /**
- * `_id` is the lower-case name: that makes it unique whatever the case, and local to a shard. The name of an account
- * that was removed is nobody's for a while.
+ * `_id` is the lower-case name: unique whatever the case, and local to a shard. The name of a deleted account is held
+ * for a while before it may be taken again.
  */
 type UsernameDocument = { _id: string } & ({ account: UUID } | { heldUntil: Date })
 
 export const usernameIndexes = [{ key: { heldUntil: 1 }, expireAfterSeconds: 0 }] as const
 
-/** A day in milliseconds. */
-const day = 86_400_000
+const dayMs = 86_400_000
 
 export type Account = {
   id: string
@@ -29,29 +28,29 @@ export type Account = {
 }
 export type Author = { id: string; username: string; displayName: string }
 
-/** Keeps accounts, their names and their counts. */
+/** Accounts, their usernames and their counts. */
 export function accountStore(db: Db, transact: Transact) {
   const accounts: Collection<AccountDocument> = db.collection('accounts')
   const usernames: Collection<UsernameDocument> = db.collection('usernames')
   const counts: Collection<CountsDocument> = db.collection('accountCounts')
 
-  const profileOf = coalesce<AccountDocument>(async (ids) => {
-    const found = await accounts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
+  const profileOf = batchLoader<AccountDocument>(async (ids) => {
+    const found = await accounts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
     return new Map(found.map((account) => [account._id.toString(), account]))
   })
 
-  const countsOf = coalesce<Counts>(async (ids) => {
-    const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
+  const countsOf = batchLoader<Counts>(async (ids) => {
+    const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
     return new Map(found.map(({ _id, ...counts }) => [_id.toString(), counts]))
   })
 
-  const nameOf = coalesce<UsernameDocument>(async (names) => {
-    const found = await usernames.find({ _id: { $in: [...names] } }, inOneAnswer(names.length)).toArray()
+  const nameOf = batchLoader<UsernameDocument>(async (names) => {
+    const found = await usernames.find({ _id: { $in: [...names] } }, singleBatch(names.length)).toArray()
     return new Map(found.map((name) => [name._id, name]))
   })
 
   async function find(name: string): Promise<UsernameDocument | undefined> {
-    // toLowerCase() makes a k of the Kelvin sign: what is no username must not become one.
+    // Checked first: toLowerCase() turns the Kelvin sign, which no username may hold, into a k.
     return Username.safeParse(name).success ? nameOf(name.toLowerCase()) : undefined
   }
 
@@ -61,7 +60,7 @@ export function accountStore(db: Db, transact: Transact) {
   }
 
   return {
-    /** @throws MongoServerError 11000 when the name is taken. */
+    /** @throws MongoServerError 11000 when the username is taken. */
     async create(
       id: string,
       profile: { username: string; displayName: string; bio: string },
@@ -69,7 +68,7 @@ export function accountStore(db: Db, transact: Transact) {
     ): Promise<Account> {
       const _id = toUuid(id)
       const name = profile.username.toLowerCase()
-      // MongoDB removes what is over when it gets to it.
+      // MongoDB's TTL may not have deleted an expired hold yet.
       await usernames.deleteOne({ _id: name, heldUntil: { $lte: new Date() } }, { session })
       await usernames.insertOne({ _id: name, account: _id }, { session })
       await accounts.insertOne({ _id, ...profile }, { session })
@@ -77,31 +76,31 @@ export function accountStore(db: Db, transact: Transact) {
       return { id, ...profile, createdAt: timeOf(id), counts: noCounts }
     },
 
-    /** The id behind a name, whatever its case. */
+    /** The id of the account with this username, whatever its case. */
     async idOf(username: string): Promise<string | undefined> {
       const name = await find(username)
       return name && 'account' in name ? name.account.toString() : undefined
     },
 
-    /** Whether nobody else may take a name now: somebody has it, or had it until lately. */
+    /** Whether a username is in use, or held after a deletion. */
     async isTaken(username: string): Promise<boolean> {
       const name = await find(username)
       return name !== undefined && ('account' in name || name.heldUntil > new Date())
     },
 
     /**
-     * Removes an account: it is not found any more, by its id or its name.
-     * @param holdDays - for how many days nobody is given the name.
+     * Deletes an account: it is no longer found by id or username.
+     * @param holdDays - for how many days the username may not be taken.
      */
-    async remove(id: string, holdDays: number, session: ClientSession): Promise<boolean> {
+    async delete(id: string, holdDays: number, session: ClientSession): Promise<{ outcome: 'deleted' | 'not-found' }> {
       const _id = toUuid(id)
-      const removed = await accounts.findOneAndDelete({ _id }, { session })
-      if (!removed) return false
+      const deleted = await accounts.findOneAndDelete({ _id }, { session })
+      if (!deleted) return { outcome: 'not-found' }
       await counts.deleteOne({ _id }, { session })
-      const name = { _id: removed.username.toLowerCase() }
+      const name = { _id: deleted.username.toLowerCase() }
       if (holdDays === 0) await usernames.deleteOne(name, { session })
-      else await usernames.replaceOne(name, { heldUntil: new Date(Date.now() + holdDays * day) }, { session })
-      return true
+      else await usernames.replaceOne(name, { heldUntil: new Date(Date.now() + holdDays * dayMs) }, { session })
+      return { outcome: 'deleted' }
     },
 
     async find(id: string): Promise<Account | undefined> {
@@ -109,14 +108,18 @@ export function accountStore(db: Db, transact: Transact) {
       return profile && toAccount(profile, counts)
     },
 
-    async update(id: string, change: { displayName?: string; bio?: string }): Promise<Account | undefined> {
+    async update(
+      id: string,
+      change: { displayName?: string; bio?: string },
+    ): Promise<{ outcome: 'updated'; account: Account } | { outcome: 'not-found' }> {
       const changed = await transact((session) =>
         accounts.findOneAndUpdate({ _id: toUuid(id) }, { $set: change }, { session, returnDocument: 'after' }),
       )
-      return changed ? toAccount(changed, await countsOf(id)) : undefined
+      if (!changed) return { outcome: 'not-found' }
+      return { outcome: 'updated', account: toAccount(changed, await countsOf(id)) }
     },
 
-    /** The name that stands beside a post or a reaction, as it is now. */
+    /** The current names of an account, to show beside a post or a reaction. */
     async author(id: string): Promise<Author | undefined> {
       const profile = await profileOf(id)
       return profile && { id, username: profile.username, displayName: profile.displayName }

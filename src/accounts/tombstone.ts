@@ -1,14 +1,43 @@
-import type { UUID } from 'mongodb'
+import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { toUuid } from '../database/ids.ts'
 
 /**
- * An account that was removed. What it has written can be seen no more, and is removed after it: see sweep.ts. Then it
- * is kept for a while, longer than its tokens are taken anywhere and anything is given to a writer again.
+ * A deleted account. Its content is hidden at once and deleted afterwards: see delete-content.ts. The tombstone then
+ * stays for longer than any access token or retried command can name the account.
  */
-export type RemovedAccount = {
+export type AccountTombstone = {
   _id: UUID
   at: Date
-  /** When the last of what it had written was gone. */
+  /** When the last of its content was deleted. */
   sweptAt?: Date
 }
 
-export const removedAccountIndexes = [{ key: { sweptAt: 1 }, expireAfterSeconds: 600 }] as const
+export const accountTombstoneIndexes = [{ key: { sweptAt: 1 }, expireAfterSeconds: 600 }] as const
+
+export function tombstoneStore(db: Db) {
+  const tombstones: Collection<AccountTombstone> = db.collection('removedAccounts')
+  return {
+    /** Marks an account as deleted; a second time changes nothing. */
+    async add(account: string, session: ClientSession): Promise<void> {
+      const mark = { $setOnInsert: { at: new Date() } }
+      await tombstones.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })
+    },
+
+    /** The ids of all deleted accounts. */
+    async deletedAccounts(session: ClientSession): Promise<ReadonlySet<string>> {
+      const found = await tombstones.find({}, { session, projection: { _id: 1 } }).toArray()
+      return new Set(found.map(({ _id }) => _id.toString()))
+    },
+
+    /** The ids of the deleted accounts that may still have content. */
+    async *unswept(): AsyncGenerator<string> {
+      for await (const { _id } of tombstones.find({ sweptAt: { $exists: false } })) yield _id.toString()
+    },
+
+    async markSwept(account: string): Promise<void> {
+      await tombstones.updateOne({ _id: toUuid(account) }, { $set: { sweptAt: new Date() } })
+    },
+  }
+}
+
+export type TombstoneStore = ReturnType<typeof tombstoneStore>

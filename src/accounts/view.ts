@@ -1,8 +1,12 @@
-import type { Parts } from '../context.ts'
+import type { FollowStore } from '../follows/store.ts'
 import type { Account } from './store.ts'
 
-/** An account as `viewer` is shown it. */
-export async function viewAccount({ follows }: Pick<Parts, 'follows'>, account: Account, viewer: string | undefined) {
+/** An account as a viewer sees it. */
+export async function viewAccount(
+  { follows }: { follows: Pick<FollowStore, 'isFollowing'> },
+  account: Account,
+  viewer: string | undefined,
+) {
   if (viewer === account.id) return viewOwn(account)
   return {
     ...account,
@@ -10,5 +14,5 @@ export async function viewAccount({ follows }: Pick<Parts, 'follows'>, account: 
   }
 }
 
-/** An account as it is shown to itself: nobody follows themselves. */
+/** An account as its owner sees it: an account never follows itself. */
 export const viewOwn = (account: Account) => ({ ...account, viewer: { following: false } })

@@ -1,32 +1,41 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
+import type { CredentialStore } from '../credentials/store.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
-import { member, unauthenticated } from '../sessions/auth-hooks.ts'
+import { unauthenticated } from '../http/problems.ts'
+import { requireViewer } from '../sessions/auth-hooks.ts'
+import type { LastSeen } from '../sessions/last-seen.ts'
+import type { SessionStore } from '../sessions/store.ts'
 import { ActivityPage } from './schema.ts'
+import type { ActivityStore } from './store.ts'
 
-type Options = Pick<Parts, 'activity' | 'credentials' | 'lastSeen' | 'sessions'>
+type Context = {
+  activity: ActivityStore
+  credentials: Pick<CredentialStore, 'lastLoginAt'>
+  lastSeen: LastSeen
+  sessions: Pick<SessionStore, 'lastSeenAt'>
+}
 
-/** What happened to one's own account. */
-export const ownActivity: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { activity, credentials, lastSeen, sessions } = parts
+/** The account's security log, for its owner. */
+export const activityRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { activity, credentials, lastSeen, sessions } = context
 
   scope.get(
     '/account/activity',
     {
       schema: {
-        summary: 'Read what happened to one’s own account',
+        summary: 'Read your account’s activity',
         tags: ['accounts'],
         querystring: PageQuery,
         response: { 200: ActivityPage },
       },
     },
     async (request) => {
-      const { account, session } = member(request)
+      const { account, session } = requireViewer(request)
       const list = `activity:${account}`
       const position = positionOf(list, request.query)
       const [lastLoginAt, stored, found] = await Promise.all([
         credentials.lastLoginAt(account),
-        sessions.lastUse(account),
+        sessions.lastSeenAt(account),
         activity.list(account, position),
       ])
       if (!lastLoginAt) throw unauthenticated()

@@ -20,15 +20,18 @@ export const day = 86_400_000
 export const dayOf = (id: string): Date => new Date(Math.floor(timeOf(id).getTime() / day) * day)
 
 /** A reaction of this place that came (1) or went (-1). */
-export type Change = { value: ReactionValue; order: string; gain: 1 | -1 }
+export type DailyChange = { value: ReactionValue; order: string; difference: 1 | -1 }
 
 /** Counts reactions that come and go, inside the transaction that writes them. */
-export async function addToDays(db: Db, session: ClientSession, writer: number, changes: readonly Change[]) {
+export async function addToDays(db: Db, session: ClientSession, writer: number, changes: readonly DailyChange[]) {
   const sums = new Map<number, { likes: number; dislikes: number }>()
-  for (const { value, order, gain } of changes) {
+  for (const { value, order, difference } of changes) {
     const at = dayOf(order).getTime()
     const { likes, dislikes } = sums.get(at) ?? { likes: 0, dislikes: 0 }
-    sums.set(at, value === 'like' ? { likes: likes + gain, dislikes } : { likes, dislikes: dislikes + gain })
+    sums.set(
+      at,
+      value === 'like' ? { likes: likes + difference, dislikes } : { likes, dislikes: dislikes + difference },
+    )
   }
   const rows = [...sums]
     .filter(([, { likes, dislikes }]) => likes !== 0 || dislikes !== 0)

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
-import { beginningOf, DaysQuery, DaysView } from './schema.ts'
+import { DaysQuery, DaysView, startOfDay } from './schema.ts'
+import type { AnalyticsStore } from './store.ts'
 
-/** What happens here, in numbers. */
-export const analytics: FastifyPluginAsyncZod<Pick<Parts, 'analytics'>> = async (scope, { analytics }) => {
+/** Counts over time. */
+export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore }> = async (scope, { analytics }) => {
   scope.get(
     '/analytics/reactions',
     {
       schema: {
-        summary: 'Count the reactions that stand, by the day on which they began',
+        summary: 'Count reactions by day',
         tags: ['analytics'],
         querystring: DaysQuery,
         response: { 200: DaysView },
@@ -16,7 +16,7 @@ export const analytics: FastifyPluginAsyncZod<Pick<Parts, 'analytics'>> = async 
     },
     async (request) => {
       const { from, to } = request.query
-      const days = await analytics.reactionsByDay(beginningOf(from), beginningOf(to))
+      const days = await analytics.reactionsByDay(startOfDay(from), startOfDay(to))
       const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0)
       return {
         items: days.map(({ day, likes, dislikes }) => ({ date: day.toISOString().slice(0, 10), likes, dislikes })),

@@ -2,23 +2,22 @@ import { z } from 'zod'
 import { Count } from '../http/wire-types.ts'
 import { day } from './daily-counts.ts'
 
-const mostDays = 366
+const maxDays = 366
 
-/** A day of the calendar, in UTC. */
 const CalendarDay = z.iso.date('must be a date such as 2026-11-26')
 
-/** When a day of the calendar begins. */
-export const beginningOf = (date: string): Date => new Date(`${date}T00:00:00Z`)
+/** When a calendar date begins in UTC. */
+export const startOfDay = (date: string): Date => new Date(`${date}T00:00:00Z`)
 
-const daysFrom = (from: string, to: string) => (beginningOf(to).getTime() - beginningOf(from).getTime()) / day + 1
+const daysFrom = (from: string, to: string) => (startOfDay(to).getTime() - startOfDay(from).getTime()) / day + 1
 
-// They are checked even if one of them is no date: what is not a number is neither too small nor too large.
+// The refinements run even if a date is invalid: a comparison with NaN is false.
 export const DaysQuery = z
   .strictObject({ from: CalendarDay, to: CalendarDay })
   .refine(({ from, to }) => !(daysFrom(from, to) < 1), { path: ['to'], error: 'must not be before from' })
-  .refine(({ from, to }) => !(daysFrom(from, to) > mostDays), {
+  .refine(({ from, to }) => !(daysFrom(from, to) > maxDays), {
     path: ['to'],
-    error: `must be at most ${mostDays} days from from, both counted`,
+    error: `must be at most ${maxDays} days from from, both counted`,
   })
 
 const sums = { likes: Count, dislikes: Count }

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { firstIdOf } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
-import type { RemovedPost } from '../posts/model.ts'
+import type { PostTombstone } from '../posts/model.ts'
 import type { ReactionDocument } from '../reactions/model.ts'
 import { day, daysIn } from './daily-counts.ts'
 import { dayExpression } from './day-expression.ts'
@@ -24,7 +24,7 @@ async function sumRows(db: Db, session: ClientSession, from: Date, after: Date):
 
 /** What is counted in the rows still of posts that are gone: until they are swept. */
 async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Date): Promise<DaySum[]> {
-  const removed: Collection<RemovedPost> = db.collection('removedPosts')
+  const removed: Collection<PostTombstone> = db.collection('removedPosts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
   const unswept = await removed.find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 } }).toArray()
   if (unswept.length === 0) return []

@@ -22,12 +22,12 @@ async function runResetPassword(username: string): Promise<number> {
   return withDatabase({ appName: 'rookery accounts' }, async ({ client, databaseName }, config) => {
     const hashing = { cost: config.bcryptCost, peppers: config.peppers }
     const reset = await resetPassword(client, databaseName, username, hashing)
-    if (!reset) {
+    if (reset.outcome === 'not-found') {
       printError(`No account has the username ${username}.`)
       return 1
     }
-    const sessions = reset.endedSessions === 1 ? '1 session was ended' : `${reset.endedSessions} sessions were ended`
-    print(`${sessions}. One-time password, valid for one login until ${reset.expiresAt.toISOString()}:`)
+    const sessions = reset.sessionsEnded === 1 ? '1 session was ended' : `${reset.sessionsEnded} sessions were ended`
+    print(`${sessions}. One-time password, valid for one login until ${reset.until.toISOString()}:`)
     print('')
     print(`  ${reset.password}`)
     return 0

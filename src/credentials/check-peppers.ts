@@ -6,7 +6,7 @@ import { StartError } from '../start-error.ts'
  * Looks whether passwords were hashed with other peppers than these. Of the index only what belongs to others is read.
  * @throws StartError naming them: nobody whose password needs one could log in.
  */
-export async function demandPeppers(db: Db, peppers: readonly Pepper[]): Promise<void> {
+export async function assertPeppersConfigured(db: Db, peppers: readonly Pepper[]): Promise<void> {
   const known = [null, ...peppers.map(({ id }) => id)]
   const missing = await db
     .collection('credentials')

@@ -1,8 +1,8 @@
-import type { Turn } from '../http/deadline.ts'
+import type { QueueTicket } from '../http/deadline.ts'
 import { overloaded } from '../http/problems.ts'
 
 /** Runs a task when a core is free; refuses with 503 when too many wait, and drops what its client no longer wants. */
-export type HashQueue = <T>(task: () => Promise<T>, turn: Turn) => Promise<T>
+export type HashQueue = <T>(task: () => Promise<T>, turn: QueueTicket) => Promise<T>
 
 type Waiting = { start(): void; refuse(): void }
 
@@ -50,7 +50,7 @@ export function hashQueue({ running, waiting }: { running: number; waiting: numb
     return true
   }
 
-  const wait = ({ signal, who }: Turn) =>
+  const wait = ({ signal, who }: QueueTicket) =>
     new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         signal.removeEventListener('abort', leave)

@@ -23,7 +23,7 @@ function periodOf(characters: readonly string[]): number {
  * repeats, any other long one by the best of its parts, as none of them makes the whole easier.
  * @param enough - no more parts are judged once one withstands so many.
  */
-export async function guessesOf(
+export async function estimateGuesses(
   password: string,
   strength: StrengthEstimator,
   enough: number,

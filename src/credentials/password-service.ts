@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { Turn } from '../http/deadline.ts'
+import type { QueueTicket } from '../http/deadline.ts'
 import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
@@ -9,7 +9,7 @@ import {
   type StoredPassword,
   verifyPassword,
 } from './hashing.ts'
-import { acceptPassword } from './policy.ts'
+import { assertStrongPassword } from './policy.ts'
 import type { Credential } from './store.ts'
 import { strengthEstimator } from './strength.ts'
 
@@ -20,7 +20,7 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
  * Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop.
  * @param processes - how many processes share the cores.
  */
-export function passwords({ processes, ...way }: Hashing & { processes: number }) {
+export function passwordService({ processes, ...way }: Hashing & { processes: number }) {
   // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
   const hashing = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
@@ -34,8 +34,8 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
      * @param pointer - where it stands in the request.
      * @throws Problem `validation`, `overloaded`.
      */
-    accept(password: string, { username, pointer }: { username: string; pointer: string }, turn: Turn) {
-      return judging(() => acceptPassword(password, { username, pointer, strength }), turn)
+    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, turn: QueueTicket) {
+      return judging(() => assertStrongPassword(password, { username, pointer, strength }), turn)
     },
 
     /**
@@ -43,26 +43,26 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
      * @param account - the id of the account, chosen beforehand: it is part of the hash.
      * @throws Problem `overloaded`.
      */
-    hash(password: string, account: string, turn: Turn): Promise<StoredPassword> {
+    hash(password: string, account: string, turn: QueueTicket): Promise<StoredPassword> {
       return hashing(() => hashPassword(password, account, way), turn)
     },
 
     /**
-     * Checks a password; for no credential it costs the same and never matches.
+     * Checks a password; without a credential it costs the same and never matches.
      * @param begin - called when it is its turn, just before; what it throws is thrown.
      * @throws Problem `overloaded`, also when its pepper is not known here.
      */
     verify(
       password: string,
       account: string,
-      credential: Credential | null,
-      turn: Turn,
+      credential: Credential | undefined,
+      turn: QueueTicket,
       begin?: () => Promise<void>,
     ): Promise<Verification> {
       return hashing(async () => {
         await begin?.()
         turn.signal.throwIfAborted()
-        if (credential === null) {
+        if (credential === undefined) {
           await verifyPassword(password, '', await decoy, way.peppers)
           return { matches: false, rehashed: undefined }
         }
@@ -76,4 +76,4 @@ export function passwords({ processes, ...way }: Hashing & { processes: number }
   }
 }
 
-export type Passwords = ReturnType<typeof passwords>
+export type PasswordService = ReturnType<typeof passwordService>

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
 import { characterCount } from '../http/text.ts'
 import { normalisePassword } from './hashing.ts'
-import { guessesOf } from './long-passwords.ts'
+import { estimateGuesses } from './long-passwords.ts'
 import type { StrengthEstimator } from './strength.ts'
 
 /** The most characters a password may have. */
@@ -39,7 +39,7 @@ export const GivenPassword = z
  * @param pointer - where the password stands in the request.
  * @throws Problem `validation`.
  */
-export async function acceptPassword(
+export async function assertStrongPassword(
   password: string,
   {
     username,
@@ -54,7 +54,7 @@ export async function acceptPassword(
   const refuse = (detail: string) => invalid({ pointer, detail })
   const normal = normalisePassword(password)
   if (normal.toLowerCase().includes(username.toLowerCase())) throw refuse('must not contain the username')
-  const guesses = await guessesOf(normal, strength, fewestGuesses)
+  const guesses = await estimateGuesses(normal, strength, fewestGuesses)
   if (guesses === undefined) throw refuse('could not be judged: choose one with fewer symbols in place of letters')
   if (guesses < fewestGuesses) throw refuse('is too easy to guess: use several unrelated words')
 }

@@ -5,13 +5,13 @@ import type { StoredPassword } from './hashing.ts'
 type CredentialDocument = {
   /** The account. */
   _id: UUID
-  /** Raised by every change of password: what verified an older one must not go on with it. */
+  /** Incremented by every change of password: a verification of an older one must not take effect. */
   version: number
   password: StoredPassword
-  /** The password was given out by an operator: good for one login before this time, and for choosing another. */
+  /** Set when an operator issued the password: good for one login, and for choosing another. */
   oneTime?: OneTime
   lastLoginAt: Date
-  /** Raised by every login: to set a field to what it is would be no write, and conflict with nothing. */
+  /** Incremented by every login: setting a field to its current value would write, and conflict with, nothing. */
   logins: number
 }
 
@@ -20,45 +20,43 @@ type OneTime = { until: Date; used: boolean }
 /** A credential as a login sees it. */
 export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime }
 
-/** Whether a password that was given out for one login has had it, or was not used in time. */
+/** Whether a one-time password was used, or has expired. */
 export const isSpent = ({ oneTime }: Credential): boolean =>
   oneTime !== undefined && (oneTime.used || oneTime.until <= new Date())
 
-/** For the start, which looks up the peppers in use. */
+/** For check-peppers.ts. */
 export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 
-/** Keeps password hashes, apart from accounts: no other collection holds them and no other store reads this one. */
+/** Password hashes. No other collection holds them, and no other store reads this one. */
 export function credentialStore(db: Db) {
   const credentials: Collection<CredentialDocument> = db.collection('credentials')
   return {
-    /** Stores the first password of an account, which logs in with it. */
+    /** Stores the first password of an account, which logs in with it at once. */
     async create(account: string, password: StoredPassword, at: Date, session: ClientSession): Promise<Credential> {
       const credential = { version: 1, password }
       await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, logins: 1 }, { session })
       return credential
     },
 
-    /** What a login is checked against; null for no account. */
-    find(account: string): Promise<Credential | null> {
+    async find(account: string): Promise<Credential | undefined> {
       const projection = { _id: 0, version: 1, password: 1, oneTime: 1 }
-      return credentials.findOne<Credential>({ _id: toUuid(account) }, { projection })
+      return (await credentials.findOne<Credential>({ _id: toUuid(account) }, { projection })) ?? undefined
     },
 
-    /** When somebody last logged in; undefined for no account. */
     async lastLoginAt(account: string): Promise<Date | undefined> {
       return (await credentials.findOne({ _id: toUuid(account) }, { projection: { lastLoginAt: 1 } }))?.lastLoginAt
     },
 
     /**
-     * Notes a login, and a new hash of the same password if one was made, unless the password was changed or spent
-     * meanwhile. It writes in any case, so that a login and a change of password conflict and one sees the other.
+     * Records a login, and a new hash of the same password if one was made, unless the password has been changed or
+     * spent since it was verified. It always writes, so that a login and a change of password conflict.
      */
-    async noteLogin(
+    async recordLogin(
       account: string,
       { version, oneTime }: Credential,
       { at, rehashed }: { at: Date; rehashed: StoredPassword | undefined },
       session: ClientSession,
-    ): Promise<boolean> {
+    ): Promise<{ outcome: 'recorded' | 'changed' }> {
       const { matchedCount } = await credentials.updateOne(
         { _id: toUuid(account), version, ...(oneTime && { 'oneTime.used': false }) },
         {
@@ -67,25 +65,29 @@ export function credentialStore(db: Db) {
         },
         { session },
       )
-      return matchedCount === 1
+      return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
     },
 
-    /** Stores another password, unless it was changed meanwhile by somebody who knew the same. */
-    async change(account: string, version: number, password: StoredPassword, session: ClientSession): Promise<boolean> {
+    /** Stores another password, unless the one of this version has been changed already. */
+    async change(
+      account: string,
+      version: number,
+      password: StoredPassword,
+      session: ClientSession,
+    ): Promise<{ outcome: 'stored' | 'changed' }> {
       const { matchedCount } = await credentials.updateOne(
         { _id: toUuid(account), version },
         { $set: { password }, $inc: { version: 1 }, $unset: { oneTime: '' } },
         { session },
       )
-      return matchedCount === 1
+      return { outcome: matchedCount === 1 ? 'stored' : 'changed' }
     },
 
-    /** Removes an account's password: nobody logs in any more. */
-    async remove(account: string, session: ClientSession): Promise<void> {
+    async delete(account: string, session: ClientSession): Promise<void> {
       await credentials.deleteOne({ _id: toUuid(account) }, { session })
     },
 
-    /** Stores a password that is good for one login, whatever it was before. */
+    /** Replaces the password with a one-time password. */
     async reset(account: string, password: StoredPassword, until: Date, session: ClientSession): Promise<void> {
       await credentials.updateOne(
         { _id: toUuid(account) },

@@ -11,7 +11,7 @@ type Waiting<Value> = { resolve(value: Value | undefined): void; reject(error: u
  * @param load - reads what is there of these keys, each of which comes once; by key.
  * @returns a function that reads one: undefined when nothing is there. It throws what `load` throws.
  */
-export function coalesce<Value>(
+export function batchLoader<Value>(
   load: (keys: readonly string[]) => Promise<Map<string, Value>>,
 ): (key: string) => Promise<Value | undefined> {
   let asked = new Map<string, Waiting<Value>[]>()

@@ -2,7 +2,7 @@
  * Lets pieces of work of one key run one after the other. Transactions that write the same document would otherwise
  * make each other run again and again; those of other processes still may.
  */
-export function oneByOne() {
+export function keyedMutex() {
   const last = new Map<string, Promise<unknown>>()
 
   return <T>(key: string, work: () => Promise<T>): Promise<T> => {
@@ -14,4 +14,4 @@ export function oneByOne() {
   }
 }
 
-export type OneByOne = ReturnType<typeof oneByOne>
+export type KeyedMutex = ReturnType<typeof keyedMutex>

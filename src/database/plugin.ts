@@ -34,7 +34,7 @@ type Options = {
 }
 
 /** @throws StartError when MongoDB is out of reach, refuses the user, has conflicting indexes, or fails `assertData` */
-export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery: succession }) => {
+export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery }) => {
   try {
     await app.register(mongodb, {
       url: connection.uri,
@@ -44,11 +44,11 @@ export const database = fp<Options>(async (app, { connection, collections, asser
     const { client, db } = app.mongo
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await assertReplicaSet(db, connection)
-    if (succession) await killOrphanedSessions(db, succession.orphanedSessions)
+    if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
     await assertData?.(db)
     app.decorate('db', db)
-    app.decorate('transact', transactor(client, succession?.onSession))
+    app.decorate('transact', transactor(client, crashRecovery?.onSession))
   } catch (error) {
     // Fastify does not run onClose hooks when a plugin fails.
     await app.mongo?.client.close()

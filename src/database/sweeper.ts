@@ -7,7 +7,7 @@ export type Sweeper = { wake(): void; close(): Promise<void> }
 /** After a failure, in milliseconds. */
 const pause = 1_000
 /** In milliseconds: what a process that died has left is taken up so soon by another. */
-const lookEvery = 60_000
+const pollIntervalMs = 60_000
 
 /**
  * Does all that there is to do: when it is woken, each minute, and again after a failure. What is to be done stands in
@@ -18,28 +18,28 @@ const lookEvery = 60_000
 export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: FastifyBaseLogger): Sweeper {
   const closing = new AbortController()
   let running: Promise<void> | undefined
-  let again = false
+  let pending = false
 
   async function run() {
     do {
-      again = false
+      pending = false
       await sweep(closing.signal).catch(async (error) => {
         if (closing.signal.aborted) return
         log.warn({ err: error }, 'removing in the background failed: trying again')
-        again = true
+        pending = true
         await sleep(pause, undefined, { signal: closing.signal }).catch(() => undefined)
       })
-    } while (again && !closing.signal.aborted)
+    } while (pending && !closing.signal.aborted)
     running = undefined
   }
 
   function wake() {
     if (closing.signal.aborted) return
-    again = true
+    pending = true
     running ??= run()
   }
 
-  const looking = setInterval(wake, lookEvery).unref()
+  const looking = setInterval(wake, pollIntervalMs).unref()
   return {
     wake,
     async close() {

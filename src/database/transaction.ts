@@ -11,9 +11,9 @@ const options: TransactionOptions = {
  * How long a transaction is tried, in milliseconds; the driver's own loop would go on for 120 seconds. Less than the
  * 5 seconds after which http/deadline.ts answers 503: what commits after that could undo a newer, acknowledged write.
  */
-export const transactionPatience = 4_500
+export const transactionTimeoutMs = 4_500
 /** How long a commit that began in time may take to be answered, in milliseconds. */
-export const lastAnswer = 400
+export const commitReplyMs = 400
 /** The longest wait between two tries, in milliseconds. */
 const longestWait = 40
 
@@ -28,7 +28,7 @@ const tooLate = (cause?: unknown) => new TransactionTimeoutError('no commit in t
  * Jitter", AWS, 2015), 40 ms at most.
  * @param attempt - from 0; the longest wait unless given.
  */
-export const beforeRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(waitBefore(attempt))
+export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(waitBefore(attempt))
 const waitBefore = (attempt: number) => Math.random() * Math.min(longestWait, 2 ** attempt)
 
 /**
@@ -60,11 +60,11 @@ export function transactor(client: MongoClient, onSession?: (id: string) => void
     sessions.add(name)
     onSession?.(name)
   }
-  return (work, deadline = performance.now() + transactionPatience, conflicts = Number.POSITIVE_INFINITY) => {
+  return (work, deadline = performance.now() + transactionTimeoutMs, conflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
     if (onSession) note(session)
     const running = run(session, work, deadline, conflicts)
-    return settleBy(running, deadline + lastAnswer)
+    return settleBy(running, deadline + commitReplyMs)
   }
 }
 

@@ -1,63 +1,68 @@
-import type { Collection, Db } from 'mongodb'
+import type { Collection } from 'mongodb'
 import { addFollows } from '../accounts/counts.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
-import type { Inside } from '../writer/fence.ts'
-import type { WriteBatch } from '../writer/group-commit.ts'
+import { singleBatch } from '../database/single-batch.ts'
+import type { BatchContext } from '../writer/batch-context.ts'
+import type { WriteOperation } from '../writer/operation.ts'
 import { type FollowDocument, followKey, pairName } from './model.ts'
 
 /**
- * A wish that an account follows another, or no longer does.
- * @property order - its place, if it begins with this wish: a UUIDv7 of its own.
+ * Makes an account follow another, or unfollow it.
+ * @property order - a UUIDv7 of its own: the follow's place in lists, if it begins with this command.
  */
-export type FollowWish = { from: string; to: string; follows: boolean; order: string }
+export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
 
-export type Followed = 'done' | 'no-such-account'
+export type FollowResult = { outcome: 'done' | 'account-not-found' }
 
-/** What stands between two accounts: the place, or null when one does not follow the other. */
+/** A deleted account may still unfollow and be unfollowed: see accounts/delete-content.ts. */
+export const follow: WriteOperation<FollowCommand, FollowResult> = {
+  name: 'follow',
+  key: ({ to }) => to,
+  actor: ({ from, follows }) => (follows ? from : null),
+  apply: applyFollows,
+}
+
+/** The order keys of a follow before and after the batch; null where there is none. */
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
-/**
- * Writes who follows whom, and the counts of both. Both are still there at the commit: that is the fence's to see to.
- * Taking back is for those, too, of whom one is no more: see accounts/sweep.ts.
- */
-export function follow(db: Db, { isGone }: Inside): WriteBatch<FollowWish, Followed> {
-  const follows: Collection<FollowDocument> = db.collection('follows')
-
-  return async (wishes, session) => {
-    const pairs = new Map<string, Pair>()
-    for (const { from, to } of wishes) pairs.set(pairName(from, to), { from, to, before: null, after: null })
-    const keys = [...pairs.values()].map(({ from, to }) => followKey(from, to))
-    const found = await follows.find({ _id: { $in: keys } }, { session, ...inOneAnswer(keys.length) }).toArray()
-    for (const { from, to, order } of found) {
-      const pair = pairs.get(pairName(from.toString(), to.toString()))
-      if (pair) pair.before = pair.after = order.toString()
-    }
-    const answers = wishes.map(({ from, to, follows, order }): Followed => {
-      const pair = pairs.get(pairName(from, to))
-      if (pair && (!follows || !isGone(to))) pair.after = follows ? (pair.after ?? order) : null
-      return isGone(to) ? 'no-such-account' : 'done'
-    })
-
-    const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
-    if (changed.length === 0) return answers
-    const gains = changed.map(({ from, to, before, after }) => ({
-      from,
-      to,
-      gain: Number(after !== null) - Number(before !== null),
-    }))
-    await addFollows(db, session, gains)
-    await follows.bulkWrite(
-      changed.map(({ from, to, before, after }) => {
-        const _id = followKey(from, to)
-        if (after === null) return { deleteOne: { filter: { _id } } }
-        const order = toUuid(after)
-        return before === null
-          ? { insertOne: { document: { _id, ..._id, order } } }
-          : { updateOne: { filter: { _id }, update: { $set: { order } } } }
-      }),
-      { session, ordered: false },
-    )
-    return answers
+/** Writes follows and both accounts' counts. That both accounts exist at the commit is the fence's to ensure. */
+async function applyFollows(
+  { db, session, isDeleted }: BatchContext,
+  commands: readonly FollowCommand[],
+): Promise<FollowResult[]> {
+  const collection: Collection<FollowDocument> = db.collection('follows')
+  const pairs = new Map<string, Pair>()
+  for (const { from, to } of commands) pairs.set(pairName(from, to), { from, to, before: null, after: null })
+  const keys = [...pairs.values()].map(({ from, to }) => followKey(from, to))
+  const found = await collection.find({ _id: { $in: keys } }, { session, ...singleBatch(keys.length) }).toArray()
+  for (const { from, to, order } of found) {
+    const pair = pairs.get(pairName(from.toString(), to.toString()))
+    if (pair) pair.before = pair.after = order.toString()
   }
+  const results = commands.map(({ from, to, follows, order }): FollowResult => {
+    const pair = pairs.get(pairName(from, to))
+    if (pair && (!follows || !isDeleted(to))) pair.after = follows ? (pair.after ?? order) : null
+    return { outcome: isDeleted(to) ? 'account-not-found' : 'done' }
+  })
+
+  const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
+  if (changed.length === 0) return results
+  const differences = changed.map(({ from, to, before, after }) => ({
+    from,
+    to,
+    difference: Number(after !== null) - Number(before !== null),
+  }))
+  await addFollows(db, session, differences)
+  await collection.bulkWrite(
+    changed.map(({ from, to, before, after }) => {
+      const _id = followKey(from, to)
+      if (after === null) return { deleteOne: { filter: { _id } } }
+      const order = toUuid(after)
+      return before === null
+        ? { insertOne: { document: { _id, ..._id, order } } }
+        : { updateOne: { filter: { _id }, update: { $set: { order } } } }
+    }),
+    { session, ordered: false },
+  )
+  return results
 }

@@ -1,36 +1,36 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams, AccountView } from '../accounts/schema.ts'
+import type { AccountStore } from '../accounts/store.ts'
 import { viewAccount } from '../accounts/view.ts'
-import type { Parts } from '../context.ts'
 import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { invalid, notFound } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { member, viewerOf } from '../sessions/auth-hooks.ts'
-import type { Follow } from './store.ts'
+import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
+import type { Follow, FollowStore } from './store.ts'
 
-type Options = Pick<Parts, 'accounts' | 'follows'>
+type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
 
 const tags = ['follows']
 
-/** Who follows whom: for everyone. */
-export const readFollows: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, follows } = parts
+/** Reading followers and followed accounts, without a session. */
+export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, follows } = context
 
   const lists = [
     {
       name: 'followers',
-      summary: 'List who follows an account',
+      summary: 'List the followers of an account',
       read: (account: string, position: Position) => follows.listFollowers(account, position),
-      shown: ({ from }: Follow) => from,
+      accountOf: ({ from }: Follow) => from,
     },
     {
       name: 'following',
-      summary: 'List whom an account follows',
+      summary: 'List the accounts that an account follows',
       read: (account: string, position: Position) => follows.listFollowing(account, position),
-      shown: ({ to }: Follow) => to,
+      accountOf: ({ to }: Follow) => to,
     },
   ]
-  for (const { name, summary, read, shown } of lists) {
+  for (const { name, summary, read, accountOf } of lists) {
     scope.get(
       `/accounts/:username/${name}`,
       {
@@ -51,8 +51,8 @@ export const readFollows: FastifyPluginAsyncZod<Options> = async (scope, parts) 
         const found = await read(account, position)
         const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
         const views = items.map(async (follow) => {
-          const other = await accounts.find(shown(follow))
-          return other ? [await viewAccount(parts, other, viewerOf(request))] : []
+          const other = await accounts.find(accountOf(follow))
+          return other ? [await viewAccount(context, other, viewerOf(request))] : []
         })
         return { items: (await Promise.all(views)).flat(), nextCursor }
       },
@@ -60,9 +60,9 @@ export const readFollows: FastifyPluginAsyncZod<Options> = async (scope, parts) 
   }
 }
 
-/** Following: for members. */
-export const writeFollows: FastifyPluginAsyncZod<Options> = async (scope, { accounts, follows }) => {
-  const idOf = async (username: string) => {
+/** Following and unfollowing, with a session. */
+export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows }) => {
+  const requireAccount = async (username: string) => {
     const id = await accounts.idOf(username)
     if (id === undefined) throw notFound()
     return id
@@ -72,21 +72,23 @@ export const writeFollows: FastifyPluginAsyncZod<Options> = async (scope, { acco
     '/accounts/:username/follow',
     { schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } } },
     async (request, reply) => {
-      const { account } = member(request)
-      const followed = await idOf(request.params.username)
-      if (followed === account) throw invalid({ pointer: '/path/username', detail: 'is one’s own: follow others' })
-      if ((await follows.follow(account, followed)) === 'no-such-account') throw notFound()
+      const { account } = requireViewer(request)
+      const followed = await requireAccount(request.params.username)
+      if (followed === account) throw invalid({ pointer: '/path/username', detail: 'You cannot follow yourself.' })
+      const { outcome } = await follows.follow(account, followed)
+      if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },
   )
 
   scope.delete(
     '/accounts/:username/follow',
-    { schema: { summary: 'Follow an account no longer', tags, params: AccountParams, response: { 204: NoContent } } },
+    { schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } } },
     async (request, reply) => {
-      const { account } = member(request)
-      const followed = await idOf(request.params.username)
-      if ((await follows.unfollow(account, followed)) === 'no-such-account') throw notFound()
+      const { account } = requireViewer(request)
+      const followed = await requireAccount(request.params.username)
+      const { outcome } = await follows.unfollow(account, followed)
+      if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },
   )

@@ -1,26 +1,27 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { coalesce } from '../database/batch-loader.ts'
+import { batchLoader } from '../database/batch-loader.ts'
 import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { Writer } from '../write-operations.ts'
-import type { Followed } from './follow.ts'
+import type { FollowCommand, FollowResult } from './follow.ts'
 import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
 
-/** That one account follows another, since when; `order` is its place in lists. */
+/** One account follows another; `order` is its place in lists. */
 export type Follow = { from: string; to: string; since: Date; order: string }
 
-/** Keeps who follows whom. */
-export function followStore(db: Db, writer: Writer) {
+/** The write operations that this store submits. */
+export type FollowWriter = { follow(command: FollowCommand): Promise<FollowResult> }
+
+export function followStore(db: Db, writer: FollowWriter) {
   const follows: Collection<FollowDocument> = db.collection('follows')
 
-  const find = coalesce<true>(async (names) => {
+  const find = batchLoader<true>(async (names) => {
     const keys = names.map((name) => {
       const [from = '', to = ''] = name.split(' ')
       return followKey(from, to)
     })
     const found = await follows
-      .find({ _id: { $in: keys } }, { projection: { _id: 1 }, ...inOneAnswer(keys.length) })
+      .find({ _id: { $in: keys } }, { projection: { _id: 1 }, ...singleBatch(keys.length) })
       .toArray()
     return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
   })
@@ -42,22 +43,23 @@ export function followStore(db: Db, writer: Writer) {
   }
 
   return {
-    follow: (from: string, to: string): Promise<Followed> => writer.follow({ from, to, follows: true, order: newId() }),
+    follow: (from: string, to: string): Promise<FollowResult> =>
+      writer.follow({ from, to, follows: true, order: newId() }),
 
-    unfollow: (from: string, to: string): Promise<Followed> =>
+    unfollow: (from: string, to: string): Promise<FollowResult> =>
       writer.follow({ from, to, follows: false, order: newId() }),
 
     async isFollowing(from: string, to: string): Promise<boolean> {
       return (await find(pairName(from, to))) ?? false
     },
 
-    /** Who follows an account, newest first. */
+    /** The followers of an account, newest first. */
     listFollowers: (to: string, position: Position) => page({ to: toUuid(to) }, listIndexes.followers, position),
 
-    /** Whom an account follows, newest first. */
+    /** The accounts that an account follows, newest first. */
     listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, listIndexes.following, position),
 
-    /** All that an account follows, in no order: read from the index of `_id` alone. */
+    /** The ids of all accounts that an account follows, in no order: a covered query on the index of `_id`. */
     async followedBy(account: string): Promise<UUID[]> {
       const from = toUuid(account)
       const found = await follows

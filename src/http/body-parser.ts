@@ -35,7 +35,7 @@ function isJson(request: FastifyRequest): boolean {
  * Reads bodies as the contract says: JSON only, an empty body only where none is taken, and then whatever its type.
  * secure-json-parse refuses `__proto__` and `constructor.prototype`, before anything can copy them.
  */
-export function readBodies(app: FastifyInstance): void {
+export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(takesBody(request) ? malformed() : null)

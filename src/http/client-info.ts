@@ -4,11 +4,11 @@ import { canonicalAddress } from './client-address.ts'
 import { clientLeft } from './problems.ts'
 
 /** Where a request comes from, as limits count it and sessions and the activity keep it. */
-export type Client = { ip: string; userAgent: string }
+export type ClientInfo = { ip: string; userAgent: string }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    client: Client
+    client: ClientInfo
   }
 }
 
@@ -16,7 +16,7 @@ declare module 'fastify' {
  * Notes where each request comes from, at once: a socket that is gone has no address any more, and what a client asked
  * for before it hung up, to log out for one, is done all the same.
  */
-export function noteClient(app: FastifyInstance): void {
+export function readClientInfo(app: FastifyInstance): void {
   app.decorateRequest('client')
   app.addHook('onRequest', async (request) => {
     const peer = request.socket.remoteAddress

@@ -42,7 +42,7 @@ function endOverdue({ waiting }: FastifyInstance): void {
  * once for its handler, and not while its body arrives, so that a slow client is not told that we are slow. A handler's
  * time begins anew, because a transaction must have given up before it is over: see database/transaction.ts.
  */
-export function boundHandlers(app: FastifyInstance): void {
+export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('waiting', new Map())
   const looking = setInterval(endOverdue, lookEvery, app).unref()
   app.addHook('onClose', async () => clearInterval(looking))
@@ -52,7 +52,7 @@ export function boundHandlers(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => end(request, reply))
 }
 
-/** Within {@link inTurn}: asks the database all the same, and within its time. */
+/** Within {@link whileQueued}: asks the database all the same, and within its time. */
 export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>): Promise<T> {
   begin(request, reply)
   try {
@@ -63,7 +63,7 @@ export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply
 }
 
 /** What waits for its turn: for whom, and until when it is wanted. */
-export type Turn = { signal: AbortSignal; who: string }
+export type QueueTicket = { signal: AbortSignal; who: string }
 
 /**
  * Does what has to wait for its turn, such as hashing: that time does not count as the database's.
@@ -71,10 +71,10 @@ export type Turn = { signal: AbortSignal; who: string }
  * @param work - is given its turn: the signal is aborted, with the Problem to throw, when the client has left or after 20
  * seconds. Fastify's `request.signal` says nothing of use: a request is "closed" once its body has been read.
  */
-export async function inTurn<T>(
+export async function whileQueued<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (turn: Turn) => Promise<T>,
+  work: (turn: QueueTicket) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const leave = () => controller.abort(clientLeft())

@@ -9,7 +9,7 @@ function bytesOf(cursor: string): Buffer | undefined {
   return bytes.length === cursorLength && bytes.toString('base64url') === cursor ? bytes : undefined
 }
 
-/** What every list takes: `limit` (1 to 100) and the cursor of the page before. */
+/** The query of every list: `limit` (1 to 100) and the previous page's cursor. */
 export const PageQuery = z.strictObject({
   limit: z
     .string()
@@ -27,11 +27,11 @@ export const PageQuery = z.strictObject({
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
-/** Where a list goes on: after the item of this key, which never changes while the item lives. */
+/** Where a page begins: after the item of this key, which never changes while the item exists. */
 export type Position = { after: string | undefined; limit: number }
 
-// 64 bits of a hash name the list, so that a cursor of another list or filter is told from ours. Nothing is signed:
-// a cursor says where to go on, not what one may see.
+// 64 bits of a hash identify the list, so that a cursor of another list or filter is refused. Cursors are not signed:
+// they grant nothing.
 const tagOf = (list: string) => createHash('sha256').update(list).digest().subarray(0, 8)
 
 function encodeCursor(list: string, key: string): string {
@@ -47,7 +47,7 @@ function decodeCursor(list: string, cursor: string): string {
 }
 
 /**
- * Where the page that a query asks for begins.
+ * Where the requested page begins.
  * @param list - names the list and its filter, so that its cursors fit no other.
  * @throws Problem `validation` when the cursor does not decode or belongs to another list.
  */
@@ -56,7 +56,7 @@ export function positionOf(list: string, query: z.infer<typeof PageQuery>): Posi
 }
 
 /**
- * Makes a page from one item more than it holds; that item's presence tells whether there is a next one.
+ * Makes a page from up to one item more than it holds: the extra item tells that there is a next page.
  * @param found - at most `limit + 1` items, newest first.
  * @param keyOf - the immutable key that the list is sorted by.
  */
@@ -67,20 +67,20 @@ export function pageFrom<T>(list: string, limit: number, found: readonly T[], ke
 }
 
 /**
- * Everything in a list, so many at a time, each exactly once.
- * @param read - finds one more than it is asked for, as all lists do.
+ * All items of a list, page by page, each exactly once.
+ * @param read - finds up to one more than the limit, as all lists do.
  */
-export async function* allOf<T>(
+export async function* allPages<T>(
   read: (position: Position) => Promise<T[]>,
   keyOf: (item: T) => string,
   size: number,
 ): AsyncGenerator<T[]> {
   for (let after: string | undefined; ; ) {
     const found = await read({ after, limit: size })
-    const some = found.slice(0, size)
-    const last = some.at(-1)
+    const page = found.slice(0, size)
+    const last = page.at(-1)
     if (last === undefined) return
-    yield some
+    yield page
     if (found.length <= size) return
     after = keyOf(last)
   }

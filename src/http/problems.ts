@@ -80,16 +80,18 @@ export class Problem extends Error {
   }
 }
 
-/** Whether it is we who could not answer, and not the client who asked wrongly or left. */
-export const isOurFault = (error: unknown): boolean => !(error instanceof Problem) || error.status >= 500
+/** Whether the server failed to answer, rather than the client asking wrongly or leaving. */
+export const isServerFault = (error: unknown): boolean => !(error instanceof Problem) || error.status >= 500
 
 /** A request that is not valid, with where and why. */
 export function invalid(...faults: Fault[]): Problem {
   return new Problem('validation', 'The request is not valid: see errors.', { faults })
 }
 
-/** One answer for all that is not there, whatever the reason. */
-export const notFound = () => new Problem('not-found', 'There is nothing here.')
+/** The same answer whatever the reason. */
+export const notFound = () => new Problem('not-found', 'The resource does not exist.')
+
+export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
 /** The answer when others must be served first; `what` there is too much of. */
 export const overloaded = (what: 'passwords' | 'writes') =>

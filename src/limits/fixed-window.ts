@@ -1,41 +1,41 @@
 import type { Collection, Db } from 'mongodb'
 import { type Limit, limitHeaders, rateLimited } from './headers.ts'
 
-/** What is counted, for whom, in which window of time. */
+/** A counter of one limit, subject and window. */
 type WindowDocument = { _id: string; count: number; until: Date }
 
-export const throttleIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
+export const fixedWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
 
-/** A place taken under a limit: what to tell the client, and how to give it back. */
-export type Slot = { headers: Record<string, string>; giveBack(): Promise<void> }
+/** One unit of a quota, reserved: what to tell the client, and how to release it. */
+export type Reservation = { headers: Record<string, string>; release(): Promise<void> }
 
-/** A process's part of a limit: what it has left, and what was left for all others when it was taken. */
-type Share = { own: number; others: number; taking?: Promise<void> }
+/** A process's share of a quota: what it has left, and what was left for all others when it reserved its share. */
+type Share = { own: number; others: number; extending?: Promise<void> }
 
-/** As many are remembered: some 20 MB. Who is forgotten takes another hundredth. */
-const mostShares = 100_000
+/** Some 20 MB. A subject that is forgotten reserves another share. */
+const maxShares = 100_000
 
-const windowOf = ({ window }: Limit) => {
-  const begun = Math.floor(Date.now() / 1000 / window) * window
-  const until = new Date((begun + window) * 1000)
-  return { begun, until, seconds: Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000)) }
+const currentWindow = ({ window }: Limit) => {
+  const begin = Math.floor(Date.now() / 1000 / window) * window
+  const until = new Date((begin + window) * 1000)
+  return { begin, until, seconds: Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000)) }
 }
 
-/** Counts what is done in fixed windows of time, in MongoDB, so that all processes count together. */
-export function windowLimits(db: Db) {
+/** Limits by fixed windows of time, counted in MongoDB, so that all processes share each quota. */
+export function fixedWindow(db: Db) {
   const throttle: Collection<WindowDocument> = db.collection('throttle')
   let shares = new Map<string, Share>()
-  let sharesOf = 0
+  let sharesOfWindow = 0
 
-  /** Takes a hundredth of a limit at once, or what is left of it. */
-  async function enlarge(share: Share, _id: string, { quota }: Limit, until: Date): Promise<void> {
+  /** Reserves a hundredth of the quota, or what is left of it. */
+  async function extend(share: Share, _id: string, { quota }: Limit, until: Date): Promise<void> {
     const portion = Math.max(1, Math.floor(quota / 100))
-    const counted = { $min: [quota, { $add: [{ $ifNull: ['$count', 0] }, portion] }] }
-    const before = await throttle.findOneAndUpdate({ _id }, [{ $set: { count: counted, until } }], {
+    const count = { $min: [quota, { $add: [{ $ifNull: ['$count', 0] }, portion] }] }
+    const before = await throttle.findOneAndUpdate({ _id }, [{ $set: { count, until } }], {
       upsert: true,
       returnDocument: 'before',
     })
-    // A limit may have been lowered within the window.
+    // A quota may have been lowered within the window.
     const left = Math.max(0, quota - (before?.count ?? 0))
     share.own = Math.min(portion, left)
     share.others = left - share.own
@@ -43,46 +43,46 @@ export function windowLimits(db: Db) {
 
   return {
     /**
-     * Takes one place, which may be given back.
-     * @throws Problem `rate-limited` when there is none; that attempt is not counted.
+     * Reserves one unit, which may be released.
+     * @throws Problem `rate-limited` when none is left; that attempt is not counted.
      */
-    async take(limit: Limit, who: string): Promise<Slot> {
-      const { begun, until, seconds } = windowOf(limit)
-      const _id = `${limit.name}:${who}:${begun}`
-      // It may be repeated when its answer is lost.
-      const fewer = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
-      const giveBack = async () => void (await throttle.updateOne({ _id }, fewer))
+    async acquire(limit: Limit, subject: string): Promise<Reservation> {
+      const { begin, until, seconds } = currentWindow(limit)
+      const _id = `${limit.name}:${subject}:${begin}`
+      // Never below zero: the driver may repeat it when its answer is lost.
+      const decrement = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
+      const release = async () => void (await throttle.updateOne({ _id }, decrement))
       const counted = await throttle.findOneAndUpdate(
         { _id },
         { $inc: { count: 1 }, $setOnInsert: { until } },
         { upsert: true, returnDocument: 'after' },
       )
       const count = counted?.count ?? 1
-      if (count <= limit.quota) return { headers: limitHeaders(limit, limit.quota - count, seconds), giveBack }
-      await giveBack()
+      if (count <= limit.quota) return { headers: limitHeaders(limit, limit.quota - count, seconds), release }
+      await release()
       throw rateLimited(limit, seconds)
     },
 
     /**
-     * Takes one place of what this process has taken for itself, a hundredth of the limit at a time: for what is done
-     * far too often to ask the database each time. Never more than the limit are given; where several processes serve
-     * the same client, some hundredths may stay unused in each.
-     * @returns what to tell the client.
+     * Consumes one unit of this process's share, a hundredth of the quota at a time: for requests too frequent to ask
+     * the database each time. Never more than the quota pass; each process that serves the same client may leave up to
+     * a hundredth unused.
+     * @returns the headers for the client.
      * @throws Problem `rate-limited`.
      */
-    async spend(limit: Limit, who: string): Promise<Record<string, string>> {
-      const { begun, until, seconds } = windowOf(limit)
-      if (begun !== sharesOf || shares.size >= mostShares) {
+    async consume(limit: Limit, subject: string): Promise<Record<string, string>> {
+      const { begin, until, seconds } = currentWindow(limit)
+      if (begin !== sharesOfWindow || shares.size >= maxShares) {
         shares = new Map()
-        sharesOf = begun
+        sharesOfWindow = begin
       }
-      const _id = `${limit.name}:${who}:${begun}`
+      const _id = `${limit.name}:${subject}:${begin}`
       const share = shares.get(_id) ?? { own: 0, others: limit.quota }
       shares.set(_id, share)
       while (share.own === 0) {
         if (share.others === 0) throw rateLimited(limit, seconds)
-        share.taking ??= enlarge(share, _id, limit, until).finally(() => delete share.taking)
-        await share.taking
+        share.extending ??= extend(share, _id, limit, until).finally(() => delete share.extending)
+        await share.extending
       }
       share.own -= 1
       return limitHeaders(limit, share.own + share.others, seconds)
@@ -90,4 +90,4 @@ export function windowLimits(db: Db) {
   }
 }
 
-export type WindowLimits = ReturnType<typeof windowLimits>
+export type FixedWindow = ReturnType<typeof fixedWindow>

@@ -1,73 +1,72 @@
-import type { Collection, Db } from 'mongodb'
+import type { Collection } from 'mongodb'
 import { addPosts } from '../accounts/counts.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
-import type { WriteBatch } from '../writer/group-commit.ts'
+import { singleBatch } from '../database/single-batch.ts'
+import type { BatchContext } from '../writer/batch-context.ts'
+import type { WriteOperation } from '../writer/operation.ts'
 import { addReplies } from './counts.ts'
-import type { PostDocument, RemovedPost } from './model.ts'
+import type { PostDocument, PostTombstone } from './model.ts'
 
 /**
- * A wish to remove a post.
- * @property id - the wish's own, by which it is known again.
- * @property by - the account that wishes it.
+ * Deletes a post.
+ * @property id - the command's own: a retry is recognised by it.
+ * @property by - the account that asks.
  */
-export type RemoveWish = { id: string; post: string; by: string }
+export type DeletePostCommand = { id: string; post: string; by: string }
 
-export type Removed = 'done' | 'not-yours' | 'not-found'
+export type DeletePostResult = { outcome: 'deleted' | 'not-author' | 'not-found' }
+
+/** The tombstone names the command, so that a retry learns that it was applied. */
+export const deletePost: WriteOperation<DeletePostCommand, DeletePostResult> = {
+  name: 'deletePost',
+  key: ({ post }) => post,
+  actor: () => null,
+  apply: applyDeletePosts,
+}
 
 /**
- * Removes posts; their replies stay. With the post goes what it counted elsewhere, and the wish is written down to
- * remove its reactions: see sweep.ts.
+ * Deletes posts, with what they add to counts elsewhere. Replies stay; reactions are swept later from the tombstone
+ * written here: see sweep.ts.
  */
-export function removePosts(db: Db): WriteBatch<RemoveWish, Removed> {
+async function applyDeletePosts(
+  { db, session }: BatchContext,
+  commands: readonly DeletePostCommand[],
+): Promise<DeletePostResult[]> {
   const posts: Collection<PostDocument> = db.collection('posts')
-  const removed: Collection<RemovedPost> = db.collection('removedPosts')
+  const tombstones: Collection<PostTombstone> = db.collection('removedPosts')
 
-  return async (wishes, session) => {
-    const ids = [...new Set(wishes.map(({ post }) => post))].map(toUuid)
-    const found = await posts
-      .find({ _id: { $in: ids } }, { session, projection: { author: 1, replyTo: 1 }, ...inOneAnswer(ids.length) })
-      .toArray()
-    const standing = new Map(found.map((post) => [post._id.toString(), post]))
+  const ids = [...new Set(commands.map(({ post }) => post))].map(toUuid)
+  const found = await posts
+    .find({ _id: { $in: ids } }, { session, projection: { author: 1, replyTo: 1 }, ...singleBatch(ids.length) })
+    .toArray()
+  const existing = new Map(found.map((post) => [post._id.toString(), post]))
 
-    // Of several wishes for one post the first removes it.
-    const removals = new Map<string, RemoveWish>()
-    for (const wish of wishes) {
-      const { post, by } = wish
-      if (standing.get(post)?.author.toString() === by && !removals.has(post)) removals.set(post, wish)
-    }
-    const gone = found.filter(({ _id }) => removals.has(_id.toString()))
-    if (gone.length > 0) {
-      await posts.deleteMany({ _id: { $in: gone.map(({ _id }) => _id) } }, { session })
-      await addPosts(
-        db,
-        session,
-        gone.map(({ author }) => author),
-        -1,
-      )
-      await addReplies(
-        db,
-        session,
-        gone.flatMap(({ replyTo }) => replyTo ?? []),
-        -1,
-      )
-      await removed.insertMany(
-        [...removals.values()].map(({ id, post }) => ({ _id: toUuid(post), removal: toUuid(id) })),
-        { session },
-      )
-    }
-
-    // A wish that is given again finds that it was carried out.
-    const missing = ids.filter((id) => !standing.has(id.toString()))
-    const before =
-      missing.length === 0
-        ? []
-        : await removed.find({ _id: { $in: missing } }, { session, ...inOneAnswer(missing.length) }).toArray()
-    const carriedOut = new Set(before.map(({ removal }) => removal.toString()))
-    return wishes.map((wish): Removed => {
-      if (removals.get(wish.post) === wish || carriedOut.has(wish.id)) return 'done'
-      const found = standing.get(wish.post)
-      return found && found.author.toString() !== wish.by ? 'not-yours' : 'not-found'
-    })
+  // Of several commands for one post the first deletes it.
+  const deletions = new Map<string, DeletePostCommand>()
+  for (const command of commands) {
+    const { post, by } = command
+    if (existing.get(post)?.author.toString() === by && !deletions.has(post)) deletions.set(post, command)
   }
+  const deleted = found.filter(({ _id }) => deletions.has(_id.toString()))
+  if (deleted.length > 0) {
+    const authors = deleted.map(({ author }) => author)
+    const parents = deleted.flatMap(({ replyTo }) => replyTo ?? [])
+    await posts.deleteMany({ _id: { $in: deleted.map(({ _id }) => _id) } }, { session })
+    await addPosts(db, session, authors, -1)
+    await addReplies(db, session, parents, -1)
+    const documents = [...deletions.values()].map(({ id, post }) => ({ _id: toUuid(post), removal: toUuid(id) }))
+    await tombstones.insertMany(documents, { session })
+  }
+
+  const missing = ids.filter((id) => !existing.has(id.toString()))
+  const earlier =
+    missing.length === 0
+      ? []
+      : await tombstones.find({ _id: { $in: missing } }, { session, ...singleBatch(missing.length) }).toArray()
+  const alreadyApplied = new Set(earlier.map(({ removal }) => removal.toString()))
+  return commands.map((command): DeletePostResult => {
+    if (deletions.get(command.post) === command || alreadyApplied.has(command.id)) return { outcome: 'deleted' }
+    const post = existing.get(command.post)
+    return { outcome: post && post.author.toString() !== command.by ? 'not-author' : 'not-found' }
+  })
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
+import { singleBatch } from '../database/single-batch.ts'
 
 type IdempotencyDocument = { _id: { account: UUID; key: string }; post: UUID; fingerprint: Binary; at: Date }
 
@@ -33,7 +33,7 @@ export function idempotencyRecords(db: Db) {
   const records: Collection<IdempotencyDocument> = db.collection('idempotency')
   return {
     /** Removes all keys of an account. They are visible ASCII. */
-    async forget(account: string): Promise<void> {
+    async deleteAll(account: string): Promise<void> {
       const owner = toUuid(account)
       await records.deleteMany({ _id: { $gte: { account: owner, key: '' }, $lte: { account: owner, key: '\x7f' } } })
     },
@@ -49,7 +49,7 @@ export function idempotencyRecords(db: Db) {
       const found =
         keys.size === 0
           ? []
-          : await records.find({ _id: { $in: [...keys.values()] } }, { session, ...inOneAnswer(keys.size) }).toArray()
+          : await records.find({ _id: { $in: [...keys.values()] } }, { session, ...singleBatch(keys.size) }).toArray()
       const known = new Map<string, Entry>()
       for (const { _id, post, fingerprint, at } of found) {
         // MongoDB removes what is too old when it gets to it; until then it must not count.
@@ -58,25 +58,25 @@ export function idempotencyRecords(db: Db) {
         const entry = { account, key: _id.key, post: post.toString(), fingerprint: fingerprint.toString('base64') }
         known.set(nameOf(account, _id.key), entry)
       }
-      const taken: Entry[] = []
+      const added: Entry[] = []
       return {
-        /** What a claimant's key stands for, if somebody has taken it. */
+        /** What a claimant's key stands for, if somebody has added it. */
         of({ author, claim }: Claimant): { post: string; sameBody: boolean } | undefined {
           const entry = claim === null ? undefined : known.get(nameOf(author, claim.key))
           return entry && { post: entry.post, sameBody: entry.fingerprint === claim?.fingerprint }
         },
         /** Takes the claimant's key, if it has one. */
-        take({ id, author, claim }: Claimant): void {
+        add({ id, author, claim }: Claimant): void {
           if (claim === null) return
           const entry = { account: author, post: id, ...claim }
           known.set(nameOf(author, claim.key), entry)
-          taken.push(entry)
+          added.push(entry)
         },
-        /** Writes down what was taken. */
+        /** Writes down what was added. */
         async write(): Promise<void> {
-          if (taken.length === 0) return
+          if (added.length === 0) return
           await records.bulkWrite(
-            taken.map(({ account, key, post, fingerprint }) => ({
+            added.map(({ account, key, post, fingerprint }) => ({
               replaceOne: {
                 filter: { _id: { account: toUuid(account), key } },
                 replacement: { post: toUuid(post), fingerprint: Binary.createFromBase64(fingerprint), at: now },

@@ -27,7 +27,7 @@ export type Post = {
   counts: PostCounts
 }
 
-export function fromDocument({ _id, author, text, editedAt, replyTo, counts }: PostDocument): Post {
+export function toPost({ _id, author, text, editedAt, replyTo, counts }: PostDocument): Post {
   const id = _id.toString()
   return {
     id,
@@ -44,7 +44,7 @@ export function fromDocument({ _id, author, text, editedAt, replyTo, counts }: P
  * A post that was removed. Its reactions can be reached no more, and are to be removed after it; then it is kept for a
  * while, so that a removal or a creation that is given again finds what became of it.
  */
-export type RemovedPost = {
+export type PostTombstone = {
   _id: UUID
   /** The removal that did it. */
   removal: UUID
@@ -72,4 +72,4 @@ export const postIndexes = [
 ] as const
 
 /** Longer than anything is given again. */
-export const removedPostIndexes = [{ key: { sweptAt: 1 }, expireAfterSeconds: 600 }] as const
+export const postTombstoneIndexes = [{ key: { sweptAt: 1 }, expireAfterSeconds: 600 }] as const

@@ -1,34 +1,40 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams } from '../accounts/schema.ts'
-import type { Parts } from '../context.ts'
+import type { AccountStore } from '../accounts/store.ts'
+import type { Sweeper } from '../database/sweeper.ts'
 import { PageQuery, pageOf } from '../http/pages.ts'
 import { invalid, notFound, Problem } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { member, viewerOf } from '../sessions/auth-hooks.ts'
+import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { fingerprintOf } from './idempotency.ts'
 import { CreateBody, CreateHeaders, EditBody, PostParams, PostView } from './schema.ts'
-import { demandPost, viewPost, viewPostPage } from './view.ts'
+import type { PostStore } from './store.ts'
+import { type PostViewContext, requirePost, viewPost, viewPostPage } from './view.ts'
 
-type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions' | 'sweepers'>
+type Context = PostViewContext & {
+  accounts: Pick<AccountStore, 'author' | 'idOf'>
+  posts: PostStore
+  sweepers: { posts: Sweeper }
+}
 
 const tags = ['posts']
-const forbidden = () => new Problem('forbidden', 'This post is somebody else’s.')
+const forbidden = () => new Problem('forbidden', 'Only the author may change or delete a post.')
 
-/** Reading posts: for everyone. */
-export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, posts } = parts
+/** Reading posts, without a session. */
+export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, posts } = context
 
   scope.get(
     '/posts',
     {
       schema: {
-        summary: 'List posts, replies left out',
+        summary: 'List posts',
         tags,
         querystring: PageQuery,
         response: { 200: pageOf(PostView) },
       },
     },
-    async (request) => viewPostPage(parts, 'posts', request.query, viewerOf(request), posts.listRoots),
+    async (request) => viewPostPage(context, 'posts', request.query, viewerOf(request), posts.listRoots),
   )
 
   scope.get(
@@ -37,7 +43,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
     async (request) => {
       const post = await posts.find(request.params.id)
       if (!post) throw notFound()
-      return viewPost(parts, post, viewerOf(request))
+      return viewPost(context, post, viewerOf(request))
     },
   )
 
@@ -45,7 +51,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
     '/accounts/:username/posts',
     {
       schema: {
-        summary: 'List what an account wrote, replies included',
+        summary: 'List the posts of an account',
         tags,
         params: AccountParams,
         querystring: PageQuery,
@@ -55,7 +61,7 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
     async (request) => {
       const { username } = request.params
       const list = `posts by ${username.toLowerCase()}`
-      return viewPostPage(parts, list, request.query, viewerOf(request), async (position) => {
+      return viewPostPage(context, list, request.query, viewerOf(request), async (position) => {
         const author = await accounts.idOf(username)
         if (author === undefined) throw notFound()
         return posts.listByAuthor(author, position)
@@ -76,23 +82,23 @@ export const readPosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =>
     },
     async (request) => {
       const { id } = request.params
-      return viewPostPage(parts, `replies to ${id}`, request.query, viewerOf(request), async (position) => {
-        await demandPost(parts, id)
+      return viewPostPage(context, `replies to ${id}`, request.query, viewerOf(request), async (position) => {
+        await requirePost(context, id)
         return posts.listReplies(id, position)
       })
     },
   )
 }
 
-/** Writing posts: for members. */
-export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, posts, sweepers } = parts
+/** Writing posts, with a session. */
+export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, posts, sweepers } = context
 
   scope.post(
     '/posts',
     {
       schema: {
-        summary: 'Write a post, or a reply to one',
+        summary: 'Create a post or a reply',
         tags,
         headers: CreateHeaders,
         body: CreateBody,
@@ -101,20 +107,20 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       config: { problems: ['not-found', 'idempotency-conflict'] },
     },
     async (request, reply) => {
-      const { account } = member(request)
+      const { account } = requireViewer(request)
       const { text, replyTo } = request.body
       const key = request.headers['idempotency-key']
       const claim = key === undefined ? undefined : { key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
       const reading = accounts.author(account)
-      // Whether it can be read is asked after the post is written: nobody may be told 503 while it is being written.
+      // A failed read must not answer 503 while the post is still being written: it is awaited afterwards.
       reading.catch(() => undefined)
       const creation = await posts.create({ author: account, text, replyTo }, claim)
       switch (creation.outcome) {
-        case 'no-such-parent':
-          throw invalid({ pointer: '/body/replyTo', detail: 'names no post' })
-        case 'other-body':
-          throw new Problem('idempotency-conflict', 'This Idempotency-Key stands for a post with another body.')
-        case 'deleted-meanwhile':
+        case 'parent-not-found':
+          throw invalid({ pointer: '/body/replyTo', detail: 'must be the id of an existing post' })
+        case 'key-reused':
+          throw new Problem('idempotency-conflict', 'This Idempotency-Key was used with a different body.')
+        case 'deleted-since':
           throw notFound()
         case 'replayed':
           reply.header('idempotency-replayed', 'true')
@@ -122,8 +128,8 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       const { post } = creation
       reply.code(201).header('location', `/v1/posts/${post.id}`)
       const author = await reading
-      if (creation.outcome === 'replayed' || !author) return viewPost(parts, post, account)
-      // Nobody can have reacted to it.
+      if (creation.outcome === 'replayed' || !author) return viewPost(context, post, account)
+      // A new post has no reactions.
       return { ...post, author, viewer: { reaction: null } }
     },
   )
@@ -132,7 +138,7 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
     '/posts/:id',
     {
       schema: {
-        summary: 'Change one’s own post',
+        summary: 'Edit a post',
         tags,
         params: PostParams,
         body: EditBody,
@@ -141,24 +147,23 @@ export const writePosts: FastifyPluginAsyncZod<Options> = async (scope, parts) =
       config: { problems: ['forbidden'] },
     },
     async (request) => {
-      const { account } = member(request)
-      const edited = await posts.edit(request.params.id, account, request.body.text)
-      if (edited === 'not-yours') throw forbidden()
-      if (edited === 'not-found') throw notFound()
-      return viewPost(parts, edited, account)
+      const { account } = requireViewer(request)
+      const result = await posts.edit(request.params.id, account, request.body.text)
+      if (result.outcome !== 'edited') throw result.outcome === 'not-author' ? forbidden() : notFound()
+      return viewPost(context, result.post, account)
     },
   )
 
   scope.delete(
     '/posts/:id',
     {
-      schema: { summary: 'Delete one’s own post', tags, params: PostParams, response: { 204: NoContent } },
+      schema: { summary: 'Delete a post', tags, params: PostParams, response: { 204: NoContent } },
       config: { problems: ['forbidden'] },
     },
     async (request, reply) => {
-      const removed = await posts.remove(request.params.id, member(request).account)
-      if (removed === 'not-yours') throw forbidden()
-      if (removed === 'not-found') throw notFound()
+      const { outcome } = await posts.delete(request.params.id, requireViewer(request).account)
+      if (outcome === 'not-author') throw forbidden()
+      if (outcome === 'not-found') throw notFound()
       sweepers.posts.wake()
       return reply.code(204).send()
     },

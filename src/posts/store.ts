@@ -1,27 +1,35 @@
 import type { Collection, Db, Filter } from 'mongodb'
-import { coalesce } from '../database/batch-loader.ts'
+import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { Writer } from '../write-operations.ts'
 import { noCounts } from './counts.ts'
-import type { Removed } from './delete.ts'
-import type { Edited } from './edit.ts'
+import type { CreatePostCommand, CreatePostResult } from './create.ts'
+import type { DeletePostCommand, DeletePostResult } from './delete.ts'
+import type { EditPostCommand, EditPostResult } from './edit.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
-import { fromDocument, listIndexes, type Post, type PostDocument } from './model.ts'
+import { listIndexes, type Post, type PostDocument, toPost } from './model.ts'
 
-/** What became of a wish to create a post. */
-export type Creation =
+/** The write operations that this store submits. */
+export type PostWriter = {
+  createPost(command: CreatePostCommand): Promise<CreatePostResult>
+  editPost(command: EditPostCommand): Promise<EditPostResult>
+  deletePost(command: DeletePostCommand): Promise<DeletePostResult>
+}
+
+export type CreateOutcome =
   | { outcome: 'created' | 'replayed'; post: Post }
-  | { outcome: 'deleted-meanwhile' | 'other-body' | 'no-such-parent' }
+  | { outcome: 'deleted-since' | 'key-reused' | 'parent-not-found' }
 
-/** Keeps posts. What a write changes elsewhere (counts, the idempotency record) it changes in the same transaction. */
-export function postStore(db: Db, writer: Writer) {
+export type EditOutcome = { outcome: 'edited'; post: Post } | { outcome: 'not-author' | 'not-found' }
+
+/** Posts. A write changes what it counts elsewhere, and its idempotency record, in the same transaction. */
+export function postStore(db: Db, writer: PostWriter) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
-  const find = coalesce<Post>(async (ids) => {
-    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }, inOneAnswer(ids.length)).toArray()
-    return new Map(found.map(fromDocument).map((post) => [post.id, post]))
+  const find = batchLoader<Post>(async (ids) => {
+    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
+    return new Map(found.map(toPost).map((post) => [post.id, post]))
   })
 
   async function page(
@@ -34,55 +42,57 @@ export function postStore(db: Db, writer: Writer) {
       .sort({ _id: -1 })
       .limit(limit + 1)
       .toArray()
-    return found.map(fromDocument)
+    return found.map(toPost)
   }
 
   return {
     find,
 
-    /** Creates a post; with a claim at most once for its key, however often and however many at a time ask. */
+    /** Creates a post; with a claim, at most one for its key, however many concurrent requests repeat it. */
     async create(
-      wish: { author: string; text: string; replyTo: string | undefined },
+      content: { author: string; text: string; replyTo: string | undefined },
       claim: Claim | undefined,
-    ): Promise<Creation> {
-      const { author, text, replyTo = null } = wish
+    ): Promise<CreateOutcome> {
+      const { author, text, replyTo = null } = content
       const id = newId()
-      const created = await writer.create({ id, author, text, replyTo, claim: claim ?? null })
-      if (created.outcome === 'created') {
+      const result = await writer.createPost({ id, author, text, replyTo, claim: claim ?? null })
+      if (result.outcome === 'created') {
         const post = { id, author, text, createdAt: timeOf(id), editedAt: null, replyTo, counts: noCounts }
         return { outcome: 'created', post }
       }
-      if (created.outcome !== 'replayed') return created
-      const post = await find(created.post)
-      return post ? { outcome: 'replayed', post } : { outcome: 'deleted-meanwhile' }
+      if (result.outcome !== 'replayed') return result
+      const post = await find(result.post)
+      return post ? { outcome: 'replayed', post } : { outcome: 'deleted-since' }
     },
 
-    /** What is no reply, newest first. */
+    /** All posts that are not replies, newest first. */
     listRoots: (position: Position) => page({ root: true }, listIndexes.roots, position),
 
-    /** All that an account wrote, replies included, newest first. */
+    /** An account's posts, replies included, newest first. */
     listByAuthor: (author: string, position: Position) =>
       page({ author: toUuid(author) }, listIndexes.byAuthor, position),
 
     /** The replies to a post, newest first. */
-    // The index has replies only, by their type: MongoDB uses it for what asks for that type.
+    // The index is partial by type: MongoDB uses it only for queries that name the type.
     listReplies: (post: string, position: Position) =>
       page({ replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
 
-    /** Changes one's own post. */
-    async edit(id: string, author: string, text: string): Promise<Post | Exclude<Edited['outcome'], 'edited'>> {
+    /** Changes the text of an author's own post. */
+    async edit(id: string, author: string, text: string): Promise<EditOutcome> {
       const at = Date.now()
-      const edited = await writer.edit({ post: id, by: author, text, at })
-      if (edited.outcome !== 'edited') return edited.outcome
-      const { replyTo, counts } = edited
-      return { id, author, text, createdAt: timeOf(id), editedAt: new Date(at), replyTo, counts }
+      const result = await writer.editPost({ post: id, by: author, text, at })
+      if (result.outcome !== 'edited') return result
+      const { replyTo, counts } = result
+      const post = { id, author, text, createdAt: timeOf(id), editedAt: new Date(at), replyTo, counts }
+      return { outcome: 'edited', post }
     },
 
-    /** Removes all idempotency keys of an account. */
-    forgetKeys: idempotencyRecords(db).forget,
+    /** Deletes all idempotency records of an account. */
+    deleteIdempotencyRecords: idempotencyRecords(db).deleteAll,
 
-    /** Deletes one's own post. Its reactions can be reached no more at once, and are swept after it: see sweep.ts. */
-    remove: (id: string, author: string): Promise<Removed> => writer.remove({ id: newId(), post: id, by: author }),
+    /** Deletes an author's own post. Its reactions are unreachable at once, and swept afterwards: see sweep.ts. */
+    delete: (id: string, author: string): Promise<DeletePostResult> =>
+      writer.deletePost({ id: newId(), post: id, by: author }),
   }
 }
 

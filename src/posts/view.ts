@@ -1,16 +1,25 @@
 import type { z } from 'zod'
-import type { Parts } from '../context.ts'
+import type { AccountStore } from '../accounts/store.ts'
 import { type PageQuery, type Position, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
+import type { ReactionStore } from '../reactions/store.ts'
 import type { Post } from './model.ts'
+import type { PostStore } from './store.ts'
 
-type Options = Pick<Parts, 'accounts' | 'reactions'>
+type Authors = Pick<AccountStore, 'author'>
+
+/** What showing posts needs of other features. */
+export type PostViewContext = { accounts: Authors; reactions: Pick<ReactionStore, 'valueOf'> }
 
 /**
- * Posts as `viewer` is shown them, with the authors' present names and the viewer's own reactions. Those of an account
- * that is no more are left out.
+ * Posts as a viewer sees them, with the authors' current names and the viewer's own reactions. Posts of deleted
+ * accounts are left out.
  */
-export async function viewPosts({ accounts, reactions }: Options, posts: readonly Post[], viewer: string | undefined) {
+export async function viewPosts(
+  { accounts, reactions }: PostViewContext,
+  posts: readonly Post[],
+  viewer: string | undefined,
+) {
   const views = posts.map(async (post) => {
     const [author, reaction] = await Promise.all([
       accounts.author(post.author),
@@ -21,16 +30,19 @@ export async function viewPosts({ accounts, reactions }: Options, posts: readonl
   return (await Promise.all(views)).flat()
 }
 
-/** One post as a viewer is shown it. */
-export async function viewPost(parts: Options, post: Post, viewer: string | undefined) {
-  const [view] = await viewPosts(parts, [post], viewer)
+/**
+ * One post as a viewer sees it.
+ * @throws Problem `not-found` when its author has been deleted.
+ */
+export async function viewPost(context: PostViewContext, post: Post, viewer: string | undefined) {
+  const [view] = await viewPosts(context, [post], viewer)
   if (!view) throw notFound()
   return view
 }
 
-/** A page of a list of posts. */
+/** A page of a list of posts; `read` finds one more than the page holds. */
 export async function viewPostPage(
-  parts: Options,
+  context: PostViewContext,
   list: string,
   query: z.infer<typeof PageQuery>,
   viewer: string | undefined,
@@ -38,14 +50,14 @@ export async function viewPostPage(
 ) {
   const position = positionOf(list, query)
   const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)
-  return { items: await viewPosts(parts, items, viewer), nextCursor }
+  return { items: await viewPosts(context, items, viewer), nextCursor }
 }
 
-/**
- * Makes sure that a post is there for everyone to see.
- * @throws Problem `not-found`.
- */
-export async function demandPost({ accounts, posts }: Pick<Parts, 'accounts' | 'posts'>, id: string): Promise<void> {
+/** @throws Problem `not-found` unless the post and its author exist. */
+export async function requirePost(
+  { accounts, posts }: { accounts: Authors; posts: Pick<PostStore, 'find'> },
+  id: string,
+): Promise<void> {
   const post = await posts.find(id)
   if (!post || !(await accounts.author(post.author))) throw notFound()
 }

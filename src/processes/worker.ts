@@ -5,8 +5,7 @@ import { database } from '../database/plugin.ts'
 import { makeLogger } from '../operations/logging.ts'
 import { makeRegistry } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
-import { commitEntries } from '../writer/local.ts'
-import { remoteWriter } from '../writer/remote.ts'
+import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
 import { type MeasuredService, startApiServer } from './api-server.ts'
 import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
@@ -42,7 +41,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
   const metrics = makeRegistry()
-  const close = await serveWriter(socket, commitEntries(app.db, app.transact), app.log)
+  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.

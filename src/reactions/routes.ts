@@ -1,25 +1,31 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
+import type { AccountStore } from '../accounts/store.ts'
 import { pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import { PostParams } from '../posts/schema.ts'
-import { demandPost, viewPosts } from '../posts/view.ts'
-import { member } from '../sessions/auth-hooks.ts'
+import type { PostStore } from '../posts/store.ts'
+import { requirePost, viewPosts } from '../posts/view.ts'
+import { requireViewer } from '../sessions/auth-hooks.ts'
 import { GivenReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
+import type { ReactionStore } from './store.ts'
 
-type Options = Pick<Parts, 'accounts' | 'posts' | 'reactions'>
+type Context = {
+  accounts: Pick<AccountStore, 'author'>
+  posts: Pick<PostStore, 'find'>
+  reactions: ReactionStore
+}
 
 const tags = ['reactions']
 
-/** Who reacted: for everyone. */
-export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { accounts, reactions } = parts
+/** Reading who reacted, without a session. */
+export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { accounts, reactions } = context
 
   scope.get(
     '/posts/:id/reactions',
     {
       schema: {
-        summary: 'List who reacted to a post',
+        summary: 'List the reactions to a post',
         tags,
         params: PostParams,
         querystring: ReactionsQuery,
@@ -31,7 +37,7 @@ export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, parts
       const { value } = request.query
       const list = `reactions to ${id}: ${value ?? 'all'}`
       const position = positionOf(list, request.query)
-      await demandPost(parts, id)
+      await requirePost(context, id)
       const found = await reactions.listOfPost(id, position, value)
       const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
       const authors = await Promise.all(items.map(({ account }) => accounts.author(account)))
@@ -44,22 +50,22 @@ export const readReactions: FastifyPluginAsyncZod<Options> = async (scope, parts
   )
 }
 
-/** What one has reacted to. */
-export const ownReactions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { posts, reactions } = parts
+/** The signed-in account's own reactions. */
+export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { posts, reactions } = context
 
   scope.get(
     '/account/reactions',
     {
       schema: {
-        summary: 'List what one has reacted to',
+        summary: 'List your reactions',
         tags,
         querystring: ReactionsQuery,
         response: { 200: pageOf(GivenReactionView) },
       },
     },
     async (request) => {
-      const { account } = member(request)
+      const { account } = requireViewer(request)
       const { value } = request.query
       const list = `reactions by ${account}: ${value ?? 'all'}`
       const position = positionOf(list, request.query)
@@ -67,7 +73,7 @@ export const ownReactions: FastifyPluginAsyncZod<Options> = async (scope, parts)
       const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
       const views = items.map(async ({ post: id, value, reactedAt }) => {
         const found = await posts.find(id)
-        const [post] = found ? await viewPosts(parts, [found], account) : []
+        const [post] = found ? await viewPosts(context, [found], account) : []
         return post ? [{ post, value, reactedAt }] : []
       })
       return { items: (await Promise.all(views)).flat(), nextCursor }
@@ -75,13 +81,13 @@ export const ownReactions: FastifyPluginAsyncZod<Options> = async (scope, parts)
   )
 }
 
-/** Liking and disliking: for members. */
-export const writeReactions: FastifyPluginAsyncZod<Options> = async (scope, { reactions }) => {
+/** Liking and disliking, with a session. */
+export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { reactions }) => {
   scope.put(
     '/posts/:id/reaction',
     {
       schema: {
-        summary: 'Like or dislike a post, or change one’s mind',
+        summary: 'Like or dislike a post',
         tags,
         params: PostParams,
         body: ReactBody,
@@ -89,21 +95,22 @@ export const writeReactions: FastifyPluginAsyncZod<Options> = async (scope, { re
       },
     },
     async (request) => {
-      const reacted = await reactions.react(request.params.id, member(request).account, request.body.value)
-      if (!reacted) throw notFound()
-      return reacted
+      const { account } = requireViewer(request)
+      const result = await reactions.react(request.params.id, account, request.body.value)
+      if (result.outcome === 'not-found') throw notFound()
+      return result
     },
   )
 
   scope.delete(
     '/posts/:id/reaction',
     {
-      schema: { summary: 'Withdraw one’s reaction', tags, params: PostParams, response: { 200: ReactedView } },
+      schema: { summary: 'Withdraw a reaction', tags, params: PostParams, response: { 200: ReactedView } },
     },
     async (request) => {
-      const reacted = await reactions.react(request.params.id, member(request).account, null)
-      if (!reacted) throw notFound()
-      return reacted
+      const result = await reactions.react(request.params.id, requireViewer(request).account, null)
+      if (result.outcome === 'not-found') throw notFound()
+      return result
     },
   )
 }

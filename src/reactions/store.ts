@@ -1,28 +1,33 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { coalesce } from '../database/batch-loader.ts'
+import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { Writer } from '../write-operations.ts'
 import { listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
-import type { Reacted } from './react.ts'
+import type { ReactCommand, ReactResult } from './react.ts'
+import type { SweepReactionsCommand, SweepReactionsResult } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
 
-/** Somebody's reaction to something; `order` is its place in lists. */
+/** An account's reaction to a post; `order` is its place in lists. */
 export type Reaction = { post: string; account: string; value: ReactionValue; reactedAt: Date; order: string }
 
 const values: ReactionValue[] = ['like', 'dislike']
 
-/** Keeps reactions. */
-export function reactionStore(db: Db, writer: Writer) {
+/** The write operations that this store submits. */
+export type ReactionWriter = {
+  react(command: ReactCommand): Promise<ReactResult>
+  sweepReactions(command: SweepReactionsCommand): Promise<SweepReactionsResult>
+}
+
+export function reactionStore(db: Db, writer: ReactionWriter) {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
 
-  const find = coalesce<ReactionValue>(async (names) => {
+  const find = batchLoader<ReactionValue>(async (names) => {
     const keys = names.map((name) => {
       const [post = '', account = ''] = name.split(' ')
       return reactionKey(post, account)
     })
-    const found = await reactions.find({ _id: { $in: keys } }, inOneAnswer(keys.length)).toArray()
+    const found = await reactions.find({ _id: { $in: keys } }, singleBatch(keys.length)).toArray()
     return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
   })
 
@@ -36,7 +41,7 @@ export function reactionStore(db: Db, writer: Writer) {
       .find(
         {
           ...filter,
-          // Both values named: the index then serves them merged in order, as it serves one.
+          // Naming both values lets the index merge them in order.
           value: value ?? { $in: values },
           ...(after !== undefined && { order: { $lt: toUuid(after) } }),
         },
@@ -52,8 +57,8 @@ export function reactionStore(db: Db, writer: Writer) {
   }
 
   return {
-    /** Sets, moves or (null) withdraws an account's reaction; null when there is no such post. */
-    react: (post: string, account: string, value: ReactionValue | null): Promise<Reacted | null> =>
+    /** Sets, changes or (null) withdraws an account's reaction. */
+    react: (post: string, account: string, value: ReactionValue | null): Promise<ReactResult> =>
       writer.react({ post, account, value, order: newId() }),
 
     /** Who reacted to a post, newest first. */
@@ -68,13 +73,13 @@ export function reactionStore(db: Db, writer: Writer) {
     valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),
 
     /** Which of these posts have reactions. */
-    async postsWithSome(posts: readonly UUID[]): Promise<string[]> {
+    async postsWithReactions(posts: readonly UUID[]): Promise<string[]> {
       const found = await reactions.distinct('post', { post: { $in: [...posts] } })
       return found.map((post) => post.toString())
     },
 
-    /** Removes up to 200 reactions to a post that is gone; the answer is how many it removed. */
-    sweep: (post: string): Promise<number> => writer.sweep({ post }),
+    /** Deletes up to 200 reactions to a deleted post. */
+    sweep: (post: string): Promise<SweepReactionsResult> => writer.sweepReactions({ post }),
   }
 }
 

@@ -1,33 +1,41 @@
-import type { Collection, Db } from 'mongodb'
+import type { Collection } from 'mongodb'
 import { addToDays } from '../analytics/daily-counts.ts'
 import { toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
-import type { Inside } from '../writer/fence.ts'
-import type { WriteBatch } from '../writer/group-commit.ts'
+import { singleBatch } from '../database/single-batch.ts'
+import type { BatchContext } from '../writer/batch-context.ts'
+import type { WriteOperation } from '../writer/operation.ts'
 import type { ReactionDocument } from './model.ts'
 
-/** A wish to remove some of the reactions to a post that is gone. */
-export type SweepWish = { post: string }
+/** Deletes some of the reactions to a post that has been deleted. */
+export type SweepReactionsCommand = { post: string }
 
-/** In one batch, for one post. */
-const mostSwept = 200
+export type SweepReactionsResult = { outcome: 'swept'; count: number }
 
-/** Removes up to 200 reactions of each post, which must be gone; the answer is how many it removed. */
-export function sweepReactions(db: Db, { writer }: Inside): WriteBatch<SweepWish, number> {
+export const sweepReactions: WriteOperation<SweepReactionsCommand, SweepReactionsResult> = {
+  name: 'sweepReactions',
+  key: ({ post }) => post,
+  actor: () => null,
+  apply: applySweep,
+}
+
+/** In one batch, of one post. */
+const maxSwept = 200
+
+async function applySweep(
+  { db, session, writer }: BatchContext,
+  commands: readonly SweepReactionsCommand[],
+): Promise<SweepReactionsResult[]> {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
-
-  return async (wishes, session) => {
-    const answers: number[] = []
-    for (const { post } of wishes) {
-      const some = await reactions
-        .find({ post: toUuid(post) }, { session, ...inOneAnswer(mostSwept) })
-        .limit(mostSwept)
-        .toArray()
-      if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } }, { session })
-      const changes = some.map(({ value, order }) => ({ value, order: order.toString(), gain: -1 as const }))
-      await addToDays(db, session, writer, changes)
-      answers.push(some.length)
-    }
-    return answers
+  const results: SweepReactionsResult[] = []
+  for (const { post } of commands) {
+    const some = await reactions
+      .find({ post: toUuid(post) }, { session, ...singleBatch(maxSwept) })
+      .limit(maxSwept)
+      .toArray()
+    if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } }, { session })
+    const changes = some.map(({ value, order }) => ({ value, order: order.toString(), difference: -1 as const }))
+    await addToDays(db, session, writer, changes)
+    results.push({ outcome: 'swept', count: some.length })
   }
+  return results
 }

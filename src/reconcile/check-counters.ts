@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db, UUID } from 'mongodb'
-import { type Transact, transactionPatience } from '../database/transaction.ts'
+import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { type Check, fixTimeoutMs } from './check.ts'
 import type { CounterSet } from './counters.ts'
 import { recount, recountChunk } from './recount.ts'
 
 /** No transaction that began earlier is still running after this time. */
-const longestTransactionMs = transactionPatience + 1_000
+const longestTransactionMs = transactionTimeoutMs + 1_000
 
 export const checkCounters = (db: Db, transact: Transact, set: CounterSet): Check => ({
   name: set.name,

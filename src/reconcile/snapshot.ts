@@ -2,7 +2,7 @@ import { type MongoClient, MongoServerError, type UUID } from 'mongodb'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { lowestId } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
-import { beforeRetry } from '../database/transaction.ts'
+import { delayRetry } from '../database/transaction.ts'
 import type { Check, Chunk } from './check.ts'
 
 export const chunkSize = 500
@@ -25,7 +25,7 @@ async function readChunk(client: MongoClient, database: string, check: Check, af
       return await inSnapshot(client, database, (db, session) => check.read(db, session, after, size))
     } catch (error) {
       if (attempt + 1 >= maxAttempts || !(isSnapshotLost(error) || isDatabaseOutOfReach(error))) throw error
-      await beforeRetry(attempt)
+      await delayRetry(attempt)
     }
   }
 }

@@ -1,61 +1,69 @@
 import type { FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Parts } from '../context.ts'
-import { Problem } from '../http/problems.ts'
+import { Problem, unauthenticated } from '../http/problems.ts'
 import type { Viewer } from './access-token.ts'
-import type { CookieJar } from './cookies.ts'
+import type { SessionCookies } from './cookies.ts'
+import type { LastSeen } from './last-seen.ts'
+import type { RevocationCache } from './revocation-cache.ts'
+import type { RevocationFeed } from './revocation-feed.ts'
+import type { SessionStore } from './store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks, or has just logged in: set by a scope, or when tokens are handed over. */
+    /** The session that the request belongs to: set by the hooks here, or when a session is issued. */
     viewer: Viewer | null
   }
 }
 
-type ScopeOptions = Pick<Parts, 'cookies' | 'feed' | 'lastSeen' | 'revocations' | 'sessions'>
+type AuthContext = {
+  cookies: SessionCookies
+  feed: RevocationFeed
+  lastSeen: LastSeen
+  revocations: RevocationCache
+  sessions: Pick<SessionStore, 'find'>
+}
 
-/** Whom the access cookie names, if it is one of ours; whether the session still lives is not asked. */
-export function viewerInCookie(request: FastifyRequest, cookies: CookieJar): Viewer | undefined {
+/** The session that the access cookie names, if the token is ours; whether the session is still live is not checked. */
+export function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Viewer | undefined {
   const token = cookies.access(request)
   return token === undefined ? undefined : request.server.accessTokens.read(token)
 }
 
 /**
- * Who asks, in a session that lives. The database is not read for it as long as this process hears of every session
- * that ends: see revocations.ts.
+ * The live session that a request belongs to. The database is asked only while this process may have missed a
+ * revocation: see revocation-cache.ts.
  */
-async function liveViewer(request: FastifyRequest, parts: ScopeOptions): Promise<Viewer | null> {
-  const { cookies, feed, lastSeen, revocations, sessions } = parts
-  const viewer = viewerInCookie(request, cookies)
+async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
+  const { cookies, feed, lastSeen, revocations, sessions } = context
+  const viewer = viewerFromCookie(request, cookies)
   if (!viewer) return null
-  feed.asked()
-  const known = revocations.isLive(viewer.session)
-  const lives = known === undefined ? (await sessions.find(viewer)) !== undefined : known
-  if (!lives) return null
+  feed.noteUse()
+  const isLive = revocations.isLive(viewer.session) ?? (await sessions.find(viewer)) !== undefined
+  if (!isLive) return null
   lastSeen.note(viewer.session)
   return viewer
 }
 
-/** For what everyone may read: the viewer is known if the cookie is good, and nobody if not. */
-export const viewerIfAny = fp<ScopeOptions>(async (scope, parts) => {
+/** For public reads: an invalid cookie counts as none. */
+export const optionalSession = fp<AuthContext>(async (scope, context) => {
   scope.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'private, no-cache', vary: 'Cookie' })
-    if (parts.cookies.access(request) === undefined) return
-    request.viewer = await liveViewer(request, parts)
+    if (context.cookies.access(request) === undefined) return
+    request.viewer = await liveViewer(request, context)
     if (request.viewer === null) reply.header('rookery-session', 'invalid')
   })
 })
 
-/** For members: without a live session nothing goes on. */
-export const requireSession = fp<ScopeOptions>(async (scope, parts) => {
+/** For routes that need a session: without a live one the answer is 401. */
+export const requireSession = fp<AuthContext>(async (scope, context) => {
   scope.addHook('onRequest', async (request) => {
-    request.viewer = await liveViewer(request, parts)
+    request.viewer = await liveViewer(request, context)
     if (request.viewer === null) throw unauthenticated()
   })
-  // A body may take 30 seconds to come, and the session may have ended meanwhile.
+  // A body may take 30 seconds to arrive, and the session may have ended since.
   scope.addHook('preValidation', async (request) => {
-    if (request.body === undefined || parts.revocations.isLive(member(request).session)) return
-    request.viewer = await liveViewer(request, parts)
+    if (request.body === undefined || context.revocations.isLive(requireViewer(request).session)) return
+    request.viewer = await liveViewer(request, context)
     if (request.viewer === null) throw unauthenticated()
   })
   scope.addHook('onRoute', (route) => {
@@ -63,10 +71,11 @@ export const requireSession = fp<ScopeOptions>(async (scope, parts) => {
   })
 })
 
-export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
-
-/** Who makes a member's request. */
-export function member(request: FastifyRequest): Viewer {
+/**
+ * The session that a request belongs to.
+ * @throws Problem `unauthenticated` when there is none.
+ */
+export function requireViewer(request: FastifyRequest): Viewer {
   if (request.viewer === null) throw unauthenticated()
   return request.viewer
 }
@@ -74,13 +83,13 @@ export function member(request: FastifyRequest): Viewer {
 /** The account that reads, if any. */
 export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
-/** For dangerous acts: a hook that wants the password to have been given again within the last 10 minutes. */
-export function requireConfirmation({ sessions }: Pick<Parts, 'sessions'>) {
+/** For dangerous actions: a hook that requires the session to have been confirmed within the last 10 minutes. */
+export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find'> }) {
   return async (request: FastifyRequest): Promise<void> => {
-    const session = await sessions.find(member(request))
+    const session = await sessions.find(requireViewer(request))
     if (!session) throw unauthenticated()
     if (session.confirmedUntil === null) {
-      throw new Problem('confirmation-required', 'Give the password again first: POST /v1/session/confirm.')
+      throw new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
     }
   }
 }

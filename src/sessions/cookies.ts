@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 const days = (count: number) => count * 86_400
 
 /** Reads, sets and clears the three cookies; none of their values is ever anywhere else. */
-export function cookieJar(secure: boolean) {
+export function sessionCookies(secure: boolean) {
   // The __Host- prefix makes browsers refuse a cookie that another host or path planted (RFC 6265bis, 4.1.3.2).
   const name = (plain: string) => (secure ? `__Host-${plain}` : plain)
   const access = name('session')
@@ -42,4 +42,4 @@ export function cookieJar(secure: boolean) {
   }
 }
 
-export type CookieJar = ReturnType<typeof cookieJar>
+export type SessionCookies = ReturnType<typeof sessionCookies>

@@ -4,16 +4,15 @@ import { toUuid } from '../database/ids.ts'
 
 type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; lastUsedAt: Date }
 
-const mostDevices = 20
-/** In seconds. */
-const lifetime = 400 * 86_400
+const maxDevices = 20
+const lifetimeSeconds = 400 * 86_400
 
 export const deviceIndexes = [
   { key: { account: 1, lastUsedAt: -1 } },
-  { key: { lastUsedAt: 1 }, expireAfterSeconds: lifetime },
+  { key: { lastUsedAt: 1 }, expireAfterSeconds: lifetimeSeconds },
 ] as const
 
-/** Keeps which browsers an account has logged in from, as hashes of a random cookie; the 20 last used. */
+/** The browsers that an account has logged in from, as hashes of a random cookie; the 20 last used. */
 export function deviceStore(db: Db) {
   const devices: Collection<DeviceDocument> = db.collection('devices')
   const key = (account: string, token: string) => ({
@@ -21,15 +20,15 @@ export function deviceStore(db: Db) {
     device: createHash('sha256').update(token).digest(),
   })
   return {
-    /** A device by its cookie, if the account knows it: what identifies it, to count by. */
-    async find(account: string, shown: string | undefined): Promise<string | undefined> {
-      if (shown === undefined) return undefined
-      const _id = key(account, shown)
+    /** The key to count a known device by, from its cookie; undefined for an unknown one. */
+    async find(account: string, presented: string | undefined): Promise<string | undefined> {
+      if (presented === undefined) return undefined
+      const _id = key(account, presented)
       const known = await devices.findOne({ _id }, { projection: { _id: 1 } })
       return known ? `${account}:${_id.device.toString('base64url')}` : undefined
     },
 
-    /** When each of an account's devices was last used, newest first; nothing by which one could be it. */
+    /** When each of an account's devices was last used, newest first. */
     async list(account: string): Promise<{ lastUsedAt: Date }[]> {
       const found = await devices
         .find({ account: toUuid(account) }, { projection: { _id: 0, lastUsedAt: 1 } })
@@ -38,17 +37,16 @@ export function deviceStore(db: Db) {
       return found.map(({ lastUsedAt }) => ({ lastUsedAt }))
     },
 
-    /** Knows none of an account's devices any more. */
-    async forget(account: string, session: ClientSession): Promise<void> {
+    async deleteAll(account: string, session: ClientSession): Promise<void> {
       await devices.deleteMany({ account: toUuid(account) }, { session })
     },
 
-    /** Knows the device again, or makes it known; the answer is the token for its cookie. */
-    async remember(account: string, shown: string | undefined, session: ClientSession): Promise<string> {
+    /** Marks the device as used, or makes it known. @returns the token for its cookie. */
+    async remember(account: string, presented: string | undefined, session: ClientSession): Promise<string> {
       const lastUsedAt = new Date()
-      if (shown !== undefined) {
-        const known = await devices.updateOne({ _id: key(account, shown) }, { $set: { lastUsedAt } }, { session })
-        if (known.matchedCount === 1) return shown
+      if (presented !== undefined) {
+        const known = await devices.updateOne({ _id: key(account, presented) }, { $set: { lastUsedAt } }, { session })
+        if (known.matchedCount === 1) return presented
       }
       const token = randomBytes(32).toString('base64url')
       const _id = key(account, token)
@@ -56,7 +54,7 @@ export function deviceStore(db: Db) {
       const surplus = await devices
         .find({ account: _id.account }, { session, projection: { _id: 1 } })
         .sort({ lastUsedAt: -1 })
-        .skip(mostDevices)
+        .skip(maxDevices)
         .toArray()
       if (surplus.length > 0) {
         await devices.deleteMany({ _id: { $in: surplus.map((device) => device._id) } }, { session })

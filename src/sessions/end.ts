@@ -1,18 +1,19 @@
 import type { ClientSession } from 'mongodb'
 import type { ActivityEvent } from '../activity/schema.ts'
-import type { Parts } from '../context.ts'
-import type { Client } from '../http/client-info.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { ClientInfo } from '../http/client-info.ts'
 import type { Viewer } from './access-token.ts'
+import type { EndResult, SessionStore } from './store.ts'
 
-/** Ends a session and writes down why, where its owner reads it; false when it has already ended. */
+/** Ends a session and records why in the account's activity. */
 export async function endSession(
   viewer: Viewer,
   event: Exclude<ActivityEvent, 'login-failed'>,
-  client: Client,
-  { activity, sessions }: Pick<Parts, 'activity' | 'sessions'>,
+  client: ClientInfo,
+  { activity, sessions }: { activity: Pick<ActivityStore, 'record'>; sessions: Pick<SessionStore, 'end'> },
   transaction: ClientSession,
-): Promise<boolean> {
-  if (!(await sessions.end(viewer, transaction))) return false
-  await activity.record(viewer.account, event, client, transaction)
-  return true
+): Promise<EndResult> {
+  const result = await sessions.end(viewer, transaction)
+  if (result.outcome === 'ended') await activity.record(viewer.account, event, client, transaction)
+  return result
 }

@@ -1,39 +1,42 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { z } from 'zod'
-import type { Parts } from '../context.ts'
-import { isSpent } from '../credentials/store.ts'
-import { transactionPatience } from '../database/transaction.ts'
-import { atDatabase, inTurn } from '../http/deadline.ts'
-import { databaseUnavailable, isOurFault, Problem } from '../http/problems.ts'
-import { giveBackSoon } from '../limits/release.ts'
-import { beginSession, shownRefreshToken } from './issue.ts'
+import type { AccountStore } from '../accounts/store.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { PasswordService } from '../credentials/password-service.ts'
+import { type CredentialStore, isSpent } from '../credentials/store.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import { atDatabase, whileQueued } from '../http/deadline.ts'
+import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
+import type { LoginThrottle } from '../limits/login-throttle.ts'
+import { releaseSoon } from '../limits/release.ts'
+import type { DeviceStore } from './devices.ts'
+import { type IssueContext, issueSession, presentedRefreshToken } from './issue.ts'
 import type { LoginBody } from './schema.ts'
-import type { Turned } from './store.ts'
+import type { IssuedSession, SessionStore } from './store.ts'
 
 /** What logging in needs. */
-export type LoginParts = Pick<
-  Parts,
-  | 'accounts'
-  | 'activity'
-  | 'cookies'
-  | 'credentials'
-  | 'devices'
-  | 'logins'
-  | 'oneByOne'
-  | 'passwords'
-  | 'sessions'
-  | 'transact'
->
+export type LoginContext = IssueContext & {
+  accounts: Pick<AccountStore, 'find' | 'idOf'>
+  activity: ActivityStore
+  credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
+  devices: Pick<DeviceStore, 'find' | 'remember'>
+  loginThrottle: LoginThrottle
+  mutex: KeyedMutex
+  passwords: Pick<PasswordService, 'verify'>
+  sessions: SessionStore
+  transact: Transact
+}
 
-/** One answer for a wrong name and a wrong password. */
-export const invalidCredentials = () => new Problem('invalid-credentials', 'The name or the password is wrong.')
+/** The same answer for an unknown name and a wrong password. */
+export const invalidCredentials = () => new Problem('invalid-credentials', 'The username or password is wrong.')
 
 const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
 /**
- * Checks a name and a password and begins a session. The attempt takes its place under the limits just before the hash
- * is made, so that those who wait for their turn hold up nobody; a success and a failure of ours give it back.
+ * Verifies a name and a password and issues a session. The attempt counts against the limits from just before the hash
+ * is computed, so that attempts in the queue block no other; a success and a failure on our side release it.
  *
  * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`.
  */
@@ -41,42 +44,43 @@ export async function logIn(
   request: FastifyRequest,
   reply: FastifyReply,
   { username, password }: z.infer<typeof LoginBody>,
-  parts: LoginParts,
-): Promise<Turned & { device: string }> {
-  const { accounts, activity, cookies, credentials, devices, logins, oneByOne, passwords, sessions, transact } = parts
+  context: LoginContext,
+): Promise<IssuedSession & { device: string }> {
+  const { accounts, activity, cookies, credentials, devices, loginThrottle, mutex, passwords, sessions } = context
   const { client } = request
-  // An unknown name costs what a known one does, step by step: nobody has the id that stands in for it.
-  const account = (await accounts.idOf(username)) ?? logins.standIn(username)
+  // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
+  const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
   const attempt = { username, ip: client.ip, device }
-  await logins.check(attempt)
+  await loginThrottle.check(attempt)
 
-  let giveBack = async () => {}
-  const take = async () => {
-    giveBack = await atDatabase(request, reply, () => logins.take(attempt))
+  let release = async () => {}
+  const acquire = async () => {
+    release = await atDatabase(request, reply, () => loginThrottle.acquire(attempt))
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
     const credential = await credentials.find(account)
-    const { matches, rehashed } = await inTurn(request, reply, (turn) =>
-      passwords.verify(password, account, credential, turn, take),
+    const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
+      passwords.verify(password, account, credential, ticket, acquire),
     )
-    if (credential === null || !matches || isSpent(credential)) throw invalidCredentials()
-    const deadline = performance.now() + transactionPatience
-    // At once: while it waits for its session it must not count as a failure.
-    await giveBackSoon(giveBack, request.log)
+    if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
+    const deadline = performance.now() + transactionTimeoutMs
+    // Before the transaction: while a right password waits for its session, it must not count as a failure.
+    await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
-      if (!(await credentials.noteLogin(account, credential, login, transaction))) throw invalidCredentials()
-      const shown = shownRefreshToken(request, cookies)
-      if (shown) await sessions.endByToken(shown, transaction)
+      const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
+      if (outcome === 'changed') throw invalidCredentials()
+      const presented = presentedRefreshToken(request, cookies)
+      if (presented) await sessions.endByToken(presented, transaction)
       await activity.record(account, 'login', client, transaction)
-      return beginSession(request, account, parts, transaction)
+      return issueSession(request, account, context, transaction)
     }
-    // All of them write the account's credential.
-    const begun = await oneByOne(account, () => transact(begin, deadline))
-    await giveBackSoon(() => logins.clear(attempt), request.log)
-    return begun
+    // All logins of an account write its credential.
+    const issued = await mutex(account, () => context.transact(begin, deadline))
+    await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    return issued
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
@@ -84,8 +88,8 @@ export async function logIn(
         error = failure
       })
     }
-    // Whoever is told 503, or was told it meanwhile, has not failed.
-    if (isOurFault(error) || reply.sent) await giveBackSoon(giveBack, request.log)
+    // A login that was answered 503 does not count as a failure.
+    if (isServerFault(error) || reply.sent) await releaseSoon(release, request.log)
     throw error
   }
 }

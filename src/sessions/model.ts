@@ -40,25 +40,17 @@ export type Session = {
 }
 
 /** What of a session is shown. Its secrets' hashes and the rest are for those who write it. */
-export const visible = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
-export type VisibleSession = Pick<SessionDocument, '_id' | keyof typeof visible>
+export const publicFields = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
+export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFields>
 
 /** The condition of those that have not ended by time. */
-export const live = () => ({ endsAt: { $gt: new Date() } })
+export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 
 const day = 86_400_000
 /** How long a session lives after its last refresh, and at most after its login, in milliseconds. */
 export const lifetimes = { idle: 30 * day, absolute: 90 * day }
 
-export function toSession({
-  _id,
-  account,
-  lastSeenAt,
-  endsAt,
-  confirmedUntil,
-  ip,
-  userAgent,
-}: VisibleSession): Session {
+export function toSession({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: PublicSession): Session {
   const id = _id.toString()
   return {
     id,

@@ -1,45 +1,55 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Parts } from '../context.ts'
-import type { Credential } from '../credentials/store.ts'
-import { inTurn } from '../http/deadline.ts'
-import { isOurFault } from '../http/problems.ts'
-import { giveBackSoon } from '../limits/release.ts'
-import { member } from './auth-hooks.ts'
+import type { ActivityStore } from '../activity/store.ts'
+import type { PasswordService } from '../credentials/password-service.ts'
+import type { Credential, CredentialStore } from '../credentials/store.ts'
+import type { Transact } from '../database/transaction.ts'
+import { whileQueued } from '../http/deadline.ts'
+import { isServerFault } from '../http/problems.ts'
+import { releaseSoon } from '../limits/release.ts'
+import { requireViewer } from './auth-hooks.ts'
 import { endSession } from './end.ts'
 import { invalidCredentials } from './log-in.ts'
+import type { SessionStore } from './store.ts'
 
-type Options = Pick<Parts, 'activity' | 'credentials' | 'passwords' | 'sessions' | 'transact'>
+type Context = {
+  activity: Pick<ActivityStore, 'record'>
+  credentials: Pick<CredentialStore, 'find'>
+  passwords: Pick<PasswordService, 'verify'>
+  sessions: Pick<SessionStore, 'end' | 'releaseAttempt' | 'reserveAttempt'>
+  transact: Transact
+}
 
 /**
- * Does what needs the password to be given again inside a session. Of ten tries the last wrong one ends the session: it
- * may be somebody who found the browser open. What we could not finish, and a right one, cost no try.
+ * Runs work that requires the password to be given again inside a session. The tenth wrong password ends the session:
+ * a stranger may have found the browser open. A right one, and what failed on our side, do not count.
  *
- * @param work - is given the credential that the password fits. It ends the session, or gives it all its tries back.
+ * @param work - gets the verified credential, and ends the session or resets its failures.
  * @throws Problem `invalid-credentials`, `overloaded`.
  */
-export async function withOwnPassword<T>(
+export async function reauthenticate<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   password: string,
-  { activity, credentials, passwords, sessions, transact }: Options,
+  { activity, credentials, passwords, sessions, transact }: Context,
   work: (credential: Credential) => Promise<T>,
 ): Promise<T> {
-  const viewer = member(request)
+  const viewer = requireViewer(request)
   const credential = await credentials.find(viewer.account)
-  const left = await sessions.takeTry(viewer)
-  if (left === undefined) throw invalidCredentials()
+  const attempt = await sessions.reserveAttempt(viewer)
+  if (attempt.outcome === 'exhausted') throw invalidCredentials()
+  const isLast = attempt.remaining === 0
   let isRight = false
   try {
-    const { matches } = await inTurn(request, reply, (turn) =>
-      passwords.verify(password, viewer.account, credential, turn),
+    const { matches } = await whileQueued(request, reply, (ticket) =>
+      passwords.verify(password, viewer.account, credential, ticket),
     )
     isRight = matches
     if (matches && credential) return await work(credential)
-    if (left === 0) await end()
+    if (isLast) await end()
   } catch (error) {
-    if (isRight || isOurFault(error)) await giveBackSoon(() => sessions.giveTryBack(viewer), request.log)
-    // Whoever hangs up has had the try all the same.
-    else if (left === 0) await end()
+    if (isRight || isServerFault(error)) await releaseSoon(() => sessions.releaseAttempt(viewer), request.log)
+    // A client that hangs up has used its attempt all the same.
+    else if (isLast) await end()
     throw error
   }
   throw invalidCredentials()

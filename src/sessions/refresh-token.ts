@@ -4,35 +4,35 @@ import { Binary } from 'mongodb'
 const familyBytes = 16
 const turnBytes = 32
 
-/** A refresh token taken apart: the family names the session, the turn is used once. */
+/** A parsed refresh token: the family identifies the session, the turn is used once. */
 export type RefreshToken = { family: Buffer; turn: Buffer }
 
 /** The token of a new session: 128 random bits of family, 256 of turn. */
 export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: randomBytes(turnBytes) })
 
-/** What makes the next turn of a turn. */
+/** Random bytes from which the next turn is derived. */
 export const newStep = (): Buffer => randomBytes(turnBytes)
 
 /**
- * The turn that comes after another. Whoever was shown the one before and reads the step computes the same, so that
- * two tabs that refresh together go on with one token. Neither an old token nor the database alone is enough for it.
+ * The turn after another. Two tabs that present the same turn derive the same successor from the stored step. Neither
+ * an old token nor the database alone is enough to compute it.
  */
 export const nextTurn = (turn: Buffer, step: Uint8Array): Buffer => createHmac('sha256', turn).update(step).digest()
 
-/** The form in the cookie: opaque to whoever holds it. */
-export const writeRefreshToken = ({ family, turn }: RefreshToken): string =>
+/** The opaque form in the cookie. */
+export const serializeRefreshToken = ({ family, turn }: RefreshToken): string =>
   Buffer.concat([family, turn]).toString('base64url')
 
-/** A token from a cookie, or undefined when it cannot be one of ours. */
-export function readRefreshToken(text: string): RefreshToken | undefined {
+/** A token from a cookie; undefined when it does not have the form of one. */
+export function parseRefreshToken(text: string): RefreshToken | undefined {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.length !== familyBytes + turnBytes || bytes.toString('base64url') !== text) return undefined
   return { family: bytes.subarray(0, familyBytes), turn: bytes.subarray(familyBytes) }
 }
 
-/** What the database keeps of a part: random bits this long need no slow hash (NIST SP 800-63B-4, 5.1). */
+/** What the database stores of a part: random bits of this length need no slow hash (NIST SP 800-63B-4, 5.1). */
 export const hashPart = (part: Buffer): Binary => new Binary(createHash('sha256').update(part).digest())
 
-/** Whether two such hashes are of the same part. What was hashed is random, so their timing tells nothing. */
+/** Compares two hashes. They are of random bits, so timing reveals nothing useful. */
 export const sameHash = (one: Binary, other: Binary | null): boolean =>
   other !== null && Buffer.compare(one.buffer, other.buffer) === 0

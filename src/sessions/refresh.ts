@@ -1,115 +1,113 @@
 import { Binary, type ClientSession, type Collection, type Db } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
-import { lifetimes, live, type SessionDocument, toSession } from './model.ts'
+import { lifetimes, notExpired, type SessionDocument, toSession } from './model.ts'
 import { hashPart, newRefreshToken, newStep, nextTurn, type RefreshToken, sameHash } from './refresh-token.ts'
-import type { Turned } from './store.ts'
+import type { IssuedSession } from './store.ts'
 
 /** How long the token just replaced gets the same successor again, in milliseconds by the database's clock. */
-const grace = 10_000
-/** In milliseconds. */
-const confirmedFor = 600_000
+const reuseGraceMs = 10_000
+const confirmedForMs = 600_000
 
-/** A session, and whether it was refreshed so lately that the token before is still answered. */
-type Found = SessionDocument & { lately: boolean }
+/** A session, and whether its last refresh is within the grace period. */
+type FoundSession = SessionDocument & { inGrace: boolean }
 
-/** What a session keeps of its refresh token. */
-type Kept = { family: Binary; turn: Binary; previousTurn: Binary | null; step: Binary | null }
+/** What a session stores of its refresh token. */
+type StoredToken = { family: Binary; turn: Binary; previousTurn: Binary | null; step: Binary | null }
 
-type Next = { token: RefreshToken; kept?: Kept }
+/** A token to hand out, and what is to be stored for it unless a concurrent refresh has stored it already. */
+type Successor = { token: RefreshToken; stored?: StoredToken }
 
-/**
- * The token that follows one that is shown, and what is then to be kept; nothing if somebody who showed it was given
- * that token just before. Undefined for a token that is neither the present one nor the one just replaced.
- */
-function successor(found: Found, { family, turn }: RefreshToken): Next | undefined {
-  const shown = hashPart(turn)
-  if (sameHash(shown, found.turn)) {
+/** The successor of a presented token; undefined unless it is the current one, or the previous one within its grace. */
+function successorOf(found: FoundSession, { family, turn }: RefreshToken): Successor | undefined {
+  const presented = hashPart(turn)
+  if (sameHash(presented, found.turn)) {
     const step = newStep()
     const token = { family, turn: nextTurn(turn, step) }
     return {
       token,
-      kept: { family: found.family, turn: hashPart(token.turn), previousTurn: shown, step: new Binary(step) },
+      stored: { family: found.family, turn: hashPart(token.turn), previousTurn: presented, step: new Binary(step) },
     }
   }
-  if (!found.lately || found.step === null || !sameHash(shown, found.previousTurn)) return undefined
+  if (!found.inGrace || found.step === null || !sameHash(presented, found.previousTurn)) return undefined
   return { token: { family, turn: nextTurn(turn, found.step.buffer) } }
 }
 
-/** A token of a new family: no token from before goes on with it. */
-function freshToken(): Next {
+/** A token of a new family: no earlier token continues it. */
+function newFamily(): Successor {
   const token = newRefreshToken()
-  return { token, kept: { family: hashPart(token.family), turn: hashPart(token.turn), previousTurn: null, step: null } }
+  const { family, turn } = token
+  return { token, stored: { family: hashPart(family), turn: hashPart(turn), previousTurn: null, step: null } }
 }
 
-/** What a session becomes that goes on now: 30 days more, 90 since its login at most. Times are the database's. */
-function renewed(session: string, kept: Kept) {
-  const last = new Date(timeOf(session).getTime() + lifetimes.absolute)
-  const endsAt = { $min: [{ $add: ['$$NOW', lifetimes.idle] }, last] }
-  return { ...kept, refreshedAt: '$$NOW', lastSeenAt: '$$NOW', endsAt }
+/** The fields of a continued session: 30 days more, 90 since its login at most, by the database's clock. */
+function renewed(session: string, stored: StoredToken) {
+  const absoluteEnd = new Date(timeOf(session).getTime() + lifetimes.absolute)
+  const endsAt = { $min: [{ $add: ['$$NOW', lifetimes.idle] }, absoluteEnd] }
+  return { ...stored, refreshedAt: '$$NOW', lastSeenAt: '$$NOW', endsAt }
 }
 
-/** What came of a refresh token: the session goes on, or its token was shown again long after it was replaced. */
-export type Refreshed = ({ kind: 'turned' } & Turned) | { kind: 'reused'; viewer: Viewer }
+/** `reused`: the token was presented after its grace period, which means that a copy was stolen. */
+export type RotationResult =
+  | ({ outcome: 'rotated' } & IssuedSession)
+  | { outcome: 'reused'; viewer: Viewer }
+  | { outcome: 'unknown' }
 
-/** Refresh tokens are good for one turn each (RFC 9700, 4.14.2: rotation, and reuse that ends the session). */
-export function sessionTurns(db: Db) {
+/** Refresh token rotation: each token is good once, and reuse ends the session (RFC 9700, 4.14.2). */
+export function tokenRotation(db: Db) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
 
-  async function find(filter: object, transaction?: ClientSession): Promise<Found | undefined> {
-    const lately = { $lt: [{ $subtract: ['$$NOW', '$refreshedAt'] }, grace] }
-    const stages = [{ $match: { ...filter, ...live() } }, { $set: { lately } }]
-    return (await sessions.aggregate<Found>(stages, transaction && { session: transaction }).toArray())[0]
+  async function find(filter: object, transaction?: ClientSession): Promise<FoundSession | undefined> {
+    const inGrace = { $lt: [{ $subtract: ['$$NOW', '$refreshedAt'] }, reuseGraceMs] }
+    const stages = [{ $match: { ...filter, ...notExpired() } }, { $set: { inGrace } }]
+    return (await sessions.aggregate<FoundSession>(stages, transaction && { session: transaction }).toArray())[0]
   }
 
   return {
-    /**
-     * Takes the next turn, once: of many who show the same token one takes it, and all go on with the same successor.
-     * @returns undefined for a family that is not known.
-     */
-    async refresh(shown: RefreshToken): Promise<Refreshed | undefined> {
+    /** Rotates a token: of concurrent requests that present the same one, all get the same successor. */
+    async refresh(presented: RefreshToken): Promise<RotationResult> {
       for (;;) {
-        const found = await find({ family: hashPart(shown.family) })
-        if (!found) return undefined
+        const found = await find({ family: hashPart(presented.family) })
+        if (!found) return { outcome: 'unknown' }
         const session = found._id.toString()
-        const next = successor(found, shown)
-        if (!next) return { kind: 'reused', viewer: { account: found.account.toString(), session } }
-        if (!next.kept) return { kind: 'turned', session: toSession(found), token: next.token }
-        // Compare and swap. It waits for a majority even if it finds the turn taken, so that the next look sees by whom.
-        const taken = await sessions.findOneAndUpdate(
-          { _id: found._id, turn: found.turn, ...live() },
-          [{ $set: renewed(session, next.kept) }],
+        const successor = successorOf(found, presented)
+        if (!successor) return { outcome: 'reused', viewer: { account: found.account.toString(), session } }
+        const { token, stored } = successor
+        if (!stored) return { outcome: 'rotated', session: toSession(found), token }
+        // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
+        const swapped = await sessions.findOneAndUpdate(
+          { _id: found._id, turn: found.turn, ...notExpired() },
+          [{ $set: renewed(session, stored) }],
           { returnDocument: 'after' },
         )
-        if (taken) return { kind: 'turned', session: toSession(taken), token: next.token }
+        if (swapped) return { outcome: 'rotated', session: toSession(swapped), token }
       }
     },
 
     /**
-     * Marks a session as confirmed by a fresh password, with a new refresh token.
-     * @param shown - the refresh token that came along; without one of this session the family is new, too.
-     * @returns undefined when the session has ended.
+     * Marks a session as confirmed and rotates its token.
+     * @param presented - the refresh token of the request; without one of this session a new family begins.
      */
     async confirm(
       { account, session }: Viewer,
-      shown: RefreshToken | undefined,
+      presented: RefreshToken | undefined,
       transaction: ClientSession,
-    ): Promise<Refreshed | undefined> {
+    ): Promise<RotationResult> {
       const found = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
-      if (!found) return undefined
-      const isOwn = shown !== undefined && sameHash(hashPart(shown.family), found.family)
-      const next = isOwn ? successor(found, shown) : freshToken()
-      if (!next) return { kind: 'reused', viewer: { account, session } }
-      const { token, kept } = next
-      const confirmedUntil = { $add: ['$$NOW', confirmedFor] }
+      if (!found) return { outcome: 'unknown' }
+      const isOwn = presented !== undefined && sameHash(hashPart(presented.family), found.family)
+      const successor = isOwn ? successorOf(found, presented) : newFamily()
+      if (!successor) return { outcome: 'reused', viewer: { account, session } }
+      const { token, stored } = successor
+      const confirmedUntil = { $add: ['$$NOW', confirmedForMs] }
       const updated = await sessions.findOneAndUpdate(
         { _id: found._id },
-        [{ $set: { ...(kept && renewed(session, kept)), confirmedUntil, failures: 0 } }],
+        [{ $set: { ...(stored && renewed(session, stored)), confirmedUntil, failures: 0 } }],
         { session: transaction, returnDocument: 'after' },
       )
-      return updated ? { kind: 'turned', session: toSession(updated), token } : undefined
+      return updated ? { outcome: 'rotated', session: toSession(updated), token } : { outcome: 'unknown' }
     },
   }
 }
 
-export type SessionTurns = ReturnType<typeof sessionTurns>
+export type TokenRotation = ReturnType<typeof tokenRotation>

@@ -15,7 +15,7 @@ const oldestKnowledge = 800
  * Which sessions have ended while their access tokens go on: at most 900 seconds of them, which bounds the memory.
  * Each is written in the transaction that ends the session, and told to every process by a change stream.
  */
-export function revocations(db: Db) {
+export function revocationCache(db: Db) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   /** By session, when it may be forgotten (as Date.now); in about that order. */
   const ended = new Map<string, number>()
@@ -44,22 +44,22 @@ export function revocations(db: Db) {
     },
 
     /** Takes in that a session has ended. */
-    learn(session: string, until: Date): void {
+    add(session: string, until: Date): void {
       ended.set(session, until.getTime())
     },
 
     /** @param sentAt - by `performance.now()`: all that was written before it has been learnt. */
-    knowUpTo(sentAt: number): void {
+    markCurrentAsOf(sentAt: number): void {
       knownUpTo = Math.max(knownUpTo, sentAt)
     },
 
     /** From now on what we know may miss something. */
-    doubtAll(): void {
+    markStale(): void {
       knownUpTo = Number.NEGATIVE_INFINITY
     },
 
     /** Forgets what no token can name any more. */
-    tidy(): void {
+    evictExpired(): void {
       forgetBefore(ended, Date.now())
       forgetBefore(ending, performance.now())
     },
@@ -79,4 +79,4 @@ function forgetBefore(map: Map<string, number>, time: number): void {
   }
 }
 
-export type Revocations = ReturnType<typeof revocations>
+export type RevocationCache = ReturnType<typeof revocationCache>

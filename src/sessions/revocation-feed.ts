@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { type ChangeStream, type Collection, type Db, UUID } from 'mongodb'
 import { backOff } from '../back-off.ts'
-import type { RevocationDocument, Revocations } from './revocation-cache.ts'
+import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
 
 /** How often a sign of life is sent through the database, in milliseconds. */
 const beatEvery = 300
@@ -17,7 +17,7 @@ const beatKept = 60_000
  * writes signs of life with its own clock's time: once it reads one of them in the stream, it has read all that was
  * committed before it was sent.
  */
-export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBaseLogger) {
+export function revocationFeed(db: Db, revocations: RevocationCache, log: FastifyBaseLogger) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   const self = new UUID()
   const closing = new AbortController()
@@ -33,7 +33,7 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
   }
 
   async function beat(): Promise<void> {
-    revocations.tidy()
+    revocations.evictExpired()
     if (beating || performance.now() - askedAt > beatFor) return
     beating = true
     const sign = { sentAt: performance.now(), until: new Date(Date.now() + beatKept) }
@@ -45,7 +45,7 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
   /** What was revoked before the stream began. */
   async function load(): Promise<void> {
     const found = collection.find({ sentAt: { $exists: false }, until: { $gt: new Date() } }).sort({ until: 1 })
-    for await (const { _id, until } of found) revocations.learn(_id.toString(), until)
+    for await (const { _id, until } of found) revocations.add(_id.toString(), until)
   }
 
   async function listen(): Promise<void> {
@@ -54,12 +54,12 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
     for await (const change of stream) {
       if (change.operationType !== 'insert' && change.operationType !== 'replace') continue
       const { _id, until, sentAt } = change.fullDocument
-      if (sentAt === undefined) revocations.learn(_id.toString(), until)
+      if (sentAt === undefined) revocations.add(_id.toString(), until)
       else {
         // Only now is it certain that the stream has begun, and that nothing falls between it and what is loaded.
         if (!loaded) await load()
         loaded = true
-        revocations.knowUpTo(sentAt)
+        revocations.markCurrentAsOf(sentAt)
       }
     }
   }
@@ -70,7 +70,7 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
       await listen().catch((error) => {
         if (!closing.signal.aborted) log.warn({ reason: String(error) }, 'the stream of revocations broke off')
       })
-      revocations.doubtAll()
+      revocations.markStale()
       await stream?.close().catch(() => undefined)
       if (performance.now() - from > 60_000) failures = 0
       await sleep(backOff(failures), undefined, { signal: closing.signal }).catch(() => undefined)
@@ -82,7 +82,7 @@ export function revocationFeed(db: Db, revocations: Revocations, log: FastifyBas
   const following = follow()
   return {
     /** Somebody wants to know: signs of life go on, or begin again. */
-    asked(): void {
+    noteUse(): void {
       askedAt = performance.now()
     },
     async close(): Promise<void> {

@@ -1,85 +1,84 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { viewOwn } from '../accounts/view.ts'
-import type { Parts } from '../context.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
-import { notFound } from '../http/problems.ts'
+import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { member, requireConfirmation, unauthenticated, viewerInCookie } from './auth-hooks.ts'
+import { requireConfirmation, requireViewer, viewerFromCookie } from './auth-hooks.ts'
 import { endSession } from './end.ts'
-import { handOver, shownRefreshToken } from './issue.ts'
-import { invalidCredentials, type LoginParts, logIn } from './log-in.ts'
+import { presentedRefreshToken, setSessionCookies } from './issue.ts'
+import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
 import type { Session } from './model.ts'
-import { withOwnPassword } from './reauthenticate.ts'
+import { reauthenticate } from './reauthenticate.ts'
+import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
 
-type Options = LoginParts & Pick<Parts, 'turns'>
+type Context = LoginContext & { tokenRotation: TokenRotation }
+
+const tags = ['sessions']
 
 const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
 
-/** What every request answers that begins, shows or goes on with a session. */
-async function loggedIn({ accounts }: Options, session: Session) {
+/** The answer of every request that begins, reads or continues a session. */
+async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Session) {
   const account = await accounts.find(session.account)
   if (!account) throw unauthenticated()
   return { account: viewOwn(account), session: viewSession(session, true) }
 }
 
-/** Logging in, going on and logging out: what needs no session to begin with. */
-export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { activity, cookies, sessions, transact, turns } = parts
+/** Logging in, refreshing and logging out: no live session is needed. */
+export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { activity, cookies, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session',
     {
-      schema: { summary: 'Log in', tags: ['sessions'], body: LoginBody, response: { 200: LoggedIn } },
+      schema: { summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
       config: { problems: ['invalid-credentials', 'rate-limited'] },
     },
     async (request, reply) => {
-      const begun = await logIn(request, reply, request.body, parts)
-      // Read first: an answer that fails must not log anybody in.
-      const answer = await loggedIn(parts, begun.session)
-      handOver(request, reply, cookies, begun)
-      cookies.setDevice(reply, begun.device)
-      return answer
+      const issued = await logIn(request, reply, request.body, context)
+      // Before the cookies: a response that fails must not log in.
+      const view = await viewLoggedIn(context, issued.session)
+      setSessionCookies(request, reply, cookies, issued)
+      cookies.setDevice(reply, issued.device)
+      return view
     },
   )
 
   scope.post(
     '/session/refresh',
     {
-      schema: {
-        summary: 'Go on with a session: a new access and a new refresh token',
-        tags: ['sessions'],
-        response: { 200: LoggedIn },
-      },
+      schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
       config: { problems: ['unauthenticated'] },
     },
     async (request, reply) => {
-      const shown = shownRefreshToken(request, cookies)
-      const refreshed = shown && (await turns.refresh(shown))
-      if (refreshed?.kind === 'reused') {
-        const { viewer } = refreshed
-        await transact((transaction) => endSession(viewer, 'refresh-reused', request.client, parts, transaction))
+      const presented = presentedRefreshToken(request, cookies)
+      if (!presented) throw unauthenticated()
+      const rotated = await tokenRotation.refresh(presented)
+      if (rotated.outcome === 'reused') {
+        const { viewer } = rotated
+        await transact((transaction) => endSession(viewer, 'refresh-reused', request.client, context, transaction))
       }
-      // No cookie is cleared: another tab may have just been given better ones.
-      if (refreshed?.kind !== 'turned') throw unauthenticated()
-      // Even if the rest fails: the turn is taken, and without its token the client would come to show an old one.
-      handOver(request, reply, cookies, refreshed)
-      return loggedIn(parts, refreshed.session)
+      // Cookies are not cleared: another tab may just have received newer ones.
+      if (rotated.outcome !== 'rotated') throw unauthenticated()
+      // Even if the rest fails: the token is used up, and a client without its successor would look like a thief.
+      setSessionCookies(request, reply, cookies, rotated)
+      return viewLoggedIn(context, rotated.session)
     },
   )
 
   scope.delete(
     '/session',
-    { schema: { summary: 'Log out', tags: ['sessions'], response: { 204: NoContent } } },
+    { schema: { summary: 'Log out', tags, response: { 204: NoContent } } },
     async (request, reply) => {
-      const viewer = viewerInCookie(request, cookies)
-      const shown = shownRefreshToken(request, cookies)
-      if (viewer || shown) {
+      const viewer = viewerFromCookie(request, cookies)
+      const presented = presentedRefreshToken(request, cookies)
+      if (viewer || presented) {
         await transact(async (transaction) => {
-          if (viewer) await endSession(viewer, 'logout', request.client, parts, transaction)
-          // Usually the same session again; if a browser came to carry two, neither may go on.
-          const other = shown && (await sessions.endByToken(shown, transaction))
-          if (other !== undefined) await activity.record(other, 'logout', request.client, transaction)
+          if (viewer) await endSession(viewer, 'logout', request.client, context, transaction)
+          // Usually the same session; if the cookies name two, both end.
+          const other = presented && (await sessions.endByToken(presented, transaction))
+          if (other?.outcome === 'ended') await activity.record(other.account, 'logout', request.client, transaction)
         })
       }
       cookies.clearSession(reply)
@@ -88,17 +87,17 @@ export const sessionEntry: FastifyPluginAsyncZod<Options> = async (scope, parts)
   )
 }
 
-/** One's own sessions. */
-export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { activity, cookies, sessions, transact, turns } = parts
+/** The signed-in account's sessions. */
+export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { activity, cookies, sessions, tokenRotation, transact } = context
 
   scope.get(
     '/session',
-    { schema: { summary: 'Who is logged in', tags: ['sessions'], response: { 200: LoggedIn } } },
+    { schema: { summary: 'Read the current session', tags, response: { 200: LoggedIn } } },
     async (request) => {
-      const session = await sessions.find(member(request))
+      const session = await sessions.find(requireViewer(request))
       if (!session) throw unauthenticated()
-      return loggedIn(parts, session)
+      return viewLoggedIn(context, session)
     },
   )
 
@@ -106,34 +105,34 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
     '/session/confirm',
     {
       schema: {
-        summary: 'Give the password again: for 10 minutes dangerous acts are allowed',
-        tags: ['sessions'],
+        summary: 'Confirm the session with your password',
+        tags,
         body: ConfirmBody,
         response: { 200: LoggedIn },
       },
       config: { problems: ['invalid-credentials'] },
     },
     async (request, reply) => {
-      const viewer = member(request)
+      const viewer = requireViewer(request)
       const { password } = request.body
-      const begun = await withOwnPassword(request, reply, password, parts, ({ oneTime }) => {
-        // It is for choosing another, and for nothing else.
+      const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
+        // A one-time password serves to choose another, and for nothing else.
         if (oneTime) throw invalidCredentials()
         return transact(async (transaction) => {
-          const confirmed = await turns.confirm(viewer, shownRefreshToken(request, cookies), transaction)
-          // One answer for all: to a session that has ended nothing may tell the right password.
-          if (!confirmed) throw invalidCredentials()
-          if (confirmed.kind === 'reused') {
-            await endSession(viewer, 'refresh-reused', request.client, parts, transaction)
-            return undefined
+          const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)
+          // As for a wrong password: a session that has ended must not learn that the password was right.
+          if (rotated.outcome === 'unknown') throw invalidCredentials()
+          if (rotated.outcome === 'reused') {
+            await endSession(viewer, 'refresh-reused', request.client, context, transaction)
+          } else {
+            await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
           }
-          await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
-          return confirmed
+          return rotated
         })
       })
-      if (!begun) throw unauthenticated()
-      handOver(request, reply, cookies, begun)
-      return loggedIn(parts, begun.session)
+      if (confirmed.outcome === 'reused') throw unauthenticated()
+      setSessionCookies(request, reply, cookies, confirmed)
+      return viewLoggedIn(context, confirmed.session)
     },
   )
 
@@ -141,14 +140,14 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
     '/sessions',
     {
       schema: {
-        summary: 'List one’s own live sessions',
-        tags: ['sessions'],
+        summary: 'List your sessions',
+        tags,
         querystring: PageQuery,
         response: { 200: pageOf(SessionView) },
       },
     },
     async (request) => {
-      const { account, session: current } = member(request)
+      const { account, session: current } = requireViewer(request)
       const list = `sessions:${account}`
       const position = positionOf(list, request.query)
       const found = await sessions.list(account, position)
@@ -157,19 +156,19 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
     },
   )
 
-  const confirmed = {
-    preHandler: requireConfirmation(parts),
+  const afterConfirm = {
+    preHandler: requireConfirmation(context),
     config: { problems: ['confirmation-required'] as const },
   }
 
   scope.delete(
     '/sessions',
-    { ...confirmed, schema: { summary: 'End all other sessions', tags: ['sessions'], response: { 204: NoContent } } },
+    { ...afterConfirm, schema: { summary: 'End all other sessions', tags, response: { 204: NoContent } } },
     async (request, reply) => {
-      const { account, session } = member(request)
+      const { account, session } = requireViewer(request)
       await transact(async (transaction) => {
-        if ((await sessions.endAll(account, transaction, session)) === 0) return
-        await activity.record(account, 'session-revoked', request.client, transaction)
+        const { count } = await sessions.endAll(account, transaction, session)
+        if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
       })
       return reply.code(204).send()
     },
@@ -178,15 +177,16 @@ export const ownSessions: FastifyPluginAsyncZod<Options> = async (scope, parts) 
   scope.delete(
     '/sessions/:id',
     {
-      ...confirmed,
-      schema: { summary: 'End a session', tags: ['sessions'], params: SessionParams, response: { 204: NoContent } },
+      ...afterConfirm,
+      schema: { summary: 'End a session', tags, params: SessionParams, response: { 204: NoContent } },
     },
     async (request, reply) => {
-      const { account, session: current } = member(request)
+      const { account, session: current } = requireViewer(request)
       const { id } = request.params
       await transact(async (transaction) => {
-        const ended = { account, session: id }
-        if (!(await endSession(ended, 'session-revoked', request.client, parts, transaction))) throw notFound()
+        const target = { account, session: id }
+        const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
+        if (outcome === 'not-found') throw notFound()
       })
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()

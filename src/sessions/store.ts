@@ -1,40 +1,43 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { coalesce } from '../database/batch-loader.ts'
+import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { inOneAnswer } from '../database/single-batch.ts'
-import type { Client } from '../http/client-info.ts'
+import { singleBatch } from '../database/single-batch.ts'
+import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
 import {
   lifetimes,
-  live,
+  notExpired,
+  type PublicSession,
+  publicFields,
   type Session,
   type SessionDocument,
   toSession,
-  type VisibleSession,
-  visible,
 } from './model.ts'
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
-import type { Revocations } from './revocation-cache.ts'
+import type { RevocationCache } from './revocation-cache.ts'
 
-/** A session with the refresh token that goes on with it. */
-export type Turned = { session: Session; token: RefreshToken }
+/** A session and its new refresh token. */
+export type IssuedSession = { session: Session; token: RefreshToken }
 
-/** Wrong passwords in one session, and sessions of one account. */
-const mostFailures = 10
-const mostSessions = 50
+/** `not-found`: the account has no live session of that id. */
+export type EndResult = { outcome: 'ended' | 'not-found' }
+
+/** Wrong passwords inside one session. */
+const maxFailures = 10
+const maxSessionsPerAccount = 50
 
 /**
- * Keeps sessions; of their refresh tokens only hashes. One that ends is removed, and revoked in the same transaction
- * for as long as its access tokens could go on.
+ * Sessions, with hashes of their refresh tokens. Ending one deletes it, and revokes its access tokens in the same
+ * transaction.
  */
-export function sessionStore(db: Db, revocations: Revocations) {
+export function sessionStore(db: Db, revocations: RevocationCache) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
 
-  const read = coalesce<VisibleSession>(async (ids) => {
+  const read = batchLoader<PublicSession>(async (ids) => {
     const found = await sessions
-      .find<VisibleSession>({ _id: { $in: ids.map(toUuid) } }, { ...inOneAnswer(ids.length), projection: visible })
+      .find<PublicSession>({ _id: { $in: ids.map(toUuid) } }, { ...singleBatch(ids.length), projection: publicFields })
       .toArray()
     return new Map(found.map((session) => [session._id.toString(), session]))
   })
@@ -53,8 +56,8 @@ export function sessionStore(db: Db, revocations: Revocations) {
   }
 
   return {
-    /** Begins a session; beyond 50 of an account the oldest end. */
-    async create(account: string, { ip, userAgent }: Client, transaction: ClientSession): Promise<Turned> {
+    /** Creates a session; beyond 50 of an account the oldest end. */
+    async create(account: string, { ip, userAgent }: ClientInfo, transaction: ClientSession): Promise<IssuedSession> {
       const id = newId()
       const token = newRefreshToken()
       const now = timeOf(id)
@@ -74,71 +77,80 @@ export function sessionStore(db: Db, revocations: Revocations) {
         userAgent,
       }
       await sessions.insertOne(document, { session: transaction })
-      await end(await idsOf(document.account, transaction, mostSessions), transaction)
+      await end(await idsOf(document.account, transaction, maxSessionsPerAccount), transaction)
       return { session: toSession(document), token }
     },
 
-    /** One's own session as it is stored, if it has not ended. */
+    /** The viewer's session, unless it has ended. */
     async find({ account, session }: Viewer): Promise<Session | undefined> {
       const found = await read(session)
       return found?.account.toString() === account && found.endsAt > new Date() ? toSession(found) : undefined
     },
 
     /**
-     * Takes one of the tries that a session has to give its password, before it is checked: of many at once no more
-     * than ten are. A right password gives all of them back.
-     * @returns how many are left after it, or undefined when there was none.
+     * Reserves one of a session's ten attempts to give its password before it is checked, so that concurrent requests
+     * get no more than ten. A right password resets the count.
      */
-    async takeTry(viewer: Viewer): Promise<number | undefined> {
-      const taken = await sessions.findOneAndUpdate(
-        { ...own(viewer), ...live(), failures: { $lt: mostFailures } },
+    async reserveAttempt(
+      viewer: Viewer,
+    ): Promise<{ outcome: 'reserved'; remaining: number } | { outcome: 'exhausted' }> {
+      const reserved = await sessions.findOneAndUpdate(
+        { ...own(viewer), ...notExpired(), failures: { $lt: maxFailures } },
         { $inc: { failures: 1 } },
         { returnDocument: 'after', projection: { failures: 1 } },
       )
-      return taken ? mostFailures - taken.failures : undefined
+      return reserved ? { outcome: 'reserved', remaining: maxFailures - reserved.failures } : { outcome: 'exhausted' }
     },
 
-    /** Gives a try back that came to no answer. */
-    async giveTryBack(viewer: Viewer): Promise<void> {
+    /** Releases a reserved attempt that was not judged wrong. */
+    async releaseAttempt(viewer: Viewer): Promise<void> {
       await sessions.updateOne({ ...own(viewer), failures: { $gt: 0 } }, { $inc: { failures: -1 } })
     },
 
     /** An account's live sessions, newest first. */
     async list(account: string, { after, limit }: Position): Promise<Session[]> {
       const found = await sessions
-        .find({ account: toUuid(account), ...live(), ...(after && { _id: { $lt: toUuid(after) } }) })
+        .find({ account: toUuid(account), ...notExpired(), ...(after && { _id: { $lt: toUuid(after) } }) })
         .sort({ _id: -1 })
         .limit(limit + 1)
         .toArray()
       return found.map(toSession)
     },
 
-    /** When an account's live sessions were last used, to the minute. */
-    async lastUse(account: string): Promise<Date> {
+    /** When any of an account's live sessions was last used, to the minute. */
+    async lastSeenAt(account: string): Promise<Date> {
       const found = await sessions.find({ account: toUuid(account) }, { projection: { lastSeenAt: 1 } }).toArray()
       return new Date(Math.max(0, ...found.map(({ lastSeenAt }) => lastSeenAt.getTime())))
     },
 
-    /** Ends one of an account's sessions; false when it had no live one of that id. */
-    async end(viewer: Viewer, transaction: ClientSession): Promise<boolean> {
-      const found = await sessions.findOne({ ...own(viewer), ...live() }, { session: transaction })
-      if (found) await end([found._id], transaction)
-      return found !== null
+    async end(viewer: Viewer, transaction: ClientSession): Promise<EndResult> {
+      const found = await sessions.findOne({ ...own(viewer), ...notExpired() }, { session: transaction })
+      if (!found) return { outcome: 'not-found' }
+      await end([found._id], transaction)
+      return { outcome: 'ended' }
     },
 
-    /** Ends the session that a refresh token names by its family; tells whose it was. */
-    async endByToken({ family }: RefreshToken, transaction: ClientSession): Promise<string | undefined> {
-      const found = await sessions.findOne({ family: hashPart(family), ...live() }, { session: transaction })
-      if (found) await end([found._id], transaction)
-      return found?.account.toString()
+    /** Ends the session that a refresh token's family names, whatever its turn. */
+    async endByToken(
+      { family }: RefreshToken,
+      transaction: ClientSession,
+    ): Promise<{ outcome: 'ended'; account: string } | { outcome: 'not-found' }> {
+      const found = await sessions.findOne({ family: hashPart(family), ...notExpired() }, { session: transaction })
+      if (!found) return { outcome: 'not-found' }
+      await end([found._id], transaction)
+      return { outcome: 'ended', account: found.account.toString() }
     },
 
-    /** Ends all of an account's sessions, but the one that is to stay, and tells how many. */
-    async endAll(account: string, transaction: ClientSession, stays?: string): Promise<number> {
+    /** Ends all of an account's sessions except the given one. */
+    async endAll(
+      account: string,
+      transaction: ClientSession,
+      except?: string,
+    ): Promise<{ outcome: 'ended'; count: number }> {
       const ids = await idsOf(toUuid(account), transaction)
-      const ended = ids.filter((id) => id.toString() !== stays)
+      const ended = ids.filter((id) => id.toString() !== except)
       await end(ended, transaction)
-      return ended.length
+      return { outcome: 'ended', count: ended.length }
     },
   }
 }

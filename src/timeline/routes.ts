@@ -1,38 +1,44 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { Parts } from '../context.ts'
 import { toUuid } from '../database/ids.ts'
+import type { FollowStore } from '../follows/store.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { PostView } from '../posts/schema.ts'
-import { viewPosts } from '../posts/view.ts'
-import { member } from '../sessions/auth-hooks.ts'
+import type { PostStore } from '../posts/store.ts'
+import { type PostViewContext, viewPosts } from '../posts/view.ts'
+import { requireViewer } from '../sessions/auth-hooks.ts'
+import type { TimelineStore } from './store.ts'
 
-type Options = Pick<Parts, 'accounts' | 'follows' | 'posts' | 'reactions' | 'timelines'>
+type Context = PostViewContext & {
+  follows: Pick<FollowStore, 'followedBy'>
+  posts: Pick<PostStore, 'find'>
+  timelines: TimelineStore
+}
 
-/** What those whom one follows have written. */
-export const timeline: FastifyPluginAsyncZod<Options> = async (scope, parts) => {
-  const { follows, posts, timelines } = parts
+/** The home timeline. */
+export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { follows, posts, timelines } = context
 
   scope.get(
     '/timeline',
     {
       schema: {
-        summary: 'List the posts of those whom one follows, and one’s own; replies left out',
+        summary: 'Read your timeline',
         tags: ['posts'],
         querystring: PageQuery,
         response: { 200: pageOf(PostView) },
       },
     },
     async (request) => {
-      const { account } = member(request)
+      const { account } = requireViewer(request)
       const list = `timeline of ${account}`
       const position = positionOf(list, request.query)
       const authors = [toUuid(account), ...(await follows.followedBy(account))]
       const ids = await timelines.list(authors, position)
       const { items, nextCursor } = pageFrom(list, position.limit, ids, (id) => id)
       const found = await Promise.all(items.map(posts.find))
-      // What was deleted since is left out.
-      const there = found.filter((post) => post !== undefined)
-      return { items: await viewPosts(parts, there, account), nextCursor }
+      // A post may have been deleted since its id was read.
+      const existing = found.filter((post) => post !== undefined)
+      return { items: await viewPosts(context, existing, account), nextCursor }
     },
   )
 }

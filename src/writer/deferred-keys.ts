@@ -1,58 +1,61 @@
-/** Who waits for one thing, and when the next try is due, by `performance.now()`. */
-type Held<One> = { all: One[]; due: number }
+/** What waits for one key, and when its next try is due, by `performance.now()`. */
+type Deferred<Item> = { items: Item[]; due: number }
 
-/** How long until the next try, in milliseconds: so long at least, and up to twice as long. */
-const pause = 50
+/** The least time until the next try, in milliseconds; up to twice as long with jitter. */
+const retryAfterMs = 50
 
-/** Those who wait for something that somebody else keeps locked, by what it is: nobody but they shall wait for it. */
-export class HeldBack<One> {
-  readonly #held = new Map<string, Held<One>>()
+/** Items whose key another transaction keeps locked: only items of that key wait for it. */
+export class DeferredKeys<Item> {
+  readonly #deferred = new Map<string, Deferred<Item>>()
 
   has(key: string): boolean {
-    return this.#held.has(key)
+    return this.#deferred.has(key)
   }
 
-  /** How many wait. */
+  /** How many items wait. */
   get size(): number {
     let size = 0
-    for (const { all } of this.#held.values()) size += all.length
+    for (const { items } of this.#deferred.values()) size += items.length
     return size
   }
 
-  /** Lets some wait for the next try, before those who came later. */
-  hold(key: string, some: readonly One[]): void {
-    const { all = [] } = this.#held.get(key) ?? {}
-    // At the end: of many keys each has its turn.
-    this.#held.delete(key)
-    this.#held.set(key, { all: [...some, ...all], due: performance.now() + pause * (1 + Math.random()) })
+  /** Defers items to the next try of their key, ahead of those that came later. */
+  defer(key: string, first: readonly Item[]): void {
+    const { items = [] } = this.#deferred.get(key) ?? {}
+    // To the end of the map: of many keys each gets its turn.
+    this.#deferred.delete(key)
+    this.#deferred.set(key, {
+      items: [...first, ...items],
+      due: performance.now() + retryAfterMs * (1 + Math.random()),
+    })
   }
 
-  /** Lets one more wait for what is waited for already. */
-  join(key: string, one: One): void {
-    this.#held.get(key)?.all.push(one)
+  /** Adds an item to a key that is deferred already. */
+  join(key: string, item: Item): void {
+    this.#deferred.get(key)?.items.push(item)
   }
 
   /**
-   * Tries those who are due, those of one key at a time.
-   * @param most - how many keys, and how many of each.
-   * @param attempt - holds them again if it is still locked.
-   * @returns who need not wait any more, and has not been tried.
+   * Tries the keys that are due, one at a time.
+   * @param limit - how many keys, and how many items of each.
+   * @param attempt - defers the items again if the key is still locked.
+   * @returns the items of unlocked keys that were not tried, and need not wait any longer.
    */
-  async tryDue(most: { keys: number; each: number }, attempt: (some: One[]) => Promise<void>): Promise<One[]> {
+  async tryDue(limit: { keys: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
     const now = performance.now()
-    const free: One[] = []
-    for (const [key, tried] of [...this.#held].filter(([, { due }]) => due <= now).slice(0, most.keys)) {
-      await attempt(tried.all.splice(0, most.each))
-      // hold() puts another in its place.
-      if (this.#held.get(key) !== tried) continue
-      this.#held.delete(key)
-      free.push(...tried.all)
+    const released: Item[] = []
+    for (const [key, tried] of [...this.#deferred].filter(([, { due }]) => due <= now).slice(0, limit.keys)) {
+      await attempt(tried.items.splice(0, limit.items))
+      // defer() replaces the entry.
+      if (this.#deferred.get(key) !== tried) continue
+      this.#deferred.delete(key)
+      released.push(...tried.items)
     }
-    return free
+    return released
   }
 
-  /** Lets only some go on waiting. */
-  keep(isKept: (one: One) => boolean): void {
-    for (const held of this.#held.values()) held.all = held.all.filter(isKept)
+  /** Drops the items that the predicate refuses. */
+  filter(keep: (item: Item) => boolean): void {
+    for (const deferred of this.#deferred.values()) deferred.items = deferred.items.filter(keep)
   }
 }

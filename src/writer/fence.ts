@@ -1,110 +1,100 @@
 import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
-import type { RemovedAccount } from '../accounts/tombstone.ts'
 import { StaleError } from '../database/failures.ts'
-import { toUuid } from '../database/ids.ts'
+import { type BatchContext, unassignedWriter } from './batch-context.ts'
 
-/** A place for one writer at a time. Number 0 is nobody's: whoever adds a place writes to it. */
-type WriterDocument = { _id: number; owner: UUID | null; raised: number; passed: number; at: Date }
+/** A slot for one writer at a time. The unassigned writer's row is written by whatever adds a slot. */
+type WriterDocument = { _id: number; owner: UUID | null; epoch: number; batches: number; at: Date }
 
-const nobodys = 0
-/** A place that was not used for so long is free for another writer, in milliseconds. */
-const freeAfter = 600_000
+/** A slot unused for this long may be claimed by another writer, in milliseconds. */
+const slotIdleMs = 600_000
 
-/** What a batch knows of its writer, and of the accounts that are no more. */
-export type Inside = {
-  /** The writer's number: no other has it at the same time. A small one, which comes again. */
-  readonly writer: number
-  isGone(account: string): boolean
-}
+/** What a writer knows within one epoch. */
+type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & { readonly epoch: number }
 
-/** Knows nobody to be gone: for a batch that is written by itself. */
-export const unfenced: Inside = { writer: nobodys, isGone: () => false }
-
-/** The same, as of how often the fence was raised. */
-type Entered = Inside & { readonly raised: number }
+/** Reads the ids of all deleted accounts within a transaction. */
+export type ReadDeletedAccounts = (session: ClientSession) => Promise<ReadonlySet<string>>
 
 /**
- * What keeps a writer from writing for an account that was removed meanwhile, at the cost of one update a batch: each
- * batch writes its writer's row at its end, and whoever removes an account writes the rows of all. So of the two one
- * conflicts, and is run again after the other's commit: the removal then finds all that the batch has written, or the
- * batch that the account is gone (a fencing token in the sense of Kleppmann, "How to do distributed locking", 2016).
+ * Keeps a writer from writing for an account that has been deleted, at the cost of one update a batch: each batch
+ * updates its writer's row last, and a deletion updates all writers' rows first. One of the two then conflicts, and
+ * runs again after the other's commit: the deletion finds all that the batch has written, or the batch finds the
+ * account deleted (a fencing token in the sense of Kleppmann, "How to do distributed locking", 2016).
  */
-export function writerFence(db: Db) {
+export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
   const writers: Collection<WriterDocument> = db.collection('writers')
-  const removed: Collection<RemovedAccount> = db.collection('removedAccounts')
   const owner = new UUID()
-  let known: Entered | undefined
+  let current: Epoch | undefined
 
-  /** Takes the first place that is free, or one more; or knows its own again. */
-  async function takePlace(session: ClientSession): Promise<WriterDocument> {
+  /** Claims the first free slot, adds one, or finds its own again. */
+  async function claimSlot(session: ClientSession): Promise<WriterDocument> {
     const at = new Date()
-    const isFree = { _id: { $gt: nobodys }, at: { $lt: new Date(at.getTime() - freeAfter) } }
-    const place = await writers.findOneAndUpdate(
-      { $or: [{ owner }, isFree] },
-      { $set: { owner, at }, $inc: { passed: 1 } },
+    const isIdle = { _id: { $gt: unassignedWriter }, at: { $lt: new Date(at.getTime() - slotIdleMs) } }
+    const slot = await writers.findOneAndUpdate(
+      { $or: [{ owner }, isIdle] },
+      // Adding 0 creates the field in rows that an older version wrote.
+      { $set: { owner, at }, $inc: { batches: 1, epoch: 0 } },
       { session, sort: { _id: 1 }, returnDocument: 'after' },
     )
-    if (place) return place
-    // Who raises the fence at this moment does not see the new row, but writes this one.
-    await touch(writers, { _id: nobodys }, { passed: 1 }, session, true)
+    if (slot) return slot
+    // A deletion that bumps the epoch now does not see the new row, but conflicts on this one.
+    await touch(writers, { _id: unassignedWriter }, { batches: 1 }, session, true)
     const [last] = await writers.find({}, { session }).sort({ _id: -1 }).limit(1).toArray()
-    const added = { _id: (last?._id ?? nobodys) + 1, owner, raised: 0, passed: 0, at }
+    const added = { _id: (last?._id ?? unassignedWriter) + 1, owner, epoch: 0, batches: 0, at }
     await writers.insertOne(added, { session })
     return added
   }
 
-  async function lookAround(session: ClientSession): Promise<Entered> {
-    const { _id: writer, raised } = await takePlace(session)
-    const marks = await removed.find({}, { session, projection: { _id: 1 } }).toArray()
-    const gone = new Set(marks.map(({ _id }) => _id.toString()))
-    return { writer, raised, isGone: (account) => gone.has(account) }
+  async function readContext(session: ClientSession): Promise<Epoch> {
+    const { _id: writer, epoch } = await claimSlot(session)
+    const deleted = await readDeletedAccounts(session)
+    return { writer, epoch, isDeleted: (account) => deleted.has(account) }
   }
 
   return {
-    /** Must be asked before anything is written in a batch: whoever is gone in its snapshot is known then. */
-    enter: async (session: ClientSession): Promise<Entered> => known ?? lookAround(session),
+    /** Must come before the batch's first write: it knows every account that is deleted in its snapshot. */
+    enter: async (session: ClientSession): Promise<Epoch> => current ?? readContext(session),
 
     /**
-     * Must be the last that a batch writes: its row is locked from then on.
-     * @throws StaleError when the fence was raised since it was entered, or somebody else has its place.
+     * Must be the batch's last write: its row stays locked from then on.
+     * @throws StaleError when the epoch was bumped since the batch entered, or another writer has claimed the slot.
      */
-    async pass(entered: Entered, session: ClientSession): Promise<void> {
-      const { writer, raised } = entered
-      const isOurs = await touch(writers, { _id: writer, owner, raised }, { passed: 1 }, session)
-      // Not before: what was seen in a transaction that came to nothing need not be so.
-      known = isOurs ? entered : undefined
-      if (!isOurs) throw new StaleError('the fence was raised')
+    async commitEpoch(entered: Epoch, session: ClientSession): Promise<void> {
+      const { writer, epoch } = entered
+      const isCurrent = await touch(writers, { _id: writer, owner, epoch }, { batches: 1 }, session)
+      // Only now: what an aborted transaction has read need not be true.
+      current = isCurrent ? entered : undefined
+      if (!isCurrent) throw new StaleError('the epoch was bumped')
     },
   }
 }
+
+export type WriterFence = ReturnType<typeof writerFence>
 
 /** The update that every other of the same row conflicts with. */
 async function touch(
   writers: Collection<WriterDocument>,
   filter: Partial<WriterDocument>,
-  by: { passed: number } | { raised: number },
+  increment: { batches: number } | { epoch: number },
   session: ClientSession,
   upsert = false,
 ): Promise<boolean> {
-  const { matchedCount } = await writers.updateOne(filter, { $inc: by, $set: { at: new Date() } }, { session, upsert })
+  const update = { $inc: increment, $set: { at: new Date() } }
+  const { matchedCount } = await writers.updateOne(filter, update, { session, upsert })
   return matchedCount === 1
 }
 
-/** For those who remove accounts. */
-export const fenceAround = (db: Db) => ({
+/** The other side of the fence: what a deletion calls. */
+export const deletionFence = (db: Db) => ({
   /**
-   * Keeps all writers from writing for an account: when the transaction commits, all that it has written before is
-   * there, and nothing comes after it. Must be the first that the transaction writes: who asks for the rows late finds
-   * them locked by a busy writer, and has to begin anew.
+   * Begins a new epoch for all writers: when the transaction commits, every batch either was committed before it, or
+   * sees what it writes. Must be the transaction's first write: a busy writer keeps its row locked for whatever comes
+   * later, which then has to run again.
    */
-  async raise(account: string, session: ClientSession): Promise<void> {
+  async bumpEpoch(session: ClientSession): Promise<void> {
     const writers: Collection<WriterDocument> = db.collection('writers')
-    const removed: Collection<RemovedAccount> = db.collection('removedAccounts')
-    await touch(writers, { _id: nobodys }, { raised: 1 }, session, true)
-    await writers.updateMany({ _id: { $gt: nobodys } }, { $inc: { raised: 1 } }, { session })
-    const mark = { $setOnInsert: { at: new Date() } }
-    await removed.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })
+    await touch(writers, { _id: unassignedWriter }, { epoch: 1 }, session, true)
+    await writers.updateMany({ _id: { $gt: unassignedWriter } }, { $inc: { epoch: 1 } }, { session })
   },
 })
 
-export type Fence = ReturnType<typeof fenceAround>
+export type DeletionFence = ReturnType<typeof deletionFence>

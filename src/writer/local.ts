@@ -1,20 +1,21 @@
 import type { Db } from 'mongodb'
 import type { Transact } from '../database/transaction.ts'
-import { type Entry, keyOf, makeWriter, perhapsWritten, type Writer, writeEntries } from '../write-operations.ts'
+import { type ReadDeletedAccounts, writerFence } from './fence.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
+import { type AnyWriteOperation, applyOperations, markRetry, operationNamed, type Submission } from './operation.ts'
 
-/** The group commit of all that is written in batches: one for a machine, if it can be. */
-export const commitEntries = (db: Db, transact: Transact): GroupCommit<Entry, unknown> =>
-  groupCommit({
+/** The group commit of all operations: one for a machine, if possible. */
+export function commitQueue(
+  db: Db,
+  transact: Transact,
+  operations: readonly AnyWriteOperation[],
+  readDeletedAccounts: ReadDeletedAccounts,
+): GroupCommit<Submission, unknown> {
+  return groupCommit({
     transact,
-    write: writeEntries(db),
-    sizeOf: (entry) => JSON.stringify(entry).length,
-    keyOf,
-    perhapsWritten,
+    apply: applyOperations(db, operations, writerFence(db, readDeletedAccounts)),
+    sizeOf: (submission) => JSON.stringify(submission).length,
+    keyOf: ({ operation, command }) => operationNamed(operations, operation).key(command),
+    markRetry,
   })
-
-/** Writes in this process. */
-export function localWriter(db: Db, transact: Transact): Writer {
-  const { submit } = commitEntries(db, transact)
-  return makeWriter((entry) => submit(entry))
 }

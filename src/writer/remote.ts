@@ -1,34 +1,32 @@
 import { connect, type Socket } from 'node:net'
 import { OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
-import { lastAnswer, transactionPatience } from '../database/transaction.ts'
-import { type Entry, makeWriter, perhapsWritten, type Writer } from '../write-operations.ts'
-import { mostWaiting } from './group-commit.ts'
+import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
+import { maxQueued } from './group-commit.ts'
 import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './ipc.ts'
+import { markRetry, type Submission, type Submit } from './operation.ts'
 
 type Pending = {
-  entry: Entry
+  submission: Submission
   deadline: number
-  resolve(answer: unknown): void
+  resolve(result: unknown): void
   reject(error: Error): void
 }
 
-/** Between two tries to reach a writer, in milliseconds. */
-const reconnectAfter = 25
-/** How often it is looked for what has waited too long, in milliseconds. */
-const lookEvery = 100
+const reconnectMs = 25
+const expiryCheckMs = 100
 
 /** The errors that a writer in this process would throw. */
-function errorOf(failure: Failure): Error {
-  if (failure === 'unavailable') return new TransactionTimeoutError('the writer got no commit in time')
-  if (failure === 'overloaded') return new OverloadedError('too many writes are waiting at the writer')
-  return new Error('the writer failed: its own log says why')
+function toError(failure: Failure): Error {
+  if (failure === 'unavailable') return new TransactionTimeoutError('the writer did not commit in time')
+  if (failure === 'overloaded') return new OverloadedError("the writer's queue is full")
+  return new Error('the writer failed: see its own log')
 }
 
 /**
- * Writes in the writer's process, over a Unix socket. When the writer dies, what it had not answered is given to the
- * next one, marked as perhaps written; nothing is given up before its time.
+ * Submits to the writer's process over a Unix socket. When the writer dies, what it has not answered goes to the next
+ * one, marked as a retry; every submission keeps its full time.
  */
-export function remoteWriter(path: string): Writer & { close(): void } {
+export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   const pending = new Map<number, Pending>()
   let count = 0
   let closed = false
@@ -40,56 +38,55 @@ export function remoteWriter(path: string): Writer & { close(): void } {
     receive<Response>(socket, settle)
     socket.once('connect', () => {
       send = sender(socket)
-      for (const [n, one] of pending) give(n, one)
+      for (const [n, one] of pending) transmit(n, one)
     })
-    // What went wrong is told by 'close' as well.
+    // 'close' follows every error.
     socket.on('error', () => undefined)
     socket.once('close', () => {
-      if (send) for (const one of pending.values()) one.entry = perhapsWritten(one.entry)
+      if (send) for (const one of pending.values()) one.submission = markRetry(one.submission)
       send = undefined
-      if (!closed) setTimeout(open, reconnectAfter).unref()
+      if (!closed) setTimeout(open, reconnectMs).unref()
     })
     current = socket
   }
 
-  function give(n: number, { entry, deadline }: Pending): void {
-    send?.([n, entry, toMachineTime(deadline)])
+  function transmit(n: number, { submission, deadline }: Pending): void {
+    send?.([n, submission, toMachineTime(deadline)])
   }
 
-  function settle([n, answer, failure]: Response): void {
+  function settle([n, result, failure]: Response): void {
     const one = pending.get(n)
     pending.delete(n)
-    if (failure === undefined) one?.resolve(answer)
-    else one?.reject(errorOf(failure))
+    if (failure === undefined) one?.resolve(result)
+    else one?.reject(toError(failure))
   }
 
-  function dropLate(): void {
+  function rejectExpired(): void {
     const now = performance.now()
     for (const [n, { deadline, reject }] of pending) {
       // In order of their numbers, and so of their deadlines.
-      if (deadline + lastAnswer > now) break
+      if (deadline + commitReplyMs > now) break
       pending.delete(n)
       reject(new TransactionTimeoutError('the writer did not answer in time'))
     }
   }
 
-  const looking = setInterval(dropLate, lookEvery).unref()
+  const expiryTimer = setInterval(rejectExpired, expiryCheckMs).unref()
   open()
 
-  const writer = makeWriter((entry) => {
-    if (pending.size >= mostWaiting) return Promise.reject(new OverloadedError('too many writes are waiting'))
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const one = { entry, deadline: performance.now() + transactionPatience, resolve, reject }
-    count += 1
-    pending.set(count, one)
-    give(count, one)
-    return promise
-  })
   return {
-    ...writer,
+    submit(submission) {
+      if (pending.size >= maxQueued) return Promise.reject(new OverloadedError('too many writes are waiting'))
+      const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+      const one = { submission, deadline: performance.now() + transactionTimeoutMs, resolve, reject }
+      count += 1
+      pending.set(count, one)
+      transmit(count, one)
+      return promise
+    },
     close() {
       closed = true
-      clearInterval(looking)
+      clearInterval(expiryTimer)
       current?.destroy()
     },
   }

@@ -3,42 +3,42 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
-import type { Entry } from '../write-operations.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './ipc.ts'
+import type { Submission } from './operation.ts'
 
 /**
- * Takes what other processes of this machine want written, over a Unix socket: see remote.ts.
+ * Takes submissions of other processes of this machine over a Unix socket: see remote.ts.
  *
- * @param path - in a folder that only our own user may enter: whoever connects is believed. A socket that a writer
- * before us left there is replaced.
- * @returns what ends it.
+ * @param path - in a folder that only our own user may enter: every connection is trusted. A socket that an earlier
+ * writer left there is replaced.
+ * @returns a function that stops listening.
  */
 export async function serveWriter(
   path: string,
-  commits: GroupCommit<Entry, unknown>,
+  queue: GroupCommit<Submission, unknown>,
   log: FastifyBaseLogger,
 ): Promise<() => void> {
-  function failureOf(error: unknown): Failure {
+  function toFailure(error: unknown): Failure {
     if (error instanceof OverloadedError) return 'overloaded'
     if (isDatabaseOutOfReach(error)) return 'unavailable'
-    log.error({ err: error }, 'a write failed')
+    log.error({ err: error }, 'write failed')
     return 'failed'
   }
 
   const server = createServer((socket) => {
-    const answer = sender<Response>(socket)
-    receive<Request>(socket, ([n, entry, deadline]) => {
-      commits.submit(entry, fromMachineTime(deadline)).then(
-        (written) => answer([n, written]),
-        (error) => answer([n, null, failureOf(error)]),
+    const respond = sender<Response>(socket)
+    receive<Request>(socket, ([n, submission, deadline]) => {
+      queue.submit(submission, fromMachineTime(deadline)).then(
+        (result) => respond([n, result]),
+        (error) => respond([n, null, toFailure(error)]),
       )
     })
-    // A process that died: what it gave us is written all the same, and told to nobody.
+    // A process that died: what it submitted is written all the same.
     socket.on('error', () => socket.destroy())
   })
   await rm(path, { force: true })
-  // exclusive: a cluster would otherwise open the socket in its primary, which never dies with us.
+  // exclusive: node:cluster would otherwise open the socket in the primary, where it would outlive this process.
   server.listen({ path, exclusive: true })
   await once(server, 'listening')
   return () => void server.close()

@@ -38,7 +38,11 @@ async function plant(db: Db, client: MongoClient, account: string, host: string,
   await countsOf.insertMany(fans.map((_id) => ({ _id, posts: 0, followers: 0, following: 1 })))
   await countsOf.updateOne({ _id: own }, { $inc: { posts: each, followers: each } })
   await countsOf.updateOne({ _id: other }, { $inc: { posts: each } })
-  const changes = reactions.map(({ order }) => ({ value: 'like' as const, order: String(order), gain: 1 as const }))
+  const changes = reactions.map(({ order }) => ({
+    value: 'like' as const,
+    order: String(order),
+    difference: 1 as const,
+  }))
   await transactor(client)((session) => addToDays(db, session, 9, changes))
   return { root: String(root), first: String(roots.at(-1)?._id) }
 }

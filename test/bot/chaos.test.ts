@@ -10,23 +10,23 @@ import { nodeCommand } from '../node-command.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-t.test('options', async (t) => {
+t.test('chaos options have bounds, and the bot’s exclude --help and --url', async (t) => {
   t.match(readChaosOptions([]), { rounds: 1, processes: 4, pause: 2, help: false, botArgs: [] })
   const botArgs = ['--users', '3', '--posts', '2']
   t.match(readChaosOptions(['--rounds', '2', '--processes', '1', '--', ...botArgs]), { rounds: 2, botArgs })
   for (const [args, says] of [
-    [['--rounds', '0'], '--rounds must be a whole number from 1 to 1000.'],
-    [['--processes', '65'], '--processes must be a whole number from 1 to 64.'],
+    [['--rounds', '0'], '--rounds must be an integer from 1 to 1000.'],
+    [['--processes', '65'], '--processes must be an integer from 1 to 64.'],
     [['--nope'], /--nope.*see --help/],
-    [['--', '--users', 'x'], '--users must be a whole number from 1 to 10000.'],
-    [['--', '--help'], /the server is our own/],
-    [['--', '--url', 'http://127.0.0.1:1'], /the server is our own/],
+    [['--', '--users', 'x'], '--users must be an integer from 1 to 10000.'],
+    [['--', '--help'], /chaos starts its own server/],
+    [['--', '--url', 'http://127.0.0.1:1'], /chaos starts its own server/],
   ] as const) {
     t.throws(() => readChaosOptions([...args]), { message: says }, args.join(' '))
   }
 })
 
-/** Runs `npm run chaos` in a folder for temporary files of its own. */
+/** Runs bot/chaos.ts with a TMPDIR of its own. */
 async function runChaos(t: Test, args: string[]) {
   const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-chaos-'))
   t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
@@ -43,7 +43,7 @@ async function runChaos(t: Test, args: string[]) {
   return { child, says, ended: async () => ({ code: await ended, out, left: await readdir(TMPDIR) }), TMPDIR }
 }
 
-t.test('a round: killed by turns, nothing is lost', { timeout: 200_000 }, async (t) => {
+t.test('a round with kills of mongod and the server passes and leaves no files', { timeout: 200_000 }, async (t) => {
   const crowd = ['--users', '4', '--posts', '5', '--reactions', '40', '--deletions', '25', '--seed', '7']
   const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', '--', ...crowd])
   const { code, out, left } = await ended()
@@ -55,7 +55,7 @@ t.test('a round: killed by turns, nothing is lost', { timeout: 200_000 }, async 
   t.same(left, [])
 })
 
-t.test('a signal ends all of it', { timeout: 100_000 }, async (t) => {
+t.test('SIGTERM exits with 130 and leaves no files and no processes', { timeout: 100_000 }, async (t) => {
   const { child, says, ended, TMPDIR } = await runChaos(t, ['--processes', '2', '--pause', '600'])
   await says('sign up')
   child.kill('SIGTERM')

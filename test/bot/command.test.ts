@@ -9,14 +9,14 @@ import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Runs the bot as a person does, without a terminal. */
+/** Runs the command line without a terminal. */
 async function bot(...args: string[]) {
   const done = promisify(execFile)(...nodeCommand(['bot/index.ts', ...args]), { cwd: root })
   const { code = 0, stdout, stderr } = await done.catch((error) => error)
   return { code, stdout: String(stdout), stderr: String(stderr) }
 }
 
-t.test('a run from the command line', async (t) => {
+t.test('a successful run exits with 0 and prints progress, stats and verdict, but no credentials', async (t) => {
   const stub = await stubServer(t)
   const { code, stdout, stderr } = await bot('--url', stub.url, '--users', '2', '--seed', '4')
   t.equal(code, 0, stderr)
@@ -25,11 +25,11 @@ t.test('a run from the command line', async (t) => {
   t.match(stdout, /^post +10 +0 +0 +[\d.]+ +[\d.]+ +[\d.]+$/m)
   t.match(stdout, /^ledger agrees: 16 posts, \d+ reactions, \d+ follows?, \d+ deletions? checked\n$/m)
   t.equal(stderr, '')
-  for (const { password } of stub.members.values()) t.notOk(stdout.includes(password), 'no password shown')
-  for (const session of stub.sessions.keys()) t.notOk(stdout.includes(session), 'no cookie shown')
+  for (const { password } of stub.accounts.values()) t.notOk(stdout.includes(password), 'no password in the output')
+  for (const session of stub.sessions.keys()) t.notOk(stdout.includes(session), 'no cookie in the output')
 })
 
-t.test('a server that broke its word ends in 1', async (t) => {
+t.test('mismatches are listed, at most 20, and the exit code is 1', async (t) => {
   const stub = await stubServer(t)
   stub.falsify = (path, body) => (/^\/v1\/posts\/[^/]+$/.test(path) ? { ...Object(body), text: 'forged' } : body)
   const { code, stdout } = await bot(
@@ -45,35 +45,35 @@ t.test('a server that broke its word ends in 1', async (t) => {
     '0',
   )
   t.equal(code, 1)
-  t.match(stdout, /expected the text .*, seen "forged"/)
+  t.match(stdout, /expected the text .*, got "forged"/)
   t.match(stdout, /^and 10 more$/m)
-  t.match(stdout, /^ledger disagrees: 30 differences/m)
+  t.match(stdout, /^ledger disagrees: 30 mismatches/m)
 })
 
-t.test('a server that is not there gets one sentence', async (t) => {
+t.test('an unreachable server exits with 2 and one sentence', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
-  // The address of a TCP server that listens is always of this shape.
+  // A listening TCP server always has an AddressInfo.
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   const { code, stdout, stderr } = await bot('--url', `http://127.0.0.1:${port}`)
   t.equal(code, 2)
   t.equal(stdout, '')
-  t.equal(stderr, `No server answers at http://127.0.0.1:${port} - start it with "npm start".\n`)
+  t.equal(stderr, `No server responds at http://127.0.0.1:${port}; start one with "npm start".\n`)
 })
 
-t.test('another program on that port gets one sentence', async (t) => {
+t.test('another program on the port exits with 2 and one sentence', async (t) => {
   const stub = await stubServer(t, () => ({ status: 403 }))
   const { code, stderr } = await bot('--url', stub.url)
   t.equal(code, 2)
-  t.match(stderr, /^What answers at http:\S+ is not Rookery: 403 to GET \/health\/ready\.\n$/)
+  t.match(stderr, /^http:\S+ is not a Rookery server: GET \/health\/ready returned 403\.\n$/)
 })
 
-t.test('bad options get one sentence, --help the whole page', async (t) => {
+t.test('an invalid option exits with 2 and one sentence, --help with 0 and the usage', async (t) => {
   t.match(await bot('--users', '0'), {
     code: 2,
     stdout: '',
-    stderr: /^--users must be a whole number from 1 to 10000\.\n$/,
+    stderr: /^--users must be an integer from 1 to 10000\.\n$/,
   })
   t.match(await bot('--help', '--users', '3'), { code: 0, stdout: /--reactions <n>/, stderr: '' })
 })

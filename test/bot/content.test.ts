@@ -5,7 +5,7 @@ import t from 'tap'
 import { identity, postText } from '../../bot/content.ts'
 import { below, fingerprint, pick, randomStream } from '../../bot/random.ts'
 
-t.test('a stream depends on its parts alone', async (t) => {
+t.test('a random stream depends on its parts only', async (t) => {
   const numbers = (...parts: (string | number)[]) => {
     const random = randomStream(...parts)
     return Array.from({ length: 5 }, () => random())
@@ -13,13 +13,13 @@ t.test('a stream depends on its parts alone', async (t) => {
   t.strictSame(numbers('a', 1), numbers('a', 1))
   t.notSame(numbers('a', 1), numbers('a', 2))
   t.notSame(numbers('a', 11), numbers('a1', 1))
-  // Recorded once: an upgrade that changes the stream breaks every seed noted in a bug report.
+  // A recorded value: a change of the stream would break every seed in a bug report.
   t.equal(randomStream('recorded')().toFixed(8), '0.34912928')
   t.match(fingerprint(10, 'x', 1), /^[0-9a-z]{10}$/)
   t.throws(() => pick(randomStream('x'), []), RangeError)
 })
 
-t.test('a stream is even', async (t) => {
+t.test('a random stream is uniform', async (t) => {
   const random = randomStream('even')
   const seen = new Array<number>(10).fill(0)
   for (let i = 0; i < 10_000; i += 1) {
@@ -32,24 +32,24 @@ t.test('a stream is even', async (t) => {
   )
 })
 
-t.test('identities keep the rules of sign-up', async (t) => {
+t.test('identities satisfy the sign-up rules for usernames, passwords and profiles', async (t) => {
   const zxcvbn = new ZxcvbnFactory({
     dictionary: { ...common.dictionary, ...english.dictionary },
     graphs: common.adjacencyGraphs,
   })
-  const people = Array.from({ length: 60 }, (_, i) => identity(42, i))
-  t.strictSame(people[7], identity(42, 7))
-  t.equal(new Set(people.map(({ username }) => username)).size, 60)
+  const robots = Array.from({ length: 60 }, (_, i) => identity(42, i))
+  t.strictSame(robots[7], identity(42, 7))
+  t.equal(new Set(robots.map(({ username }) => username)).size, 60)
   t.not(identity(42, 7).username, identity(43, 7).username)
-  for (const { username, password, displayName, bio } of people) {
+  for (const { username, password, displayName, bio } of robots) {
     if (!/^\w{3,30}$/.test(username)) t.fail(username)
-    if (password.length < 15 || password.includes(username)) t.fail('a password against the rules')
-    if (zxcvbn.check(password).guesses < 1e10) t.fail('a password soon guessed')
+    if (password.length < 15 || password.includes(username)) t.fail('a password that breaks the rules')
+    if (zxcvbn.check(password).guesses < 1e10) t.fail('a weak password')
     if ([...displayName].length > 50 || [...bio].length > 300) t.fail(displayName)
   }
 })
 
-t.test('texts keep the rules of posts, to the last character', async (t) => {
+t.test('texts satisfy the post rules: 1 to 500 characters, NFC, no control characters, trimmed', async (t) => {
   const texts = Array.from({ length: 2_000 }, (_, i) => postText(5, i % 40, Math.floor(i / 40)))
   t.equal(postText(5, 3, 2), texts[83])
   t.ok(new Set(texts).size > 1_900)
@@ -64,6 +64,6 @@ t.test('texts keep the rules of posts, to the last character', async (t) => {
   }
   t.ok(
     texts.some((text) => text.length > 500),
-    'characters outside the basic plane count once',
+    'an astral character counts once',
   )
 })

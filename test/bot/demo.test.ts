@@ -7,7 +7,7 @@ import { nodeCommand } from '../node-command.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Runs a script of the bot; `onOutput` sees all output so far. */
+/** Runs a script; `onOutput` gets all output so far. */
 async function run(args: string[], env: Record<string, string>, onOutput?: (output: string, kill: () => void) => void) {
   const child = spawn(...nodeCommand(args), {
     cwd: root,
@@ -24,9 +24,9 @@ async function run(args: string[], env: Record<string, string>, onOutput?: (outp
   return { code, output }
 }
 
-t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
+t.test('the demo runs bot and server on a database of its own and leaves no files', { timeout: 120_000 }, async (t) => {
   const TMPDIR = t.testdir()
-  // Where these lead is somebody's own database: the demo must not go there.
+  // The demo must never write to the database that these lead to.
   const env = { TMPDIR, MONGODB_URI: 'mongodb://127.0.0.1:9', PORT: '5000' }
   const args = ['bot/demo.ts', '--users', '2', '--posts', '2', '--reactions', '5', '--seed', '3']
   const { code, output } = await run(args, env)
@@ -36,21 +36,21 @@ t.test('the demo shows server and bot, and leaves nothing behind', { timeout: 12
   t.strictSame(await readdir(TMPDIR), [])
 })
 
-t.test('the demo hands on the bot’s exit code', { timeout: 120_000 }, async (t) => {
+t.test('the demo exits with the bot’s exit code', { timeout: 120_000 }, async (t) => {
   const { code, output } = await run(['bot/demo.ts', '--users', 'many'], { TMPDIR: t.testdir() })
   t.equal(code, 2)
-  t.match(output, /--users must be a whole number/)
+  t.match(output, /--users must be an integer/)
 })
 
-t.test('an interrupted demo checks what was done, and leaves nothing behind', { timeout: 120_000 }, async (t) => {
+t.test('an interrupted demo verifies acknowledged writes and leaves no files', { timeout: 120_000 }, async (t) => {
   const TMPDIR = t.testdir()
-  let told = false
+  let interrupted = false
   const { code, output } = await run(
     ['bot/demo.ts', '--reactions', '10000', '--replies', '0'],
     { TMPDIR },
     (output, kill) => {
-      if (told || !/^bot {4}\| post:/m.test(output)) return
-      told = true
+      if (interrupted || !/^bot {4}\| post:/m.test(output)) return
+      interrupted = true
       kill()
     },
   )

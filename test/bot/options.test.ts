@@ -1,7 +1,7 @@
 import t from 'tap'
-import { BadOptions, isLoopback, readOptions } from '../../bot/options.ts'
+import { isLoopback, readOptions, UsageError } from '../../bot/options.ts'
 
-t.test('defaults', async (t) => {
+t.test('without arguments every option has its default, and each run a seed of its own', async (t) => {
   const { url, seed, ...rest } = readOptions([])
   t.equal(url.href, 'http://127.0.0.1:5000/')
   t.ok(Number.isSafeInteger(seed))
@@ -10,10 +10,10 @@ t.test('defaults', async (t) => {
     'yes-really': false,
     help: false,
   })
-  t.not(readOptions([]).seed, readOptions([]).seed, 'another seed each time')
+  t.not(readOptions([]).seed, readOptions([]).seed, 'a new seed for each run')
 })
 
-t.test('values, and their bounds', async (t) => {
+t.test('the bounds of each option are accepted', async (t) => {
   t.match(readOptions(['--users', '10000', '--posts=0', '--reactions', '0', '--seed', '9007199254740991']), {
     users: 10_000,
     posts: 0,
@@ -23,7 +23,7 @@ t.test('values, and their bounds', async (t) => {
   t.ok(readOptions(['--help']).help)
 })
 
-t.test('a bad value gets one sentence that names the option', async (t) => {
+t.test('an invalid value throws a UsageError of one sentence that names the option', async (t) => {
   const cases: [string[], string][] = [
     [['--users', '0'], '--users'],
     [['--users', '10001'], '--users'],
@@ -46,12 +46,12 @@ t.test('a bad value gets one sentence that names the option', async (t) => {
   ]
   for (const [args, name] of cases) {
     const read = () => readOptions(args)
-    t.ok(thrown(read) instanceof BadOptions, args.join(' '))
+    t.ok(thrown(read) instanceof UsageError, args.join(' '))
     t.throws(read, { message: new RegExp(`^[^\\n]*${name}[^\\n]*\\.$`) }, args.join(' '))
   }
 })
 
-t.test('only this machine, unless really', async (t) => {
+t.test('a URL outside loopback needs --yes-really', async (t) => {
   for (const host of ['localhost', '127.0.0.1', '127.9.9.9', '127.1', '[::1]', '[0:0:0:0:0:0:0:1]', '2130706433'])
     t.ok(isLoopback(new URL(`http://${host}:81`)), host)
   for (const host of [

@@ -1,68 +1,76 @@
 import t from 'tap'
-import { leaves, planFollows, planReactions, planRemovals, planReplies, type Reaction } from '../../bot/plan.ts'
+import {
+  deletesAccount,
+  planDeletions,
+  planFollows,
+  planReactions,
+  planReplies,
+  type Reaction,
+} from '../../bot/plan.ts'
 
 const size = { users: 10, posts: 5, replies: 40, follows: 60, reactions: 200, deletions: 10 }
 
-t.test('the same robot of the same seed does the same', async (t) => {
+t.test('a plan is the same for the same seed and robot, and differs for any other', async (t) => {
   t.strictSame(planReactions(1, 2, size), planReactions(1, 2, size))
   t.notSame(planReactions(1, 2, size), planReactions(1, 3, size))
   t.notSame(planReactions(1, 2, size), planReactions(2, 2, size))
 })
 
-t.test('every step makes sense after the ones before', async (t) => {
-  const held = new Map<string, Reaction | null>()
-  const met = new Map<string, number>()
+t.test('each planned reaction is a valid change of the reaction before it', async (t) => {
+  const current = new Map<string, Reaction | null>()
+  const occurrences = new Map<string, number>()
   for (let robot = 0; robot < 10; robot += 1) {
     const plan = planReactions(9, robot, size)
     t.equal(plan.length, 200)
-    held.clear()
+    current.clear()
     for (const { author, post, action, value } of plan) {
-      const place = `${author}/${post}`
-      const before = held.get(place) ?? null
-      if (author < 0 || author >= 10 || post < 0 || post >= 5) t.fail(`no such post: ${place}`)
-      const sensible = {
+      const key = `${author}/${post}`
+      const before = current.get(key) ?? null
+      if (author < 0 || author >= 10 || post < 0 || post >= 5) t.fail(`no such post: ${key}`)
+      const valid = {
         like: before === null && value === 'like',
         dislike: before === null && value === 'dislike',
-        'change mind': before !== null && value !== null && before !== value,
-        withdraw: before !== null && value === null,
+        'change reaction': before !== null && value !== null && before !== value,
+        'remove reaction': before !== null && value === null,
       }
-      if (!sensible[action]) t.fail(`${action} after ${before}`)
-      held.set(place, value)
-      met.set(action, (met.get(action) ?? 0) + 1)
+      if (!valid[action]) t.fail(`${action} after ${before}`)
+      current.set(key, value)
+      occurrences.set(action, (occurrences.get(action) ?? 0) + 1)
     }
   }
-  t.equal(met.size, 4, 'all four actions happen')
-  t.ok([...met.values()].every((times) => times > 50))
+  t.equal(occurrences.size, 4, 'all four actions occur')
+  t.ok([...occurrences.values()].every((times) => times > 50))
 })
 
-t.test('without posts there is nothing to react to', async (t) => {
+t.test('without posts, no reactions and no replies are planned', async (t) => {
   t.strictSame(planReactions(1, 0, { ...size, posts: 0 }), [])
-  t.strictSame(planReplies(1, 0, { ...size, posts: 0 }), [], 'nor to reply to')
+  t.strictSame(planReplies(1, 0, { ...size, posts: 0 }), [], 'no replies')
   t.equal(planReactions(1, 0, { ...size, users: 1, posts: 1, reactions: 50 }).length, 50)
 })
 
-t.test('whom a robot follows is never itself, and nobody is unfollowed who is not followed', async (t) => {
+t.test('a robot never follows itself and unfollows only accounts that it follows', async (t) => {
   for (let robot = 0; robot < 10; robot += 1) {
-    const held = new Set<number>()
+    const current = new Set<number>()
     const steps = planFollows(3, robot, size)
     t.equal(steps.length, 60)
-    for (const { robot: other, follows } of steps) {
+    for (const { target: other, follows } of steps) {
       if (other === robot || other < 0 || other >= 10) t.fail(`${robot} cannot follow ${other}`)
-      if (!follows && !held.has(other)) t.fail(`${robot} does not follow ${other}`)
-      if (follows) held.add(other)
-      else held.delete(other)
+      if (!follows && !current.has(other)) t.fail(`${robot} does not follow ${other}`)
+      if (follows) current.add(other)
+      else current.delete(other)
     }
     t.ok(steps.some(({ follows }) => !follows))
   }
-  t.strictSame(planFollows(1, 0, { ...size, users: 1 }), [], 'alone there is nobody')
+  t.strictSame(planFollows(1, 0, { ...size, users: 1 }), [], 'a single robot follows no account')
 })
 
-t.test('of posts and accounts as many are deleted as was asked', async (t) => {
+t.test('--deletions is the percentage of posts and of accounts that are deleted', async (t) => {
   const robots = Array.from({ length: 40 }, (_, robot) => robot)
-  const removed = (deletions: number) =>
-    robots.flatMap((robot) => planRemovals(5, robot, { ...size, deletions })).length
-  t.strictSame([removed(0), removed(100)], [0, 40 * 45])
-  t.ok(removed(10) > 120 && removed(10) < 240, `${removed(10)} of 1,800`)
-  const leavers = (deletions: number) => robots.filter((robot) => leaves(robot, { ...size, deletions })).length
-  t.strictSame([leavers(0), leavers(10), leavers(25), leavers(100)], [0, 4, 10, 40])
+  const deleted = (deletions: number) =>
+    robots.flatMap((robot) => planDeletions(5, robot, { ...size, deletions })).length
+  t.strictSame([deleted(0), deleted(100)], [0, 40 * 45])
+  t.ok(deleted(10) > 120 && deleted(10) < 240, `${deleted(10)} of 1,800`)
+  const deletedAccounts = (deletions: number) =>
+    robots.filter((robot) => deletesAccount(robot, { ...size, deletions })).length
+  t.strictSame([deletedAccounts(0), deletedAccounts(10), deletedAccounts(25), deletedAccounts(100)], [0, 4, 10, 40])
 })

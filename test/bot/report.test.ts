@@ -5,60 +5,60 @@ import { showProgress } from '../../bot/progress.ts'
 import { isSuccess, table, verdict } from '../../bot/report.ts'
 
 const findings = {
-  totals: { posts: 1_234, reactions: 5_678, follows: 90, removed: 1, unknown: 0 },
-  disagreements: [] as string[],
+  totals: { posts: 1_234, reactions: 5_678, follows: 90, deleted: 1, unknown: 0 },
+  mismatches: [] as string[],
   unreadable: null,
   gaveUp: new Map<string, number>(),
 }
 
-t.test('the table is aligned', async (t) => {
+t.test('the table aligns its columns and lists the causes of retries and errors', async (t) => {
   const lines = table(
     [
       { action: 'post', count: 1_234, errors: 0, retries: 12, p50: 1.25, p95: 10, p99: 1_000.04 },
-      { action: 'change mind', count: 0, errors: 3, retries: 0, p50: null, p95: null, p99: null },
+      { action: 'change reaction', count: 0, errors: 3, retries: 0, p50: null, p95: null, p99: null },
     ],
-    [{ action: 'post', cause: '503 overloaded', times: 12 }],
-    [{ action: 'change mind', cause: '500 internal', times: 3 }],
+    [{ action: 'post', cause: '503 overloaded', count: 12 }],
+    [{ action: 'change reaction', cause: '500 internal', count: 3 }],
   )
   t.strictSame(lines, [
-    'action       count  errors  retries  p50 ms  p95 ms  p99 ms',
-    'post         1,234       0       12     1.3    10.0  1000.0',
-    'change mind      0       3        0       -       -       -',
+    'action           count  errors  retries  p50 ms  p95 ms  p99 ms',
+    'post             1,234       0       12     1.3    10.0  1000.0',
+    'change reaction      0       3        0       -       -       -',
     'retries: post, 503 overloaded, 12 times',
-    'errors: change mind, 500 internal, 3 times',
+    'errors: change reaction, 500 internal, 3 times',
   ])
 })
 
-t.test('the verdict', async (t) => {
+t.test('the verdict ends with what was compared, and names each reason against success', async (t) => {
   t.strictSame(verdict(findings, false), [
     'ledger agrees: 1,234 posts, 5,678 reactions, 90 follows, 1 deletion checked',
   ])
   t.match(verdict({ ...findings, unreadable: '/v1/posts: 500 internal' }, false), [
-    'ledger not checked to the end: /v1/posts: 500 internal',
+    'ledger check incomplete: /v1/posts: 500 internal',
   ])
-  t.match(verdict({ ...findings, gaveUp: new Map([['ECONNRESET, given up', 2]]) }, true), [
-    '2 robots gave up: ECONNRESET, given up.',
+  t.match(verdict({ ...findings, gaveUp: new Map([['ECONNRESET, retries exhausted', 2]]) }, true), [
+    '2 robots gave up: ECONNRESET, retries exhausted.',
     /^Interrupted/,
     /^ledger agrees/,
   ])
   t.match(verdict({ ...findings, totals: { ...findings.totals, unknown: 1 } }, false), [
-    /^1 write had no answer/,
+    /^1 write got no response/,
     /agrees/,
   ])
-  const many = verdict({ ...findings, disagreements: Array.from({ length: 25 }, (_, i) => `wrong ${i}`) }, false)
+  const many = verdict({ ...findings, mismatches: Array.from({ length: 25 }, (_, i) => `wrong ${i}`) }, false)
   t.equal(many.length, 22)
-  t.match(many.slice(-2), ['and 5 more', /^ledger disagrees: 25 differences/])
+  t.match(many.slice(-2), ['and 5 more', /^ledger disagrees: 25 mismatches/])
 })
 
-t.test('success is nothing less than everything', async (t) => {
+t.test('a mismatch, an incomplete check, a robot that gave up or a failed action is no success', async (t) => {
   t.ok(isSuccess(findings, []))
-  t.notOk(isSuccess({ ...findings, disagreements: ['x'] }, []))
+  t.notOk(isSuccess({ ...findings, mismatches: ['x'] }, []))
   t.notOk(isSuccess({ ...findings, unreadable: 'x' }, []))
   t.notOk(isSuccess({ ...findings, gaveUp: new Map([['x', 1]]) }, []))
-  t.notOk(isSuccess(findings, [{ action: 'post', cause: '500 internal', times: 1 }]))
+  t.notOk(isSuccess(findings, [{ action: 'post', cause: '500 internal', count: 1 }]))
 })
 
-t.test('plain lines where there is no terminal', async (t) => {
+t.test('without a terminal, progress is printed as plain lines', async (t) => {
   const stream = new PassThrough()
   const phase = showProgress(stream).begin('post', 2_000)
   for (let i = 0; i < 1_500; i += 1) phase.step()

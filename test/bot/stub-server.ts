@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
 
-type Member = { username: string; password: string }
+type StubAccount = { username: string; password: string }
 type StubPost = {
   id: string
   author: string
@@ -15,20 +15,17 @@ type StubPost = {
 }
 type Reply = { status: number; body?: unknown; headers?: Record<string, string | string[]> }
 
-/** What a test may do to one request: answer in the server's place, or carry it out and never answer. */
-export type Fault = Reply | 'carry out, then drop' | 'drop' | undefined
+/** What a test may do to one request: respond in its place, or drop the connection before or after applying it. */
+export type Fault = Reply | 'apply, then drop' | 'drop' | undefined
 
-/**
- * Rookery as a robot sees it, in memory, so that a test can lose an answer or falsify the data. Only what the bot uses; how
- * the real server behaves is tested against the real server.
- */
+/** An in-memory Rookery with what the bot uses, so that a test can drop responses or falsify data. */
 export async function stubServer(t: Test, fault: (request: IncomingMessage, nth: number) => Fault = () => undefined) {
   const stub = {
     url: '',
     requests: [] as { method: string; path: string; key: string | undefined; at: number }[],
-    members: new Map<string, Member>(),
+    accounts: new Map<string, StubAccount>(),
     posts: [] as StubPost[],
-    /** Who follows whom: `from to`, in the order in which it began. */
+    /** `follower followed`, oldest first. */
     follows: new Set<string>(),
     confirmed: new Set<string>(),
     sessions: new Map<string, string>(),
@@ -55,7 +52,7 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     method: string,
     path: string,
     query: URLSearchParams,
-    // biome-ignore lint/suspicious/noExplicitAny: the stub trusts the bot; checking is the real server's part.
+    // biome-ignore lint/suspicious/noExplicitAny: the stub trusts the bot's requests.
     body: any,
     jar: Map<string, string>,
     key: string | undefined,
@@ -64,20 +61,20 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     const [, , kind, name, what] = path.split('/')
     if (path === '/health/ready') return { status: 200 }
     if (path === '/v1/accounts' && method === 'POST') {
-      if (stub.members.has(body.username)) return problem(409, 'username-taken')
-      stub.members.set(body.username, body)
-      return { status: 201, body: account(body.username), headers: enter(body.username) }
+      if (stub.accounts.has(body.username)) return problem(409, 'username-taken')
+      stub.accounts.set(body.username, body)
+      return { status: 201, body: account(body.username), headers: issueCookies(body.username) }
     }
     if (path === '/v1/session' && method === 'POST') {
-      if (stub.members.get(body.username)?.password !== body.password) return problem(401, 'invalid-credentials')
-      return { status: 200, body: { account: account(body.username) }, headers: enter(body.username) }
+      if (stub.accounts.get(body.username)?.password !== body.password) return problem(401, 'invalid-credentials')
+      return { status: 200, body: { account: account(body.username) }, headers: issueCookies(body.username) }
     }
     if (path === '/v1/session/refresh') {
       const token = jar.get('refresh') ?? ''
       const username = stub.refreshes.get(token)
       stub.refreshes.delete(token)
       if (!username) return problem(401, 'unauthenticated')
-      return { status: 200, body: { account: account(username) }, headers: enter(username) }
+      return { status: 200, body: { account: account(username) }, headers: issueCookies(username) }
     }
     if (path === '/v1/session' && method === 'DELETE') {
       stub.sessions.delete(jar.get('session') ?? '')
@@ -91,30 +88,30 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     if (path === '/v1/account' && method === 'DELETE') {
       if (!me) return problem(401, 'unauthenticated')
       if (!stub.confirmed.has(me)) return problem(403, 'confirmation-required')
-      leave(me)
+      deleteAccount(me)
       return { status: 204 }
     }
     if (path === '/v1/timeline') {
       if (!me) return problem(401, 'unauthenticated')
-      const isShown = ({ author }: StubPost) => author === me || stub.follows.has(`${me} ${author}`)
-      return page(query, stub.posts.filter((post) => post.replyTo === null && isShown(post)).map(shown))
+      const isVisible = ({ author }: StubPost) => author === me || stub.follows.has(`${me} ${author}`)
+      return page(query, stub.posts.filter((post) => post.replyTo === null && isVisible(post)).map(toBody))
     }
     if (kind === 'accounts' && name && what === 'follow') {
       if (!me) return problem(401, 'unauthenticated')
-      if (!stub.members.has(name)) return problem(404, 'not-found')
+      if (!stub.accounts.has(name)) return problem(404, 'not-found')
       if (method === 'PUT') stub.follows.add(`${me} ${name}`)
       else stub.follows.delete(`${me} ${name}`)
       return { status: 204 }
     }
     if (kind === 'accounts' && name) {
-      if (!stub.members.has(name)) return problem(404, 'not-found')
+      if (!stub.accounts.has(name)) return problem(404, 'not-found')
       if (!what) return { status: 200, body: account(name) }
       if (what === 'followers') return page(query, pairs(1, name).map(account))
       if (what === 'following') return page(query, pairs(0, name).map(account))
-      return page(query, stub.posts.filter((post) => post.author === name).map(shown))
+      return page(query, stub.posts.filter((post) => post.author === name).map(toBody))
     }
     const roots = () => stub.posts.filter(({ replyTo }) => replyTo === null)
-    if (path === '/v1/posts' && method === 'GET') return page(query, roots().map(shown))
+    if (path === '/v1/posts' && method === 'GET') return page(query, roots().map(toBody))
     if (path === '/v1/posts') {
       if (!me) return problem(401, 'unauthenticated')
       const known = key === undefined ? undefined : stub.keys.get(`${me} ${key}`)
@@ -123,12 +120,12 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
       const post = known ?? { id: randomUUID(), author: me, text, createdAt: now(), replyTo, reactions: new Map() }
       if (!known) stub.posts.push(post)
       if (key) stub.keys.set(`${me} ${key}`, post)
-      return { status: 201, body: shown(post) }
+      return { status: 201, body: toBody(post) }
     }
     const post = stub.posts.find(({ id }) => id === name)
     if (!post) return problem(404, 'not-found')
-    if (method === 'GET' && !what) return { status: 200, body: shown(post) }
-    if (what === 'replies') return page(query, stub.posts.filter(({ replyTo }) => replyTo === post.id).map(shown))
+    if (method === 'GET' && !what) return { status: 200, body: toBody(post) }
+    if (what === 'replies') return page(query, stub.posts.filter(({ replyTo }) => replyTo === post.id).map(toBody))
     if (method === 'GET')
       return page(
         query,
@@ -144,7 +141,7 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     return { status: 200, body: { value: body?.value ?? null } }
   }
 
-  function enter(username: string) {
+  function issueCookies(username: string) {
     const [session, refresh] = [randomUUID(), randomUUID()]
     stub.sessions.set(session, username)
     stub.refreshes.set(refresh, username)
@@ -157,14 +154,14 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     return { username, counts: { posts, followers, following } }
   }
 
-  /** The others of those pairs in which somebody is the first (0) or the second (1). */
-  function pairs(place: 0 | 1, username: string): string[] {
+  /** The accounts that a username follows (side 0), or that follow it (side 1). */
+  function pairs(side: 0 | 1, username: string): string[] {
     const all = [...stub.follows].map((pair) => pair.split(' '))
-    return all.filter((pair) => pair[place] === username).map((pair) => pair[1 - place] ?? '')
+    return all.filter((pair) => pair[side] === username).map((pair) => pair[1 - side] ?? '')
   }
 
-  function leave(username: string) {
-    stub.members.delete(username)
+  function deleteAccount(username: string) {
+    stub.accounts.delete(username)
     stub.posts = stub.posts.filter(({ author }) => author !== username)
     for (const { reactions } of stub.posts) reactions.delete(username)
     for (const pair of stub.follows) if (pair.split(' ').includes(username)) stub.follows.delete(pair)
@@ -172,7 +169,7 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     for (const [token, name] of stub.refreshes) if (name === username) stub.refreshes.delete(token)
   }
 
-  function shown({ reactions, author, ...post }: StubPost) {
+  function toBody({ reactions, author, ...post }: StubPost) {
     const likes = [...reactions.values()].filter((value) => value === 'like').length
     const replies = stub.posts.filter(({ replyTo }) => replyTo === post.id).length
     return { ...post, author: { username: author }, counts: { likes, dislikes: reactions.size - likes, replies } }
@@ -183,7 +180,7 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     server.closeAllConnections()
     server.close()
   })
-  // The address of a TCP server that listens is always of this shape.
+  // A listening TCP server always has an AddressInfo.
   stub.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return stub
 }

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { hashQueue } from '../../src/credentials/hash-queue.ts'
-import { passwords } from '../../src/credentials/password-service.ts'
+import { passwordService } from '../../src/credentials/password-service.ts'
 
 /** Tasks that end when they are told to, and a record of which began. */
 function tasks() {
@@ -122,9 +122,9 @@ t.test(
 )
 
 t.test('of passwords one a core is checked and 64 wait, unknown names as well', async (t) => {
-  const { verify, close } = passwords({ cost: 4, peppers: [], processes: 1 })
+  const { verify, close } = passwordService({ cost: 4, peppers: [], processes: 1 })
   t.teardown(close)
-  const check = () => verify('three blind mice', 'a', null, never)
+  const check = () => verify('three blind mice', 'a', undefined, never)
   const places = Math.min(availableParallelism(), 3) + 64
   const all = Array.from({ length: places }, check)
   await t.rejects(check(), { code: 'overloaded' })

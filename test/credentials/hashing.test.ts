@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { passwords } from '../../src/credentials/password-service.ts'
+import { passwordService } from '../../src/credentials/password-service.ts'
 import { makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 
 type Credential = { version: number; password: { bcrypt: string } }
@@ -16,15 +16,15 @@ async function processorTime(work: () => Promise<unknown>): Promise<number> {
 }
 
 t.test('an unknown name costs a verification, as a known one does', async (t) => {
-  const { hash, verify, close } = passwords({ cost: 12, peppers: [], processes: 1 })
+  const { hash, verify, close } = passwordService({ cost: 12, peppers: [], processes: 1 })
   t.teardown(close)
   const stored = await hash(password, 'a', never)
-  await verify(password, 'a', null, never)
+  await verify(password, 'a', undefined, never)
   const known = await processorTime(() => verify('wrong', 'a', { version: 1, password: stored }, never))
-  const unknown = await processorTime(() => verify('wrong', 'a', null, never))
+  const unknown = await processorTime(() => verify('wrong', 'a', undefined, never))
   t.ok(unknown > known / 3 && unknown < known * 3, `unknown ${unknown}, known ${known}`)
   const easy = await processorTime(async () =>
-    verify('', 'a', null, { ...never, signal: AbortSignal.abort() }).catch(() => undefined),
+    verify('', 'a', undefined, { ...never, signal: AbortSignal.abort() }).catch(() => undefined),
   )
   t.ok(easy < known / 3, `the measure tells work from none: ${easy}`)
 })

@@ -4,7 +4,7 @@ import { BSON, type Db, type UUID } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { passwords } from '../../src/credentials/password-service.ts'
+import { passwordService } from '../../src/credentials/password-service.ts'
 import { freshDatabase, makeClient, password, signUp, testConfig } from '../helper.ts'
 
 type Credential = { _id: UUID; version: number; password: { pepper: string | null; bcrypt: string } }
@@ -72,8 +72,8 @@ t.test('only the right password is hashed again: nobody else is to notice that i
   const never = { signal: new AbortController().signal, who: 'ann' }
   const rules = { cost: 4, processes: 1 }
   const [before, after] = [
-    passwords({ ...rules, peppers: [] }),
-    passwords({ ...rules, peppers: [{ id: 'a', secret: secretOf(a) }] }),
+    passwordService({ ...rules, peppers: [] }),
+    passwordService({ ...rules, peppers: [{ id: 'a', secret: secretOf(a) }] }),
   ]
   t.teardown(() => Promise.all([before.close(), after.close()]))
   const credential = { version: 1, password: await before.hash(password, 'ann', never) }

@@ -1,18 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import t from 'tap'
-import { coalesce } from '../../src/database/batch-loader.ts'
+import { batchLoader } from '../../src/database/batch-loader.ts'
 import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { postStore } from '../../src/posts/store.ts'
 import { reactionStore } from '../../src/reactions/store.ts'
-import { localWriter } from '../../src/writer/local.ts'
+import { localWriter } from '../../src/write-operations.ts'
 import { freshDatabase } from '../helper.ts'
 
 /** Reads by name of what is held in a map, and the queries that were sent. */
 function reader(held: Map<string, number>) {
   const queries: (readonly string[])[] = []
-  const read = coalesce<number>(async (keys) => {
+  const read = batchLoader<number>(async (keys) => {
     queries.push(keys)
     // Nothing is found of what is not there; the order is whatever the database likes.
     return new Map([...held].filter(([key]) => keys.includes(key)).reverse())
@@ -54,7 +54,7 @@ t.test('nobody joins a query that was sent: what was acknowledged is seen', asyn
   const answered = Promise.withResolvers<void>()
   const held = Promise.withResolvers<void>()
   let queries = 0
-  const read = coalesce<number>(async (keys) => {
+  const read = batchLoader<number>(async (keys) => {
     queries += 1
     const found = await things.find({ _id: { $in: [...keys] } }).toArray()
     answered.resolve()
@@ -75,7 +75,7 @@ t.test('nobody joins a query that was sent: what was acknowledged is seen', asyn
 t.test('an error reaches all who asked, and nobody else', async (t) => {
   const broken = new Error('the database is away')
   let fails = true
-  const read = coalesce<number>(async (keys) => {
+  const read = batchLoader<number>(async (keys) => {
     if (fails) throw broken
     return new Map(keys.map((key) => [key, 1]))
   })

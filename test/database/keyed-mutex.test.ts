@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { oneByOne } from '../../src/database/keyed-mutex.ts'
+import { keyedMutex } from '../../src/database/keyed-mutex.ts'
 
 t.test('work of one key runs one after the other, of several at once', async (t) => {
-  const run = oneByOne()
+  const run = keyedMutex()
   const steps: string[] = []
   const work = (name: string) => async () => {
     steps.push(`${name} begins`)
@@ -20,7 +20,7 @@ t.test('work of one key runs one after the other, of several at once', async (t)
 })
 
 t.test('what fails is told to its own, and the next goes on', async (t) => {
-  const run = oneByOne()
+  const run = keyedMutex()
   const failing = run('x', async () => {
     throw new Error('no')
   })

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { type Attempt, loginLimits } from '../../src/limits/login-throttle.ts'
-import { attemptLimits } from '../../src/limits/sliding-window.ts'
+import { type Attempt, loginThrottle } from '../../src/limits/login-throttle.ts'
+import { slidingWindow } from '../../src/limits/sliding-window.ts'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
 import { clocks } from '../sessions/clocks.ts'
@@ -47,11 +47,11 @@ t.test('the 15 minutes of failed logins', async (t) => {
 
   t.test('never more than so many in any 15 minutes, whenever they come', async (t) => {
     const quotas = { pair: 3, address: 100, network: 100, account: 100, device: 100 }
-    const logins = loginLimits(attemptLimits(db, pino({ level: 'silent' })), quotas, 'a secret')
+    const logins = loginThrottle(slidingWindow(db, pino({ level: 'silent' })), quotas, 'a secret')
     const attempt: Attempt = { username: 'ann', ip: '203.0.113.1', device: undefined }
     const take = async () => {
       await logins.check(attempt)
-      await logins.take(attempt)
+      await logins.acquire(attempt)
     }
     let passed: number[] = []
     let now = 0

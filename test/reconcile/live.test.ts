@@ -4,8 +4,8 @@ import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
 import { daysIn } from '../../src/analytics/daily-counts.ts'
 import { newId } from '../../src/database/ids.ts'
-import { createPosts } from '../../src/posts/create.ts'
-import { unfenced } from '../../src/writer/fence.ts'
+import { createPost } from '../../src/posts/create.ts'
+import { unfenced } from '../../src/writer/batch-context.ts'
 import {
   countsOf,
   followsOf,
@@ -130,8 +130,8 @@ t.test('a post whose transaction began before its author’s counts existed is c
   const author = await plantAccount(db, null)
   const session = client.startSession()
   session.startTransaction({ readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' } })
-  const wish = { id: newId(), author: author.toString(), text: '.', replyTo: null, claim: null }
-  await createPosts(db, unfenced)([wish], session)
+  const command = { id: newId(), author: author.toString(), text: '.', replyTo: null, claim: null }
+  await createPost.apply(unfenced(db, session), [command])
   const running = runHere(target, { fix: true })
   while ((await countsOf(db).countDocuments({ _id: author })) === 0) await delay(20)
   await delay(1_000)

@@ -2,7 +2,7 @@ import { type Db, UUID } from 'mongodb'
 import type { Test } from 'tap'
 import { v7 } from 'uuid'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
-import type { RemovedAccount } from '../../src/accounts/tombstone.ts'
+import type { AccountTombstone } from '../../src/accounts/tombstone.ts'
 import { dayOf, daysIn } from '../../src/analytics/daily-counts.ts'
 import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
@@ -50,7 +50,7 @@ export async function plantPost(db: Db, author: UUID, counts: object = {}, reply
 /** Says that accounts that were never there wait to be swept: what belongs to them is no drift. */
 export async function markAccounts(db: Db, ids: readonly UUID[]): Promise<void> {
   const marks = ids.map((_id) => ({ _id, at: new Date() }))
-  await db.collection<RemovedAccount>('removedAccounts').insertMany(marks, { ordered: false })
+  await db.collection<AccountTombstone>('removedAccounts').insertMany(marks, { ordered: false })
 }
 
 export function reactionDocument(post: UUID, value: 'like' | 'dislike', order = newUuid()): ReactionDocument {

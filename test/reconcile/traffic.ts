@@ -3,25 +3,24 @@ import { isDatabaseOutOfReach } from '../../src/database/failures.ts'
 import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { follow } from '../../src/follows/follow.ts'
-import { createPosts } from '../../src/posts/create.ts'
-import { removePosts } from '../../src/posts/delete.ts'
+import { createPost } from '../../src/posts/create.ts'
+import { deletePost } from '../../src/posts/delete.ts'
 import { react } from '../../src/reactions/react.ts'
+import { unfenced } from '../../src/writer/batch-context.ts'
+import type { WriteOperation } from '../../src/writer/operation.ts'
 
 const values = ['like', 'dislike', null] as const
 
 /**
- * What several servers do at once, each in transactions of its own, until it is stopped: posts, replies, reactions and
- * removals by these accounts. `done` tells how many writes were committed, `stop` when the last one is.
+ * The concurrent writes of several servers, each in transactions of its own, until stopped: posts, replies, reactions,
+ * follows and deletions by these accounts. `done` returns how many writes were committed; `stop` waits for the last.
  */
 export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], alive: UUID[], servers = 6) {
   const transact = transactor(client)
-  const inside = { writer: 1, isGone: () => false }
-  const write = {
-    create: createPosts(db, inside),
-    remove: removePosts(db),
-    react: react(db, inside),
-    follow: follow(db, inside),
-  }
+  const apply = <Command extends object, Result>(
+    operation: WriteOperation<Command, Result>,
+    commands: readonly Command[],
+  ) => transact((session) => operation.apply({ ...unfenced(db, session), writer: 1 }, commands))
   const known = alive.map(String)
   const authors = new Map<string, string>()
   const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T // never empty here
@@ -31,8 +30,7 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
   async function create() {
     const [id, author] = [newId(), one(accounts).toString()]
     const replyTo = Math.random() < 0.6 && known.length > 0 ? one(known) : null
-    const wish = { id, author, text: '.', replyTo, claim: null }
-    const [created] = await transact((session) => write.create([wish], session))
+    const [created] = await apply(createPost, [{ id, author, text: '.', replyTo, claim: null }])
     if (created?.outcome !== 'created') return
     known.push(id)
     authors.set(id, author)
@@ -44,23 +42,22 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
     if (by === undefined) return
     authors.delete(post)
     known.splice(known.indexOf(post), 1)
-    const wish = { id: newId(), post, by }
-    await transact((session) => write.remove([wish], session))
+    await apply(deletePost, [{ id: newId(), post, by }])
   }
 
   async function reactToSome() {
-    const wishes = Array.from({ length: 5 }, () => {
+    const commands = Array.from({ length: 5 }, () => {
       return { post: one(known), account: one(accounts).toString(), value: one(values), order: newId() }
     })
-    await transact((session) => write.react(wishes, session))
+    await apply(react, commands)
   }
 
   async function followSome() {
-    const wishes = Array.from({ length: 5 }, () => {
+    const commands = Array.from({ length: 5 }, () => {
       const [from, to] = [one(accounts).toString(), one(accounts).toString()]
       return { from, to, follows: Math.random() < 0.6, order: newId() }
     })
-    await transact((session) => write.follow(wishes, session))
+    await apply(follow, commands)
   }
 
   async function serve() {
@@ -73,7 +70,7 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
         else await reactToSome()
         done += 1
       } catch (error) {
-        // Held back for too long: nothing was written.
+        // No commit in time: nothing was written.
         if (!isDatabaseOutOfReach(error)) throw error
       }
     }

@@ -2,7 +2,7 @@ import { UUID } from 'mongodb'
 import t from 'tap'
 import { ensureIndexes } from '../../src/database/indexes.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import { revocationIndexes, revocations } from '../../src/sessions/revocation-cache.ts'
+import { revocationCache, revocationIndexes } from '../../src/sessions/revocation-cache.ts'
 import { freshDatabase } from '../helper.ts'
 import { clocks } from './clocks.ts'
 
@@ -16,7 +16,7 @@ t.test('what a process knows of sessions that ended', async (t) => {
 
   t.test('nothing at first, and nothing that is older than 800 ms', async (t) => {
     const { forward } = clocks(t)
-    const { isLive, knowUpTo, doubtAll } = revocations(db)
+    const { isLive, markCurrentAsOf: knowUpTo, markStale: doubtAll } = revocationCache(db)
     const session = id().toString()
     t.equal(isLive(session), undefined)
     knowUpTo(performance.now() - 801)
@@ -35,7 +35,7 @@ t.test('what a process knows of sessions that ended', async (t) => {
   })
 
   t.test('what has ended is dead, however old that is', async (t) => {
-    const { isLive, knowUpTo, learn, doubtAll } = revocations(db)
+    const { isLive, markCurrentAsOf: knowUpTo, add: learn, markStale: doubtAll } = revocationCache(db)
     const [one, other] = [id().toString(), id().toString()]
     knowUpTo(performance.now())
     learn(one, new Date(Date.now() + life))
@@ -46,7 +46,7 @@ t.test('what a process knows of sessions that ended', async (t) => {
 
   t.test('what this process is ending is looked up from the first moment, whatever comes of it', async (t) => {
     const { forward } = clocks(t)
-    const { isLive, knowUpTo, revoke, tidy } = revocations(db)
+    const { isLive, markCurrentAsOf: knowUpTo, revoke, evictExpired: tidy } = revocationCache(db)
     const [kept, undone] = [id(), id()]
     const known = (session: UUID) => {
       knowUpTo(performance.now())
@@ -82,7 +82,7 @@ t.test('what a process knows of sessions that ended', async (t) => {
     t.match(await collection.indexes(), [{}, { key: { until: 1 }, expireAfterSeconds: 0 }])
     const session = id()
     const before = Date.now()
-    await transact((transaction) => revocations(db).revoke([session], transaction))
+    await transact((transaction) => revocationCache(db).revoke([session], transaction))
     const { until, ...rest } = (await collection.findOne({ _id: session })) ?? { until: new Date(0) }
     t.ok(until.getTime() >= before + life && until.getTime() <= Date.now() + life)
     t.same(Object.keys(rest), ['_id'], 'and nothing of whose it was')
@@ -90,15 +90,15 @@ t.test('what a process knows of sessions that ended', async (t) => {
 
   t.test('memory: all is forgotten once no token can name it, and not before', async (t) => {
     const { forward } = clocks(t)
-    const known = revocations(db)
+    const known = revocationCache(db)
     const sessions = Array.from({ length: 1_000 }, id)
     // As they come from others: each a second later, every tenth from a clock that is a minute slow.
     const untils = sessions.map((_, n) => Date.now() + life + n * 1_000 - (n % 10 === 0 ? 60_000 : 0))
-    for (const [n, session] of sessions.entries()) known.learn(session.toString(), new Date(untils[n] ?? 0))
+    for (const [n, session] of sessions.entries()) known.add(session.toString(), new Date(untils[n] ?? 0))
     await transact((transaction) => known.revoke(sessions.slice(0, 50), transaction))
     t.equal(known.size, 1_050)
     for (let n = 0; n < 4; n += 1) {
-      known.tidy()
+      known.evictExpired()
       const early = sessions.filter(
         (session, n) => (untils[n] ?? 0) > Date.now() && known.isLive(session.toString()) !== false,
       )
@@ -108,7 +108,7 @@ t.test('what a process knows of sessions that ended', async (t) => {
       forward(n === 0 ? life : 300_000)
     }
     forward(1_000_000)
-    known.tidy()
+    known.evictExpired()
     t.equal(known.size, 0)
   })
 })

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MongoClient, UUID } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { revocations } from '../../src/sessions/revocation-cache.ts'
+import { revocationCache } from '../../src/sessions/revocation-cache.ts'
 import { type RevocationFeed, revocationFeed } from '../../src/sessions/revocation-feed.ts'
 import { lineTo } from '../database/fixtures/line.ts'
 import { timeUntil } from '../database/fixtures/processes.ts'
@@ -23,7 +23,7 @@ async function feeding(t: Test, before: Document[] = [], lag = 0) {
   line.lengthen(lag)
   const { username, password } = connection
   const client = new MongoClient(line.uri(direct.databaseName), { auth: { username, password }, authSource: 'admin' })
-  const known = revocations(client.db())
+  const known = revocationCache(client.db())
   const feed: RevocationFeed = revocationFeed(client.db(), known, pino({ level: 'silent' }))
   t.teardown(async () => {
     await feed.close()
@@ -76,7 +76,7 @@ t.test('signs of life: sent while somebody asks and 5 minutes longer, and then a
   t.ok(until.getTime() <= Date.now() + 60_000, 'what a process leaves behind is gone after a minute')
   forward(290_000)
   t.ok(await turns(true), 'they go on')
-  feed.asked()
+  feed.noteUse()
   forward(290_000)
   t.ok(await turns(true), 'longer if somebody asks')
   forward(11_000)
@@ -85,7 +85,7 @@ t.test('signs of life: sent while somebody asks and 5 minutes longer, and then a
   const last = await signs()
   await delay(1_000)
   t.equal(await signs(), last, 'a server that nobody uses writes nothing')
-  feed.asked()
+  feed.noteUse()
   t.ok(await turns(true))
 })
 
@@ -113,7 +113,7 @@ t.test('a stream that breaks off: all is doubted until another has begun, and no
   for (let round = 0; round < 4; round += 1) {
     t.ok(await turns(true))
     // Only doubt takes away what was known so well.
-    known.knowUpTo(performance.now() + 600_000)
+    known.markCurrentAsOf(performance.now() + 600_000)
     await collection.drop()
     t.ok(await turns(undefined))
     const ended = new UUID()

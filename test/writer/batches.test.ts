@@ -14,7 +14,7 @@ async function setScene(t: Test) {
   const machine = machines.machine()
   const [ann = '', bob = '', cyd = ''] = await machines.newAccounts(3)
   const first = creation(ann)
-  await machine.writer.create(first)
+  await machine.writer.createPost(first)
   const posts = db.collection<PostDocument>('posts')
   const reactions = db.collection<ReactionDocument>('reactions')
   const accountCounts = db.collection<CountsDocument>('accountCounts')
@@ -50,7 +50,7 @@ scenario('an account that wants one thing after the other in a batch', async (t,
   const first = many('like', 'dislike', null, 'like')
   t.same(
     await give(first),
-    ['like', 'dislike', null, 'like'].map((value) => ({ value, counts: counts(1, 0) })),
+    ['like', 'dislike', null, 'like'].map((value) => ({ outcome: 'reacted', value, counts: counts(1, 0) })),
     'each gets its own value, and the counts after all',
   )
   t.match(await scene.reactionOf(post, bob), { value: 'like' }, 'the last one stands')
@@ -66,13 +66,13 @@ scenario('an account that wants one thing after the other in a batch', async (t,
   t.equal(await placeOf(), back[1]?.order, 'who withdraws and comes back in one batch has a new one')
 
   t.same(await give(many('like', null)), [
-    { value: 'like', counts: counts(0, 0) },
-    { value: null, counts: counts(0, 0) },
+    { outcome: 'reacted', value: 'like', counts: counts(0, 0) },
+    { outcome: 'reacted', value: null, counts: counts(0, 0) },
   ])
   t.equal(await scene.reactionOf(post, bob), null)
   t.same(await give(many('like', null)), [
-    { value: 'like', counts: counts(0, 0) },
-    { value: null, counts: counts(0, 0) },
+    { outcome: 'reacted', value: 'like', counts: counts(0, 0) },
+    { outcome: 'reacted', value: null, counts: counts(0, 0) },
   ])
   t.equal(await scene.reactions(), 0, 'what came and went in one batch was never there')
 })
@@ -81,16 +81,20 @@ scenario('a reaction that changes nothing', async (t, { machine, post, ann, bob,
   const { react } = machine.writer
   const like = reaction(post, bob, 'like')
   await react(like)
-  t.same(await react(reaction(post, bob, 'like')), { value: 'like', counts: counts(1, 0) })
+  t.same(await react(reaction(post, bob, 'like')), { outcome: 'reacted', value: 'like', counts: counts(1, 0) })
   t.match(await scene.reactionOf(post, bob), { value: 'like', order: toUuid(like.order) }, 'it keeps its place')
-  t.same(await react(reaction(post, ann, null)), { value: null, counts: counts(1, 0) }, 'nothing to withdraw')
+  t.same(
+    await react(reaction(post, ann, null)),
+    { outcome: 'reacted', value: null, counts: counts(1, 0) },
+    'nothing to withdraw',
+  )
   t.equal(await scene.reactions(), 1)
   t.same(await scene.countsOf(post), counts(1, 0))
 })
 
 scenario('reactions of many to many in one batch', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
   const other = creation(bob)
-  await machine.writer.create(other)
+  await machine.writer.createPost(other)
   await machine.writer.react(reaction(other.id, cyd, 'like'))
   const missing = newId()
   const answers = await atOnce(machine, ({ react }) => [
@@ -103,13 +107,13 @@ scenario('reactions of many to many in one batch', async (t, { machine, post, an
     react(reaction(other.id, ann, 'dislike')),
   ])
   t.same(answers, [
-    { value: 'like', counts: counts(2, 1) },
-    null,
-    { value: 'dislike', counts: counts(2, 1) },
-    { value: 'dislike', counts: counts(0, 2) },
-    null,
-    { value: 'like', counts: counts(2, 1) },
-    { value: 'dislike', counts: counts(0, 2) },
+    { outcome: 'reacted', value: 'like', counts: counts(2, 1) },
+    { outcome: 'not-found' },
+    { outcome: 'reacted', value: 'dislike', counts: counts(2, 1) },
+    { outcome: 'reacted', value: 'dislike', counts: counts(0, 2) },
+    { outcome: 'not-found' },
+    { outcome: 'reacted', value: 'like', counts: counts(2, 1) },
+    { outcome: 'reacted', value: 'dislike', counts: counts(0, 2) },
   ])
   t.same([await scene.countsOf(post), await scene.countsOf(other.id)], [counts(2, 1), counts(0, 2)], 'as it is stored')
   t.equal(await scene.reactions(), 5, 'nothing is written to a post that is missing')
@@ -124,7 +128,7 @@ scenario('one batch takes a like and brings one', async (t, { machine, post, ann
 
 scenario('a hundred posts in one batch', async (t, { machine, posts, ann, bob, cyd, ...scene }) => {
   const wishes = Array.from({ length: 100 }, (_, n) => creation([ann, bob, cyd][n % 3] ?? '', { text: `Number ${n}` }))
-  const answers = await atOnce(machine, ({ create }) => wishes.map((wish) => create(wish)))
+  const answers = await atOnce(machine, ({ createPost: create }) => wishes.map((wish) => create(wish)))
   t.same(answers, Array(100).fill({ outcome: 'created' }))
   // With the post of the scene.
   t.same(await Promise.all([ann, bob, cyd].map(scene.postsOf)), [35, 33, 33])
@@ -145,7 +149,7 @@ scenario('a hundred posts in one batch', async (t, { machine, posts, ann, bob, c
 scenario('replies to what is there and to what is missing', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
   const missing = newId()
   const reply = creation(bob, { replyTo: post })
-  const answers = await atOnce(machine, ({ create }) => [
+  const answers = await atOnce(machine, ({ createPost: create }) => [
     create(reply),
     create(creation(bob, { replyTo: missing })),
     create(creation(cyd, { replyTo: post })),
@@ -153,7 +157,7 @@ scenario('replies to what is there and to what is missing', async (t, { machine,
   ])
   t.same(
     answers.map(({ outcome }) => outcome),
-    ['created', 'no-such-parent', 'created', 'created'],
+    ['created', 'parent-not-found', 'created', 'created'],
   )
   t.same(await scene.countsOf(post), counts(0, 0, 2))
   t.same(await Promise.all([ann, bob, cyd].map(scene.postsOf)), [1, 1, 2])
@@ -165,7 +169,7 @@ scenario('replies to what is there and to what is missing', async (t, { machine,
 scenario('one Idempotency-Key several times in a batch', async (t, { machine, ann, bob, posts, ...scene }) => {
   const first = creation(ann, { claim: claim('k') })
   const other = creation(ann, { claim: claim('l') })
-  const answers = await atOnce(machine, ({ create }) => [
+  const answers = await atOnce(machine, ({ createPost: create }) => [
     create(first),
     create(creation(ann, { claim: claim('k') })),
     create(creation(ann, { claim: claim('k', 'another body') })),
@@ -176,14 +180,14 @@ scenario('one Idempotency-Key several times in a batch', async (t, { machine, an
   t.same(answers, [
     { outcome: 'created' },
     replayed,
-    { outcome: 'other-body' },
+    { outcome: 'key-reused' },
     ...Array(2).fill({ outcome: 'created' }),
   ])
   t.same(await Promise.all([ann, bob].map(scene.postsOf)), [3, 1])
 
-  const { create, remove } = machine.writer
+  const { createPost: create, deletePost: remove } = machine.writer
   t.same(await create(creation(ann, { claim: claim('k') })), replayed, 'so it is in the next batch')
-  t.same(await create(creation(ann, { claim: claim('k', 'another body') })), { outcome: 'other-body' })
+  t.same(await create(creation(ann, { claim: claim('k', 'another body') })), { outcome: 'key-reused' })
   await remove(removal(first.id, ann))
   t.same(await create(creation(ann, { claim: claim('k') })), replayed, 'and when the post is gone')
   t.equal(await posts.countDocuments({ author: toUuid(ann) }), 2)
@@ -192,13 +196,13 @@ scenario('one Idempotency-Key several times in a batch', async (t, { machine, an
 scenario('what is not created takes no key', async (t, { machine, ann, bob, posts }) => {
   const orphan = () => creation(bob, { replyTo: newId(), claim: claim('k', 'a reply') })
   const root = creation(bob, { claim: claim('k', 'a root') })
-  const answers = await atOnce(machine, ({ create }) => [create(orphan()), create(root)])
-  t.same(answers, [{ outcome: 'no-such-parent' }, { outcome: 'created' }], 'in the same batch')
-  t.same(await machine.writer.create(creation(ann, { replyTo: newId(), claim: claim('l') })), {
-    outcome: 'no-such-parent',
+  const answers = await atOnce(machine, ({ createPost: create }) => [create(orphan()), create(root)])
+  t.same(answers, [{ outcome: 'parent-not-found' }, { outcome: 'created' }], 'in the same batch')
+  t.same(await machine.writer.createPost(creation(ann, { replyTo: newId(), claim: claim('l') })), {
+    outcome: 'parent-not-found',
   })
   t.same(
-    await machine.writer.create(creation(ann, { claim: claim('l') })),
+    await machine.writer.createPost(creation(ann, { claim: claim('l') })),
     { outcome: 'created' },
     'and in the next one',
   )
@@ -206,11 +210,11 @@ scenario('what is not created takes no key', async (t, { machine, ann, bob, post
 })
 
 scenario('a key that MongoDB has not removed in time counts no more', async (t, { machine, db, ann, posts }) => {
-  const { create } = machine.writer
+  const { createPost: create } = machine.writer
   await create(creation(ann, { claim: claim('k') }))
   await db.collection('idempotency').updateMany({}, { $set: { at: new Date(Date.now() - 86_401_000) } })
   const [first, second] = [creation(ann, { claim: claim('k') }), creation(ann, { claim: claim('k') })]
-  t.same(await atOnce(machine, (writer) => [writer.create(first), writer.create(second)]), [
+  t.same(await atOnce(machine, (writer) => [writer.createPost(first), writer.createPost(second)]), [
     { outcome: 'created' },
     { outcome: 'replayed', post: first.id },
   ])
@@ -218,8 +222,8 @@ scenario('a key that MongoDB has not removed in time counts no more', async (t, 
 })
 
 scenario('creations that are given again', async (t, { machine, post, ann, bob, cyd, posts, ...scene }) => {
-  const again = <Wish extends object>(wish: Wish) => ({ ...wish, again: true })
-  const { create, remove } = machine.writer
+  const again = <Wish extends object>(wish: Wish) => ({ ...wish, retry: true })
+  const { createPost: create, deletePost: remove } = machine.writer
   const written = creation(bob, { replyTo: post })
   const removed = creation(bob, { replyTo: post, text: 'Removed since' })
   const claimed = creation(bob, { claim: claim('mine') })
@@ -233,13 +237,13 @@ scenario('creations that are given again', async (t, { machine, post, ann, bob, 
 
   const lost = creation(bob, { replyTo: post })
   const answers = await atOnce(machine, (writer) => [
-    writer.create(again(written)),
-    writer.create(again(removed)),
-    writer.create(again(claimed)),
-    writer.create(again(outrun)),
-    writer.create(again(orphaned)),
-    writer.create(again(lost)),
-    writer.create(again(creation(bob, { replyTo: parent.id }))),
+    writer.createPost(again(written)),
+    writer.createPost(again(removed)),
+    writer.createPost(again(claimed)),
+    writer.createPost(again(outrun)),
+    writer.createPost(again(orphaned)),
+    writer.createPost(again(lost)),
+    writer.createPost(again(creation(bob, { replyTo: parent.id }))),
   ])
   t.same(answers, [
     { outcome: 'created' },
@@ -248,7 +252,7 @@ scenario('creations that are given again', async (t, { machine, post, ann, bob, 
     { outcome: 'replayed', post: twin.id },
     { outcome: 'created' },
     { outcome: 'created' },
-    { outcome: 'no-such-parent' },
+    { outcome: 'parent-not-found' },
   ])
   t.equal(await posts.countDocuments({ text: 'Removed since' }), 0, 'what was removed stays so')
   t.equal(await scene.postsOf(bob), 3, 'none is there twice')
@@ -259,76 +263,87 @@ scenario('creations that are given again', async (t, { machine, post, ann, bob, 
 scenario('a reaction that is given again', async (t, { machine, post, bob, cyd, ...scene }) => {
   const like = reaction(post, bob, 'like')
   await machine.writer.react(like)
-  const given = { ...like, again: true }
-  t.same(await machine.writer.react(given), { value: 'like', counts: counts(1, 0) }, 'counts once')
-  const gone = { ...reaction(post, cyd, null), again: true }
-  t.same(await machine.writer.react(gone), { value: null, counts: counts(1, 0) })
+  const given = { ...like, retry: true }
+  t.same(await machine.writer.react(given), { outcome: 'reacted', value: 'like', counts: counts(1, 0) }, 'counts once')
+  const gone = { ...reaction(post, cyd, null), retry: true }
+  t.same(await machine.writer.react(gone), { outcome: 'reacted', value: null, counts: counts(1, 0) })
   t.equal(await scene.reactions(), 1)
 })
 
 scenario('removals of one post, and of somebody else’s', async (t, { machine, post, ann, bob, ...scene }) => {
   const reply = creation(ann, { replyTo: post })
   const other = creation(bob)
-  await atOnce(machine, ({ create }) => [create(reply), create(other)])
+  await atOnce(machine, ({ createPost: create }) => [create(reply), create(other)])
   const done = removal(reply.id, ann)
-  const answers = await atOnce(machine, ({ remove }) => [
+  const answers = await atOnce(machine, ({ deletePost: remove }) => [
     remove(done),
     remove(removal(reply.id, ann)),
     remove(removal(reply.id, bob)),
     remove(removal(other.id, ann)),
     remove(removal(newId(), ann)),
   ])
-  t.same(answers.slice(0, 2), ['done', 'not-found'])
-  t.same(answers.slice(3), ['not-yours', 'not-found'])
-  t.notSame(answers[2], 'done')
+  t.same(answers.slice(0, 2), [{ outcome: 'deleted' }, { outcome: 'not-found' }])
+  t.same(answers.slice(3), [{ outcome: 'not-author' }, { outcome: 'not-found' }])
+  t.notSame(answers[2], { outcome: 'deleted' })
   t.equal(await scene.find(reply.id), null)
   t.ok(await scene.find(other.id), 'what is not one’s own stays')
   t.same(await scene.countsOf(post), counts(0, 0, 0))
   t.same(await Promise.all([ann, bob].map(scene.postsOf)), [1, 1])
 
-  t.equal(await machine.writer.remove(done), 'done', 'a removal that is given again was done')
-  t.equal(await machine.writer.remove(removal(reply.id, ann)), 'not-found', 'another one comes too late')
+  t.same(await machine.writer.deletePost(done), { outcome: 'deleted' }, 'a removal that is given again was done')
+  t.same(
+    await machine.writer.deletePost(removal(reply.id, ann)),
+    { outcome: 'not-found' },
+    'another one comes too late',
+  )
   t.same(await Promise.all([ann, bob].map(scene.postsOf)), [1, 1])
 })
 
 scenario('a removal, and reactions to the same post', async (t, { machine, post, ann, bob, cyd, sweep, ...scene }) => {
   await machine.writer.react(reaction(post, cyd, 'dislike'))
-  const answers = await atOnce(machine, ({ react, remove }) => [
+  const answers = await atOnce(machine, ({ react, deletePost: remove }) => [
     remove(removal(post, ann)),
     react(reaction(post, bob, 'like')),
     react(reaction(post, cyd, null)),
   ])
-  t.same(answers, ['done', { value: 'like', counts: counts(1, 0) }, { value: null, counts: counts(1, 0) }])
-  t.equal(await machine.writer.react(reaction(post, bob, 'dislike')), null)
+  t.same(answers, [
+    { outcome: 'deleted' },
+    { outcome: 'reacted', value: 'like', counts: counts(1, 0) },
+    { outcome: 'reacted', value: null, counts: counts(1, 0) },
+  ])
+  t.same(await machine.writer.react(reaction(post, bob, 'dislike')), { outcome: 'not-found' })
   await sweep()
   t.equal(await scene.reactions(), 0, 'the sweep takes them')
 })
 
 scenario('a reply, and the removal of its parent', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
   const reply = creation(bob, { replyTo: post })
-  t.same(await atOnce(machine, ({ create, remove }) => [remove(removal(post, ann)), create(reply)]), [
-    'done',
-    { outcome: 'created' },
-  ])
+  t.same(
+    await atOnce(machine, ({ createPost: create, deletePost: remove }) => [remove(removal(post, ann)), create(reply)]),
+    [{ outcome: 'deleted' }, { outcome: 'created' }],
+  )
   t.match(await scene.find(reply.id), { replyTo: toUuid(post) }, 'it stays')
   t.same(await Promise.all([ann, bob].map(scene.postsOf)), [0, 1])
 
   const below = creation(cyd, { replyTo: reply.id })
-  await machine.writer.create(below)
-  const both = await atOnce(machine, ({ remove }) => [remove(removal(reply.id, bob)), remove(removal(below.id, cyd))])
-  t.same(both, ['done', 'done'], 'both at once')
+  await machine.writer.createPost(below)
+  const both = await atOnce(machine, ({ deletePost: remove }) => [
+    remove(removal(reply.id, bob)),
+    remove(removal(below.id, cyd)),
+  ])
+  t.same(both, [{ outcome: 'deleted' }, { outcome: 'deleted' }], 'both at once')
   t.same(await Promise.all([ann, bob, cyd].map(scene.postsOf)), [0, 0, 0])
 })
 
 scenario('edits', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
-  await atOnce(machine, ({ create, react }) => [
+  await atOnce(machine, ({ createPost: create, react }) => [
     create(creation(bob, { replyTo: post })),
     react(reaction(post, cyd, 'like')),
   ])
   const reply = creation(cyd, { replyTo: post })
-  await machine.writer.create(reply)
+  await machine.writer.createPost(reply)
   const last = edition(post, ann, 'Twice')
-  const answers = await atOnce(machine, ({ edit }) => [
+  const answers = await atOnce(machine, ({ editPost: edit }) => [
     edit(edition(post, ann, 'Once')),
     edit(last),
     edit(edition(post, bob, 'By somebody else')),
@@ -339,7 +354,7 @@ scenario('edits', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
   t.same(answers, [
     edited,
     edited,
-    { outcome: 'not-yours' },
+    { outcome: 'not-author' },
     { outcome: 'not-found' },
     { outcome: 'edited', replyTo: post, counts: counts(0, 0) },
   ])
@@ -349,10 +364,10 @@ scenario('edits', async (t, { machine, post, ann, bob, cyd, ...scene }) => {
     'the later one',
   )
 
-  const ends = await atOnce(machine, ({ edit, remove }) => [
+  const ends = await atOnce(machine, ({ editPost: edit, deletePost: remove }) => [
     remove(removal(post, ann)),
     edit(edition(post, ann, 'Last')),
   ])
-  t.match(ends, ['done', { outcome: 'edited' }])
+  t.match(ends, [{ outcome: 'deleted' }, { outcome: 'edited' }])
   t.equal(await scene.find(post), null, 'and it is not written anew')
 })

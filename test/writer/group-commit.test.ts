@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { type ClientSession, MongoClient, MongoNetworkError } from 'mongodb'
 import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
-import { beforeRetry, type Transact, transactor } from '../../src/database/transaction.ts'
+import { delayRetry, type Transact, transactor } from '../../src/database/transaction.ts'
 import { groupCommit } from '../../src/writer/group-commit.ts'
 import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
 import { freshDatabase } from '../helper.ts'
@@ -50,10 +50,10 @@ async function numbers(
 
   const { submit } = groupCommit<Item, string>({
     transact,
-    write,
+    apply: write,
     sizeOf: ({ size = 1 }) => size,
     keyOf: ({ n }) => String(n),
-    perhapsWritten: (item) => ({ ...item, again: true }),
+    markRetry: (item) => ({ ...item, again: true }),
   })
   return {
     db,
@@ -297,7 +297,7 @@ t.test('between two tries it waits at random, for 40 ms at most', { timeout: 30_
     const waits: number[] = []
     for (let n = 0; n < 8; n += 1) {
       const start = performance.now()
-      await beforeRetry(attempt)
+      await delayRetry(attempt)
       waits.push(performance.now() - start)
     }
     return Math.min(...waits)

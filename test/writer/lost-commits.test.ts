@@ -3,8 +3,7 @@ import t, { type Test } from 'tap'
 import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import { makeWriter } from '../../src/write-operations.ts'
-import { commitEntries } from '../../src/writer/local.ts'
+import { createWriter, writeQueue } from '../../src/write-operations.ts'
 import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
@@ -48,9 +47,9 @@ function manySteps(round: number, accounts: readonly string[], [target = '', doo
 
 /** Does things at once and writes down what came of them. */
 function bookkeeper(db: Db, client: MongoClient, accounts: readonly string[]) {
-  const commits = commitEntries(db, transactor(client))
+  const commits = writeQueue(db, transactor(client))
   const wayFor = (patience: number) =>
-    withDoubts(overWriter(makeWriter((entry) => commits.submit(entry, performance.now() + patience))))
+    withDoubts(overWriter(createWriter((entry) => commits.submit(entry, performance.now() + patience))))
   const [patient, hasty] = [wayFor(4_500), wayFor(700)]
   const ledger = new Ledger(accounts)
 

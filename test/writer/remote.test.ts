@@ -7,8 +7,8 @@ import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
-import type { Entry } from '../../src/write-operations.ts'
-import { remoteWriter } from '../../src/writer/remote.ts'
+import { remoteWriter } from '../../src/write-operations.ts'
+import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 
 const post = { id: 'p', author: 'a', text: 'Zeile\u2028für \n Zeile 🐦', replyTo: null, claim: null }
@@ -21,7 +21,7 @@ async function socketPath(t: Test): Promise<string> {
 }
 
 /** A writer whose commits are the test's to make, and this process's end of it. */
-async function pair(t: Test, submit: (entry: Entry, deadline?: number) => Promise<unknown>) {
+async function pair(t: Test, submit: (entry: Submission, deadline?: number) => Promise<unknown>) {
   const path = await socketPath(t)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
@@ -35,24 +35,27 @@ async function pair(t: Test, submit: (entry: Entry, deadline?: number) => Promis
 }
 
 t.test('what is given and answered arrives as it was, whatever is in it', async (t) => {
-  const given: Entry[] = []
+  const given: Submission[] = []
   const { writer } = await pair(t, async (entry) => {
     given.push(entry)
     return { outcome: 'replayed', post: JSON.stringify(entry) }
   })
-  t.same(await writer.create(post), { outcome: 'replayed', post: JSON.stringify({ kind: 'create', item: post }) })
+  t.same(await writer.createPost(post), {
+    outcome: 'replayed',
+    post: JSON.stringify({ operation: 'createPost', command: post }),
+  })
   const long = { ...post, text: '🐦'.repeat(500) }
-  const many = await Promise.all(Array.from({ length: 2_000 }, () => writer.create(long)))
+  const many = await Promise.all(Array.from({ length: 2_000 }, () => writer.createPost(long)))
   t.equal(many.length, 2_000)
   t.ok(
-    given.slice(1).every(({ item }) => JSON.stringify(item) === JSON.stringify(long)),
+    given.slice(1).every(({ command }) => JSON.stringify(command) === JSON.stringify(long)),
     'over many packets that end anywhere',
   )
 })
 
 t.test('answers in any order find who asked', async (t) => {
-  const { writer } = await pair(t, async ({ item }) => {
-    const n = Number((item as { post: string }).post)
+  const { writer } = await pair(t, async ({ command }) => {
+    const n = Number((command as { post: string }).post)
     await delay(40 - n)
     return n
   })
@@ -66,8 +69,8 @@ t.test('failures are those that a writer here would throw; their cause stays in 
     full: new OverloadedError('full'),
     bad: new MongoServerError({ code: 121, errmsg: 'the secret of the document' }),
   }
-  const { writer, lines } = await pair(t, async ({ item }) => {
-    throw causes[(item as { post: string }).post]
+  const { writer, lines } = await pair(t, async ({ command }) => {
+    throw causes[(command as { post: string }).post]
   })
   await t.rejects(writer.react({ ...wish, post: 'late' }), TransactionTimeoutError)
   await t.rejects(writer.react({ ...wish, post: 'full' }), OverloadedError)
@@ -88,12 +91,12 @@ t.test('a deadline means the same to both, whenever each process began', async (
 
 /** A writer that dies: it takes what it is given, answers nothing and breaks off. */
 function dyingWriter(path: string) {
-  const heard: Entry[] = []
+  const heard: Submission[] = []
   const sockets = new Set<Socket>()
   const server: Server = createServer((socket) => {
     sockets.add(socket)
     socket.on('data', (chunk) => {
-      for (const [, entry] of JSON.parse(chunk.toString()) as [number, Entry][]) heard.push(entry)
+      for (const [, entry] of JSON.parse(chunk.toString()) as [number, Submission][]) heard.push(entry)
     })
   }).listen(path)
   const die = () => {
@@ -108,20 +111,20 @@ t.test('what a dead writer had not answered is given to the next, marked', async
   const { heard, die } = dyingWriter(path)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
-  const first = writer.create(post)
+  const first = writer.createPost(post)
   while (heard.length === 0) await delay(5)
-  t.same(heard, [{ kind: 'create', item: post }])
+  t.same(heard, [{ operation: 'createPost', command: post }])
   die()
   const meanwhile = delay(60).then(() => writer.react(wish))
   await delay(120)
-  const given: Entry[] = []
-  const submit = async (entry: Entry) => void given.push(entry)
+  const given: Submission[] = []
+  const submit = async (entry: Submission) => void given.push(entry)
   const close = await serveWriter(path, { submit }, pino({ level: 'silent' }))
   t.teardown(close)
   await Promise.all([first, meanwhile])
   t.same(given, [
-    { kind: 'create', item: { ...post, again: true } },
-    { kind: 'react', item: wish },
+    { operation: 'createPost', command: { ...post, retry: true } },
+    { operation: 'react', command: wish },
   ])
 })
 

@@ -48,7 +48,7 @@ async function setScene(t: Test) {
   const there = machines.machine()
   const [ann = '', bob = '', cyd = ''] = await machines.newAccounts(3)
   const first = creation(ann)
-  await there.writer.create(first)
+  await there.writer.createPost(first)
   return {
     ...machines,
     ...{ here, there, ann, bob, cyd },
@@ -85,7 +85,7 @@ scenario('a batch that comes to nothing in sum conflicts with the deletion all t
   await here.writer.react(reaction(post, bob, 'like'))
   const { answers, runs } = await scene.overtake(
     ({ react }) => [react(reaction(post, cyd, 'like')), react(reaction(post, bob, null))],
-    async () => t.equal(await there.writer.remove(removal(post, ann)), 'done'),
+    async () => t.same(await there.writer.deletePost(removal(post, ann)), { outcome: 'deleted' }),
   )
   t.same(answers, [null, null], 'there is nothing any more to react to')
   t.equal(runs, 2)
@@ -97,32 +97,33 @@ scenario('a batch that comes to nothing in sum conflicts with the deletion all t
 scenario('each kind of batch conflicts with the deletion of its post', async (t, scene) => {
   const { there, ann, bob, cyd, posts } = scene
   const [liked, edited, parent, removed] = [creation(ann), creation(ann), creation(ann), creation(ann)]
-  await atOnce(there, ({ create }) => [create(liked), create(edited), create(parent), create(removed)])
-  const remove = (post: string) => async () => t.equal(await there.writer.remove(removal(post, ann)), 'done')
+  await atOnce(there, ({ createPost: create }) => [create(liked), create(edited), create(parent), create(removed)])
+  const remove = (post: string) => async () =>
+    t.same(await there.writer.deletePost(removal(post, ann)), { outcome: 'deleted' })
 
   t.same(await scene.overtake(({ react }) => [react(reaction(liked.id, bob, 'like'))], remove(liked.id)), {
     answers: [null],
     runs: 2,
   })
-  t.same(await scene.overtake(({ edit }) => [edit(edition(edited.id, ann, 'Too late'))], remove(edited.id)), {
+  t.same(await scene.overtake(({ editPost: edit }) => [edit(edition(edited.id, ann, 'Too late'))], remove(edited.id)), {
     answers: [{ outcome: 'not-found' }],
     runs: 2,
   })
   const reply = creation(cyd, { replyTo: parent.id, claim: claim('k') })
-  t.same(await scene.overtake(({ create }) => [create(reply)], remove(parent.id)), {
-    answers: [{ outcome: 'no-such-parent' }],
+  t.same(await scene.overtake(({ createPost: create }) => [create(reply)], remove(parent.id)), {
+    answers: [{ outcome: 'parent-not-found' }],
     runs: 2,
   })
   t.equal(await posts.countDocuments({ author: toUuid(cyd) }), 0)
   t.same(
-    await there.writer.create(creation(cyd, { claim: claim('k') })),
+    await there.writer.createPost(creation(cyd, { claim: claim('k') })),
     { outcome: 'created' },
     'nor is the key taken',
   )
   const late = removal(removed.id, ann)
   t.same(
-    await scene.overtake((writer) => [writer.remove(late)], remove(removed.id)),
-    { answers: ['not-found'], runs: 2 },
+    await scene.overtake((writer) => [writer.deletePost(late)], remove(removed.id)),
+    { answers: [{ outcome: 'not-found' }], runs: 2 },
     'it is removed once',
   )
 })
@@ -131,26 +132,26 @@ scenario('a removal that conflicts with a reaction, a reply and an edit', async 
   const { there, post, ann, bob, cyd, posts } = scene
   const reply = creation(cyd, { replyTo: post })
   const result = await scene.overtake(
-    ({ remove }) => [remove(removal(post, ann))],
+    ({ deletePost: remove }) => [remove(removal(post, ann))],
     () =>
       Promise.all([
         there.writer.react(reaction(post, bob, 'like')),
-        there.writer.create(reply),
-        there.writer.edit(edition(post, ann, 'Changed')),
+        there.writer.createPost(reply),
+        there.writer.editPost(edition(post, ann, 'Changed')),
       ]),
   )
-  t.same(result, { answers: ['done'], runs: 2 })
+  t.same(result, { answers: [{ outcome: 'deleted' }], runs: 2 })
   t.equal(await posts.countDocuments({ _id: toUuid(reply.id) }), 1)
 })
 
 scenario('what a batch wrote before it conflicted is taken back', async (t, scene) => {
   const { there, post, ann, bob, cyd, posts } = scene
   const [doomed, edited] = [creation(bob, { replyTo: post }), creation(bob)]
-  await atOnce(there, ({ create }) => [create(doomed), create(edited)])
+  await atOnce(there, ({ createPost: create }) => [create(doomed), create(edited)])
   const keyed = creation(cyd, { replyTo: post, claim: claim('k') })
   // The removal comes last, and conflicts: the post has another reaction by then.
   const { answers, runs } = await scene.overtake(
-    ({ create, edit, react, remove }) => [
+    ({ createPost: create, editPost: edit, react, deletePost: remove }) => [
       create(keyed),
       edit(edition(edited.id, bob, 'Changed')),
       react(reaction(post, cyd, 'like')),
@@ -158,7 +159,12 @@ scenario('what a batch wrote before it conflicted is taken back', async (t, scen
     ],
     () => there.writer.react(reaction(doomed.id, ann, 'dislike')),
   )
-  t.match(answers, [{ outcome: 'created' }, { outcome: 'edited' }, { value: 'like', counts: counts(1, 0, 2) }, 'done'])
+  t.match(answers, [
+    { outcome: 'created' },
+    { outcome: 'edited' },
+    { outcome: 'reacted', value: 'like', counts: counts(1, 0, 2) },
+    { outcome: 'deleted' },
+  ])
   t.equal(runs, 2)
   t.match(await posts.findOne({ _id: toUuid(post) }), { counts: counts(1, 0, 1) })
   t.equal(await posts.countDocuments({ author: toUuid(cyd) }), 1)
@@ -167,7 +173,7 @@ scenario('what a batch wrote before it conflicted is taken back', async (t, scen
 scenario('an edit answers with what others have counted meanwhile', async (t, scene) => {
   const { there, post, ann, bob } = scene
   const result = await scene.overtake(
-    ({ edit }) => [edit(edition(post, ann, 'Changed'))],
+    ({ editPost: edit }) => [edit(edition(post, ann, 'Changed'))],
     () => there.writer.react(reaction(post, bob, 'like')),
   )
   t.same(result, { answers: [{ outcome: 'edited', replyTo: null, counts: counts(1, 0) }], runs: 2 })
@@ -181,7 +187,7 @@ scenario('one account on two machines', async (t, scene) => {
     ({ react }) => [react(reaction(post, bob, 'like'))],
     () => there.writer.react(first),
   )
-  t.same(liked, { answers: [{ value: 'like', counts: counts(1, 0) }], runs: 2 })
+  t.same(liked, { answers: [{ outcome: 'reacted', value: 'like', counts: counts(1, 0) }], runs: 2 })
   t.match(await standing(), { value: 'like', order: toUuid(first.order) }, 'the second changes the mind of the first')
 
   const back = reaction(post, bob, 'dislike')
@@ -201,14 +207,14 @@ scenario('one Idempotency-Key on two machines', async (t, scene) => {
   const { there, ann, bob, posts } = scene
   const twin = creation(bob, { claim: claim('k') })
   const { answers, runs } = await scene.overtake(
-    ({ create }) => [
+    ({ createPost: create }) => [
       create(creation(bob, { claim: claim('k') })),
       create(creation(bob, { claim: claim('k', 'another body') })),
       create(creation(ann, { claim: claim('k') })),
     ],
-    () => there.writer.create(twin),
+    () => there.writer.createPost(twin),
   )
-  t.same(answers, [{ outcome: 'replayed', post: twin.id }, { outcome: 'other-body' }, { outcome: 'created' }])
+  t.same(answers, [{ outcome: 'replayed', post: twin.id }, { outcome: 'key-reused' }, { outcome: 'created' }])
   t.equal(runs, 2)
   t.equal(await posts.countDocuments({ author: toUuid(bob) }), 1)
 })
@@ -232,14 +238,14 @@ scenario('two machines hammer one post', async (t, scene) => {
       const reply = creation(account, { replyTo: post })
       const [answer, created] = await Promise.all([
         settle(writer.react(reaction(post, account, value))),
-        settle(writer.create(reply)),
+        settle(writer.createPost(reply)),
       ])
-      if (answer) reacted.set(account, value)
+      if (answer?.outcome === 'reacted') reacted.set(account, value)
       else reacted.delete(account)
       if (created?.outcome === 'created') acknowledged.set(reply.id, 'made')
       if (created && n % 3 === 0) {
-        const removed = await settle((n % 2 ? here : there).writer.remove(removal(reply.id, account)))
-        if (removed === 'done') acknowledged.set(reply.id, 'removed')
+        const removed = await settle((n % 2 ? here : there).writer.deletePost(removal(reply.id, account)))
+        if (removed?.outcome === 'deleted') acknowledged.set(reply.id, 'removed')
         else acknowledged.delete(reply.id)
       }
     }

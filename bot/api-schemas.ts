@@ -2,12 +2,11 @@ import { z } from 'zod'
 
 const reaction = z.enum(['like', 'dislike'])
 
-/** What the bot relies on in the server's answers; whatever else they hold is passed over. */
+// Only the fields that the bot relies on: unknown fields are ignored.
 export const account = z.object({
   username: z.string(),
   counts: z.object({ posts: z.int(), followers: z.int(), following: z.int() }),
 })
-export const session = z.object({ account })
 export const post = z.object({
   id: z.string().min(1),
   author: z.object({ username: z.string() }),
@@ -20,7 +19,6 @@ export const reacted = z.object({ value: reaction.nullable() })
 export const reactor = z.object({ account: z.object({ username: z.string() }), value: reaction })
 export const problem = z.object({ code: z.string() })
 
-/** A page of a list. */
 export function page<T extends z.ZodType>(item: T) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 }

@@ -3,11 +3,11 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** The processes that a process has started, with their command lines (ps of POSIX). */
-export async function childrenOf(parent: number): Promise<{ pid: number; command: string }[]> {
+/** Lists the direct children of a process with their command lines. Requires POSIX `ps`. */
+export async function listChildProcesses(parentPid: number): Promise<{ pid: number; command: string }[]> {
   const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,args='])
   return stdout.split('\n').flatMap((line) => {
     const [, pid, ppid, command = ''] = /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []
-    return Number(ppid) === parent ? [{ pid: Number(pid), command: command.trim() }] : []
+    return Number(ppid) === parentPid ? [{ pid: Number(pid), command: command.trim() }] : []
   })
 }

@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { styleText } from 'node:util'
+import got from 'got'
+import { variableNames } from '../src/config.ts'
+
+const root = join(import.meta.dirname, '..')
+const readyTimeoutMs = 300_000
+
+/** `ended` resolves to the exit code, or to null when a signal ended the process. */
+export type ChildProgram = { child: ChildProcess; ended: Promise<number | null> }
+
+/** `program` is replaced when the server is restarted on the same `directory`. */
+export type LocalServer = {
+  directory: string
+  url: string
+  settings: Record<string, string>
+  program: ChildProgram
+}
+
+/** Spawns one of the project's programs and prefixes each line of its output with `name`. */
+export function spawnProgram(name: string, args: string[], settings: Record<string, string>): ChildProgram {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...isolatedEnvironment(), ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C on a terminal must not reach the server before the bot has verified the acknowledged writes.
+    detached: true,
+  })
+  const prefix = styleText(name === 'bot' ? 'cyan' : 'gray', `${name.padEnd(6)} | `, { stream: process.stdout })
+  for (const stream of [child.stdout, child.stderr])
+    if (stream) createInterface(stream).on('line', (line) => process.stdout.write(`${prefix}${line}\n`))
+  // 'exit' may fire before the last line of output, 'close' does not.
+  return { child, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) }
+}
+
+export const spawnServer = (settings: Record<string, string>): ChildProgram =>
+  spawnProgram('server', ['run.mjs', 'src/main.ts'], settings)
+
+/** Runs `use` with a server on free ports and a temporary directory. `prepare` returns additional settings. */
+export async function withLocalServer<T>(
+  name: string,
+  prepare: (directory: string) => Promise<Record<string, string>>,
+  use: (server: LocalServer) => Promise<T>,
+): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
+  const [port, metricsPort] = await findFreePorts()
+  const settings = {
+    ...{ DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) },
+    ...(await prepare(directory)),
+  }
+  const server = { directory, url: `http://127.0.0.1:${port}`, settings, program: spawnServer(settings) }
+  try {
+    return await use(server)
+  } finally {
+    server.program.child.kill('SIGTERM')
+    await server.program.ended
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Polls until the server is ready. Resolves to false when it exits first or needs more than 300 s. */
+export async function waitUntilReady({ url, program }: LocalServer): Promise<boolean> {
+  const deadline = performance.now() + readyTimeoutMs
+  while (isRunning(program) && performance.now() < deadline) {
+    const response = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
+    if (response?.statusCode === 200) return true
+    await sleep(100)
+  }
+  return false
+}
+
+export function isRunning({ child }: ChildProgram): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+/** Forwards termination signals to `activeChild`: children run in their own process groups and receive none. */
+export function forwardSignals() {
+  const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      state.interrupted = true
+      state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
+    })
+  return state
+}
+
+/** Empties every variable that could lead the server to another database or port; an empty one also hides `.env`. */
+function isolatedEnvironment(): NodeJS.ProcessEnv {
+  const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])
+  const emptied = variableNames.filter((name) => !kept.has(name)).flatMap((name) => [name, `${name}_FILE`])
+  return { ...process.env, ...Object.fromEntries(emptied.map((name) => [name, ''])) }
+}
+
+async function findFreePorts(): Promise<[number, number]> {
+  // Both sockets are open at the same time, so that the two ports differ.
+  const servers = [createServer(), createServer()]
+  for (const server of servers) await once(server.listen(0, '127.0.0.1'), 'listening')
+  const ports = servers.map((server) => {
+    const address = server.address()
+    return typeof address === 'object' && address ? address.port : 0
+  })
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return [ports[0] ?? 0, ports[1] ?? 0]
+}

@@ -1,0 +1,20 @@
+import type { ClientSession, Db } from 'mongodb'
+
+/** The transaction of a batch, and what it knows of its writer and of deleted accounts. */
+export type BatchContext = {
+  readonly db: Db
+  readonly session: ClientSession
+  /** The writer's slot: a small number that no other writer holds at the same time, and that is reused. */
+  readonly writer: number
+  isDeleted(account: string): boolean
+}
+
+export const unassignedWriter = 0
+
+/** The context of a batch that is applied outside of any writer: no account counts as deleted. */
+export const unfenced = (db: Db, session: ClientSession): BatchContext => ({
+  db,
+  session,
+  writer: unassignedWriter,
+  isDeleted: () => false,
+})

@@ -1,0 +1,85 @@
+import type { Db } from 'mongodb'
+import { unauthenticated } from '../http/problems.ts'
+import type { BatchContext } from './batch-context.ts'
+import type { WriterFence } from './fence.ts'
+import type { ApplyBatch } from './group-commit.ts'
+
+/** One kind of write that goes in batches. Commands and results are JSON: they may travel to another process and back. */
+export type WriteOperation<Command extends object, Result> = {
+  readonly name: string
+  /** Names the document that other commands write too: the post, or an account's counts. */
+  key(command: Command): string
+  /** The account that must exist for it; null where a deleted account may still take something back. */
+  actor(command: Command): string | null
+  /** Writes the commands of one batch in its transaction; the results are in their order. */
+  apply(context: BatchContext, commands: readonly Command[]): Promise<Result[]>
+}
+
+/** An operation of any kind: its commands are those that {@link execute} submitted under its name. */
+export type AnyWriteOperation = WriteOperation<object, unknown>
+
+/** A command on its way to the batch that applies it. */
+export type Submission = { operation: string; command: object }
+
+/** Hands a command to a batch, in this process or another; resolves with its result after the commit. */
+export type Submit = (submission: Submission) => Promise<unknown>
+
+/** The result of a command whose actor has been deleted. */
+const actorDeleted = 'actor deleted'
+
+/**
+ * Applies one command together with others that arrive at the time.
+ * @throws Problem `unauthenticated` when the command's actor has been deleted.
+ */
+export async function execute<Command extends object, Result>(
+  submit: Submit,
+  { name }: WriteOperation<Command, Result>,
+  command: Command,
+): Promise<Result> {
+  const result = await submit({ operation: name, command })
+  if (result === actorDeleted) throw unauthenticated()
+  // The operation of this name returned it.
+  return result as Result
+}
+
+/** Marks a command that was submitted before and got no answer: it may have been applied. */
+export const markRetry = ({ operation, command }: Submission): Submission => ({
+  operation,
+  command: { ...command, retry: true },
+})
+
+/** @throws Error for a name that no operation has. */
+export function operationNamed(operations: readonly AnyWriteOperation[], name: string): AnyWriteOperation {
+  const found = operations.find((operation) => operation.name === name)
+  if (!found) throw new Error(`no write operation is named ${name}`)
+  return found
+}
+
+/**
+ * Makes one batch of all operations, applied in the order given: commands of different operations write the same
+ * documents, and separate batches would conflict.
+ */
+export function applyOperations(
+  db: Db,
+  operations: readonly AnyWriteOperation[],
+  fence: WriterFence,
+): ApplyBatch<Submission, unknown> {
+  return async (submissions, session) => {
+    const epoch = await fence.enter(session)
+    const context = { db, session, ...epoch }
+    const results = new Map<Submission, unknown>()
+    for (const submission of submissions) {
+      const actor = operationNamed(operations, submission.operation).actor(submission.command)
+      if (actor !== null && epoch.isDeleted(actor)) results.set(submission, actorDeleted)
+    }
+    for (const operation of operations) {
+      const own = submissions.filter((one) => one.operation === operation.name && !results.has(one))
+      if (own.length === 0) continue
+      const commands = own.map(({ command }) => command)
+      const applied = await operation.apply(context, commands)
+      for (const [n, submission] of own.entries()) results.set(submission, applied[n])
+    }
+    await fence.commitEpoch(epoch, session)
+    return submissions.map((submission) => results.get(submission))
+  }
+}
