@@ -77,8 +77,8 @@ export async function buildApp(
   enforceDeadlines(app)
 
   const { writer, crashRecovery } = cluster
-  const assertData = (db: Db) => assertPeppersConfigured(db, config.peppers)
-  await app.register(database, { connection, collections, assertData, crashRecovery })
+  const assertPeppers = (db: Db) => assertPeppersConfigured(db, config.peppers)
+  await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
   const context = createContext(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {

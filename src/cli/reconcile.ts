@@ -1,6 +1,9 @@
+import { transactor } from '../database/transaction.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
 import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts'
+import { createSweeps } from '../reconcile/sweeps.ts'
 import { StartError } from '../start-error.ts'
+import { localWriter } from '../write-operations.ts'
 import { handleInterrupts, print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
@@ -29,7 +32,9 @@ async function runReconcile(fix: boolean): Promise<number> {
   // An aborted transaction would keep documents locked for a minute, so an interrupt lets the current one finish.
   const interrupts = handleInterrupts()
   return withDatabase(clientOptions, async ({ client, databaseName }) => {
-    const results = await reconcile(client, databaseName, {
+    const db = client.db(databaseName)
+    const sweeps = createSweeps(db, localWriter(db, transactor(client)))
+    const results = await reconcile(client, databaseName, sweeps, {
       fix,
       stop: interrupts.signal,
       onResult: (result) => print(resultLine(result)),

@@ -4,11 +4,10 @@ import { transactor } from '../database/transaction.ts'
 import type { Check, Drift } from './check.ts'
 import { checkCounters } from './check-counters.ts'
 import { checkDays } from './check-days.ts'
-import { checkOrphans } from './check-orphans.ts'
+import { checkOrphans, type Sweeps } from './check-orphans.ts'
 import { counterSets } from './counters.ts'
 import { ownerships } from './ownership.ts'
 import { walk } from './snapshot.ts'
-import { createSweeps } from './sweeps.ts'
 
 export type Finding = { description: string; fixed: boolean | undefined }
 
@@ -32,10 +31,14 @@ export type ReconcileOptions = {
 }
 
 /** The server can keep running: each comparison reads one snapshot, with complete concurrent writes or none. */
-export async function reconcile(client: MongoClient, database: string, options: ReconcileOptions): Promise<Result[]> {
+export async function reconcile(
+  client: MongoClient,
+  database: string,
+  sweeps: Sweeps,
+  options: ReconcileOptions,
+): Promise<Result[]> {
   const db = client.db(database)
   const transact = transactor(client)
-  const sweeps = createSweeps(db, transact)
   const checks = [
     ...counterSets.map((set) => checkCounters(db, transact, set)),
     ...ownerships.map((ownership) => checkOrphans(db, transact, sweeps, ownership)),

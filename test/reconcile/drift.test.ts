@@ -6,6 +6,7 @@ import { checkOrphans } from '../../src/reconcile/check-orphans.ts'
 import { counterSets } from '../../src/reconcile/counters.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
 import { createSweeps } from '../../src/reconcile/sweeps.ts'
+import { localWriter } from '../../src/write-operations.ts'
 import {
   countsOf,
   newUuid,
@@ -189,7 +190,9 @@ t.test('a fix changes nothing if the post appeared, was swept or was deleted sin
   for (const post of [standing, waiting]) await plantReactions(db, post, 'like', 2)
   await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
   const [posts] = counterSets.map((kind) => checkCounters(db, transact, kind))
-  const [orphans] = ownerships.map((one) => checkOrphans(db, transact, createSweeps(db, transact), one))
+  const [orphans] = ownerships.map((one) =>
+    checkOrphans(db, transact, createSweeps(db, localWriter(db, transact)), one),
+  )
   const drift = { amount: 2, description: '' }
   await orphans?.fix({ ...drift, id: standing })
   t.equal(await reactionsOf(db).countDocuments(), 4, 'reactions of an existing post')

@@ -6,11 +6,14 @@ import type { AccountTombstone } from '../../src/accounts/tombstone.ts'
 import { dayOf, daysIn } from '../../src/analytics/daily-counts.ts'
 import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
+import { transactor } from '../../src/database/transaction.ts'
 import type { FollowDocument } from '../../src/follows/model.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { type Result, reconcile } from '../../src/reconcile/reconcile.ts'
 import { resultLine, summaryLines } from '../../src/reconcile/report.ts'
+import { createSweeps } from '../../src/reconcile/sweeps.ts'
+import { localWriter } from '../../src/write-operations.ts'
 import { freshDatabase } from '../helper.ts'
 
 export const newUuid = () => new UUID(v7())
@@ -88,6 +91,7 @@ type Target = Pick<Awaited<ReturnType<typeof preparedDatabase>>, 'client' | 'db'
 export async function runHere({ client, db }: Target, { fix = false, stop = new AbortController().signal } = {}) {
   const heard: Result[] = []
   const onResult = (result: Result) => void heard.push(result)
-  const results = await reconcile(client, db.databaseName, { fix, stop, onResult })
+  const sweeps = createSweeps(db, localWriter(db, transactor(client)))
+  const results = await reconcile(client, db.databaseName, sweeps, { fix, stop, onResult })
   return { results, lines: [...heard.map(resultLine), ...summaryLines(results)] }
 }
