@@ -1,5 +1,5 @@
 // Runs a TypeScript program of the project: node run.mjs PROGRAM [ARGUMENT...]
-// Plain JavaScript without top-level await: an old Node.js must be able to parse it, so that the first import can refuse.
+// Plain JavaScript without top-level await: an old Node.js must parse it, so that the first import can refuse.
 import './require-node.mjs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

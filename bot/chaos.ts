@@ -75,7 +75,7 @@ async function runRound(
   if (kills instanceof Error) return { outcome: 'failed', reason: kills.message }
   printLine(targets.map((target) => `${target} killed ${kills.get(target) ?? 0} times`).join(', '))
   if (code !== 0) return { outcome: 'failed', reason: `the bot exited with ${code}` }
-  const recount = spawnProgram('recount', ['--import', './require-node.mjs', 'src/cli/reconcile.ts'], server.settings)
+  const recount = spawnProgram('recount', ['run.mjs', 'src/cli/reconcile.ts'], server.settings)
   signals.activeChild = recount
   const drift = await recount.ended
   return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }

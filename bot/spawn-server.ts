@@ -41,7 +41,7 @@ export function spawnProgram(name: string, args: string[], settings: Record<stri
 }
 
 export const spawnServer = (settings: Record<string, string>): ChildProgram =>
-  spawnProgram('server', ['--import', './require-node.mjs', 'src/main.ts'], settings)
+  spawnProgram('server', ['run.mjs', 'src/main.ts'], settings)
 
 /** Runs `use` with a server on free ports and a temporary directory. `prepare` returns additional settings. */
 export async function withLocalServer<T>(

@@ -4,8 +4,8 @@ import { type Environment, secretNames } from './config.ts'
 import { StartError } from './start-error.ts'
 
 /**
- * Reads the environment variables of the process and those of `.env` in the project's root, if it exists; an exported
- * variable takes precedence. Removes the secrets from `process.env`, which child processes inherit.
+ * Reads process.env and `.env`, the former with precedence. Removes the secrets from process.env, because child
+ * processes inherit it.
  * @throws StartError when `.env` exists and cannot be read
  */
 export function loadEnv(): Environment {

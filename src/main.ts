@@ -13,10 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 type Logger = ReturnType<typeof makeLogger>
 
-/** How long requests in flight can take after a signal. */
 const drainTimeoutMs = 10_000
 
-/** The database of the configuration, or an embedded one, which `close` stops. */
 async function startDatabase({ database }: Config, log: Logger) {
   const { username, password } = database
   if (database.kind === 'external') {
@@ -65,10 +63,7 @@ const otherSignals = [
   'SIGUSR2',
 ] as const
 
-/**
- * On SIGINT or SIGTERM drains and closes; a second signal, or the timeout, exits with 1. Called before the start is
- * complete: with several processes, the first one already serves requests while the others start.
- */
+/** Installed before the start is complete: the first of several processes serves requests while the others start. */
 function closeOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
   // Node.js handles other signals and uncaught errors: after a bug, no code runs that might write.
   const skip = [...otherSignals, 'uncaughtException', 'unhandledRejection', 'beforeExit'] as const

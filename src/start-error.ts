@@ -3,7 +3,6 @@ export class StartError extends Error {
   override name = 'StartError'
 }
 
-/** The text to print for an error that ends the process: only bugs have a stack. */
 export function toErrorText(error: unknown): string {
   if (error instanceof StartError) return error.message
   return String(error instanceof Error ? error.stack : error)

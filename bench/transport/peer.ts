@@ -5,7 +5,7 @@ import { type Item, inFrames, type Link, overIpc, overSocket, type Way } from '.
 /** As many as requests wait at a busy server, in items. */
 const underWay = 256
 
-/** What a front asks of the writer: see src/write-operations.ts. */
+/** What an API process sends to the writer process: see src/write-operations.ts. */
 function question(n: number): Item {
   const post = '0199f3a2-7c1e-7d6b-9a55-3f0c8e21b7d4'
   const account = '0199f3a2-8d44-7b12-8c3e-91d07aa4c6f0'

@@ -1,6 +1,6 @@
 import { resetPassword } from '../accounts/reset-password.ts'
 import { StartError } from '../start-error.ts'
-import { print, printError, runCommand } from './command.ts'
+import { print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 const help = `Usage: npm run accounts -- reset-password USERNAME
@@ -12,7 +12,6 @@ The command connects to the database of the server's configuration: MONGODB_URI,
 Exit code: 0 done, 1 no account has this username, 2 bad arguments or database out of reach.
 `
 
-/** @throws StartError when the arguments do not form a command */
 function readUsername(positionals: string[]): string {
   const [command, username, ...more] = positionals
   if (command === 'reset-password' && username !== undefined && more.length === 0) return username
@@ -35,7 +34,7 @@ async function runResetPassword(username: string): Promise<number> {
   })
 }
 
-await runCommand({
+await runCli({
   help,
   args: { allowPositionals: true },
   errorCode: 2,

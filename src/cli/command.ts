@@ -7,24 +7,16 @@ export const printError = (line: string) => void process.stderr.write(`${line}\n
 type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs<Config>>
 
 export type Command<Config extends ParseArgsConfig> = {
-  /** What `--help` prints. */
   help: string
   /** What node:util's parseArgs accepts; `--help` is added. */
   args: Config
-  /** The exit code after a StartError or an unexpected error. */
   errorCode: number
-  /**
-   * Does the work.
-   * @returns the exit code
-   */
+  /** Resolves with the exit code. */
   run(parsed: Parsed<Config>): Promise<number>
 }
 
-/**
- * Runs an operator's command with the arguments of this process, and sets the exit code. A StartError is printed as a
- * sentence, any other error with its stack.
- */
-export async function runCommand<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
+/** Runs an operator's command with the arguments of this process; a StartError is printed without its stack. */
+export async function runCli<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
   try {
     const parsed = parseArguments(command.args)
     if (parsed === 'help') print(command.help.trimEnd())
@@ -35,11 +27,9 @@ export async function runCommand<const Config extends ParseArgsConfig>(command: 
   }
 }
 
-/** @throws StartError with one sentence that names the offending argument */
 function parseArguments<const Config extends ParseArgsConfig>(config: Config): Parsed<Config> | 'help' {
   try {
     const parsed = parseArgs({ ...config, options: { ...config.options, help: { type: 'boolean' } } })
-    // The type of `values` does not follow the spread.
     const { help } = parsed.values as { help?: boolean }
     return help ? 'help' : (parsed as Parsed<Config>)
   } catch (error) {

@@ -22,23 +22,19 @@ import { printError } from './command.ts'
 type CommandDatabase = {
   client: MongoClient
   databaseName: string
-  /** Turns an error of a later operation into a StartError, if the operator can act on it. */
   toStartError(error: unknown): unknown
   close(): Promise<void>
 }
 
-/** `appName` names the command in MongoDB's log. */
 type ClientOptions = { appName: string; socketTimeoutMS?: number }
 type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }>
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const log = { info: printError, warn: printError, error: printError }
-/** How long to wait for a server that is starting or closing. */
 const serverWaitMs = 10_000
 
 /**
- * Reads the server's configuration, connects to its database for the duration of `work`, and closes both the connection
- * and what was started for it.
+ * Connects to the database of the server's configuration for the duration of `work`.
  * @throws StartError when the configuration is invalid, or the database is out of reach or refuses the user
  */
 export async function withDatabase<Result>(
@@ -64,7 +60,7 @@ async function openDatabase(config: Config['database'], options: ClientOptions):
 /** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
 async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Promise<CommandDatabase> {
   const { dataDir, mongodBinary, username, password } = config
-  // The series file exists after a successful first start. Without this check, a mistyped path would get a new database.
+  // The series file exists after a successful first start. A mistyped path would otherwise get a new database.
   if ((await readFileIfExists(join(dataDir, 'mongod', 'series'))) === undefined)
     throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
   // Starting takes the lock or fails, so a concurrent start cannot result in a second mongod.
@@ -73,7 +69,6 @@ async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Pro
     throw error
   })
   if (mongod === null) return connectToServer(dataDir, { username, password }, options)
-  // A server that starts now waits for the release of the lock instead of failing.
   mongod.announceClosing()
   const connection = { uri: mongod.uri, username, password }
   try {
@@ -85,10 +80,7 @@ async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Pro
   }
 }
 
-/**
- * Whether a server has the lock on DATA_DIR, tested by taking it. A lock that was free is marked as closing and released
- * at once, so that a server that starts at this moment waits instead of failing.
- */
+/** Tests the lock by taking it, marked as closing: a server that starts at this moment waits instead of failing. */
 async function isLocked(dataDir: string): Promise<boolean> {
   try {
     const lock = await lockDataDir(dataDir, serverWaitMs, () => log.info('Waiting for a server to close'))

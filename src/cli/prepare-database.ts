@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient } from 'mongodb'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
 import { StartError } from '../start-error.ts'
-import { print, runCommand } from './command.ts'
+import { print, runCli } from './command.ts'
 
 const help = `Usage: node src/cli/prepare-database.ts
 
-Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user (DB_USER,
-DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
+Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user
+(DB_USER, DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
 see docs/decisions/0006-compose-database.md.
 
@@ -21,7 +21,6 @@ const adminTimeoutMs = 2_000
 type Target = { uri: string; host: string; databaseName: string; replicaSet: string }
 type Credentials = { username: string; password: string }
 
-/** @throws StartError that names the missing variable */
 function requireVariable(name: string): string {
   const value = process.env[name]
   if (!value) throw new StartError(`${name} is not set`)
@@ -45,7 +44,6 @@ async function ensurePrimary(admin: Db, { replicaSet, host }: Target, deadline: 
   }
 }
 
-/** Creates the user, or sets the password: DB_PASSWORD takes precedence over what the database has. */
 async function ensureUser(admin: Db, { username, password }: Credentials, databaseName: string): Promise<void> {
   const { users } = await admin.command({ usersInfo: { user: username, db: 'admin' } })
   await admin.command({
@@ -58,7 +56,6 @@ async function ensureUser(admin: Db, { username, password }: Credentials, databa
   })
 }
 
-/** Connects as the server will. */
 async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Promise<void> {
   const client = new MongoClient(uri, { auth, authSource: 'admin', serverSelectionTimeoutMS: 5_000 })
   try {
@@ -75,7 +72,6 @@ async function prepareDatabase(): Promise<number> {
   const { host, databaseName, replicaSet } = target
   for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
     try {
-      // mongod ignores white space in a key file.
       const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
       await withAdmin(host, key, adminTimeoutMs, async (admin) => {
         await ensurePrimary(admin, target, deadline)
@@ -95,4 +91,4 @@ async function prepareDatabase(): Promise<number> {
   return 0
 }
 
-await runCommand({ help, args: {}, errorCode: 1, run: prepareDatabase })
+await runCli({ help, args: {}, errorCode: 1, run: prepareDatabase })

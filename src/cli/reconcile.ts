@@ -4,7 +4,7 @@ import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts
 import { createSweeps } from '../reconcile/sweeps.ts'
 import { StartError } from '../start-error.ts'
 import { localWriter } from '../write-operations.ts'
-import { handleInterrupts, print, printError, runCommand } from './command.ts'
+import { handleInterrupts, print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
 
 const help = `Usage: npm run reconcile -- [options]
@@ -46,7 +46,7 @@ async function runReconcile(fix: boolean): Promise<number> {
   })
 }
 
-await runCommand({
+await runCli({
   help,
   args: { options: { fix: { type: 'boolean' } } },
   errorCode: 2,

@@ -1,90 +1,100 @@
 import type { QueueTicket } from '../http/deadline.ts'
 import { overloaded } from '../http/problems.ts'
 
-/** Runs a task when a core is free; refuses with 503 when too many wait, and drops what its client no longer wants. */
-export type HashQueue = <T>(task: () => Promise<T>, turn: QueueTicket) => Promise<T>
+/**
+ * Runs a task when a slot is free.
+ * @throws Problem `overloaded` when the queue is full; the ticket's reason when the ticket is aborted.
+ */
+export type HashQueue = <T>(task: () => Promise<T>, ticket: QueueTicket) => Promise<T>
 
-type Waiting = { start(): void; refuse(): void }
+type Waiter = { start(): void; refuse(): void }
 
 /**
- * Bounds the costliest thing a stranger can ask for. Those who wait are served in turn, one task each (fair queueing,
- * Nagle, RFC 970); when too many wait, whoever waits with most loses the last. A task that runs is let finish, whoever
- * hung up: bcrypt cannot be stopped, and giving its place away would run more of them than there are cores.
+ * Bounds the costliest work that an anonymous client can cause. Addresses take turns, one task each (fair queueing,
+ * Nagle, RFC 970); when the queue is full, the address with the most waiting tasks loses its last one. A running task
+ * keeps its slot even if its client hangs up: bcrypt cannot be stopped, and releasing the slot would run more hashes
+ * than there are cores.
  *
- * @param running - how many tasks run at a time.
- * @param waiting - how many wait for their turn before one is refused.
+ * @param running - the maximum number of concurrent tasks.
+ * @param waiting - the maximum number of waiting tasks.
  */
-export function hashQueue({ running, waiting }: { running: number; waiting: number }): HashQueue {
-  // By who waits, in the order of their turns.
-  const queues = new Map<string, Waiting[]>()
-  let active = 0
-  let count = 0
+export function hashQueue({
+  running: maxRunning,
+  waiting: maxWaiting,
+}: {
+  running: number
+  waiting: number
+}): HashQueue {
+  /** By address, in the order in which the addresses take turns. */
+  const queues = new Map<string, Waiter[]>()
+  let running = 0
+  let waiting = 0
 
-  function remove(who: string, one: Waiting | undefined): void {
-    const queue = queues.get(who)
-    if (!queue || !one) return
-    queue.splice(queue.indexOf(one), 1)
-    count -= 1
-    if (queue.length === 0) queues.delete(who)
+  function remove(address: string, waiter: Waiter | undefined): void {
+    const queue = queues.get(address)
+    if (!queue || !waiter) return
+    queue.splice(queue.indexOf(waiter), 1)
+    waiting -= 1
+    if (queue.length === 0) queues.delete(address)
   }
 
-  /** Whose turn it is gives up the place in front. */
-  function next(): void {
+  /** Starts the first waiter of the next address, and moves that address to the end. */
+  function startNext(): void {
     const [first] = queues
     if (!first) return
-    const [who, queue] = first
-    const [one] = queue
-    remove(who, one)
-    if (queues.delete(who)) queues.set(who, queue)
-    one?.start()
+    const [address, queue] = first
+    const [waiter] = queue
+    remove(address, waiter)
+    if (queues.delete(address)) queues.set(address, queue)
+    waiter?.start()
   }
 
-  /** Whether there is room for one more; if need be, of whoever waits with more than that. */
-  function makeRoom(who: string): boolean {
-    if (count < waiting) return true
-    const [most, longest] = [...queues].reduce((one, other) => (other[1].length > one[1].length ? other : one))
-    if (longest.length <= (queues.get(who)?.length ?? 0) + 1) return false
+  /** Whether the address may queue one more task, if need be by evicting one of an address with more than that. */
+  function makeRoom(address: string): boolean {
+    if (waiting < maxWaiting) return true
+    const [busiest, longest] = [...queues].reduce((a, b) => (b[1].length > a[1].length ? b : a))
+    if (longest.length <= (queues.get(address)?.length ?? 0) + 1) return false
     const last = longest.at(-1)
-    remove(most, last)
+    remove(busiest, last)
     last?.refuse()
     return true
   }
 
-  const wait = ({ signal, who }: QueueTicket) =>
+  const waitForSlot = ({ signal, who: address }: QueueTicket) =>
     new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         signal.removeEventListener('abort', leave)
         outcome()
       }
       const start = () => {
-        active += 1
+        running += 1
         settle(resolve)
       }
-      const one: Waiting = { start, refuse: () => settle(() => reject(overloaded('passwords'))) }
+      const waiter: Waiter = { start, refuse: () => settle(() => reject(overloaded('passwords'))) }
       const leave = () => {
-        remove(who, one)
+        remove(address, waiter)
         reject(signal.reason)
       }
-      if (active < running) return start()
-      if (!makeRoom(who)) return one.refuse()
-      const queue = queues.get(who)
-      if (queue) queue.push(one)
-      else queues.set(who, [one])
-      count += 1
+      if (running < maxRunning) return start()
+      if (!makeRoom(address)) return waiter.refuse()
+      const queue = queues.get(address)
+      if (queue) queue.push(waiter)
+      else queues.set(address, [waiter])
+      waiting += 1
       signal.addEventListener('abort', leave, { once: true })
     })
 
-  return async (task, turn) => {
-    turn.signal.throwIfAborted()
-    await wait(turn)
+  return async (task, ticket) => {
+    ticket.signal.throwIfAborted()
+    await waitForSlot(ticket)
     try {
       const result = await task()
-      // What was found out for somebody who is no longer there must not be acted upon.
-      turn.signal.throwIfAborted()
+      // The result of an abandoned request must not take effect.
+      ticket.signal.throwIfAborted()
       return result
     } finally {
-      active -= 1
-      next()
+      running -= 1
+      startNext()
     }
   }
 }

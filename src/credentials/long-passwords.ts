@@ -1,14 +1,14 @@
 import type { StrengthEstimator } from './strength.ts'
 
 /**
- * The most characters that are judged at once. zxcvbn's time grows faster than the length: 256 characters can take it
- * seconds of a core, which a stranger could ask for again and again.
+ * The longest text, in characters, that zxcvbn estimates at once. Its time grows faster than the length: 256 characters
+ * can take seconds of CPU, which an anonymous client could cause repeatedly.
  */
-const longestSample = 64
+const maxSampleLength = 64
 
-/** The length of the shortest beginning that the whole text repeats, the last time perhaps in part. */
+/** The length of the shortest prefix whose repetition, possibly cut off at the end, is the complete text. */
 function periodOf(characters: readonly string[]): number {
-  // The failure function of Knuth, Morris and Pratt: linear, whatever the text.
+  // The failure function of Knuth, Morris and Pratt: linear in the length.
   const borders = [0]
   for (let at = 1, border = 0; at < characters.length; at += 1) {
     while (border > 0 && characters[at] !== characters[border]) border = borders[border - 1] ?? 0
@@ -19,9 +19,10 @@ function periodOf(characters: readonly string[]): number {
 }
 
 /**
- * How many guesses a password of any length withstands, from samples of at most 64 characters: a repetition by what it
- * repeats, any other long one by the best of its parts, as none of them makes the whole easier.
- * @param enough - no more parts are judged once one withstands so many.
+ * How many guesses a password of any length withstands, from samples of at most 64 characters: a repetition by its
+ * repeated part, any other long password by its strongest part, since the other parts do not make it easier to guess.
+ * @param enough - once a part withstands this many, no further parts are estimated.
+ * @returns undefined when an estimate took too long.
  */
 export async function estimateGuesses(
   password: string,
@@ -30,17 +31,17 @@ export async function estimateGuesses(
 ): Promise<number | undefined> {
   const characters = Array.from(password)
   const { length } = characters
-  if (length <= longestSample) return strength.guesses(password)
+  if (length <= maxSampleLength) return strength.guesses(password)
   const sample = (from: number, to: number) => strength.guesses(characters.slice(from, to).join(''))
 
   const period = periodOf(characters)
-  if (period <= longestSample / 2) {
+  if (period <= maxSampleLength / 2) {
     const guesses = await sample(0, 2 * period)
     return guesses === undefined ? undefined : (guesses * length) / (2 * period)
   }
   let best = 0
-  for (let at = 0; at < length && best < enough; at += longestSample) {
-    const guesses = await sample(at, at + longestSample)
+  for (let at = 0; at < length && best < enough; at += maxSampleLength) {
+    const guesses = await sample(at, at + maxSampleLength)
     if (guesses === undefined) return undefined
     best = Math.max(best, guesses)
   }

@@ -5,56 +5,49 @@ import { normalisePassword } from './hashing.ts'
 import { estimateGuesses } from './long-passwords.ts'
 import type { StrengthEstimator } from './strength.ts'
 
-/** The most characters a password may have. */
-export const longestPassword = 256
-const fewestGuesses = 1e8
+/** In characters, after NFKC. */
+const maxPasswordLength = 256
+const minGuesses = 1e8
 
 /**
- * A new password on the wire. How long it is counts after NFKC, as it is hashed.
+ * The schema of a new password. Its length is measured after NFKC, the form that is hashed.
  * @param minLength - in characters.
  */
 export function newPassword(minLength: number) {
   return z
     .string()
-    .refine((password) => password.isWellFormed(), { error: 'has an unpaired surrogate', abort: true })
+    .refine((password) => password.isWellFormed(), { error: 'Must not contain an unpaired surrogate.', abort: true })
     .refine((password) => {
       const length = characterCount(normalisePassword(password))
-      return length >= minLength && length <= longestPassword
-    }, `must have ${minLength} to ${longestPassword} characters`)
-    .meta({ minLength, maxLength: longestPassword, format: 'password' })
+      return length >= minLength && length <= maxPasswordLength
+    }, `Must have ${minLength} to ${maxPasswordLength} characters.`)
+    .meta({ minLength, maxLength: maxPasswordLength, format: 'password' })
 }
 
-const tooLong = `must have at most ${longestPassword} characters`
+const tooLong = `Must have at most ${maxPasswordLength} characters.`
 
-/** A password that is only compared: whatever else is wrong with it, it is a wrong password. */
+/** A password to verify: any other fault makes it a wrong password, not an invalid request. */
 export const GivenPassword = z
   .string()
-  .refine((password) => characterCount(normalisePassword(password)) <= longestPassword, tooLong)
-  .meta({ maxLength: longestPassword, format: 'password' })
+  .refine((password) => characterCount(normalisePassword(password)) <= maxPasswordLength, tooLong)
+  .meta({ maxLength: maxPasswordLength, format: 'password' })
 
 /**
- * Refuses a new password that holds the username or is soon guessed (NIST SP 800-63B-4, 3.1.1.2: length and a
- * blocklist, no rules of composition). Its length is the schema's matter: see {@link newPassword}.
+ * Refuses a new password that contains the username or is easy to guess (NIST SP 800-63B-4, 3.1.1.2: length and a
+ * blocklist, no composition rules). {@link newPassword} checks the length.
  *
- * @param pointer - where the password stands in the request.
+ * @param pointer - the JSON Pointer of the password in the request.
  * @throws Problem `validation`.
  */
 export async function assertStrongPassword(
   password: string,
-  {
-    username,
-    pointer,
-    strength,
-  }: {
-    username: string
-    pointer: string
-    strength: StrengthEstimator
-  },
+  { username, pointer, strength }: { username: string; pointer: string; strength: StrengthEstimator },
 ): Promise<void> {
-  const refuse = (detail: string) => invalid({ pointer, detail })
-  const normal = normalisePassword(password)
-  if (normal.toLowerCase().includes(username.toLowerCase())) throw refuse('must not contain the username')
-  const guesses = await estimateGuesses(normal, strength, fewestGuesses)
-  if (guesses === undefined) throw refuse('could not be judged: choose one with fewer symbols in place of letters')
-  if (guesses < fewestGuesses) throw refuse('is too easy to guess: use several unrelated words')
+  const refused = (detail: string) => invalid({ pointer, detail })
+  const normalised = normalisePassword(password)
+  if (normalised.toLowerCase().includes(username.toLowerCase())) throw refused('Must not contain the username.')
+  const guesses = await estimateGuesses(normalised, strength, minGuesses)
+  if (guesses === undefined)
+    throw refused('Use fewer symbols in place of letters: the strength of this password cannot be estimated.')
+  if (guesses < minGuesses) throw refused('Must be harder to guess: use several unrelated words.')
 }

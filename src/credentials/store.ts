@@ -3,12 +3,12 @@ import { toUuid } from '../database/ids.ts'
 import type { StoredPassword } from './hashing.ts'
 
 type CredentialDocument = {
-  /** The account. */
+  /** The account's id. */
   _id: UUID
-  /** Incremented by every change of password: a verification of an older one must not take effect. */
+  /** Incremented by every password change: a verification of an older password must not take effect. */
   version: number
   password: StoredPassword
-  /** Set when an operator issued the password: good for one login, and for choosing another. */
+  /** Present if an operator issued the password: it permits one login, and choosing another password. */
   oneTime?: OneTime
   lastLoginAt: Date
   /** Incremented by every login: setting a field to its current value would write, and conflict with, nothing. */
@@ -31,7 +31,7 @@ export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 export function credentialStore(db: Db) {
   const credentials: Collection<CredentialDocument> = db.collection('credentials')
   return {
-    /** Stores the first password of an account, which logs in with it at once. */
+    /** Stores the first password of an account; signing up counts as a login. */
     async create(account: string, password: StoredPassword, at: Date, session: ClientSession): Promise<Credential> {
       const credential = { version: 1, password }
       await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, logins: 1 }, { session })
@@ -48,8 +48,8 @@ export function credentialStore(db: Db) {
     },
 
     /**
-     * Records a login, and a new hash of the same password if one was made, unless the password has been changed or
-     * spent since it was verified. It always writes, so that a login and a change of password conflict.
+     * Records a login, and the new hash if the password was rehashed, unless the password has been changed or spent
+     * since it was verified. It always writes, so that a login and a password change conflict.
      */
     async recordLogin(
       account: string,
@@ -68,7 +68,7 @@ export function credentialStore(db: Db) {
       return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
     },
 
-    /** Stores another password, unless the one of this version has been changed already. */
+    /** Stores a new password, unless the one of this version has been changed already. */
     async change(
       account: string,
       version: number,

@@ -8,10 +8,8 @@ const roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase']
 const errorCodes = { wrongPassword: 18, alreadyInitialized: 23, notYetInitialized: 94, userExists: 51_003 }
 
 /**
- * Connects for the duration of `work` as MongoDB's internal user `__system`, whose password is the key file, so that no
- * administrator's password has to be stored. Direct, because a replica set without a configuration has no primary.
- * @param host host and port
- * @param timeoutMs timeout of the connection, not of `work`
+ * Connects as MongoDB's internal user, whose password is the key file: no administrator's password has to be stored.
+ * @param timeoutMs of the connection, not of `work`
  */
 export async function withAdmin<Value>(
   host: string,
@@ -35,10 +33,7 @@ export async function withAdmin<Value>(
   }
 }
 
-/**
- * Makes the node the only member of its replica set, under its current port, and waits until it is primary.
- * @throws Error after the timeout
- */
+/** Makes the node primary of its replica set, as the only member, under its current port. @throws Error on timeout */
 export async function ensurePrimary(admin: Db, port: number, timeoutMs: number): Promise<void> {
   const host = `127.0.0.1:${port}`
   const deadline = Date.now() + timeoutMs
@@ -66,7 +61,6 @@ async function ensureReplicaSetHost(admin: Db, host: string): Promise<boolean> {
   }
 }
 
-/** Initiates a replica set with one member; does nothing if it has been initiated. */
 export async function initiateReplicaSet(admin: Db, name: string, host: string): Promise<void> {
   const config = { _id: name, members: [{ _id: 0, host }] }
   await admin.command({ replSetInitiate: config }).catch((error: unknown) => {
@@ -80,7 +74,6 @@ export async function readDataSeries(admin: Db): Promise<string> {
   return answer.featureCompatibilityVersion.version
 }
 
-/** Creates the user, or updates its password and roles where they differ. */
 export async function ensureUser(admin: Db, port: number, username: string, password: string): Promise<void> {
   const { users } = await admin.command({ usersInfo: username })
   if (users.length === 0) {

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 export type GuardedChild = {
-  /** The pid of the program, undefined until it is known. */
   pid(): number | undefined
   /** Resolves with the exit code (128 + n for signal n); never rejects. */
   exited: Promise<number | null>
@@ -11,8 +10,8 @@ export type GuardedChild = {
 
 /*
  * Standard input is a pipe from the server, which the kernel closes however the server exits. The guard waits for that
- * and then stops mongod. Only the guard keeps standard output open, so that its own exit is noticed too. The outer shell
- * is mongod's parent and returns its exit code.
+ * and then stops mongod. Only the guard keeps standard output open, so that its own exit is noticed too. The outer
+ * shell is mongod's parent and returns its exit code.
  */
 const guardScript = `
 exec 3<&0 4>&1 </dev/null >/dev/null
@@ -37,8 +36,7 @@ exit "$code"
 `
 
 /**
- * Spawns a program that exits within 5 s of this process, however this process exits. It has a process group of its own,
- * so Ctrl-C does not reach it.
+ * Spawns a program that exits within 5 s of this process, however this process exits. Ctrl-C does not reach it.
  * @param errorFd an open file for its standard error: mongod writes there before it opens its log
  */
 export function spawnGuarded(binary: string, args: string[], errorFd: number): GuardedChild {
@@ -51,7 +49,6 @@ export function spawnGuarded(binary: string, args: string[], errorFd: number): G
   shell.stdout?.on('data', (chunk: Buffer) => {
     pid ??= Number.parseInt(chunk.toString(), 10)
   })
-  // The outer shell was killed or the program has exited: neither the program nor the guard must remain.
   shell.on('exit', () => shell.stdin?.destroy())
   shell.stdout?.on('end', () => stopUnguarded(shell, pid))
   const exited = new Promise<number | null>((resolve) => {
@@ -75,9 +72,7 @@ function stopUnguarded(shell: ChildProcess, pid: number | undefined): void {
   const send = (signal: NodeJS.Signals) => {
     try {
       if (stillRuns()) process.kill(pid, signal)
-    } catch {
-      // It has just exited.
-    }
+    } catch {}
   }
   setTimeout(send, 200, 'SIGTERM').unref()
   setTimeout(send, 4_000, 'SIGKILL').unref()

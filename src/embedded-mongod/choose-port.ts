@@ -6,14 +6,12 @@ import { findFreePort, isPortFree } from './port.ts'
 
 /** Our own mongod refuses logins while it shuts down; a process that does so for longer is another program. */
 const shutdownMs = 3_000
-/** Enough for a login to our own mongod. */
 const pingTimeoutMs = 700
 
 /**
  * Returns the port of the previous start if it is free, otherwise another one. Waits while our own mongod still listens
  * there, and shuts it down after half the time: its server was killed, and its guard too.
- * @param deadline in milliseconds since the Unix epoch
- * @throws StartError if our own mongod still listens at the deadline
+ * @throws StartError if our own mongod still listens at the deadline (milliseconds since the Unix epoch)
  */
 export async function choosePort(dataDir: DataDir, deadline: number): Promise<number> {
   const previous = Number(await readFileIfExists(dataDir.portFile))
@@ -36,11 +34,9 @@ async function waitUntilFree(port: number, key: string, deadline: number): Promi
   return true
 }
 
-/** Whether the process on the port accepts our key. */
 async function isOwnMongod(port: number, key: string, shutDown: boolean): Promise<boolean> {
   try {
     await withAdmin(`127.0.0.1:${port}`, key, pingTimeoutMs, async (admin) => {
-      // A shutdown closes the connection instead of answering.
       if (shutDown) await admin.command({ shutdown: 1, force: true, timeoutSecs: 1 }).catch(() => undefined)
     })
     return true

@@ -10,21 +10,17 @@ import { StartError } from '../start-error.ts'
 const HolderAnswer = z.object({ pid: z.int(), closing: z.boolean() })
 type Holder = z.infer<typeof HolderAnswer>
 
-/** In characters. */
 const maxAnswerLength = 200
 
 export type DataDirLock = {
-  /** From now on, another start waits for the release instead of failing. */
   announceClosing(): void
   release(): Promise<void>
 }
 
 /**
- * Locks the directory for this process. The lock is a listening socket named after the directory's device and inode: the
- * kernel frees it however the process exits, no pid file can be stale, and the holder answers with its own pid.
+ * Locks the directory for this process. The lock is a listening socket named after the directory's device and inode:
+ * the kernel frees it however the process exits, no pid file can be stale, and the holder answers with its own pid.
  * Containers that share a directory but no network do not see it; there, mongod's own file lock applies.
- * @param closingTimeoutMs how long to wait for a holder that is closing
- * @param onWait called once when the wait begins
  * @throws StartError if another process holds the lock
  */
 export async function lockDataDir(dir: string, closingTimeoutMs: number, onWait: () => void): Promise<DataDirLock> {
@@ -64,7 +60,6 @@ async function lockAddress(dir: string): Promise<string> {
   return process.platform === 'linux' ? `\0${name}` : join(tmpdir(), `${name}.sock`)
 }
 
-/** @returns undefined if the address is taken */
 function listen(path: string, holder: Holder): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {

@@ -5,7 +5,6 @@ import { StartError } from '../start-error.ts'
 
 export type DataDir = {
   root: string
-  /** mongod's --dbpath */
   dbPath: string
   keyFile: string
   key: string
@@ -14,10 +13,7 @@ export type DataDir = {
   seriesFile: string
 }
 
-/**
- * Creates what is missing in DATA_DIR, with modes 0700 and 0600; what exists keeps its modes.
- * @throws StartError if the directory cannot be created or written
- */
+/** Creates what is missing in DATA_DIR; what exists keeps its modes. @throws StartError if that is not possible */
 export async function prepareDataDir(dataDir: string): Promise<DataDir> {
   const root = resolve(dataDir)
   const mongodDir = join(root, 'mongod')
@@ -48,7 +44,6 @@ async function readOrCreateKey(keyFile: string): Promise<string> {
   return key
 }
 
-/** Reads a text file, trimmed. @returns undefined if it does not exist */
 export async function readFileIfExists(file: string): Promise<string | undefined> {
   try {
     return (await readFile(file, 'utf8')).trim()
@@ -58,7 +53,6 @@ export async function readFileIfExists(file: string): Promise<string | undefined
   }
 }
 
-/** Replaces the file atomically, with mode 0600. */
 export async function writeFileAtomic(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content, { mode: 0o600, flush: true })
   await rename(`${file}.new`, file)

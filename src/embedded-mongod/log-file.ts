@@ -1,7 +1,6 @@
 import { open, rename, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Size from which the log is rotated; one rotated file is kept. */
 const maxBytes = 10_000_000
 
 /** Renames a large log to `….1`. @returns whether it did */
@@ -53,7 +52,6 @@ const knownCauses: [RegExp, string][] = [
   [/Too many open files/, 'the limit of open files is too low (ulimit -n)'],
 ]
 
-/** Finds the first error of a log, with an explanation for a known cause. */
 export function parseStartFailure(log: string): StartFailure {
   if (/DBPathInUse/.test(log)) return { kind: 'data in use', message: 'another mongod uses the same data' }
   if (/Address already in use/.test(log)) return { kind: 'port in use', message: 'its port is in use' }
@@ -62,12 +60,10 @@ export function parseStartFailure(log: string): StartFailure {
   const plainLines = lines.filter((line) => !line.startsWith('{'))
   const reported = errors.length > 0 ? errors : plainLines
   const explanation = knownCauses.find(([pattern]) => pattern.test(reported.join('\n')))?.[1]
-  // Later errors are consequences of the first.
   const message = [explanation, reported[0]?.slice(0, 400)].filter(Boolean).join('; mongod reports: ')
   return { kind: 'other', message: message || 'its log has no error' }
 }
 
-/** mongod logs JSON lines; other lines are from before its log is open, or from the system. */
 function errorIn(line: string): string[] {
   try {
     const entry: { s?: string; msg?: string; attr?: Record<string, unknown> } = JSON.parse(line)

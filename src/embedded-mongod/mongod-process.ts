@@ -12,11 +12,9 @@ export type MongodProcess = GuardedChild & {
   port: number
   /** Resolves with true when mongod accepts connections, with false when it exits first. */
   listening: Promise<boolean>
-  /** Resolves after the exit with the reason from mongod's log. */
   startFailure(): Promise<StartFailure>
 }
 
-/** Spawns mongod without waiting until it is ready. */
 export async function spawnMongod(dataDir: DataDir, binary: string, port: number): Promise<MongodProcess> {
   await rotateLog(dataDir.logFile)
   const from = await logSize(dataDir.logFile)
@@ -38,10 +36,8 @@ export async function spawnMongod(dataDir: DataDir, binary: string, port: number
 }
 
 /**
- * Starts mongod and waits until it accepts connections. Retries while an earlier mongod is shutting down or its port is in
- * use.
- * @param shutdownWaitMs how long to wait for the earlier mongod
- * @throws StartError with the reason from mongod's log if it does not start
+ * Starts mongod and waits until it accepts connections, or until an earlier one has shut down (`shutdownWaitMs`).
+ * @throws StartError with the reason from mongod's log
  */
 export async function startMongod(dataDir: DataDir, binary: string, shutdownWaitMs: number): Promise<MongodProcess> {
   const deadline = Date.now() + shutdownWaitMs

@@ -2,14 +2,9 @@ import type { RequestOptions } from 'node:https'
 import type { Logger } from './logger.ts'
 
 export const officialVersion = '8.0.17'
-/** Short, so that an unreachable host does not delay the next source. */
 const idleTimeoutMs = 8_000
 
-/**
- * Downloads MongoDB's official build for this system.
- * @returns the path of mongod
- * @throws Error with one line if there is no build for this system or the host is unreachable
- */
+/** Downloads MongoDB's official build. @throws Error with one line if none fits or the host is unreachable */
 export async function downloadOfficial(dir: string, log: Logger): Promise<string> {
   const { DryMongoBinary } = await import('mongodb-memory-server-core/lib/util/DryMongoBinary.js')
   const { MongoBinaryDownload } = await import('mongodb-memory-server-core/lib/util/MongoBinaryDownload.js')
@@ -44,7 +39,6 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(0)
 }
 
-/** Suppresses the package's console warnings: an error follows each of them. */
 async function withSilentConsole<Value>(work: () => Promise<Value>): Promise<Value> {
   const { warn, error } = console
   console.warn = console.error = () => {}

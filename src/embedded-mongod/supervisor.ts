@@ -4,14 +4,10 @@ import { rotateLog } from './log-file.ts'
 import type { Logger } from './logger.ts'
 import type { MongodProcess } from './mongod-process.ts'
 
-/** A mongod that has run this long did not fail at its start: the back-off starts over. */
 const stableAfterMs = 60_000
 const rotationIntervalMs = 60_000
 
-/**
- * Restarts mongod each time it exits, with exponential back-off, and rotates its log.
- * @param restart spawns mongod on the same port
- */
+/** Restarts mongod each time it exits, with exponential back-off, and rotates its log. */
 export function superviseMongod(
   first: MongodProcess,
   restart: () => Promise<MongodProcess>,

@@ -1,7 +1,5 @@
-/** The oldest release series that Rookery supports. */
 export const minimumSeries = '6.0'
 
-/** Parses the output of `mongod --version`. */
 export function parseVersion(output: string): string | undefined {
   return /db version v(\d+\.\d+\.\d+)/.exec(output)?.[1]
 }
@@ -10,10 +8,7 @@ export function isSupported(version: string): boolean {
   return majorOf(version) >= majorOf(minimumSeries)
 }
 
-/**
- * Whether a mongod of this version can open data of that series: of its own major version or of the previous one.
- * @see https://www.mongodb.com/docs/manual/reference/command/setFeatureCompatibilityVersion/
- */
+/** @see https://www.mongodb.com/docs/manual/reference/command/setFeatureCompatibilityVersion/ */
 export function canOpenData(version: string, dataSeries: string | undefined): boolean {
   if (!dataSeries) return true
   const ahead = majorOf(version) - majorOf(dataSeries)

@@ -1,10 +1,7 @@
 import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/**
- * Parses a valid IP address; an IPv4-mapped IPv6 address becomes the IPv4 address (RFC 4291, 2.5.5.2). ipaddr.js would do
- * the same with `::203.0.113.1`, the deprecated IPv4-compatible form (2.5.5.1), but not with `::0:203.0.113.1`.
- */
+// ipaddr.js mistakes the IPv4-compatible `::203.0.113.1` (RFC 4291, 2.5.5.1) for an IPv4-mapped address (2.5.5.2).
 const parse = (ip: string) => ipaddr.process(ip.replace(/^::(?=\d+\.)/, '::0:'))
 
 /** An address as it is stored and shown: an IPv4-mapped IPv6 address as the IPv4 address. */
@@ -14,7 +11,6 @@ export function canonicalAddress(ip: string): string {
   return address.kind() === 'ipv4' ? address.toString() : ip
 }
 
-/** The prefix of an address, `lengthBits` a multiple of 16; undefined for IPv4. */
 function prefixOf(ip: string, lengthBits: number): string | undefined {
   if (!isIPv6(ip)) return undefined
   const address = parse(ip)

@@ -5,22 +5,15 @@ import type { Connection } from '../database/connection.ts'
 import type { Measured } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 
-/** A running server, in this process or in several. */
 export type Service = {
   url: string
-  /** Accepts no new requests; resolves when those in flight are answered. */
   drain(): Promise<void>
   close(): Promise<void>
 }
 
-/** A server in this process, with its metrics. */
 export type MeasuredService = Service & { metrics(): Promise<Measured> }
 
-/**
- * Serves the API in this process.
- * @param options `name` begins the log line with the address
- * @throws StartError when the database, HOST or PORT cannot be used
- */
+/** Serves the API in this process. @throws StartError when the database, HOST or PORT cannot be used */
 export async function startApiServer(
   config: AppConfig,
   connection: Connection,

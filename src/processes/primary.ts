@@ -13,11 +13,7 @@ import type { Role } from './messages.ts'
 import { type Slot, superviseSlot } from './slot.ts'
 import { forkWorker } from './worker-handle.ts'
 
-/**
- * Serves in `config.processes` API processes that share the port, and one writer process that writes for all of them.
- * The primary only starts them and hands them connections: a request that kills a worker cannot kill the primary.
- * @throws StartError when a worker cannot start
- */
+/** Starts the API processes and the writer process; serves no requests. @throws StartError if one cannot start */
 export async function startPrimary(config: Config, connection: Connection, log: FastifyBaseLogger): Promise<Service> {
   const socketDir = await createSocketDir()
   const slots: Slot[] = []

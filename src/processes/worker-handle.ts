@@ -9,27 +9,20 @@ import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 const maxSessions = 1_000
 const metricsTimeoutMs = 1_000
 
-/** How a worker ended: its exit code or signal, and the text of its StartError if it sent one. */
 export type WorkerExit = { status: number | string; startError: string | undefined }
 
-/** A worker of the cluster, as its primary sees it. */
 export type WorkerHandle = {
   pid: number | undefined
   /** Resolves with the worker's URL; rejects when the worker exits first, with its StartError if it sent one. */
   ready: Promise<string>
-  /** Never rejects. */
   exited: Promise<WorkerExit>
-  /** The ids of the MongoDB sessions that the worker has used. */
   sessions: ReadonlySet<string>
   /** The worker's metrics, or undefined when it does not answer within a second. */
   metrics(): Promise<Measured | undefined>
-  /** Tells the worker to drain and exit. */
   stop(): void
-  /** Sends SIGKILL. */
   kill(): void
 }
 
-/** Forks a worker of the cluster and sends it its start message. */
 export function forkWorker(startMessage: StartMessage): WorkerHandle {
   const { role } = startMessage
   cluster.setupPrimary({

@@ -81,15 +81,12 @@ process.on('message', (message: PrimaryMessage) => {
     starting = start(message)
     starting.catch(reportStartError)
   } else if (message.kind === 'metrics') {
-    // Unanswered until the worker is ready: the primary has a timeout.
     starting?.then(async ({ metrics }) => send({ kind: 'metrics', metrics: await metrics() })).catch(() => undefined)
   } else {
-    // After a failed start the worker exits by itself.
     Promise.resolve(starting).then(stop, () => undefined)
   }
 })
-// node:cluster acknowledges each connection to the primary, which fails after the primary was killed; the worker then
-// exits on the disconnect.
+// Acknowledging a connection to a killed primary fails; node:cluster ends the worker on the disconnect.
 cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })

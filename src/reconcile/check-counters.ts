@@ -8,7 +8,6 @@ import { recount, recountChunk } from './recount.ts'
 /** No transaction that began earlier is still running after this time. */
 const longestTransactionMs = transactionTimeoutMs + 1_000
 
-/** Compares the counters of a set with the documents that they count. */
 export const checkCounters = (db: Db, transact: Transact, set: CounterSet): Check => ({
   name: set.name,
   read: (snapshot, session, after, size) => recountChunk(snapshot, session, set, after, size),
@@ -20,12 +19,9 @@ export const checkCounters = (db: Db, transact: Transact, set: CounterSet): Chec
 })
 
 /**
- * Counts again and stores the result, in one transaction. The counts of the walk are not used: they might be outdated.
- *
- * No concurrent write is lost or counted twice: each writes the counted document and the document with the counter in one
- * transaction, so it conflicts with this one, and MongoDB retries one of them from a snapshot with the other's commit. This
- * one writes before it counts, so that the concurrent write is the one to retry: a post with a million reactions can be
- * counted under load.
+ * No concurrent write is lost or counted twice: each writes the counted document and the document with the counter in
+ * one transaction, so it conflicts with this one, and one of them runs again from a snapshot with the other's commit.
+ * This one writes before it counts, so that the other has to: a popular post can be counted under load.
  */
 async function fixCounters(db: Db, transact: Transact, set: CounterSet, _id: UUID): Promise<void> {
   const stored = db.collection<{ _id: UUID; recounting?: boolean }>(set.storedIn)

@@ -57,7 +57,6 @@ async function readAll(db: Db, session: ClientSession, correctionByDay: Map<stri
   return { checked: days.length, drifts, next: null }
 }
 
-/** Counts all reactions by day. */
 async function countAll(reactions: Collection<ReactionDocument>, session: ClientSession): Promise<Map<number, Sum>> {
   const [range] = await reactions
     .aggregate<{ first: UUID; last: UUID }>(
@@ -76,11 +75,7 @@ async function countAll(reactions: Collection<ReactionDocument>, session: Client
   return new Map(sums.map(({ _id, likes, dislikes }) => [_id.getTime(), { likes, dislikes }]))
 }
 
-/**
- * Adds the difference. Concurrent writes do not invalidate it: each of their transactions changes the reactions and the
- * daily counts by the same amount.
- * @throws TransactionTimeoutError when another reconcile has corrected the day since the walk
- */
+/** Concurrent writes do not change the difference: their transactions change reactions and daily counts by the same. */
 async function correct(db: Db, transact: Transact, { day, previous, likes, dislikes }: Correction): Promise<void> {
   const rows: Collection<DailyCountsDocument> = dailyCountsIn(db)
   await transact(async (session) => {

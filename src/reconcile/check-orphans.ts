@@ -4,10 +4,8 @@ import type { Transact } from '../database/transaction.ts'
 import { type Check, type Chunk, fixTimeoutMs } from './check.ts'
 import { type Ownership, ownerCollections } from './ownership.ts'
 
-/** The background jobs of the server that delete what deleted posts and accounts own. */
 export type Sweeps = { readonly [Owner in Ownership['owner']]: (signal: AbortSignal) => Promise<void> }
 
-/** Finds documents whose owner does not exist, and has no tombstone that still waits for its sweep. */
 export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, ownership: Ownership): Check => ({
   name: ownership.name,
   read: (snapshot, session, after, size) => readChunk(snapshot, session, ownership, after, size),
@@ -15,7 +13,7 @@ export const checkOrphans = (db: Db, transact: Transact, sweeps: Sweeps, ownersh
   fix: ({ id }) => sweepOrphans(db, transact, sweeps, ownership, id),
 })
 
-/** Counts, by owner, the documents in a range of owner ids whose owner is not in `owners`: an index scan in the gaps. */
+/** Counts, by owner, the documents in a range of owner ids without `owners`: an index scan of the gaps between them. */
 export function orphanPipeline(
   { ownerField, owner }: Ownership,
   range: Document,
@@ -33,7 +31,6 @@ export function orphanPipeline(
   ]
 }
 
-/** Reads the next owners, and the orphans between their ids. */
 async function readChunk(
   db: Db,
   session: ClientSession,
@@ -68,10 +65,7 @@ async function readChunk(
   return { checked, drifts, next: end ?? null }
 }
 
-/**
- * Creates a tombstone for the owner and sweeps, as after a deletion. Nothing that has an owner is deleted: the transaction
- * that creates the tombstone reads that the owner does not exist, and ids are never reused.
- */
+/** Deletes nothing that has an owner: the transaction reads that the owner does not exist, and ids are never reused. */
 async function sweepOrphans(
   db: Db,
   transact: Transact,

@@ -1,8 +1,6 @@
 import type { Document } from 'mongodb'
 
-/** A stored number of documents. */
 export type Counter = {
-  /** Its path in the document that stores it; the last part is its name. */
   field: string
   countedCollection: string
   /** The field of the counted documents with the id. An index must begin with it and the fields of `where`. */
@@ -10,7 +8,6 @@ export type Counter = {
   where?: Document
 }
 
-/** The counters of one type of document. */
 export type CounterSet = {
   name: string
   label: string
@@ -22,10 +19,7 @@ export type CounterSet = {
   counters: readonly Counter[]
 }
 
-/**
- * All counters. A transaction that writes a counted document must also write the document with the counter: reconcile
- * depends on it.
- */
+/** Reconcile depends on this: a transaction that writes a counted document also writes the one with the counter. */
 export const counterSets: readonly CounterSet[] = [
   {
     name: 'posts',

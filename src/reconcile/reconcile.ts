@@ -9,19 +9,16 @@ import { counterSets } from './counters.ts'
 import { ownerships } from './ownership.ts'
 import { walk } from './snapshot.ts'
 
-/** `fixed` is undefined without `--fix`. */
 export type Finding = { description: string; fixed: boolean | undefined }
 
 export type Result = {
   name: string
   checked: number
-  /** How many documents drift. */
   drifting: number
   /** The sum of the differences, before any fix. */
   drift: number
   /** The part of `drift` that was fixed. */
   fixed: number
-  /** The first `maxShown` that drift. */
   shown: Finding[]
 }
 
@@ -29,17 +26,11 @@ export const maxShown = 20
 
 export type ReconcileOptions = {
   fix: boolean
-  /** Stops after the current read or fix. */
   stop: AbortSignal
-  /** Called after each check. */
   onResult: (result: Result) => void
 }
 
-/**
- * Recounts everything that has a stored count, and compares. The server can keep running: each comparison reads one
- * snapshot, in which concurrent writes are either complete or absent.
- * @param sweeps - what a fix runs to delete orphans.
- */
+/** The server can keep running: each comparison reads one snapshot, with complete concurrent writes or none. */
 export async function reconcile(
   client: MongoClient,
   database: string,

@@ -4,7 +4,6 @@ import { type Counter, type CounterSet, nameOf } from './counters.ts'
 
 type Counts = ReadonlyMap<string, number>
 
-/** Counts by id in the database; an index covers it. */
 export function countPipeline({ foreignKey, where }: Counter, ids: readonly UUID[]): Document[] {
   return [
     // The index of replies is partial: MongoDB uses it only for a query with its $type.
@@ -21,7 +20,6 @@ async function count(db: Db, session: ClientSession, counter: Counter, ids: read
   return new Map(found.map(({ _id, count }) => [_id.toString(), count]))
 }
 
-/** Counts for each id what the counters of the set count; the result maps an id to its counts, by counter field. */
 export async function recount(db: Db, session: ClientSession, { counters }: CounterSet, ids: readonly UUID[]) {
   const counts: [string, Counts][] = []
   // In sequence: a session runs one operation at a time.
@@ -30,7 +28,6 @@ export async function recount(db: Db, session: ClientSession, { counters }: Coun
     Object.fromEntries(counts.map(([field, numbers]) => [field, numbers.get(id.toString()) ?? 0]))
 }
 
-/** Counts for the next documents of a set, and compares. */
 export async function recountChunk(
   db: Db,
   session: ClientSession,

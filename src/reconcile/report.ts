@@ -2,7 +2,6 @@ import { maxShown, type Result } from './reconcile.ts'
 
 const nameWidth = 10
 
-/** `1,234`. */
 const formatNumber = (number: number) => number.toLocaleString('en')
 
 /** `posts      12,345 checked, drift 0`. */
@@ -11,11 +10,9 @@ export function resultLine({ name, checked, drift, fixed }: Result): string {
   return `${name.padEnd(nameWidth)} ${formatNumber(checked)} checked, drift ${formatNumber(drift)}${fixedPart}`
 }
 
-/** The drift that was not fixed. */
 export const remainingDrift = (results: readonly Result[]): number =>
   results.reduce((sum, { drift, fixed }) => sum + drift - fixed, 0)
 
-/** The first findings, the number of others, and the remaining drift. */
 export function summaryLines(results: readonly Result[]): string[] {
   const drifting = results.reduce((sum, result) => sum + result.drifting, 0)
   const fixed = results.reduce((sum, { fixed }) => sum + fixed, 0)

@@ -5,14 +5,10 @@ import { inSnapshot } from '../database/snapshot.ts'
 import { delayRetry } from '../database/transaction.ts'
 import type { Check, Chunk } from './check.ts'
 
-/** The largest number of documents in memory at a time. */
 export const chunkSize = 500
 const maxAttempts = 6
 
-/**
- * Yields the results of a check, one chunk at a time. Each chunk reads its own snapshot: MongoDB keeps one for 5 minutes
- * (minSnapshotHistoryWindowInSeconds), and a walk can take longer.
- */
+/** One snapshot for each chunk: MongoDB keeps it for 300 s (minSnapshotHistoryWindowInSeconds), less than a walk takes. */
 export async function* walk(client: MongoClient, database: string, check: Check): AsyncGenerator<Chunk> {
   for (let after: UUID | null = lowestId; after !== null; ) {
     const chunk: Chunk = await readChunk(client, database, check, after)

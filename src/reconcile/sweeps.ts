@@ -8,7 +8,6 @@ import { sweepPosts } from '../posts/sweep.ts'
 import { type ReactionWriter, reactionStore } from '../reactions/store.ts'
 import type { Sweeps } from './check-orphans.ts'
 
-/** The server's background sweeps. */
 export function createSweeps(db: Db, writer: FollowWriter & PostWriter & ReactionWriter): Sweeps {
   const reactions = reactionStore(db, writer)
   const stores = {

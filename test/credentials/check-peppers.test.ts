@@ -42,7 +42,7 @@ t.test('a pepper in use stays: without it no server starts, and it is told how m
     ['b', 1],
   ])
   const refusal = (uses: string) =>
-    `PASSWORD_PEPPER lacks what passwords in the database were hashed with: ${uses}. Add it again as id:secret, behind the first, until no password uses it.`
+    `PASSWORD_PEPPER lacks peppers that passwords in the database were hashed with: ${uses}. Add each again as id:secret, after the first, until no password uses it.`
   t.equal(await start(t, connection, []), refusal('a (12 passwords), b (1 password)'))
   t.equal(await start(t, connection, ['A', 'c']), refusal('a (12 passwords), b (1 password)'))
   t.equal(await start(t, connection, ['b']), refusal('a (12 passwords)'))

@@ -21,7 +21,7 @@ t.test('when a replacement process cannot start, its StartError is logged', { ti
   t.equal(new URL(second.uri).port, port, 'on the same port')
   for (const pid of (await pidsOf(server, 'api')).slice(0, 1)) process.kill(pid, 'SIGKILL')
   await server.says(
-    /worker exited unexpectedly.*\n +role: "api"\n.*\n +status: 1\n +startError: "MongoDB at \S+ refuses the user someone/,
+    /worker exited unexpectedly.*\n +role: "api"\n.*\n +exitStatus: 1\n +startError: "MongoDB at \S+ refuses the user someone/,
   )
   t.match(await server.kill('SIGTERM'), { signal: null })
 })

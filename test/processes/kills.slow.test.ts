@@ -41,7 +41,7 @@ t.test('no write is lost or duplicated when processes are killed under load', { 
       const { memories } = await hammering
       await checkHammered(t, db, { crowd, memories, post })
       t.equal((await pidsOf(server, 'api')).length, 4)
-      const exits = [...server.out.matchAll(/worker exited unexpectedly.*\n +role: "api"\n.*\n +status: "?(\w+)/g)]
+      const exits = [...server.out.matchAll(/worker exited unexpectedly.*\n +role: "api"\n.*\n +exitStatus: "?(\w+)/g)]
       t.same(
         exits.map(([, status]) => status),
         ['SIGKILL', 'SIGKILL', 'SIGKILL'],

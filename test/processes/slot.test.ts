@@ -44,8 +44,8 @@ t.test('a worker that dies is replaced at once, then with a growing back-off', a
     t.ok(waited >= wait - 5, `${waited} ms, ${wait} at least`)
   }
   const [first, second] = lines.map((line) => JSON.parse(line))
-  t.match(first, { msg: /^worker exited unexpectedly/, role: 'writer', workerPid: 1, status: 'SIGKILL' })
-  t.match(second, { workerPid: 2, status: 1, startError: 'the reason' })
+  t.match(first, { msg: /^worker exited unexpectedly/, role: 'writer', workerPid: 1, exitStatus: 'SIGKILL' })
+  t.match(second, { workerPid: 2, exitStatus: 1, startError: 'the reason' })
   t.same(
     started[3]?.orphanedSessions,
     ['session 1', 'session 2', 'session 3'],
