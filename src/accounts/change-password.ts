@@ -60,7 +60,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
-          throw invalid({ pointer, detail: 'must differ from the one-time password' })
+          throw invalid({ pointer, detail: 'Must differ from the one-time password.' })
         }
         const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(newPassword, account, ticket))
         const change = async (transaction: ClientSession) => {

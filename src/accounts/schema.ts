@@ -4,7 +4,7 @@ import { text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/wire-types.ts'
 
 /** 3–30 of A–Z a–z 0–9 _; shown as typed, unique whatever the case. */
-export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'must be 3 to 30 of A–Z a–z 0–9 _')
+export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'Must be 3 to 30 characters of A–Z, a–z, 0–9 and _.')
 
 const DisplayName = text({ max: 50 })
 const Bio = text({ max: 300 })
@@ -40,7 +40,7 @@ export const changePasswordBody = (minLength: number) =>
 
 export const ProfileBody = z
   .strictObject({ displayName: DisplayName.optional(), bio: Bio.optional() })
-  .refine(({ displayName, bio }) => displayName !== undefined || bio !== undefined, 'must have displayName or bio')
+  .refine(({ displayName, bio }) => displayName !== undefined || bio !== undefined, 'Must have displayName or bio.')
   .meta({ minProperties: 1 })
 
 export const AccountParams = z.object({ username: Username })

@@ -22,7 +22,7 @@ const ActivityView = z
     event: ActivityEvent,
     ip: z.string(),
     userAgent: z.string(),
-    count: Count.optional().describe('of failed logins from this address within the hour'),
+    count: Count.optional().describe('The number of failed logins from this address within the hour.'),
   })
   .meta({ id: 'Activity' })
 

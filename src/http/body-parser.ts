@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
-import { invalid, Problem } from './problems.ts'
+import { invalid, Problem, unsupportedMediaType } from './problems.ts'
 
 /** RFC 9110, 8.3.1; what follows the two names is ours to judge. */
 const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
@@ -8,9 +8,7 @@ const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 const takesBody = (request: FastifyRequest) => request.routeOptions.schema?.body !== undefined
-const malformed = () => new Problem('malformed-json', 'The body is not JSON in UTF-8.')
-const unsupported = () =>
-  new Problem('unsupported-media-type', 'Send the body as application/json, in UTF-8 and not compressed.')
+const malformed = () => new Problem('malformed-json', 'Send the body as JSON in UTF-8.')
 
 const utf8Charsets = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
 
@@ -39,7 +37,7 @@ export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(takesBody(request) ? malformed() : null)
-    if (!isJson(request)) return done(unsupported())
+    if (!isJson(request)) return done(unsupportedMediaType())
     try {
       done(null, parse(utf8.decode(body), undefined, { protoAction: 'error', constructorAction: 'error' }))
     } catch {
@@ -52,7 +50,7 @@ export function parseBodies(app: FastifyInstance): void {
     if (takesBody(request)) {
       if (request.body === undefined) throw malformed()
     } else if (request.body !== undefined) {
-      throw invalid({ pointer: '/body', detail: 'no body is taken here' })
+      throw invalid({ pointer: '/body', detail: 'Must not be present: this route takes no body.' })
     }
   })
   // A Content-Type that is none at all would be refused before a parser is asked; with an empty body it says nothing,

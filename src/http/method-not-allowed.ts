@@ -28,7 +28,7 @@ export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstanc
         schema: { hide: true },
         // Before anything is read of the body, and before any check that a real route of this URL makes.
         onRequest: async () => {
-          throw new Problem('method-not-allowed', `This URL takes ${allow}.`, { headers: { allow } })
+          throw new Problem('method-not-allowed', `This URL supports only ${allow}.`, { headers: { allow } })
         },
         handler: () => undefined,
       })

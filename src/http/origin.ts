@@ -22,10 +22,10 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
     app.addHook('onRequest', async ({ method, headers }) => {
       if (safeMethods.has(method)) return
       const { origin, 'sec-fetch-site': site } = headers
-      const allowed =
-        origin === undefined ? site === undefined || site === 'same-origin' || site === 'none' : ours().has(origin)
-      if (!allowed)
-        throw new Problem('cross-site', 'A change is taken only from a page of this server or from no page.')
+      if (origin !== undefined && !ours().has(origin))
+        throw new Problem('cross-site', 'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN.')
+      if (origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none')
+        throw new Problem('cross-site', 'Cross-site request blocked: Sec-Fetch-Site is not same-origin or none.')
     })
   },
 )

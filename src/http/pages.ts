@@ -13,13 +13,13 @@ function bytesOf(cursor: string): Buffer | undefined {
 export const PageQuery = z.strictObject({
   limit: z
     .string()
-    .refine((digits) => /^([1-9]\d?|100)$/.test(digits), 'must be a whole number from 1 to 100')
+    .refine((digits) => /^([1-9]\d?|100)$/.test(digits), 'Must be a whole number from 1 to 100.')
     .optional()
     .transform((digits) => Number(digits ?? 20))
     .meta({ type: 'integer', minimum: 1, maximum: 100, default: 20 }),
   cursor: z
     .string()
-    .refine((text) => bytesOf(text) !== undefined, 'is not a cursor')
+    .refine((text) => bytesOf(text) !== undefined, 'Must be a nextCursor of this list.')
     .optional(),
 })
 
@@ -41,7 +41,7 @@ function encodeCursor(list: string, key: string): string {
 function decodeCursor(list: string, cursor: string): string {
   const bytes = bytesOf(cursor)
   if (!bytes?.subarray(0, 8).equals(tagOf(list))) {
-    throw invalid({ pointer: '/query/cursor', detail: 'is not a cursor of this list' })
+    throw invalid({ pointer: '/query/cursor', detail: 'Must be a nextCursor of this list and filter.' })
   }
   return bytes.toString('hex', 8).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }

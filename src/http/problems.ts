@@ -2,26 +2,26 @@ import { z } from 'zod'
 
 /** Every error a client can meet: its status, and the title that goes with it. */
 const catalogue = {
-  validation: [400, 'The request is not valid'],
-  'malformed-json': [400, 'The body is not JSON'],
-  unauthenticated: [401, 'No valid session'],
-  'invalid-credentials': [401, 'Wrong name or password'],
-  forbidden: [403, 'Not yours to change'],
-  'cross-site': [403, 'Refused from another site'],
-  'confirmation-required': [403, 'A fresh password is needed'],
+  validation: [400, 'Validation failed'],
+  'malformed-json': [400, 'Malformed JSON'],
+  unauthenticated: [401, 'Authentication required'],
+  'invalid-credentials': [401, 'Invalid credentials'],
+  forbidden: [403, 'Permission denied'],
+  'cross-site': [403, 'Cross-site request blocked'],
+  'confirmation-required': [403, 'Confirmation required'],
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
-  'request-timeout': [408, 'The request took too long to arrive'],
-  'username-taken': [409, 'The username is taken'],
-  'idempotency-conflict': [409, 'The Idempotency-Key was used with another body'],
-  'payload-too-large': [413, 'The body is too large'],
-  'uri-too-long': [414, 'The URL is too long'],
-  'unsupported-media-type': [415, 'The body is not application/json'],
-  'rate-limited': [429, 'Too many requests'],
-  'headers-too-large': [431, 'The headers are too large'],
-  internal: [500, 'Something went wrong here'],
-  overloaded: [503, 'Too much to do at the moment'],
-  'database-unavailable': [503, 'The database is out of reach'],
+  'request-timeout': [408, 'Request timeout'],
+  'username-taken': [409, 'Username taken'],
+  'idempotency-conflict': [409, 'Idempotency key conflict'],
+  'payload-too-large': [413, 'Payload too large'],
+  'uri-too-long': [414, 'URI too long'],
+  'unsupported-media-type': [415, 'Unsupported media type'],
+  'rate-limited': [429, 'Rate limit exceeded'],
+  'headers-too-large': [431, 'Request headers too large'],
+  internal: [500, 'Internal server error'],
+  overloaded: [503, 'Server overloaded'],
+  'database-unavailable': [503, 'Database unavailable'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemCode = keyof typeof catalogue
@@ -35,12 +35,12 @@ export type Fault = { pointer: string; detail: string }
 /** An error as the wire shows it (RFC 9457). */
 export const ProblemBody = z
   .object({
-    type: z.string().describe('urn:rookery:problem: and the code'),
+    type: z.string().describe('urn:rookery:problem: followed by the code.'),
     title: z.string(),
     status: z.int(),
     detail: z.string(),
     code: z.enum(Object.keys(catalogue)),
-    instance: z.string().describe('urn:rookery:request: and the x-request-id'),
+    instance: z.string().describe('urn:rookery:request: followed by the x-request-id.'),
     errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
   })
   .meta({ id: 'Problem' })
@@ -85,7 +85,7 @@ export const isServerFault = (error: unknown): boolean => !(error instanceof Pro
 
 /** A request that is not valid, with where and why. */
 export function invalid(...faults: Fault[]): Problem {
-  return new Problem('validation', 'The request is not valid: see errors.', { faults })
+  return new Problem('validation', 'Correct the faults listed in errors and send the request again.', { faults })
 }
 
 /** The same answer whatever the reason. */
@@ -93,25 +93,36 @@ export const notFound = () => new Problem('not-found', 'The resource does not ex
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-/** The answer when others must be served first; `what` there is too much of. */
-export const overloaded = (what: 'passwords' | 'writes') =>
-  new Problem('overloaded', `Too many ${what} are waiting: try again shortly.`, { headers: { 'retry-after': '2' } })
+/** The answer when a queue is full, or a request has waited in it for too long. */
+export const overloaded = (queue: 'passwords' | 'writes') =>
+  new Problem(
+    'overloaded',
+    `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued: try again shortly.`,
+    {
+      headers: { 'retry-after': '2' },
+    },
+  )
 
 /** The answer of a process that only finishes what it has begun. */
 export const aboutToEnd = () =>
-  new Problem('overloaded', 'The server is about to end.', { headers: { 'retry-after': '5' } })
+  new Problem('overloaded', 'The server is shutting down: try again shortly.', { headers: { 'retry-after': '5' } })
 
 /** Nobody reads this answer; in logs and metrics it must not look like a failure of ours. */
-export const clientLeft = () => new Problem('request-timeout', 'The client left before it was answered.')
+export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
 
 /** The longest request target, in characters. */
 export const urlLimit = 4_096
 
-export const uriTooLong = () => new Problem('uri-too-long', 'A URL may have 4,096 characters at most.')
+export const payloadTooLarge = () => new Problem('payload-too-large', 'Send a body of at most 16 KiB.')
+
+export const unsupportedMediaType = () =>
+  new Problem('unsupported-media-type', 'Send the body as application/json, in UTF-8 and uncompressed.')
+
+export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
 /** The answer when MongoDB cannot be asked; `cause` is for the log only. */
 export function databaseUnavailable(cause?: unknown): Problem {
-  return new Problem('database-unavailable', 'The database does not answer: try again shortly.', {
+  return new Problem('database-unavailable', 'The database is unavailable: try again shortly.', {
     headers: { 'retry-after': '1' },
     cause,
   })

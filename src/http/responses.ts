@@ -19,7 +19,7 @@ export const linesType = 'application/x-ndjson'
 
 /** Such an answer. It is streamed, and as JSON Schema knows no lines, described as a text. */
 export const Lines = z.instanceof(Readable)
-const LinesText = z.string().describe('one JSON object a line; the last is {"end":true}')
+const LinesText = z.string().describe('One JSON object per line; the last line is {"end":true}.')
 
 const anyRoute: ProblemCode[] = [
   'validation',

@@ -13,16 +13,14 @@ const overlongUrl = new RegExp(`^(?:[A-Z-]+ \\S{${urlLimit + 1}}|\\S{${urlLimit 
 /** What Node refuses before Fastify sees a request, as the problem that the contract has for it. */
 function socketProblem({ code, rawPacket }: ConnectionError): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return new Problem('request-timeout', 'The headers must arrive within 10 seconds, the whole request within 30.')
+    return new Problem('request-timeout', 'Send the headers within 10 seconds and the complete request within 30.')
   }
   if (code === 'HPE_HEADER_OVERFLOW') {
     // Fastify types the packet as its JSON form; it is the Buffer that Node read last.
     const packet = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
-    return overlongUrl.test(packet)
-      ? uriTooLong()
-      : new Problem('headers-too-large', 'The headers may have 16 KiB at most.')
+    return overlongUrl.test(packet) ? uriTooLong() : new Problem('headers-too-large', 'Send at most 16 KiB of headers.')
   }
-  return invalid({ pointer: '', detail: 'is not an HTTP/1.1 request' })
+  return invalid({ pointer: '', detail: 'The request must be valid HTTP/1.1.' })
 }
 
 // Node's own handlers look there, too: whom it answers at the moment, and what it reads.

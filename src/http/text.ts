@@ -18,13 +18,13 @@ export function text({ min = 0, max }: { min?: number; max: number }) {
     .check(({ value, issues }) => {
       const refuse = (message: string) => void issues.push({ code: 'custom', message, input: value })
       if (!value.isWellFormed()) {
-        refuse('has an unpaired surrogate')
+        refuse('Must not contain an unpaired surrogate.')
         return
       }
       const length = characterCount(value)
-      if (length < min || length > max) refuse(`must have ${min === 0 ? 'at most' : `${min} to`} ${max} characters`)
-      else if (min > 0 && /^[\s\p{White_Space}]*$/u.test(value)) refuse('must not be white space only')
-      if (/[^\P{Cc}\n\t]/u.test(value)) refuse('must have no control characters but newline and tab')
+      if (length < min || length > max) refuse(`Must have ${min === 0 ? 'at most' : `${min} to`} ${max} characters.`)
+      else if (min > 0 && /^[\s\p{White_Space}]*$/u.test(value)) refuse('Must not consist of white space only.')
+      if (/[^\P{Cc}\n\t]/u.test(value)) refuse('Must not contain control characters other than newline and tab.')
     })
     .meta({ ...(min > 0 && { minLength: min }), maxLength: max })
 }

@@ -3,8 +3,8 @@ import { z } from 'zod'
 /** An id on the wire: opaque to clients, to us a UUIDv7 (RFC 9562) in its usual text form. */
 export const Id = z
   .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'is not an id')
-  .describe('opaque')
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'Must be a valid id.')
+  .describe('An opaque id.')
 
 /** A time on the wire: RFC 3339, UTC, milliseconds. Stores and routes hold a `Date`; `z.codec` writes it. */
 export const Time = z.codec(z.iso.datetime({ precision: 3 }), z.date(), {

@@ -23,7 +23,7 @@ export function limitHeaders({ name, quota, window }: Limit, left: number, secon
  */
 export function rateLimited(limit: Limit, seconds: number): Problem {
   const { what, quota, window } = limit
-  return new Problem('rate-limited', `At most ${quota} ${what} in ${window / 60} minutes: try again later.`, {
+  return new Problem('rate-limited', `At most ${quota} ${what} are allowed in ${window / 60} minutes: try again later.`, {
     headers: { ...limitHeaders(limit, 0, seconds), 'retry-after': String(seconds) },
   })
 }

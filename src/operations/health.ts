@@ -12,7 +12,7 @@ const patience = 2_000
 export const health: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/health/live',
-    { schema: { summary: 'Whether the process runs', tags, response: { 200: Ok } } },
+    { schema: { summary: 'Check that the process runs', tags, response: { 200: Ok } } },
     async () => ({ status: 'ok' as const }),
   )
 
@@ -20,7 +20,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     '/health/ready',
     {
       schema: {
-        summary: 'Whether it can serve: the database answers and it does not drain',
+        summary: 'Check that the process can serve requests: the database answers and it is not draining',
         tags,
         response: { 200: Ok },
       },

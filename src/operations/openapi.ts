@@ -22,7 +22,7 @@ export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }
             type: 'apiKey',
             in: 'cookie',
             name: accessCookie,
-            description: 'The access token, set by a login.',
+            description: 'The access token, set when you log in.',
           },
         },
       },
@@ -45,7 +45,7 @@ export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }
 export const documents: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/openapi.json',
-    { schema: { summary: 'This document', tags, response: { 200: Document } } },
+    { schema: { summary: 'Read this document', tags, response: { 200: Document } } },
     async (_request, reply) => {
       reply.header('cache-control', 'no-cache')
       return Document.parse(app.swagger())
@@ -55,7 +55,13 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
   // With a symmetric key there is nothing that may be shown (RFC 7517, 9.3 and 5.1).
   app.get(
     '/.well-known/jwks.json',
-    { schema: { summary: 'The keys that verify access tokens: none is public', tags, response: { 200: KeySet } } },
+    {
+      schema: {
+        summary: 'List the public keys for access tokens: none, since the key is symmetric',
+        tags,
+        response: { 200: KeySet },
+      },
+    },
     async () => ({ keys: [] }),
   )
 

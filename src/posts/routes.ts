@@ -117,7 +117,7 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
       const creation = await posts.create({ author: account, text, replyTo }, claim)
       switch (creation.outcome) {
         case 'parent-not-found':
-          throw invalid({ pointer: '/body/replyTo', detail: 'must be the id of an existing post' })
+          throw invalid({ pointer: '/body/replyTo', detail: 'Must be the id of an existing post.' })
         case 'key-reused':
           throw new Problem('idempotency-conflict', 'This Idempotency-Key was used with a different body.')
         case 'deleted-since':

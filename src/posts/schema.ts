@@ -26,7 +26,7 @@ export const CreateBody = z.strictObject({ text: PostText, replyTo: Id.optional(
 export const CreateHeaders = z.object({
   'idempotency-key': z
     .string()
-    .regex(/^[\x21-\x7e]{1,64}$/, 'must be 1 to 64 visible ASCII characters')
+    .regex(/^[\x21-\x7e]{1,64}$/, 'Must be 1 to 64 visible ASCII characters.')
     .optional(),
 })
 

@@ -18,13 +18,13 @@ export const SessionView = z
   })
   .meta({ id: 'Session' })
 
-/** Who is logged in, and by what session. */
+/** The account that is logged in, and its session. */
 export const LoggedIn = z.object({ account: AccountView, session: SessionView })
 
 export const LoginBody = z.strictObject({
   username: z
     .string()
-    .refine((name) => characterCount(name) <= 256, 'must have at most 256 characters')
+    .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
     .meta({ maxLength: 256 }),
   password: GivenPassword,
 })

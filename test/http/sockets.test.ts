@@ -96,7 +96,7 @@ t.test('bytes on the socket', { timeout: 120_000 }, async (t) => {
       ],
     )
     const text = await rawText(port, `nonsense\r\n\r\n${get}${get}`)
-    t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1 + 1, 'one status line, and the word in its detail')
+    t.equal(text.match(/HTTP\/1\.1 /g)?.length, 1, 'one status line')
     const large = `${post}Content-Length: 20000\r\n\r\n${get.repeat(400)}`
     const answers = await raw(port, large)
     t.equal(answers.length, 1, 'an oversized body is not taken for requests')

@@ -100,16 +100,16 @@ const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{
 /** What a stack, a driver or a path of ours would look like. */
 const leaks = /\bat [\w.<>]+ \(|node:|node_modules|\.ts\b|[Mm]ongo|E11000|Error:|FST_|ECONN|zod/
 
-/** Stands for a text of the wanted form; another is left as it is, so that a difference shows it. */
+/** The form itself for a text that has it; any other value unchanged, so that the diff shows it. */
 const formed = (value: unknown, form: RegExp) => (typeof value === 'string' && form.test(value) ? `${form}` : value)
 const forms = {
   cacheControl: /^(no-store|private, no-cache)$/,
-  title: /^\S.+/,
-  detail: /^\S.+\.$/,
+  title: /^[A-Z][^.:]+$/,
+  detail: /^[A-Z].+\.$/,
   retryAfter: /^[1-9]\d*$/,
 }
 
-/** Holds an answer against the contract's form of an error: all of it, and nothing beside it. */
+/** Compares an answer with the contract's form of an error, whose members are exactly these. */
 export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode, name: string = code): void {
   if (!answer) return void t.fail(`${name}: no answer`)
   const { status, headers, text, body } = answer
@@ -131,7 +131,7 @@ export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode
               ...body,
               title: formed(field(body, 'title'), forms.title),
               detail: formed(field(body, 'detail'), forms.detail),
-              ...(isValidation && { errors: pointersOf(answer).length > 0 ? 'some' : field(body, 'errors') }),
+              ...(isValidation && { errors: areFaults(answer) ? 'pointers and sentences' : field(body, 'errors') }),
             },
       leak: leaks.exec(text)?.[0],
     },
@@ -149,20 +149,26 @@ export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode
         detail: `${forms.detail}`,
         code,
         instance: `urn:rookery:request:${id}`,
-        ...(isValidation && { errors: 'some' }),
+        ...(isValidation && { errors: 'pointers and sentences' }),
       },
       leak: undefined,
     },
-    `${name}: a problem with this code, complete and without anything of our inside`,
+    `${name}: a problem of this code, complete and without internals`,
   )
 }
 
-/** A member of what may be anything. */
+/** A member of a value of unknown type. */
 export function field(body: unknown, name: string): unknown {
   return typeof body === 'object' && body !== null ? Object.getOwnPropertyDescriptor(body, name)?.value : undefined
 }
 
-/** Where the faults of a `validation` are. */
+/** Whether there are faults, each with a pointer and a detail that is a sentence. */
+function areFaults(answer: Answer): boolean {
+  const details = [field(answer.body, 'errors')].flat().map((error) => field(error, 'detail'))
+  return pointersOf(answer).length > 0 && details.every((detail) => forms.detail.test(String(detail)))
+}
+
+/** The pointers of a `validation` problem. */
 export function pointersOf({ body }: Answer): unknown[] {
   const errors = field(body, 'errors')
   return Array.isArray(errors) ? errors.map((error) => field(error, 'pointer')) : []
