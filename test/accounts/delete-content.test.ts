@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
 import { addDailyCounts } from '../../src/analytics/daily-counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
+import { eventually } from '../eventually.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
 import { startCluster } from '../processes/cluster.ts'
 import { serverOn } from '../sessions/servers.ts'
@@ -48,9 +48,7 @@ async function plant(db: Db, client: MongoClient, account: string, host: string,
 }
 
 const marks = (db: Db) => db.collection('removedAccounts').countDocuments({ sweptAt: { $exists: false } })
-const untilSwept = async (db: Db) => {
-  for (let n = 0; n < 600 && (await marks(db)) > 0; n += 1) await delay(50)
-}
+const untilSwept = (db: Db) => eventually(async () => (await marks(db)) === 0)
 
 t.test('a thousand things are gone with the answer, the rest is hidden at once and counts stay right', async (t) => {
   const { app, url, db } = await testServer(t)

@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { readChaosOptions } from '../../bot/chaos-options.ts'
+import { eventually } from '../eventually.ts'
 import { nothingRuns } from '../main/server-process.ts'
 import { nodeCommand } from '../node-command.ts'
 
@@ -37,9 +37,7 @@ async function runChaos(t: Test, args: string[]) {
     out += chunk
   })
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const says = async (text: string) => {
-    while (!out.includes(text) && child.exitCode === null) await delay(50)
-  }
+  const says = (text: string) => eventually(() => out.includes(text) || child.exitCode !== null)
   return { child, says, ended: async () => ({ code: await ended, out, left: await readdir(TMPDIR) }), TMPDIR }
 }
 
@@ -62,5 +60,5 @@ t.test('SIGTERM exits with 130 and leaves no files and no processes', { timeout:
   const { code, left } = await ended()
   t.equal(code, 130)
   t.same(left, [])
-  t.ok(await nothingRuns(TMPDIR, 10_000))
+  t.ok(await nothingRuns(TMPDIR))
 })

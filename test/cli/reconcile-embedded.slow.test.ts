@@ -7,7 +7,8 @@ import { toUuid } from '../../src/database/ids.ts'
 import { lockDataDir } from '../../src/embedded-mongod/data-dir-lock.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
-import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
+import { eventually } from '../eventually.ts'
 import { makeClient, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root, startServer } from '../main/server-process.ts'
 import { markAccounts, newUuid, postDocument } from '../reconcile/seed.ts'
@@ -94,17 +95,17 @@ t.test('reconcile works on an embedded database with and without a running serve
     t.ok(await nothingRuns(folder))
     const port = await readFile(join(folder, 'mongod', 'port'), 'utf8')
     t.match(await runReconcile(t, env), { code: 1, error: '', out: /and 781 more\ndrift 802\n$/ })
-    t.ok(await nothingRuns(folder, 1_000), 'no process remains')
+    t.ok(await nothingRuns(folder), 'no process remains')
     t.equal(await readFile(join(folder, 'mongod', 'port'), 'utf8'), port)
   })
 
   t.test('a server that starts during a reconcile waits for it', async (t) => {
     const running = runReconcile(t, env, ['--fix'])
-    await timeUntil(async () => (await mongodsOn(folder)).length > 0, 10_000)
+    await eventually(async () => (await mongodsOn(folder)).length > 0)
     const { client, posts } = await databaseIn(folder)
     const left = () => posts.countDocuments({ 'counts.likes': 1 })
     const before = await left()
-    await timeUntil(async () => (await left()) < before, 10_000)
+    await eventually(async () => (await left()) < before)
     await client.close()
     const next = await startServer(t, env)
     t.match(next.out, 'Waiting for the previous server to close')

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UUID } from 'mongodb'
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
@@ -128,7 +129,7 @@ t.test('a session that is ended while its new password is hashed does not come b
   const { client } = await signUp(url)
   const cookie = await client.jar.getCookieString(url)
   const changed = client.put('v1/account/password', { json: { currentPassword: password, newPassword } })
-  while ((await sessions.countDocuments({ failures: 1 })) === 0) await sleep(5)
+  await eventually(async () => (await sessions.countDocuments({ failures: 1 })) > 0, { every: 5 })
   t.equal((await makeClient(urls[1]).delete('v1/session', { headers: { cookie } })).statusCode, 204)
   t.equal((await changed).statusCode, 401)
   t.equal(await sessions.countDocuments(), 0)

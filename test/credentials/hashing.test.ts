@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { passwordService } from '../../src/credentials/password-service.ts'
+import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 
 type Credential = { version: number; password: { bcrypt: string } }
@@ -96,11 +97,11 @@ t.test('a client that hung up is not hashed for', async (t) => {
     const leavers = Array.from({ length: 30 }, () =>
       fetch(`${url}/v1/session`, { ...options, signal: gone.signal }).catch(() => undefined),
     )
-    while (arrived < 30) await setTimeout(1)
+    await eventually(() => arrived >= 30, { every: 1 })
     await setTimeout(after)
     gone.abort()
     await Promise.all(leavers)
-    while (closed < 30) await setTimeout(1)
+    await eventually(() => closed >= 30, { every: 1 })
   }
   const logIn = () => makeClient(url).post('v1/session', { json: { username, password } })
   const one = await processorTime(logIn)

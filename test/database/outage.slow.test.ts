@@ -5,6 +5,7 @@ import { type Test, test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
+import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testConfig } from '../helper.ts'
 import { processesWith } from './fixtures/processes.ts'
 
@@ -87,11 +88,11 @@ test('kill -9 of mongod under concurrent writers loses nothing that was acknowle
   const work = Promise.all([...people.map(write), read()])
   for (const kill of [1, 2]) {
     const before = acknowledged.size
-    while (acknowledged.size < before + 40) await delay(10)
+    await eventually(() => acknowledged.size >= before + 40)
     process.kill(await pid(), 'SIGKILL')
     t.pass(`kill ${kill} after ${acknowledged.size} posts`)
     const after = acknowledged.size
-    while (acknowledged.size < after + 40) await delay(10)
+    await eventually(() => acknowledged.size >= after + 40)
   }
   goal = 0
   await work

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
 import { sweeper } from '../../src/database/sweeper.ts'
+import { eventually } from '../eventually.ts'
 
 const silent = pino({ level: 'silent' })
 
@@ -33,7 +34,7 @@ t.test('what failed is tried again', async (t) => {
     if (runs === 1) throw new Error('once')
   }, silent)
   wake()
-  for (let n = 0; n < 100 && runs < 2; n += 1) await delay(50)
+  await eventually(() => runs >= 2)
   t.equal(runs, 2)
   await close()
 })

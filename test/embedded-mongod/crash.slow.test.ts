@@ -3,7 +3,8 @@ import { chmod } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Test, test } from 'tap'
-import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
+import { eventually } from '../eventually.ts'
 import { client, kill, portOf, startElsewhere, startHere } from './fixtures/server.ts'
 
 const options = { skip: process.platform === 'linux' ? false : 'needs /proc' }
@@ -40,7 +41,7 @@ async function expectData(t: Test, uri: string): Promise<void> {
   t.match(await client(t, uri).db('x').collection('things').findOne(), { kept: true }, 'the data is there')
 }
 
-/** After `harm`, mongod is replaced by exactly one other, and an existing client can write again within 5 s. */
+/** After `harm`, mongod is replaced by exactly one other, and an existing client can write again. */
 async function expectRecovery(t: Test, uri: string, dataDir: string, harm: () => Promise<void>): Promise<void> {
   const before = await mongods(dataDir)
   const things = client(t, uri).db('x').collection('things')
@@ -50,17 +51,13 @@ async function expectRecovery(t: Test, uri: string, dataDir: string, harm: () =>
     const now = await mongods(dataDir)
     return now.length === 1 && now[0]?.pid !== before[0]?.pid
   }
-  const took = await timeUntil(replaced, 7_000)
-  t.ok(took < 7_000, `replaced after ${took.toFixed()} ms`)
-  const written = await timeUntil(
-    () =>
-      things.insertOne({ again: true }).then(
-        () => true,
-        () => false,
-      ),
-    5_000,
-  )
-  t.ok(written < 5_000, `written after ${written.toFixed()} ms more`)
+  await t.resolves(eventually(replaced), 'mongod is replaced')
+  const write = () =>
+    things.insertOne({ again: true }).then(
+      () => true,
+      () => false,
+    )
+  await t.resolves(eventually(write), 'an existing client writes again')
   t.equal(await things.countDocuments(), 2)
 }
 
@@ -69,8 +66,7 @@ test('mongod is restarted after kill -9, and existing clients can write again', 
   const { uri, logged } = await startHere(t, dataDir)
   await expectRecovery(t, uri, dataDir, () => killMongod(dataDir))
   t.match(logged.slice(1), [/exited unexpectedly \(exit code 137\)/])
-  const back = await timeUntil(async () => logged.some((line) => /is running again/.test(line)), 5_000)
-  t.ok(back < 5_000)
+  await t.resolves(eventually(() => logged.some((line) => /is running again/.test(line))))
 })
 
 test('a mongod that fails to start is retried until it starts, and the reason is logged', options, async (t) => {
@@ -80,8 +76,7 @@ test('a mongod that fails to start is retried until it starts, and the reason is
   const key = join(dataDir, 'mongod', 'key')
   await chmod(key, 0o644)
   await killMongod(dataDir)
-  const told = await timeUntil(async () => logged.some((line) => /does not start: .*security key/.test(line)), 5_000)
-  t.ok(told < 5_000)
+  await t.resolves(eventually(() => logged.some((line) => /does not start: .*security key/.test(line))))
   await chmod(key, 0o600)
   await expectData(t, uri)
 })
@@ -101,16 +96,15 @@ test('mongod is replaced after kill -9 of its parent shell or of its guard', opt
   )
 })
 
-test('mongod exits within 5 s of kill -9 of the server, and the data is kept', options, async (t) => {
+test('mongod exits after kill -9 of the server, and the data is kept', options, async (t) => {
   const dataDir = t.testdir()
   const server = await startElsewhere(t, dataDir)
   await insert(t, server.uri)
   await kill(server)
-  const took = await timeUntil(noMongod(dataDir), 5_000)
-  t.ok(took < 5_000, `no mongod after ${took.toFixed()} ms`)
+  await t.resolves(eventually(noMongod(dataDir)), 'no mongod remains')
   // Its shells exit a moment later.
   const nothing = async () => (await processesWith(dataDir)).length === 0
-  t.ok((await timeUntil(nothing, 5_000)) < 5_000, 'no other process remains')
+  await t.resolves(eventually(nothing), 'no other process remains')
   await expectData(t, (await startHere(t, dataDir)).uri)
 })
 

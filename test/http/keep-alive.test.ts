@@ -1,8 +1,8 @@
 import dns from 'node:dns'
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
 import { ask, isProblem, raw } from './wire.ts'
 
@@ -51,7 +51,7 @@ t.test('connections that stay', { timeout: 120_000 }, async (t) => {
   t.test('there are no more of them than memory can hold; those that are there go on', async (t) => {
     t.ok(maxConnections > 1_000 && maxConnections <= 20_000, `${maxConnections} at most`)
     t.match(app.server, { dropMaxConnection: true }, 'node:cluster hands none round for ever')
-    while (await connections()) await sleep(50)
+    await eventually(async () => (await connections()) === 0)
     app.server.maxConnections = 20
     const first = connect(port, '127.0.0.1')
     await once(first, 'connect')
@@ -66,7 +66,7 @@ t.test('connections that stay', { timeout: 120_000 }, async (t) => {
     first.write(get)
     t.match(String((await once(first, 'data'))[0]), /^HTTP\/1\.1 200 /)
     for (const socket of [first, ...crowd]) socket.destroy()
-    while (await connections()) await sleep(50)
+    await eventually(async () => (await connections()) === 0)
     t.equal((await ask(port, 'GET', '/health/live')).status, 200, 'when some have left, others are let in')
     app.server.maxConnections = maxConnections
   })

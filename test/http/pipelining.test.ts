@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
 import { ask, cookieOf, field, isProblem, raw, rawText } from './wire.ts'
 
@@ -117,7 +118,7 @@ t.test('a client that reads no answers holds one, and is ended', { timeout: 120_
   socket.write(`GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\n${host}\r\n`.repeat(90))
   const [served] = await accepted
   const ended = once(served, 'close')
-  while (responses.length < 90) await sleep(50)
+  await eventually(() => responses.length >= 90)
   await sleep(1_000)
   const begun = responses.filter(({ headersSent }) => headersSent).length
   t.ok(begun < 20, `${begun} of 90 answers have been begun`)

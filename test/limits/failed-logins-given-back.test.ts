@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
 import { lineTo } from '../database/fixtures/line.ts'
-import { timeUntil } from '../database/fixtures/processes.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, password, testConfig, testServer } from '../helper.ts'
 import { cookieOf, isProblem } from '../http/wire.ts'
 import { counted, statuses, tryOften, tryOnce } from './login-attempts.ts'
@@ -19,8 +19,7 @@ const patience = 12_000
 const uriOf = ({ port }: { port: number }, { databaseName }: Db) =>
   `mongodb://127.0.0.1:${port}/${databaseName}?directConnection=true`
 const taken = (db: Db) => counted(db, 'failed-logins-by-account')
-const until = async (t: Test, condition: () => Promise<boolean>, what: string, within = 20_000) =>
-  t.ok((await timeUntil(condition, within)) < within, what)
+const until = (t: Test, condition: () => Promise<boolean>, what: string) => t.resolves(eventually(condition), what)
 
 /** A database, and a server whose way to it is the given one. */
 async function database(t: Test) {
@@ -82,7 +81,7 @@ t.test('the answer that a place was taken is lost', { timeout: 120_000 }, async 
     proxy.cut({ command: 'update', when: 'before', times: 8 })
     isProblem(t, await tryOnce(port, 'ann'), 'database-unavailable')
     const all = () => counted(db, 'failed-logins-by-[a-z-]+')
-    await until(t, async () => (await all()) === 3 * before, 'those of before are left', 10_000)
+    await until(t, async () => (await all()) === 3 * before, 'those of before are left')
   })
 })
 

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
-import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
+import { eventually } from '../eventually.ts'
 import { nodeCommand } from '../node-command.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,7 +31,7 @@ export type Ended = { code: number | null; signal: NodeJS.Signals | null; out: s
 export async function freshFolder(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rookery-main-'))
   t.teardown(async () => {
-    await timeUntil(async () => (await processesWith(path)).length === 0, 10_000)
+    await eventually(async () => (await processesWith(path)).length === 0)
     await rm(path, { recursive: true, force: true, maxRetries: 3 })
   })
   return path
@@ -102,8 +103,8 @@ export async function startServer(
 }
 
 /** Whether no process uses the directory any more. */
-export const nothingRuns = async (folder: string, withinMs = 5_000) =>
-  (await timeUntil(async () => (await processesWith(folder)).length === 0, withinMs)) < withinMs
+export const nothingRuns = (folder: string) =>
+  eventually(async () => (await processesWith(folder)).length === 0).then(() => true)
 
 /** A loopback port that is in use until the test ends. */
 export async function takenPort(t: Test): Promise<string> {

@@ -1,6 +1,7 @@
 import { connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, testConfig, testServer } from '../helper.ts'
 import { ask, isProblem } from '../http/wire.ts'
 
@@ -46,11 +47,7 @@ t.test('health', { timeout: 120_000 }, async (t) => {
   const address = app.server.address()
   const port = typeof address === 'object' && address ? address.port : 0
   const ready = () => ask(port, 'GET', '/health/ready')
-  const untilReady = async () => {
-    for (let tries = 0; tries < 300 && (await ready()).status !== 200; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
-  }
+  const untilReady = () => eventually(async () => (await ready()).status === 200)
   const live = async (name: string) => t.match(await ask(port, 'GET', '/health/live'), { status: 200, body: ok }, name)
   const ok = { status: 'ok' }
 

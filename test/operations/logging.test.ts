@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { makeLogger } from '../../src/operations/logging.ts'
+import { eventually } from '../eventually.ts'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
 
@@ -93,7 +94,7 @@ t.test('a client that hangs up has its line, too', async (t) => {
   const head = 'POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n'
   socket.write(`${head}Content-Length: ${body.length}\r\n\r\n${body}`, () => socket.resetAndDestroy())
   const found = () => lines.find((line) => line.includes('"path":"/v1/session"'))
-  for (let tries = 0; tries < 500 && !found(); tries += 1) await new Promise((resolve) => setTimeout(resolve, 20))
+  await eventually(() => found() !== undefined)
   t.match(found(), /"status":499/)
 })
 

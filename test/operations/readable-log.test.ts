@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { makeLogger } from '../../src/operations/logging.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
 import { ask, cookieOf, raw } from '../http/wire.ts'
 
@@ -25,7 +26,7 @@ t.test('the readable log', async (t) => {
     await work()
     // Lines come in order: when the line of a later request is there, so are those before it.
     await ask(port, 'GET', '/health/live')
-    while (!text.includes('/health/live')) await new Promise((resolve) => setTimeout(resolve, 5))
+    await eventually(() => text.includes('/health/live'))
     return text.trimEnd().split('\n').slice(0, -1)
   }
 

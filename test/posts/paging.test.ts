@@ -1,4 +1,5 @@
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
 
 type Page = { items: { id: string }[]; nextCursor: string | null }
@@ -65,7 +66,7 @@ t.test('paging through posts', { timeout: 200_000 }, async (t) => {
     // The reader waits until the others have got on between two pages: order, not time.
     const until = async () => {
       const goal = created + 2
-      while (created < goal) await new Promise((resolve) => setTimeout(resolve, 5))
+      await eventually(() => created >= goal, { every: 5 })
     }
     const [all, own] = await Promise.all([
       readAll('v1/posts', 11, until),

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Db, UUID } from 'mongodb'
 import { pino } from 'pino'
 import t from 'tap'
 import { v7 } from 'uuid'
 import { buildApp } from '../../src/app.ts'
 import { toUuid } from '../../src/database/ids.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, signUp, testConfig, testServer } from '../helper.ts'
 
 type Key = { _id: { post: UUID; account: UUID } }
@@ -21,9 +21,7 @@ async function plantReactions(db: Db, post: UUID, count: number) {
 const reactionsOf = (db: Db, post: UUID) => db.collection('reactions').countDocuments({ post })
 const sweepsIn = (db: Db) => db.collection('removedPosts').countDocuments({ sweptAt: { $exists: false } })
 
-async function untilSwept(db: Db) {
-  for (let n = 0; n < 600 && (await sweepsIn(db)) > 0; n += 1) await delay(50)
-}
+const untilSwept = (db: Db) => eventually(async () => (await sweepsIn(db)) === 0)
 
 t.test('1,500 reactions go after the post, and no others', async (t) => {
   const { url, db } = await testServer(t)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import type { Environment } from '../../src/config.ts'
-import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { ServerProcess } from '../main/server-process.ts'
 
@@ -41,9 +42,9 @@ export async function killOne(server: ServerProcess, role: Role): Promise<void> 
     if (now.length < before.length || added.length === 0) return false
     return role === 'writer' || added.every((pid) => server.out.includes(`Process ${pid} listens`))
   }
-  if ((await timeUntil(replaced, 30_000)) === Number.POSITIVE_INFINITY) {
+  await eventually(replaced).catch(() => {
     throw new Error(`the ${role} process was not replaced:\n${server.out.slice(-5_000)}`)
-  }
+  })
 }
 
 /** Signs up `count` accounts. */

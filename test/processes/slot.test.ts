@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { superviseSlot } from '../../src/processes/slot.ts'
 import type { WorkerExit, WorkerHandle } from '../../src/processes/worker-handle.ts'
+import { eventually } from '../eventually.ts'
 
 /** Worker handles without processes: each exits when the test says so. */
 function fakes() {
@@ -27,9 +28,7 @@ function fakes() {
   }
   const lines: string[] = []
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) })
-  const until = async (count: number) => {
-    while (started.length < count) await delay(5)
-  }
+  const until = (count: number) => eventually(() => started.length >= count, { every: 5 })
   return { started, lines, until, slot: superviseSlot('writer', fork, log) }
 }
 

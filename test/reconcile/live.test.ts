@@ -6,6 +6,7 @@ import { dailyCountsIn } from '../../src/analytics/daily-counts.ts'
 import { newId } from '../../src/database/ids.ts'
 import { createPost } from '../../src/posts/create.ts'
 import { unfenced } from '../../src/writer/batch-context.ts'
+import { eventually } from '../eventually.ts'
 import {
   countsOf,
   followsOf,
@@ -133,7 +134,7 @@ t.test('a post whose transaction began before its author’s counts existed is c
   const command = { id: newId(), author: author.toString(), text: '.', replyTo: null, claim: null }
   await createPost.apply(unfenced(db, session), [command])
   const running = runHere(target, { fix: true })
-  while ((await countsOf(db).countDocuments({ _id: author })) === 0) await delay(20)
+  await eventually(async () => (await countsOf(db).countDocuments({ _id: author })) > 0)
   await delay(1_000)
   await session.commitTransaction()
   await session.endSession()

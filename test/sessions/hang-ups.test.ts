@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 
 type Session = { failures: number }
@@ -30,7 +31,7 @@ t.test('whoever hangs up before the answer', async (t) => {
       JSON.stringify({ password: given }),
     )
   const until = async (condition: () => Promise<boolean>) => {
-    while (!(await condition())) await sleep(10)
+    await eventually(condition)
   }
 
   t.test('is logged out all the same', { timeout: 30_000 }, async (t) => {

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
 import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
 import { lineTo } from '../database/fixtures/line.ts'
-import { processesWith, timeUntil } from '../database/fixtures/processes.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
 import { username as dbUser, startHere } from '../embedded-mongod/fixtures/server.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, signUp } from '../helper.ts'
 import { lastAlive, logIn, serverOn, verdict } from './servers.ts'
 
@@ -14,7 +15,7 @@ const logOut = async (url: string, token: string) => {
   if (statusCode !== 204) throw new Error(`logging out answered ${statusCode}`)
 }
 const comesAlive = async (url: string, token: string) =>
-  (await timeUntil(async () => (await verdict(url, token)) === 'alive', 30_000)) < 30_000
+  eventually(async () => (await verdict(url, token)) === 'alive').then(() => true)
 
 /** From a second after now on, for another: what a server makes of a token, asked every 50 ms. */
 async function verdictsLater(url: string, token: string): Promise<Set<string>> {

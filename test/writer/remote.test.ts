@@ -10,6 +10,7 @@ import { OverloadedError, TransactionTimeoutError } from '../../src/database/fai
 import { remoteWriter } from '../../src/write-operations.ts'
 import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
+import { eventually } from '../eventually.ts'
 
 const post = { id: 'p', author: 'a', text: 'Zeile\u2028für \n Zeile 🐦', replyTo: null, claim: null }
 const wish = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
@@ -112,7 +113,7 @@ t.test('what a dead writer had not answered is given to the next, marked', async
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   const first = writer.createPost(post)
-  while (heard.length === 0) await delay(5)
+  await eventually(() => heard.length > 0, { every: 5 })
   t.same(heard, [{ operation: 'createPost', command: post }])
   die()
   const meanwhile = delay(60).then(() => writer.react(wish))
