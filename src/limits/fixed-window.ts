@@ -1,33 +1,30 @@
 import type { Collection, Db } from 'mongodb'
 import { type Limit, limitHeaders, rateLimited } from './headers.ts'
 
-/** A counter of one limit, subject and window. */
 type WindowDocument = { _id: string; count: number; until: Date }
 
 export const fixedWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
 
-/** One unit of a quota, reserved: what to tell the client, and how to release it. */
 export type Reservation = { headers: Record<string, string>; release(): Promise<void> }
 
-/** A process's share of a quota: what it has left, and what was left for all others when it reserved its share. */
+/** What a process has left of its share, and what was left for all others when it reserved it. */
 type Share = { own: number; others: number; extending?: Promise<void> }
 
-/** Some 20 MB. A subject that is forgotten reserves another share. */
+/** Some 20 MB. */
 const maxShares = 100_000
 
-const currentWindow = ({ window }: Limit) => {
-  const begin = Math.floor(Date.now() / 1000 / window) * window
-  const until = new Date((begin + window) * 1000)
+const currentWindow = ({ windowSeconds }: Limit) => {
+  const begin = Math.floor(Date.now() / 1000 / windowSeconds) * windowSeconds
+  const until = new Date((begin + windowSeconds) * 1000)
   return { begin, until, seconds: Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000)) }
 }
 
-/** Limits by fixed windows of time, counted in MongoDB, so that all processes share each quota. */
+/** Counted in MongoDB, so that all processes share each quota. */
 export function fixedWindow(db: Db) {
   const throttle: Collection<WindowDocument> = db.collection('throttle')
   let shares = new Map<string, Share>()
   let sharesOfWindow = 0
 
-  /** Reserves a hundredth of the quota, or what is left of it. */
   async function extend(share: Share, _id: string, { quota }: Limit, until: Date): Promise<void> {
     const portion = Math.max(1, Math.floor(quota / 100))
     const count = { $min: [quota, { $add: [{ $ifNull: ['$count', 0] }, portion] }] }
@@ -42,10 +39,7 @@ export function fixedWindow(db: Db) {
   }
 
   return {
-    /**
-     * Reserves one unit, which may be released.
-     * @throws Problem `rate-limited` when none is left; that attempt is not counted.
-     */
+    /** @throws Problem `rate-limited`; that attempt is not counted */
     async acquire(limit: Limit, subject: string): Promise<Reservation> {
       const { begin, until, seconds } = currentWindow(limit)
       const _id = `${limit.name}:${subject}:${begin}`
@@ -64,11 +58,10 @@ export function fixedWindow(db: Db) {
     },
 
     /**
-     * Consumes one unit of this process's share, a hundredth of the quota at a time: for requests too frequent to ask
-     * the database each time. Never more than the quota pass; each process that serves the same client may leave up to
-     * a hundredth unused.
-     * @returns the headers for the client.
-     * @throws Problem `rate-limited`.
+     * Asks the database only once for each hundredth of the quota. Never more than the quota pass; a process may leave up
+     * to a hundredth unused.
+     * @returns the headers for the client
+     * @throws Problem `rate-limited`
      */
     async consume(limit: Limit, subject: string): Promise<Record<string, string>> {
       const { begin, until, seconds } = currentWindow(limit)

@@ -3,13 +3,10 @@ import fp from 'fastify-plugin'
 import { addressKey } from '../http/client-address.ts'
 import { safeMethods } from '../http/origin.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
-import { type Limit, quarterHour } from './headers.ts'
+import { type Limit, limitWindowSeconds } from './headers.ts'
 import { releaseSoon } from './release.ts'
 
-/**
- * Route hooks that limit, by client address, how often a route creates something. Capacity is reserved before any
- * costly work, and released when nothing was created.
- */
+/** Limits a route by client address. Capacity is reserved before any costly work, and released if nothing is created. */
 export function limitHooks(fixedWindow: FixedWindow, limit: Limit) {
   const reservations = new WeakMap<object, Reservation & { consumed: boolean }>()
   const onRequest: onRequestAsyncHookHandler = async (request, reply) => {
@@ -25,7 +22,7 @@ export function limitHooks(fixedWindow: FixedWindow, limit: Limit) {
     reservations.delete(request)
     await releaseSoon(reservation.release, request.log)
   }
-  /** Makes the reservation count even if nothing is created: for requests that have caused costly work. */
+  /** Counts the request even if it creates nothing, because it has caused costly work. */
   const consume = (request: FastifyRequest) => {
     const reservation = reservations.get(request)
     if (reservation) reservation.consumed = true
@@ -39,9 +36,8 @@ type WriteOptions = {
   viewerOf: (request: FastifyRequest) => { account: string }
 }
 
-/** Limits changes by account and by address; the headers tell the account's limit. */
 export const limitWrites = fp<WriteOptions>(async (scope, { fixedWindow, limits, viewerOf }) => {
-  const changes = { what: 'changes', window: quarterHour }
+  const changes = { description: 'changes', windowSeconds: limitWindowSeconds }
   const perAddress = { ...changes, name: 'writes-by-address', quota: limits.writesPerAddress }
   const perAccount = { ...changes, name: 'writes', quota: limits.writesPerAccount }
   scope.addHook('onRequest', async (request, reply) => {

@@ -1,6 +1,5 @@
 import type { ClientSession, Db } from 'mongodb'
 
-/** The transaction of a batch, and what it knows of its writer and of deleted accounts. */
 export type BatchContext = {
   readonly db: Db
   readonly session: ClientSession
@@ -11,7 +10,7 @@ export type BatchContext = {
 
 export const unassignedWriter = 0
 
-/** The context of a batch that is applied outside of any writer: no account counts as deleted. */
+/** For a batch outside of any writer: no account counts as deleted. */
 export const unfenced = (db: Db, session: ClientSession): BatchContext => ({
   db,
   session,

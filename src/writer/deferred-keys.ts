@@ -1,7 +1,7 @@
-/** What waits for one key, and when its next try is due, by `performance.now()`. */
+/** `due` by `performance.now()`. */
 type Deferred<Item> = { items: Item[]; due: number }
 
-/** The least time until the next try, in milliseconds; up to twice as long with jitter. */
+/** Up to twice as long with jitter. */
 const retryAfterMs = 50
 
 /** Items whose key another transaction keeps locked: only items of that key wait for it. */
@@ -12,7 +12,6 @@ export class DeferredKeys<Item> {
     return this.#deferred.has(key)
   }
 
-  /** How many items wait. */
   get size(): number {
     let size = 0
     for (const { items } of this.#deferred.values()) size += items.length
@@ -30,16 +29,13 @@ export class DeferredKeys<Item> {
     })
   }
 
-  /** Adds an item to a key that is deferred already. */
   join(key: string, item: Item): void {
     this.#deferred.get(key)?.items.push(item)
   }
 
   /**
-   * Tries the keys that are due, one at a time.
-   * @param limit - how many keys, and how many items of each.
-   * @param attempt - defers the items again if the key is still locked.
-   * @returns the items of unlocked keys that were not tried, and need not wait any longer.
+   * @param attempt - defers the items again if their key is still locked
+   * @returns the untried items of keys that turned out unlocked
    */
   async tryDue(limit: { keys: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
     const now = performance.now()
@@ -54,7 +50,6 @@ export class DeferredKeys<Item> {
     return released
   }
 
-  /** Drops the items that the predicate refuses. */
   filter(keep: (item: Item) => boolean): void {
     for (const deferred of this.#deferred.values()) deferred.items = deferred.items.filter(keep)
   }

@@ -5,13 +5,11 @@ import { type BatchContext, unassignedWriter } from './batch-context.ts'
 /** A slot for one writer at a time. The unassigned writer's row is written by whatever adds a slot. */
 type WriterDocument = { _id: number; owner: UUID | null; epoch: number; batches: number; at: Date }
 
-/** A slot unused for this long may be claimed by another writer, in milliseconds. */
+/** Another writer may then claim the slot. */
 const slotIdleMs = 600_000
 
-/** What a writer knows within one epoch. */
 type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & { readonly epoch: number }
 
-/** Reads the ids of all deleted accounts within a transaction. */
 export type ReadDeletedAccounts = (session: ClientSession) => Promise<ReadonlySet<string>>
 
 /**
@@ -25,7 +23,6 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
   const owner = new UUID()
   let current: Epoch | undefined
 
-  /** Claims the first free slot, adds one, or finds its own again. */
   async function claimSlot(session: ClientSession): Promise<WriterDocument> {
     const at = new Date()
     const isIdle = { _id: { $gt: unassignedWriter }, at: { $lt: new Date(at.getTime() - slotIdleMs) } }
@@ -70,7 +67,6 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
 
 export type WriterFence = ReturnType<typeof writerFence>
 
-/** The update that every other of the same row conflicts with. */
 async function touch(
   writers: Collection<WriterDocument>,
   filter: Partial<WriterDocument>,
@@ -83,12 +79,10 @@ async function touch(
   return matchedCount === 1
 }
 
-/** The other side of the fence: what a deletion calls. */
 export const deletionFence = (db: Db) => ({
   /**
-   * Begins a new epoch for all writers: when the transaction commits, every batch either was committed before it, or
-   * sees what it writes. Must be the transaction's first write: a busy writer keeps its row locked for whatever comes
-   * later, which then has to run again.
+   * When the transaction commits, every batch either was committed before it, or sees what it writes. Must be its first
+   * write: a busy writer keeps its row locked for whatever comes later, which then has to run again.
    */
   async bumpEpoch(session: ClientSession): Promise<void> {
     const writers: Collection<WriterDocument> = db.collection('writers')

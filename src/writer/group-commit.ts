@@ -10,18 +10,14 @@ import {
 import { delayRetry, type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 
-/**
- * Writes items in one transaction, and returns a result for each, in their order. It may run more than once for the
- * same items, and throws when none of them may be written.
- */
+/** Writes items in one transaction, perhaps more than once; the results are in their order. It throws to write none. */
 export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientSession) => Promise<Result[]>
 
 export type GroupCommit<Item, Result> = {
   /**
    * Resolves when the item is committed.
-   * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now by default.
-   * @throws TransactionTimeoutError when there is no commit in time: whether the item was written is then unknown.
-   * @throws OverloadedError at once when the queue is full; and what the batch throws for this item alone.
+   * @param deadline - by `performance.now()`: no commit begins after it
+   * @throws TransactionTimeoutError (whether it was written is unknown), OverloadedError (it was not)
    */
   submit(item: Item, deadline?: number): Promise<Result>
 }
@@ -35,33 +31,28 @@ type Queued<Item, Result> = {
   reject(error: unknown): void
 }
 
-// A transaction blocks conflicting writes and fills MongoDB's cache: these bound for how long, and how much.
+// Bound how long a transaction blocks conflicting writes, and how much of MongoDB's cache it fills.
 const maxBatchItems = 500
 const maxBatchBytes = 1_000_000
 /** About what is written in a second: behind this many an item would be late. */
 export const maxQueued = 20_000
-/** Items with less time left are rejected instead of begun. */
 const minRemainingMs = 250
 /** How often a batch runs again because of conflicts before it is split; a part, before its key is deferred. */
 const conflictsBeforeSplit = 8
 const conflictsBeforeDefer = 1
-/** What is tried of deferred keys between two batches, each key in a transaction of its own. */
 const triesBetweenBatches = { keys: 5, items: maxBatchItems }
-/** The pause when only deferred keys wait. */
-const idleMs = 10
+const idlePauseMs = 10
 
 /**
- * Group commit: what arrives while a transaction commits goes together in the next one, so that each write costs less
- * the more there are, without a timer (DeWitt et al., "Implementation Techniques for Main Memory Database Systems",
- * 1984, 3).
+ * What arrives while a transaction commits goes together in the next one, without a timer (DeWitt et al.,
+ * "Implementation Techniques for Main Memory Database Systems", 1984, 3).
  *
- * A batch that conflicts with another transaction runs again as a whole. One that goes on conflicting is split by key:
- * a machine that died or hangs may keep a document locked for a minute, and only writes to that document may wait for
- * it. A batch that fails for good is halved until the failing item stands alone; the others are written.
+ * A batch that keeps conflicting is split by key: a machine that died may keep a document locked for a minute, and only
+ * writes to that document may wait for it. A batch that fails for good is halved until the failing item stands alone.
  *
- * @param sizeOf - roughly how many bytes an item adds to a transaction.
- * @param keyOf - names the document that the item writes and others write too.
- * @param markRetry - marks an item whose commit got no answer, before it is written again.
+ * @param sizeOf - in bytes, roughly
+ * @param keyOf - names the document that other items write too
+ * @param markRetry - marks an item whose commit got no answer
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact
@@ -110,7 +101,6 @@ export function groupCommit<Item, Result>(options: {
     }
   }
 
-  /** Halves a conflicting batch until the items of the locked key stand alone, and defers them. */
   async function splitByKey(batch: Batch): Promise<void> {
     const groups = [...Map.groupBy(batch, ({ key }) => key)]
     const [[key, items] = ['', []], ...others] = groups
@@ -124,7 +114,6 @@ export function groupCommit<Item, Result>(options: {
     }
   }
 
-  /** Puts the items that still have time back at the front, in the old order. */
   async function requeue(batch: Batch, cause: unknown): Promise<void> {
     await delayRetry()
     queue = [...batch.map((one) => ({ ...one, item: markRetry(one.item) })), ...queue]
@@ -150,7 +139,7 @@ export function groupCommit<Item, Result>(options: {
       const released = await deferred.tryDue(triesBetweenBatches, (items) => commit(items, conflictsBeforeDefer))
       queue = [...released, ...queue]
       if (queue.length > 0) await commit(dequeue(), conflictsBeforeSplit)
-      else if (deferred.size > 0) await sleep(idleMs)
+      else if (deferred.size > 0) await sleep(idlePauseMs)
     }
     running = false
   }

@@ -1,29 +1,22 @@
 import type { Socket } from 'node:net'
 import type { Submission } from './operation.ts'
 
-/** A numbered submission, and by when its commit must have begun, in machine time. */
+/** The deadline is in machine time. */
 export type Request = [n: number, submission: Submission, deadline: number]
 
-/** Why something was not written; `unavailable` and `overloaded` may be tried again. */
 export type Failure = 'unavailable' | 'overloaded' | 'failed'
 
-/** The result of the request of that number. */
 export type Response = [n: number, result: unknown] | [n: number, result: null, failure: Failure]
 
 // Each process counts performance.now() from its own start, on the same monotonic clock. Sending "so long from now"
 // instead would be wrong for a process that is stopped before it reads the message.
 const start = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
-/** A time by `performance.now()` as every process of this machine understands it, in milliseconds. */
 export const toMachineTime = (time: number): number => start + time
 
-/** The same time by this process's `performance.now()`. */
 export const fromMachineTime = (time: number): number => time - start
 
-/**
- * Sends messages over a socket as lines, each a JSON array of all messages of one turn of the event loop: a hundred of
- * them cost little more than one.
- */
+/** A line holds all messages of one turn of the event loop: a hundred cost little more than one. */
 export function sender<Message>(socket: Socket): (message: Message) => void {
   let waiting: Message[] = []
   const flush = () => {
@@ -37,7 +30,7 @@ export function sender<Message>(socket: Socket): (message: Message) => void {
   }
 }
 
-/** Calls `handle` with each message. Only our own processes can reach the socket, so messages are not validated. */
+/** Only our own processes can reach the socket, so messages are not validated. */
 export function receive<Message>(socket: Socket, handle: (message: Message) => void): void {
   let pieces: string[] = []
   socket.setEncoding('utf8')

@@ -4,7 +4,6 @@ import { type ReadDeletedAccounts, writerFence } from './fence.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
 import { type AnyWriteOperation, applyOperations, markRetry, operationNamed, type Submission } from './operation.ts'
 
-/** The group commit of all operations: one for a machine, if possible. */
 export function commitQueue(
   db: Db,
   transact: Transact,

@@ -11,26 +11,21 @@ export type WriteOperation<Command extends object, Result> = {
   key(command: Command): string
   /** The account that must exist for it; null where a deleted account may still take something back. */
   actor(command: Command): string | null
-  /** Writes the commands of one batch in its transaction; the results are in their order. */
+  /** The results are in the order of the commands. */
   apply(context: BatchContext, commands: readonly Command[]): Promise<Result[]>
 }
 
-/** An operation of any kind: its commands are those that {@link execute} submitted under its name. */
+/** Its commands are those that {@link execute} submitted under its name. */
 export type AnyWriteOperation = WriteOperation<object, unknown>
 
-/** A command on its way to the batch that applies it. */
 export type Submission = { operation: string; command: object }
 
-/** Hands a command to a batch, in this process or another; resolves with its result after the commit. */
+/** Resolves after the commit. */
 export type Submit = (submission: Submission) => Promise<unknown>
 
-/** The result of a command whose actor has been deleted. */
 const actorDeleted = 'actor deleted'
 
-/**
- * Applies one command together with others that arrive at the time.
- * @throws Problem `unauthenticated` when the command's actor has been deleted.
- */
+/** @throws Problem `unauthenticated` when the command's actor has been deleted */
 export async function execute<Command extends object, Result>(
   submit: Submit,
   { name }: WriteOperation<Command, Result>,
@@ -42,23 +37,19 @@ export async function execute<Command extends object, Result>(
   return result as Result
 }
 
-/** Marks a command that was submitted before and got no answer: it may have been applied. */
+/** For a command that got no answer and may have been applied. */
 export const markRetry = ({ operation, command }: Submission): Submission => ({
   operation,
   command: { ...command, retry: true },
 })
 
-/** @throws Error for a name that no operation has. */
 export function operationNamed(operations: readonly AnyWriteOperation[], name: string): AnyWriteOperation {
   const found = operations.find((operation) => operation.name === name)
   if (!found) throw new Error(`no write operation is named ${name}`)
   return found
 }
 
-/**
- * Makes one batch of all operations, applied in the order given: commands of different operations write the same
- * documents, and separate batches would conflict.
- */
+/** One batch for all operations, in the order given: they write the same documents, and separate batches would conflict. */
 export function applyOperations(
   db: Db,
   operations: readonly AnyWriteOperation[],

@@ -15,17 +15,13 @@ type Pending = {
 const reconnectMs = 25
 const expiryCheckMs = 100
 
-/** The errors that a writer in this process would throw. */
 function toError(failure: Failure): Error {
   if (failure === 'unavailable') return new TransactionTimeoutError('the writer did not commit in time')
   if (failure === 'overloaded') return new OverloadedError("the writer's queue is full")
   return new Error('the writer failed: see its own log')
 }
 
-/**
- * Submits to the writer's process over a Unix socket. When the writer dies, what it has not answered goes to the next
- * one, marked as a retry; every submission keeps its full time.
- */
+/** When the writer dies, what it has not answered goes to the next one, marked as a retry, with the same deadline. */
 export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   const pending = new Map<number, Pending>()
   let count = 0
@@ -40,7 +36,6 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
       send = sender(socket)
       for (const [n, one] of pending) transmit(n, one)
     })
-    // 'close' follows every error.
     socket.on('error', () => undefined)
     socket.once('close', () => {
       if (send) for (const one of pending.values()) one.submission = markRetry(one.submission)

@@ -8,11 +8,8 @@ import { type Failure, fromMachineTime, type Request, type Response, receive, se
 import type { Submission } from './operation.ts'
 
 /**
- * Takes submissions of other processes of this machine over a Unix socket: see remote.ts.
- *
- * @param path - in a folder that only our own user may enter: every connection is trusted. A socket that an earlier
- * writer left there is replaced.
- * @returns a function that stops listening.
+ * @param path - in a folder that only our own user may enter: every connection is trusted
+ * @returns a function that stops listening
  */
 export async function serveWriter(
   path: string,
