@@ -60,7 +60,7 @@ export function hashQueue({
     return true
   }
 
-  const waitForSlot = ({ signal, who: address }: QueueTicket) =>
+  const waitForSlot = ({ signal, address }: QueueTicket) =>
     new Promise<void>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         signal.removeEventListener('abort', leave)

@@ -13,65 +13,66 @@ import { assertStrongPassword } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
 
-/** What a verification came to: a new hash comes along when the old one was made in another way than today's. */
+/** `rehashed` is a new hash of the same password, if the stored one has an outdated cost or pepper. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
 /**
- * Checks and makes passwords: one a core at a time and three at most, 64 waiting, never on the event loop.
+ * Verifies, hashes and estimates passwords off the event loop: one hash at a time for each core, at most three, and at
+ * most 64 waiting.
  * @param processes - how many processes share the cores.
  */
-export function passwordService({ processes, ...way }: Hashing & { processes: number }) {
-  // bcrypt runs on libuv's pool of four threads: one is left for files and names, which nobody who hashes may block.
+export function passwordService({ processes, ...hashing }: Hashing & { processes: number }) {
+  // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
-  const hashing = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
-  // Apart from hashing: however slow new passwords are judged, those who log in do not wait for it.
-  const judging = hashQueue({ running: 1, waiting: 64 })
-  const decoy = decoyPassword(way)
+  const runHash = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
+  // A queue of its own: slow estimates must not delay logins.
+  const runEstimate = hashQueue({ running: 1, waiting: 64 })
+  const decoy = decoyPassword(hashing)
   return {
-    /** Prepares for judging passwords, so that the first sign-up does not wait for it. */
+    /** Starts the strength estimator, so that the first sign-up does not wait for its dictionaries. */
     warm: () => strength.warm(),
 
     /**
-     * Judges a new password.
-     * @param pointer - where it stands in the request.
+     * Refuses a weak new password.
+     * @param pointer - the JSON Pointer of the password in the request.
      * @throws Problem `validation`, `overloaded`.
      */
-    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, turn: QueueTicket) {
-      return judging(() => assertStrongPassword(password, { username, pointer, strength }), turn)
+    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: QueueTicket) {
+      return runEstimate(() => assertStrongPassword(password, { username, pointer, strength }), ticket)
     },
 
     /**
-     * Hashes a new password that was accepted.
-     * @param account - the id of the account, chosen beforehand: it is part of the hash.
+     * Hashes a new password.
+     * @param account - the id of the account, which is part of the hash.
      * @throws Problem `overloaded`.
      */
-    hash(password: string, account: string, turn: QueueTicket): Promise<StoredPassword> {
-      return hashing(() => hashPassword(password, account, way), turn)
+    hash(password: string, account: string, ticket: QueueTicket): Promise<StoredPassword> {
+      return runHash(() => hashPassword(password, account, hashing), ticket)
     },
 
     /**
-     * Checks a password; without a credential it costs the same and never matches.
-     * @param begin - called when it is its turn, just before; what it throws is thrown.
-     * @throws Problem `overloaded`, also when its pepper is not known here.
+     * Verifies a password. Without a credential it costs the same and does not match.
+     * @param onStart - called when the task leaves the queue, before the hash is computed; its error is rethrown.
+     * @throws Problem `overloaded`, also if the credential's pepper is not configured.
      */
     verify(
       password: string,
       account: string,
       credential: Credential | undefined,
-      turn: QueueTicket,
-      begin?: () => Promise<void>,
+      ticket: QueueTicket,
+      onStart?: () => Promise<void>,
     ): Promise<Verification> {
-      return hashing(async () => {
-        await begin?.()
-        turn.signal.throwIfAborted()
+      return runHash(async () => {
+        await onStart?.()
+        ticket.signal.throwIfAborted()
         if (credential === undefined) {
-          await verifyPassword(password, '', await decoy, way.peppers)
+          await verifyPassword(password, '', await decoy, hashing.peppers)
           return { matches: false, rehashed: undefined }
         }
-        const matches = await verifyPassword(password, account, credential.password, way.peppers)
-        const rehash = matches && isOutdated(credential.password, way)
-        return { matches, rehashed: rehash ? await hashPassword(password, account, way) : undefined }
-      }, turn)
+        const matches = await verifyPassword(password, account, credential.password, hashing.peppers)
+        const rehash = matches && isOutdated(credential.password, hashing)
+        return { matches, rehashed: rehash ? await hashPassword(password, account, hashing) : undefined }
+      }, ticket)
     },
   }
 }

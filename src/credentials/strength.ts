@@ -2,67 +2,67 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export type StrengthEstimator = {
-  /** Loads the dictionaries before the first estimate, which would wait for them. */
+  /** Loads the dictionaries ahead of the first estimate. */
   warm(): void
-  /** How many guesses a password withstands by zxcvbn's estimate; undefined when it took too long to tell. */
+  /** zxcvbn's estimate of the number of guesses that a password withstands; undefined after a timeout. */
   guesses(password: string): Promise<number | undefined>
   close(): Promise<void>
 }
 
-type Estimating = { thread: Worker; ready: Promise<unknown> }
+type StrengthWorker = { thread: Worker; ready: Promise<unknown> }
 
-/** Ready once it has its dictionaries: on a busy machine they take seconds, which says nothing about a password. */
-function startWorker(): Estimating {
+/** `ready` resolves when the dictionaries are loaded: on a busy machine that takes seconds, which must not time out. */
+function startWorker(): StrengthWorker {
   const thread = new Worker(new URL('./strength-worker.ts', import.meta.url))
-  const ended = once(thread, 'exit').then(() => Promise.reject(new Error('the estimator of strength was closed')))
-  const ready = Promise.race([once(thread, 'message'), ended])
-  // Each estimate that waits for it hears of its failure; a thread that was only warmed has no other listener.
+  const exited = once(thread, 'exit').then(() => Promise.reject(new Error('the strength estimator was closed')))
+  const ready = Promise.race([once(thread, 'message'), exited])
+  // Each estimate awaits `ready` itself; after warm() alone, a failure would be an unhandled rejection.
   ready.catch(() => undefined)
   thread.unref()
   return { thread, ready }
 }
 
 /**
- * zxcvbn in a thread of its own: a long password of look-alike characters takes it more than a second, which the
- * event loop does not have. Estimates are made one after the other; between them the thread keeps no process alive.
- * @param patience - the longest that one may take, in milliseconds, unless the machine is so busy that this process had
- * less than half of a core in that time.
+ * Runs zxcvbn in a worker thread: a long password of look-alike characters takes more than a second, which would block
+ * the event loop. Estimates run one at a time; an idle thread does not keep the process alive.
+ * @param timeoutMs - the longest time for one estimate, extended while the machine is so busy that this process got less
+ * than half a core in that time.
  */
-export function strengthEstimator(patience = 3_000): StrengthEstimator {
-  let worker: Estimating | undefined
+export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
+  let worker: StrengthWorker | undefined
   let last: Promise<unknown> = Promise.resolve()
 
   const estimate = async (password: string) => {
     worker ??= startWorker()
     const { thread, ready } = worker
     thread.ref()
-    const forget = (error: unknown) => {
+    const discardWorker = (error: unknown) => {
       worker = undefined
       throw error
     }
-    await ready.catch(forget)
+    await ready.catch(discardWorker)
     return new Promise<number | undefined>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         clearInterval(timer)
-        thread.off('message', judged)
-        thread.off('error', failed)
+        thread.off('message', onEstimate)
+        thread.off('error', onError)
         outcome()
       }
-      const judged = (guesses: number) => settle(() => resolve(guesses))
-      const failed = (error: unknown) => settle(() => reject(error))
-      const begun = process.cpuUsage()
+      const onEstimate = (guesses: number) => settle(() => resolve(guesses))
+      const onError = (error: unknown) => settle(() => reject(error))
+      const startUsage = process.cpuUsage()
       const timer = setInterval(() => {
-        const { user, system } = process.cpuUsage(begun)
-        if ((user + system) / 1_000 < patience / 2) return
+        const { user, system } = process.cpuUsage(startUsage)
+        if ((user + system) / 1_000 < timeoutMs / 2) return
         worker = undefined
         void thread.terminate()
         settle(() => resolve(undefined))
-      }, patience)
-      thread.on('message', judged)
-      thread.on('error', failed)
+      }, timeoutMs)
+      thread.on('message', onEstimate)
+      thread.on('error', onError)
       thread.postMessage(password)
     })
-      .catch(forget)
+      .catch(discardWorker)
       .finally(() => thread.unref())
   }
 
@@ -80,7 +80,7 @@ export function strengthEstimator(patience = 3_000): StrengthEstimator {
 }
 
 /**
- * The estimator of this process: the dictionaries take a core most of a second and tens of megabytes, so all apps share
- * one. It is never closed, since no app knows of the others.
+ * The estimator of this process. Loading the dictionaries takes most of a second of CPU and tens of megabytes, so all
+ * apps in a process share one; it is never closed, because another app might still use it.
  */
 export const sharedEstimator = strengthEstimator()

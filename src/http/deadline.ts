@@ -4,11 +4,11 @@ import { sendProblem } from './errors.ts'
 import { clientLeft, databaseUnavailable, overloaded } from './problems.ts'
 
 /** How long a request waits for the database, in milliseconds. */
-const patience = 5_000
+const databaseTimeoutMs = 5_000
 /** How long it waits for its turn to do something costly, in milliseconds. */
-const longestTurn = 20_000
+const maxQueueWaitMs = 20_000
 /** How often it is looked who has waited too long, in milliseconds. */
-const lookEvery = 50
+const checkIntervalMs = 50
 
 type Waiting = { request: FastifyRequest; until: number }
 
@@ -22,7 +22,7 @@ declare module 'fastify' {
 function begin(request: FastifyRequest, reply: FastifyReply): void {
   const { waiting } = request.server
   waiting.delete(reply)
-  waiting.set(reply, { request, until: performance.now() + patience })
+  waiting.set(reply, { request, until: performance.now() + databaseTimeoutMs })
 }
 
 const end = (request: FastifyRequest, reply: FastifyReply) => void request.server.waiting.delete(reply)
@@ -44,7 +44,7 @@ function endOverdue({ waiting }: FastifyInstance): void {
  */
 export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('waiting', new Map())
-  const looking = setInterval(endOverdue, lookEvery, app).unref()
+  const looking = setInterval(endOverdue, checkIntervalMs, app).unref()
   app.addHook('onClose', async () => clearInterval(looking))
   app.addHook('onRequest', async (request, reply) => begin(request, reply))
   app.addHook('preParsing', async (request, reply) => end(request, reply))
@@ -53,7 +53,7 @@ export function enforceDeadlines(app: FastifyInstance): void {
 }
 
 /** Within {@link whileQueued}: asks the database all the same, and within its time. */
-export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>): Promise<T> {
+export async function withDatabaseDeadline<T>(request: FastifyRequest, reply: FastifyReply, work: () => Promise<T>): Promise<T> {
   begin(request, reply)
   try {
     return await work()
@@ -63,7 +63,7 @@ export async function atDatabase<T>(request: FastifyRequest, reply: FastifyReply
 }
 
 /** What waits for its turn: for whom, and until when it is wanted. */
-export type QueueTicket = { signal: AbortSignal; who: string }
+export type QueueTicket = { signal: AbortSignal; address: string }
 
 /**
  * Does what has to wait for its turn, such as hashing: that time does not count as the database's.
@@ -79,12 +79,12 @@ export async function whileQueued<T>(
   const controller = new AbortController()
   const leave = () => controller.abort(clientLeft())
   const giveUp = () => controller.abort(overloaded('passwords'))
-  const timer = setTimeout(giveUp, longestTurn).unref()
+  const timer = setTimeout(giveUp, maxQueueWaitMs).unref()
   reply.raw.once('close', leave)
   if (reply.raw.closed) leave()
   end(request, reply)
   try {
-    return await work({ signal: controller.signal, who: addressKey(request.client.ip) })
+    return await work({ signal: controller.signal, address: addressKey(request.client.ip) })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', leave)

@@ -19,7 +19,7 @@ function tasks() {
   return { begun, make, end }
 }
 
-const never = { signal: new AbortController().signal, who: 'ann' }
+const never = { signal: new AbortController().signal, address: 'ann' }
 
 t.test('so many run at a time, the others wait in their order', async (t) => {
   const queue = hashQueue({ running: 2, waiting: 3 })
@@ -56,7 +56,7 @@ t.test('one too many is refused at once with 503, and there is room again afterw
 t.test('nobody’s tasks keep those of others waiting', async (t) => {
   const queue = hashQueue({ running: 1, waiting: 4 })
   const { begun, make, end } = tasks()
-  const ask = (name: string, who: string) => queue(make(name), { ...never, who })
+  const ask = (name: string, address: string) => queue(make(name), { ...never, address })
   const served = [ask('a1', 'a'), ask('a2', 'a'), ask('a3', 'a')]
   // They make room for others: theirs are the most that wait.
   const dropped = ['a4', 'a5'].map((name) => t.rejects(ask(name, 'a'), { code: 'overloaded' }))

@@ -7,7 +7,7 @@ import { makeClient, password, signUp, testConfig, testServer } from '../helper.
 
 type Credential = { version: number; password: { bcrypt: string } }
 
-const never = { signal: new AbortController().signal, who: 'ann' }
+const never = { signal: new AbortController().signal, address: '192.0.2.1' }
 
 /** Milliseconds of processor time that this process spends on work: other processes do not add to it. */
 async function processorTime(work: () => Promise<unknown>): Promise<number> {

@@ -69,7 +69,7 @@ t.test('the first hashes, all verify, and a login takes its password to the firs
 })
 
 t.test('only the right password is hashed again: nobody else is to notice that it is due', async (t) => {
-  const never = { signal: new AbortController().signal, who: 'ann' }
+  const never = { signal: new AbortController().signal, address: '192.0.2.1' }
   const rules = { cost: 4, processes: 1 }
   const [before, after] = [
     passwordService({ ...rules, peppers: [] }),

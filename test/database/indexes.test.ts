@@ -53,7 +53,7 @@ for (const [what, other] of [
     await db.collection('things').createIndexes([other])
     const error = await fate(ensureIndexes(db, wanted))
     t.type(error, StartError)
-    t.match(error, { message: /^The index \{"name":1\} \(unique\) of the collection things is not as it must be: / })
+    t.match(error, { message: /^The index \{"name":1\} \(unique\) of the collection things cannot be created: / })
   })
 }
 

@@ -74,7 +74,7 @@ t.test('an index that lost its uniqueness stops the start with its name', async 
     const { v: _, name: indexName = '', unique: __, ...rest } = index
     await db.collection(name).dropIndex(indexName)
     await db.collection(name).createIndexes([{ ...rest, name: indexName }])
-    const named = `The index ${JSON.stringify(index.key)} (unique) of the collection ${name} is not as it must be`
+    const named = `The index ${JSON.stringify(index.key)} (unique) of the collection ${name} cannot be created`
     await expectRefusal(t, env, named)
     await db.collection(name).dropIndex(indexName)
     await startServer(t, env).then((mended) => mended.kill('SIGTERM'))
