@@ -14,7 +14,7 @@ type ActivityDocument = {
   ip: string
   userAgent: string
   at: Date
-  /** Of failed logins: the address, the hour since 1970, and how many. */
+  /** For failed logins: the address key, the hour in Unix time, and the number of failures. */
   address?: string
   hour?: number
   count?: number
@@ -22,16 +22,16 @@ type ActivityDocument = {
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
-// Apart, because strangers cause failed logins: they must not push out what the owner has to see.
+// Separate limits: an attacker's failed logins must not evict the events that the owner needs to see.
 const maxFailures = 200
-const maxOthers = 800
+const maxOtherItems = 800
 const retentionSeconds = 90 * 86_400
 const hourMs = 3_600_000
-const failed: ActivityEvent = 'login-failed'
+const loginFailed: ActivityEvent = 'login-failed'
 
 export const activityIndexes = [
   { key: { account: 1, _id: -1 } },
-  // Of concurrent failures one creates an item, and the others are counted in it.
+  // Of concurrent failures, one inserts the item and the others increment its count.
   {
     key: { account: 1, address: 1, hour: 1 },
     unique: true,
@@ -44,6 +44,7 @@ export const activityIndexes = [
 export function activityStore(db: Db) {
   const activity: Collection<ActivityDocument> = db.collection('activity')
 
+  /** Deletes the oldest items of a kind beyond the maximum. */
   async function trim(kind: { account: UUID; event: object | ActivityEvent }, max: number, session?: ClientSession) {
     const options = { projection: { _id: 1 }, ...(session && { session }) }
     const [oldest] = await activity.find(kind, options).sort({ _id: -1 }).skip(max).limit(1).toArray()
@@ -61,10 +62,10 @@ export function activityStore(db: Db) {
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
       await activity.insertOne(document, { session: transaction })
-      await trim({ account: document.account, event: { $ne: failed } }, maxOthers, transaction)
+      await trim({ account: document.account, event: { $ne: loginFailed } }, maxOtherItems, transaction)
     },
 
-    /** Records a failed login: those from one address within an hour are one item. */
+    /** Records a failed login. Failures from one address within an hour share an item. */
     async recordFailure(account: string, { ip, userAgent }: ClientInfo): Promise<void> {
       const owner = toUuid(account)
       const address = addressKey(ip)
@@ -73,22 +74,30 @@ export function activityStore(db: Db) {
       const increment = { $inc: { count: 1 } }
       if ((await activity.updateOne(recent, increment)).matchedCount === 1) return
       const id = newId()
-      const item = { _id: toUuid(id), account: owner, event: failed, ip, userAgent, at: timeOf(id), address, count: 1 }
+      const item = {
+        _id: toUuid(id),
+        account: owner,
+        event: loginFailed,
+        ip,
+        userAgent,
+        at: timeOf(id),
+        address,
+        count: 1,
+      }
       try {
         await activity.insertOne({ ...item, hour: Math.floor(now / hourMs) })
       } catch (error) {
         if (!isDuplicateKey(error)) throw error
         await activity.updateOne(recent, increment)
       }
-      await trim({ account: owner, event: failed }, maxFailures)
+      await trim({ account: owner, event: loginFailed }, maxFailures)
     },
 
-    /** Deletes all of an account's activity. */
     async deleteAll(account: string): Promise<void> {
       await activity.deleteMany({ account: toUuid(account) })
     },
 
-    /** Newest first. */
+    /** An account's activity, newest first. */
     async list(account: string, { after, limit }: Position): Promise<Activity[]> {
       const found = await activity
         .find({

@@ -4,29 +4,31 @@ import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Id } from '../http/wire-types.ts'
 
-/** How long an access token lives at most, in seconds. */
-export const longestLife = 900
-/** How much the clocks of our machines may differ, in seconds. */
-export const clockSkew = 60
-/** The most tokens that are remembered as verified: some 5 MB. */
-const mostVerified = 10_000
+export const maxAccessTokenSeconds = 900
+/** The largest tolerated difference between the clocks of two servers. */
+export const clockSkewSeconds = 60
+/** Size of the cache of verified tokens: about 5 MB. */
+const maxVerifiedTokens = 10_000
 
-/** Who asks, and in which session. */
+/** The account and session that make a request. */
 export type Viewer = { account: string; session: string }
 
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: {
-      /** @param endsAt - when the session ends; the token never lives longer, and 900 seconds at most. */
+      /**
+       * @param endsAt - the end of the session: the token expires then, or after 900 seconds.
+       * @returns the token, and its lifetime in seconds.
+       */
       sign(viewer: Viewer, endsAt: Date): { token: string; maxAge: number }
-      /** Whom a token names, or undefined when it is not one of ours or no longer good. */
+      /** The viewer that a token names; undefined when the token is invalid or has expired. */
       read(token: string): Viewer | undefined
     }
   }
 }
 
-// Nothing else: a member that we do not write means somebody else made the token, and `jku`, `jwk`, `x5u` or `crit`
-// would say how to verify it (RFC 8725, 3.10).
+// Strict: a member that this server does not write means that the token was forged, and `jku`, `jwk`, `x5u` or `crit`
+// would tell the verifier how to verify it (RFC 8725, 3.10).
 const Verified = z.object({
   header: z.strictObject({ alg: z.literal('HS256'), typ: z.literal('rookery+jwt'), kid: z.string() }),
   payload: z.strictObject({
@@ -40,8 +42,8 @@ const Verified = z.object({
 })
 
 /**
- * Access tokens: JWTs (RFC 7519) that say who and until when, and nothing about the person. `app.jwt.verify` and not
- * `request.jwtVerify()`, which also reads the Authorization header and is three times slower.
+ * Signs and verifies access tokens: JWTs (RFC 7519) that name account and session and contain no personal data. With
+ * `app.jwt.verify`: `request.jwtVerify()` also reads the Authorization header and is three times slower.
  */
 export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => {
   const kid = createHmac('sha256', signKey).update('kid').digest('base64url').slice(0, 8)
@@ -58,19 +60,20 @@ export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => 
     },
   })
 
-  // Of tokens that were verified; what the verifier itself can remember costs three times as much to ask.
+  // A lookup in the verifier's own cache (`cache` of fast-jwt) takes three times as long.
   const verified = new Map<string, { viewer: Viewer; exp: number }>()
 
   function verify(token: string): { viewer: Viewer; exp: number } | undefined {
     try {
       const { header, payload } = Verified.parse(app.jwt.verify(token))
       if (header.kid !== kid) return undefined
-      // A revocation is remembered for as long as this, and no longer.
-      if (payload.exp > payload.iat + longestLife || payload.iat > Date.now() / 1_000 + clockSkew) return undefined
-      const known = { viewer: { account: payload.sub, session: payload.sid }, exp: payload.exp }
-      if (verified.size >= mostVerified) verified.clear()
-      verified.set(token, known)
-      return known
+      // Revocations are kept for this long only: see revocation-cache.ts.
+      if (payload.exp > payload.iat + maxAccessTokenSeconds) return undefined
+      if (payload.iat > Date.now() / 1_000 + clockSkewSeconds) return undefined
+      const entry = { viewer: { account: payload.sub, session: payload.sid }, exp: payload.exp }
+      if (verified.size >= maxVerifiedTokens) verified.clear()
+      verified.set(token, entry)
+      return entry
     } catch {
       return undefined
     }
@@ -78,13 +81,13 @@ export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => 
 
   app.decorate('accessTokens', {
     sign({ account, session }, endsAt) {
-      const now = Math.floor(Date.now() / 1000)
-      const maxAge = Math.max(0, Math.min(longestLife, Math.floor(endsAt.getTime() / 1000) - now))
+      const now = Math.floor(Date.now() / 1_000)
+      const maxAge = Math.max(0, Math.min(maxAccessTokenSeconds, Math.floor(endsAt.getTime() / 1_000) - now))
       return { token: app.jwt.sign({ sub: account, sid: session, iat: now, exp: now + maxAge }), maxAge }
     },
     read(token) {
-      const known = verified.get(token) ?? verify(token)
-      return known === undefined || known.exp * 1000 <= Date.now() ? undefined : known.viewer
+      const entry = verified.get(token) ?? verify(token)
+      return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
     },
   })
 })

@@ -1,11 +1,11 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-const days = (count: number) => count * 86_400
+const deviceMaxAgeSeconds = 400 * 86_400
 
-/** Reads, sets and clears the three cookies; none of their values is ever anywhere else. */
+/** Reads, sets and clears the three cookies, the only carriers of these tokens. */
 export function sessionCookies(secure: boolean) {
-  // The __Host- prefix makes browsers refuse a cookie that another host or path planted (RFC 6265bis, 4.1.3.2).
+  // Browsers refuse a cookie with the __Host- prefix that another host or path has set (RFC 6265bis, 4.1.3.2).
   const name = (plain: string) => (secure ? `__Host-${plain}` : plain)
   const access = name('session')
   const refresh = name('refresh')
@@ -18,7 +18,7 @@ export function sessionCookies(secure: boolean) {
     refresh: (request: FastifyRequest) => request.cookies[refresh],
     device: (request: FastifyRequest) => request.cookies[device],
 
-    /** @param maxAge - how long each lives, in seconds. */
+    /** @param maxAge - the lifetimes, in seconds. */
     setSession(
       reply: FastifyReply,
       tokens: { access: string; refresh: string },
@@ -28,14 +28,13 @@ export function sessionCookies(secure: boolean) {
       reply.setCookie(refresh, tokens.refresh, { ...strict, maxAge: maxAge.refresh })
     },
     setDevice(reply: FastifyReply, token: string) {
-      reply.setCookie(device, token, { ...strict, maxAge: days(400) })
+      reply.setCookie(device, token, { ...strict, maxAge: deviceMaxAgeSeconds })
     },
-    /** Clears what ends with a session; the device stays known. */
+    /** Clears the cookies of the session; the device stays known. */
     clearSession(reply: FastifyReply) {
       reply.clearCookie(access, lax)
       reply.clearCookie(refresh, strict)
     },
-    /** Clears what ends with an account. */
     clearDevice(reply: FastifyReply) {
       reply.clearCookie(device, strict)
     },

@@ -12,7 +12,7 @@ export const deviceIndexes = [
   { key: { lastUsedAt: 1 }, expireAfterSeconds: lifetimeSeconds },
 ] as const
 
-/** The browsers that an account has logged in from, as hashes of a random cookie; the 20 last used. */
+/** Known devices: the 20 browsers that an account last logged in from, as hashes of a random cookie. */
 export function deviceStore(db: Db) {
   const devices: Collection<DeviceDocument> = db.collection('devices')
   const key = (account: string, token: string) => ({
@@ -20,7 +20,7 @@ export function deviceStore(db: Db) {
     device: createHash('sha256').update(token).digest(),
   })
   return {
-    /** The key to count a known device by, from its cookie; undefined for an unknown one. */
+    /** The throttle key of a known device, from its cookie; undefined for an unknown device. */
     async find(account: string, presented: string | undefined): Promise<string | undefined> {
       if (presented === undefined) return undefined
       const _id = key(account, presented)
@@ -41,7 +41,7 @@ export function deviceStore(db: Db) {
       await devices.deleteMany({ account: toUuid(account) }, { session })
     },
 
-    /** Marks the device as used, or makes it known. @returns the token for its cookie. */
+    /** Records a login from the device, as a new device unless it is known. @returns the token for its cookie. */
     async remember(account: string, presented: string | undefined, session: ClientSession): Promise<string> {
       const lastUsedAt = new Date()
       if (presented !== undefined) {

@@ -3,38 +3,37 @@ import type { Collection, Db } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 import type { SessionDocument } from './model.ts'
 
-/** How old `lastSeenAt` may grow before a request writes it again, in milliseconds. */
-const seenEvery = 60_000
+const writeIntervalMs = 60_000
 
 /**
- * Notes when sessions were last used, in the background: once a minute each, whichever process is asked. In between
- * this process remembers; what the others remember is theirs.
+ * Stores when sessions were last used, in the background and at most once a minute for each session, across all
+ * processes: each process skips sessions that it has written itself, and the query skips what others have written.
  */
 export function lastSeen(db: Db, log: FastifyBaseLogger) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
-  let noted = new Map<string, number>()
-  let begun = Date.now()
+  let notedAt = new Map<string, number>()
+  let clearedAt = Date.now()
 
   return {
-    /** A request was made in this session. */
+    /** Records that the session made a request. */
     note(session: string): void {
       const now = Date.now()
-      // Two minutes' worth is enough to know what was written within one.
-      if (now - begun > 2 * seenEvery) {
-        noted = new Map()
-        begun = now
+      // Bounds the memory; a session that is forgotten too early costs one query that matches nothing.
+      if (now - clearedAt > 2 * writeIntervalMs) {
+        notedAt = new Map()
+        clearedAt = now
       }
-      if (now - (noted.get(session) ?? 0) < seenEvery) return
-      noted.set(session, now)
-      const due = { _id: toUuid(session), lastSeenAt: { $lte: new Date(now - seenEvery) } }
+      if (now - (notedAt.get(session) ?? 0) < writeIntervalMs) return
+      notedAt.set(session, now)
+      const due = { _id: toUuid(session), lastSeenAt: { $lte: new Date(now - writeIntervalMs) } }
       sessions.updateOne(due, { $set: { lastSeenAt: new Date(now) } }).catch((error) => {
-        noted.delete(session)
-        log.debug({ err: error }, 'a session’s last use was not noted')
+        notedAt.delete(session)
+        log.debug({ err: error }, 'lastSeenAt was not written')
       })
     },
 
-    /** When a session was last used, as far as this process knows: a minute ago at most if it is in use now. */
-    at: (session: string): Date => new Date(noted.get(session) ?? 0),
+    /** When this process last saw the session, to the minute; 1970 if it has not. */
+    at: (session: string): Date => new Date(notedAt.get(session) ?? 0),
   }
 }
 

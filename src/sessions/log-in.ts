@@ -7,7 +7,7 @@ import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
-import { atDatabase, whileQueued } from '../http/deadline.ts'
+import { whileQueued, withDatabaseDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -56,7 +56,7 @@ export async function logIn(
 
   let release = async () => {}
   const acquire = async () => {
-    release = await atDatabase(request, reply, () => loginThrottle.acquire(attempt))
+    release = await withDatabaseDeadline(request, reply, () => loginThrottle.acquire(attempt))
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {

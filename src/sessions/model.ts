@@ -4,18 +4,18 @@ import { timeOf } from '../database/ids.ts'
 export type SessionDocument = {
   _id: UUID
   account: UUID
-  /** SHA-256 of the refresh token's parts: its family, the turn that is good now and the one before. */
+  /** SHA-256 of the refresh token's parts: its family, the current turn and the previous one. */
   family: Binary
   turn: Binary
   previousTurn: Binary | null
-  /** What makes the present turn of the one before: see refresh-token.ts. */
+  /** Derives the current turn from the previous one: see refresh-token.ts. */
   step: Binary | null
   refreshedAt: Date
   lastSeenAt: Date
   confirmedUntil: Date | null
-  /** Wrong passwords given inside this session. */
+  /** Wrong passwords given in this session. */
   failures: number
-  /** 30 days after the last refresh, 90 after the login: whichever is first. MongoDB removes it then. */
+  /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
   endsAt: Date
   ip: string
   userAgent: string
@@ -27,7 +27,7 @@ export const sessionIndexes = [
   { key: { endsAt: 1 }, expireAfterSeconds: 0 },
 ] as const
 
-/** A session as those above the store see it. */
+/** A session without its secrets. */
 export type Session = {
   id: string
   account: string
@@ -39,16 +39,16 @@ export type Session = {
   userAgent: string
 }
 
-/** What of a session is shown. Its secrets' hashes and the rest are for those who write it. */
+/** The projection for reads: without the hashes of the tokens. */
 export const publicFields = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
 export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFields>
 
-/** The condition of those that have not ended by time. */
+/** The filter for sessions that have not expired. */
 export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 
-const day = 86_400_000
-/** How long a session lives after its last refresh, and at most after its login, in milliseconds. */
-export const lifetimes = { idle: 30 * day, absolute: 90 * day }
+const dayMs = 86_400_000
+/** Lifetimes after the last refresh, and after the login. */
+export const lifetimesMs = { idle: 30 * dayMs, absolute: 90 * dayMs }
 
 export function toSession({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: PublicSession): Session {
   const id = _id.toString()

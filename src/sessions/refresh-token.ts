@@ -4,7 +4,7 @@ import { Binary } from 'mongodb'
 const familyBytes = 16
 const turnBytes = 32
 
-/** A parsed refresh token: the family identifies the session, the turn is used once. */
+/** A parsed refresh token: the family identifies the session, the turn is valid for one use. */
 export type RefreshToken = { family: Buffer; turn: Buffer }
 
 /** The token of a new session: 128 random bits of family, 256 of turn. */
@@ -33,6 +33,5 @@ export function parseRefreshToken(text: string): RefreshToken | undefined {
 /** What the database stores of a part: random bits of this length need no slow hash (NIST SP 800-63B-4, 5.1). */
 export const hashPart = (part: Buffer): Binary => new Binary(createHash('sha256').update(part).digest())
 
-/** Compares two hashes. They are of random bits, so timing reveals nothing useful. */
-export const sameHash = (one: Binary, other: Binary | null): boolean =>
-  other !== null && Buffer.compare(one.buffer, other.buffer) === 0
+/** Compares two hashes of random bits, so the timing reveals nothing useful. */
+export const sameHash = (a: Binary, b: Binary | null): boolean => b !== null && Buffer.compare(a.buffer, b.buffer) === 0

@@ -1,7 +1,7 @@
 import { Binary, type ClientSession, type Collection, type Db } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
-import { lifetimes, notExpired, type SessionDocument, toSession } from './model.ts'
+import { lifetimesMs, notExpired, type SessionDocument, toSession } from './model.ts'
 import { hashPart, newRefreshToken, newStep, nextTurn, type RefreshToken, sameHash } from './refresh-token.ts'
 import type { IssuedSession } from './store.ts'
 
@@ -42,8 +42,8 @@ function newFamily(): Successor {
 
 /** The fields of a continued session: 30 days more, 90 since its login at most, by the database's clock. */
 function renewed(session: string, stored: StoredToken) {
-  const absoluteEnd = new Date(timeOf(session).getTime() + lifetimes.absolute)
-  const endsAt = { $min: [{ $add: ['$$NOW', lifetimes.idle] }, absoluteEnd] }
+  const absoluteEnd = new Date(timeOf(session).getTime() + lifetimesMs.absolute)
+  const endsAt = { $min: [{ $add: ['$$NOW', lifetimesMs.idle] }, absoluteEnd] }
   return { ...stored, refreshedAt: '$$NOW', lastSeenAt: '$$NOW', endsAt }
 }
 

@@ -1,78 +1,77 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { clockSkew, longestLife } from './access-token.ts'
+import { clockSkewSeconds, maxAccessTokenSeconds } from './access-token.ts'
 
-/** A session that has ended before its time; or, with `sentAt`, the sign of life of a process: see revocation-feed.ts. */
+/** The revocation of a session; or, with `sentAt`, a process's heartbeat: see revocation-feed.ts. */
 export type RevocationDocument = { _id: UUID; until: Date; sentAt?: number }
 
 export const revocationIndexes = [{ key: { until: 1 }, expireAfterSeconds: 0 }] as const
 
-/** How long a session that this process is ending is looked up, in milliseconds: no transaction that we answer takes longer. */
-const endingFor = 10_000
-/** How old what we know may be, in milliseconds. A revoked session is dead everywhere within a second. */
-const oldestKnowledge = 800
+/** How long the database decides about a session that this process is ending: longer than any transaction takes. */
+const endingMs = 10_000
+/** Maximum age of the cache: a session that ended in one process is refused by all processes within a second. */
+const maxStalenessMs = 800
 
 /**
- * Which sessions have ended while their access tokens go on: at most 900 seconds of them, which bounds the memory.
- * Each is written in the transaction that ends the session, and told to every process by a change stream.
+ * The sessions that ended while access tokens for them are still valid: those of the last 960 seconds, which bounds the
+ * memory. The transaction that ends a session writes its revocation, and a change stream sends it to every process.
  */
 export function revocationCache(db: Db) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
-  /** By session, when it may be forgotten (as Date.now); in about that order. */
-  const ended = new Map<string, number>()
-  /** By session, until when it is looked up (as performance.now). */
-  const ending = new Map<string, number>()
-  let knownUpTo = Number.NEGATIVE_INFINITY
+  /** By session, the expiry of the revocation (as Date.now), in about that order. */
+  const revokedUntil = new Map<string, number>()
+  /** By session, until when the database decides (as performance.now). */
+  const endingUntil = new Map<string, number>()
+  let currentAsOf = Number.NEGATIVE_INFINITY
 
   return {
     /**
-     * Ends sessions for every process, when the transaction commits. Here they are looked up from now on: whether the
-     * commit happened may be learnt late, and nobody who was told that they ended may find them alive.
+     * Revokes sessions, for every process once the transaction commits. This process looks them up from now on: the
+     * change stream may be late, and after the response that a session has ended, no request must find it live.
      */
     async revoke(sessions: readonly UUID[], transaction: ClientSession): Promise<void> {
       if (sessions.length === 0) return
-      for (const session of sessions) ending.set(session.toString(), performance.now() + endingFor)
-      const until = new Date(Date.now() + (longestLife + clockSkew) * 1_000)
+      for (const session of sessions) endingUntil.set(session.toString(), performance.now() + endingMs)
+      const until = new Date(Date.now() + (maxAccessTokenSeconds + clockSkewSeconds) * 1_000)
       const documents = sessions.map((_id) => ({ _id, until }))
       await collection.insertMany(documents, { session: transaction })
     },
 
-    /** What this process knows of a session: undefined when the database must be asked. */
+    /** Whether a session is live; undefined when the database must be asked. */
     isLive(session: string): boolean | undefined {
-      if (ended.has(session)) return false
-      if (ending.has(session) || performance.now() - knownUpTo > oldestKnowledge) return undefined
+      if (revokedUntil.has(session)) return false
+      if (endingUntil.has(session) || performance.now() - currentAsOf > maxStalenessMs) return undefined
       return true
     },
 
-    /** Takes in that a session has ended. */
+    /** Adds a revocation from the database. */
     add(session: string, until: Date): void {
-      ended.set(session, until.getTime())
+      revokedUntil.set(session, until.getTime())
     },
 
-    /** @param sentAt - by `performance.now()`: all that was written before it has been learnt. */
+    /** @param sentAt - by `performance.now()`: every revocation committed before this time has been added. */
     markCurrentAsOf(sentAt: number): void {
-      knownUpTo = Math.max(knownUpTo, sentAt)
+      currentAsOf = Math.max(currentAsOf, sentAt)
     },
 
-    /** From now on what we know may miss something. */
+    /** From now on revocations may be missing, so the database is asked. */
     markStale(): void {
-      knownUpTo = Number.NEGATIVE_INFINITY
+      currentAsOf = Number.NEGATIVE_INFINITY
     },
 
-    /** Forgets what no token can name any more. */
+    /** Removes the revocations of sessions whose access tokens have all expired. */
     evictExpired(): void {
-      forgetBefore(ended, Date.now())
-      forgetBefore(ending, performance.now())
+      deleteBefore(revokedUntil, Date.now())
+      deleteBefore(endingUntil, performance.now())
     },
 
-    /** How many are remembered. */
     get size(): number {
-      return ended.size + ending.size
+      return revokedUntil.size + endingUntil.size
     },
   }
 }
 
-/** The oldest come first, or nearly: one that is kept a little longer does no harm. */
-function forgetBefore(map: Map<string, number>, time: number): void {
+/** The entries are nearly in order of their expiry: one out of order is kept a little longer, which does no harm. */
+function deleteBefore(map: Map<string, number>, time: number): void {
   for (const [key, until] of map) {
     if (until > time) return
     map.delete(key)

@@ -1,62 +1,64 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { type ChangeStream, type Collection, type Db, UUID } from 'mongodb'
-import { backOff } from '../back-off.ts'
+import { backOffMs } from '../back-off.ts'
 import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
 
-/** How often a sign of life is sent through the database, in milliseconds. */
-const beatEvery = 300
-/** For so long after somebody last asked, in milliseconds: a server that nobody uses leaves its disk alone. */
-const beatFor = 300_000
-/** How long MongoDB keeps a process's last sign of life, in milliseconds. */
-const beatKept = 60_000
+const heartbeatIntervalMs = 300
+/** Without requests for this long, heartbeats stop: an idle server must not write to its disk. */
+const idleAfterMs = 300_000
+/** How long the database keeps the last heartbeat of a process. */
+const heartbeatTtlMs = 60_000
+/** A stream that has run this long resets the back-off. */
+const stableAfterMs = 60_000
 
 /**
- * Hears of every session that ends anywhere, by a change stream (MongoDB's are in the order of the commits, and never
- * of what a majority does not hold). A stream that hangs looks like one on which nothing happens. So each process
- * writes signs of life with its own clock's time: once it reads one of them in the stream, it has read all that was
- * committed before it was sent.
+ * Fills the revocation cache from a change stream, which MongoDB sends in commit order and only after a majority commit.
+ * A stream that hangs looks like one without changes, so each process writes heartbeats with the time of its own clock:
+ * when it reads its heartbeat back, it has read everything that was committed before the heartbeat was sent.
  */
 export function revocationFeed(db: Db, revocations: RevocationCache, log: FastifyBaseLogger) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   const self = new UUID()
   const closing = new AbortController()
   let stream: ChangeStream<RevocationDocument> | undefined
-  let askedAt = performance.now()
-  let beating = false
+  let usedAt = performance.now()
+  let isSending = false
 
-  const ours = {
+  /** Revocations of all processes, and this process's own heartbeats. */
+  const relevant = {
     $match: {
       operationType: { $in: ['insert', 'replace'] },
       $or: [{ 'fullDocument.sentAt': { $exists: false } }, { 'documentKey._id': self }],
     },
   }
 
-  async function beat(): Promise<void> {
+  async function sendHeartbeat(): Promise<void> {
     revocations.evictExpired()
-    if (beating || performance.now() - askedAt > beatFor) return
-    beating = true
-    const sign = { sentAt: performance.now(), until: new Date(Date.now() + beatKept) }
-    // What goes wrong shows in the stream, too: nothing comes.
-    await collection.replaceOne({ _id: self }, sign, { upsert: true }).catch(() => undefined)
-    beating = false
+    if (isSending || performance.now() - usedAt > idleAfterMs) return
+    isSending = true
+    const heartbeat = { sentAt: performance.now(), until: new Date(Date.now() + heartbeatTtlMs) }
+    // After a failure no heartbeat arrives, so the cache becomes stale.
+    await collection.replaceOne({ _id: self }, heartbeat, { upsert: true }).catch(() => undefined)
+    isSending = false
   }
 
-  /** What was revoked before the stream began. */
+  /** Adds the revocations from before the stream began. */
   async function load(): Promise<void> {
     const found = collection.find({ sentAt: { $exists: false }, until: { $gt: new Date() } }).sort({ until: 1 })
     for await (const { _id, until } of found) revocations.add(_id.toString(), until)
   }
 
   async function listen(): Promise<void> {
-    stream = collection.watch([ours])
+    stream = collection.watch([relevant])
     let loaded = false
     for await (const change of stream) {
       if (change.operationType !== 'insert' && change.operationType !== 'replace') continue
       const { _id, until, sentAt } = change.fullDocument
       if (sentAt === undefined) revocations.add(_id.toString(), until)
       else {
-        // Only now is it certain that the stream has begun, and that nothing falls between it and what is loaded.
+        // Not before the first heartbeat: only now has the stream certainly begun, so that no revocation is missed
+        // between it and the load.
         if (!loaded) await load()
         loaded = true
         revocations.markCurrentAsOf(sentAt)
@@ -66,26 +68,26 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
 
   async function follow(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; failures += 1) {
-      const from = performance.now()
+      const startedAt = performance.now()
       await listen().catch((error) => {
-        if (!closing.signal.aborted) log.warn({ reason: String(error) }, 'the stream of revocations broke off')
+        if (!closing.signal.aborted) log.warn({ reason: String(error) }, 'revocation stream failed, reopening')
       })
       revocations.markStale()
       await stream?.close().catch(() => undefined)
-      if (performance.now() - from > 60_000) failures = 0
-      await sleep(backOff(failures), undefined, { signal: closing.signal }).catch(() => undefined)
+      if (performance.now() - startedAt > stableAfterMs) failures = 0
+      await sleep(backOffMs(failures), undefined, { signal: closing.signal }).catch(() => undefined)
     }
   }
 
-  const timer = setInterval(() => void beat(), beatEvery).unref()
-  void beat()
+  const timer = setInterval(() => void sendHeartbeat(), heartbeatIntervalMs).unref()
+  void sendHeartbeat()
   void follow()
   return {
-    /** Somebody wants to know: signs of life go on, or begin again. */
+    /** Records a request with a session: heartbeats continue, or begin again. */
     noteUse(): void {
-      askedAt = performance.now()
+      usedAt = performance.now()
     },
-    /** Does not wait for the stream: MongoDB lets it wait for news for up to a second, whoever closes its cursor. */
+    /** Does not wait for the stream: MongoDB may take a second to end a pending getMore, even after its cursor is closed. */
     close(): void {
       clearInterval(timer)
       closing.abort()

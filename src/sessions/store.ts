@@ -6,7 +6,7 @@ import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
 import {
-  lifetimes,
+  lifetimesMs,
   notExpired,
   type PublicSession,
   publicFields,
@@ -23,7 +23,6 @@ export type IssuedSession = { session: Session; token: RefreshToken }
 /** `not-found`: the account has no live session of that id. */
 export type EndResult = { outcome: 'ended' | 'not-found' }
 
-/** Wrong passwords inside one session. */
 const maxFailures = 10
 const maxSessionsPerAccount = 50
 
@@ -72,7 +71,7 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
         lastSeenAt: now,
         confirmedUntil: null,
         failures: 0,
-        endsAt: new Date(now.getTime() + lifetimes.idle),
+        endsAt: new Date(now.getTime() + lifetimesMs.idle),
         ip,
         userAgent,
       }
