@@ -7,14 +7,14 @@ import type { WriteOperation } from '../writer/operation.ts'
 import { type FollowDocument, followKey, pairName } from './model.ts'
 
 /**
- * Makes an account follow another, or unfollow it.
- * @property order - a UUIDv7 of its own: the follow's place in lists, if it begins with this command.
+ * Makes an account follow or unfollow another.
+ * @property order - a UUIDv7: the order key of the follow, if this command creates it.
  */
 export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
 
 export type FollowResult = { outcome: 'done' | 'account-not-found' }
 
-/** A deleted account may still unfollow and be unfollowed: see accounts/delete-content.ts. */
+/** Deleted accounts can still unfollow and be unfollowed: see accounts/delete-content.ts. */
 export const follow: WriteOperation<FollowCommand, FollowResult> = {
   name: 'follow',
   key: ({ to }) => to,
@@ -25,7 +25,7 @@ export const follow: WriteOperation<FollowCommand, FollowResult> = {
 /** The order keys of a follow before and after the batch; null where there is none. */
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
-/** Writes follows and both accounts' counts. That both accounts exist at the commit is the fence's to ensure. */
+/** Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. */
 async function applyFollows(
   { db, session, isDeleted }: BatchContext,
   commands: readonly FollowCommand[],

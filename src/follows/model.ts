@@ -1,22 +1,22 @@
 import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 
-/** That one account follows another, as MongoDB keeps it. */
+/** An account follows another. */
 export type FollowDocument = {
-  /** At most once, by the primary key; whom somebody follows is read from its index alone. */
+  /** Unique for each pair. Its index covers the query for all accounts that an account follows. */
   _id: { from: UUID; to: UUID }
   from: UUID
   to: UUID
-  /** Made with it: its place in lists, and when it was. */
+  /** The order key: a UUIDv7 set on insert. */
   order: UUID
 }
 
-/** The index of each list, which its query names: see posts/document.ts. */
+/** The index of each list, named as the hint of its query: see posts/model.ts. */
 export const listIndexes = { followers: { to: 1, order: -1 }, following: { from: 1, order: -1 } } as const
 
 export const followIndexes = [{ key: listIndexes.followers }, { key: listIndexes.following }] as const
 
-/** Two accounts, as text. */
+/** The pair as one string. */
 export const pairName = (from: string, to: string): string => `${from} ${to}`
 
 export const followKey = (from: string, to: string): FollowDocument['_id'] => ({ from: toUuid(from), to: toUuid(to) })

@@ -12,7 +12,7 @@ type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowS
 
 const tags = ['follows']
 
-/** Reading followers and followed accounts, without a session. */
+/** Lists followers and followed accounts; no session needed. */
 export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, follows } = context
 
@@ -60,7 +60,7 @@ export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
   }
 }
 
-/** Following and unfollowing, with a session. */
+/** Follows and unfollows; needs a session. */
 export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows }) => {
   const requireAccount = async (username: string) => {
     const id = await accounts.idOf(username)

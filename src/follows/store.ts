@@ -6,7 +6,7 @@ import type { Position } from '../http/pages.ts'
 import type { FollowCommand, FollowResult } from './follow.ts'
 import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
 
-/** One account follows another; `order` is its place in lists. */
+/** An account follows another. `order` is the order key. */
 export type Follow = { from: string; to: string; since: Date; order: string }
 
 /** The write operations that this store submits. */

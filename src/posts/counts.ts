@@ -5,8 +5,9 @@ import type { PostCounts, PostDocument } from './model.ts'
 export const noCounts: PostCounts = { likes: 0, dislikes: 0, replies: 0 }
 
 /**
- * Adds to how many replies posts have, inside the transaction that writes the replies.
- * @param parents - the post that each of them replies to; what is no longer there is passed over.
+ * Adds to the reply counts of posts, inside the transaction that writes the replies.
+ * @param parents - the post that each reply answers; deleted posts are skipped.
+ * @param each - added for each reply.
  */
 export async function addReplies(db: Db, session: ClientSession, parents: readonly UUID[], each: 1 | -1) {
   const posts: Collection<PostDocument> = db.collection('posts')

@@ -10,9 +10,9 @@ import type { PostDocument, PostTombstone } from './model.ts'
 
 /**
  * Creates a post.
- * @property id - the post's, chosen before the first try: a retry is recognised by it.
- * @property claim - a key under which one post is created at most.
- * @property retry - whether the command was submitted before and may have been applied.
+ * @property id - the id of the post, chosen in advance: it identifies a retry.
+ * @property claim - an idempotency key, under which at most one post is created.
+ * @property retry - whether the command was submitted before, so that it may have been applied.
  */
 export type CreatePostCommand = {
   id: string
@@ -47,7 +47,7 @@ const toDocument = ({ id, author, text, replyTo }: CreatePostCommand): PostDocum
   revision: 0,
 })
 
-/** The authors of those of these posts that exist, by post. */
+/** The authors of the existing posts among these, by post. */
 async function readAuthors(db: Db, ids: readonly string[], session: ClientSession): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()
   const posts: Collection<PostDocument> = db.collection('posts')
@@ -56,7 +56,7 @@ async function readAuthors(db: Db, ids: readonly string[], session: ClientSessio
   return new Map(found.map(({ _id, author }) => [_id.toString(), author.toString()]))
 }
 
-/** The ids of the retried commands that were applied before, even if their post has been deleted since. */
+/** The ids of retries whose first submission was applied, even if the post has been deleted since. */
 async function readAlreadyApplied(
   { db, session }: BatchContext,
   commands: readonly CreatePostCommand[],

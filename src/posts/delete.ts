@@ -9,14 +9,14 @@ import type { PostDocument, PostTombstone } from './model.ts'
 
 /**
  * Deletes a post.
- * @property id - the command's own: a retry is recognised by it.
- * @property by - the account that asks.
+ * @property id - the id of the command, which identifies a retry.
+ * @property by - the account that deletes.
  */
 export type DeletePostCommand = { id: string; post: string; by: string }
 
 export type DeletePostResult = { outcome: 'deleted' | 'not-author' | 'not-found' }
 
-/** The tombstone names the command, so that a retry learns that it was applied. */
+/** The tombstone holds the command's id, so that a retry finds that it was applied. */
 export const deletePost: WriteOperation<DeletePostCommand, DeletePostResult> = {
   name: 'deletePost',
   key: ({ post }) => post,
@@ -25,8 +25,8 @@ export const deletePost: WriteOperation<DeletePostCommand, DeletePostResult> = {
 }
 
 /**
- * Deletes posts, with what they add to counts elsewhere. Replies stay; reactions are swept later from the tombstone
- * written here: see sweep.ts.
+ * Deletes posts and subtracts them from the counts of authors and parents. Replies stay; the tombstone that is written
+ * here makes sweep.ts delete the reactions.
  */
 async function applyDeletePosts(
   { db, session }: BatchContext,
@@ -41,7 +41,7 @@ async function applyDeletePosts(
     .toArray()
   const existing = new Map(found.map((post) => [post._id.toString(), post]))
 
-  // Of several commands for one post the first deletes it.
+  // Of several commands for one post, the first deletes it.
   const deletions = new Map<string, DeletePostCommand>()
   for (const command of commands) {
     const { post, by } = command

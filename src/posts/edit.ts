@@ -7,17 +7,17 @@ import type { PostCounts, PostDocument } from './model.ts'
 
 /**
  * Changes a post's text.
- * @property by - the account that asks.
- * @property at - when, in milliseconds since 1970.
+ * @property by - the account that edits.
+ * @property at - the time of the edit, in milliseconds since 1970.
  */
 export type EditPostCommand = { post: string; by: string; text: string; at: number }
 
-/** With what the command itself does not say of the edited post. */
+/** `edited` has the fields of the post that the command does not contain. */
 export type EditPostResult =
   | { outcome: 'edited'; replyTo: string | null; counts: PostCounts }
   | { outcome: 'not-author' | 'not-found' }
 
-/** In the batch, because an edit outside of it would conflict with every batch that writes to the post. */
+/** A write operation, because an edit outside of group commit would conflict with every batch that writes to the post. */
 export const editPost: WriteOperation<EditPostCommand, EditPostResult> = {
   name: 'editPost',
   key: ({ post }) => post,
@@ -37,7 +37,7 @@ async function applyEditPosts(
   const existing = new Map(found.map((post) => [post._id.toString(), post]))
   const allowed = commands.filter(({ post, by }) => existing.get(post)?.author.toString() === by)
   if (allowed.length > 0) {
-    // Ordered: of two commands for one post the later one wins.
+    // Ordered: of two commands for one post, the later one wins.
     await posts.bulkWrite(
       allowed.map(({ post, by, text, at }) => ({
         updateOne: {

@@ -3,17 +3,16 @@ import { timeOf } from '../database/ids.ts'
 
 export type PostCounts = { likes: number; dislikes: number; replies: number }
 
-/** A post as MongoDB keeps it. */
 export type PostDocument = {
   _id: UUID
   author: UUID
   text: string
   editedAt: Date | null
   replyTo: UUID | null
-  /** Present on what is no reply: the public list reads an index of these alone. */
+  /** Present on root posts only, so that the public list has a partial index. */
   root?: true
   counts: PostCounts
-  /** Grows with each batch that counts something here: see reactions/react.ts. */
+  /** Incremented by every write to the counts: see reactions/react.ts. */
   revision: number
 }
 
@@ -41,25 +40,25 @@ export function toPost({ _id, author, text, editedAt, replyTo, counts }: PostDoc
 }
 
 /**
- * A post that was removed. Its reactions can be reached no more, and are to be removed after it; then it is kept for a
- * while, so that a removal or a creation that is given again finds what became of it.
+ * A deleted post whose reactions have to be swept. It is kept for a while after the sweep, so that a retried creation or
+ * deletion finds that it was applied.
  */
 export type PostTombstone = {
   _id: UUID
-  /** The removal that did it. */
+  /** The id of the command that deleted the post. */
   removal: UUID
-  /** When the last of its reactions was gone. */
+  /** Set when all of its reactions have been deleted. */
   sweptAt?: Date
 }
 
 /**
- * The index of each list. Queries name theirs: left to itself MongoDB keeps the plan that was best for a long list, such as
- * to walk through all posts by `_id`, for a short one as well.
+ * The index of each list, named as the hint of its query: MongoDB would reuse a plan cached for a long list, such as a scan
+ * of all posts by `_id`, for a short one.
  */
 export const listIndexes = {
   roots: { root: 1, _id: -1 },
   byAuthor: { author: 1, _id: -1 },
-  /** Of those that are no replies, for timelines. */
+  /** For timelines. */
   rootsByAuthor: { author: 1, root: 1, _id: -1 },
   replies: { replyTo: 1, _id: -1 },
 } as const
@@ -71,5 +70,5 @@ export const postIndexes = [
   { key: listIndexes.replies, partialFilterExpression: { replyTo: { $type: 'binData' } } },
 ] as const
 
-/** Longer than anything is given again. */
+/** Longer than any command is retried. */
 export const postTombstoneIndexes = [{ key: { sweptAt: 1 }, expireAfterSeconds: 600 }] as const

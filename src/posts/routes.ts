@@ -20,7 +20,7 @@ type Context = PostViewContext & {
 const tags = ['posts']
 const forbidden = () => new Problem('forbidden', 'Only the author may change or delete a post.')
 
-/** Reading posts, without a session. */
+/** Lists and reads posts; no session needed. */
 export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, posts } = context
 
@@ -90,7 +90,7 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
   )
 }
 
-/** Writing posts, with a session. */
+/** Creates, edits and deletes posts; needs a session. */
 export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, posts, sweepers } = context
 
@@ -111,9 +111,9 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
       const { text, replyTo } = request.body
       const key = request.headers['idempotency-key']
       const claim = key === undefined ? undefined : { key, fingerprint: fingerprintOf([text, replyTo ?? null]) }
-      const reading = accounts.author(account)
-      // A failed read must not answer 503 while the post is still being written: it is awaited afterwards.
-      reading.catch(() => undefined)
+      const authorRead = accounts.author(account)
+      // Awaited after the write: a failed read must not answer 503 while the post is still being written.
+      authorRead.catch(() => undefined)
       const creation = await posts.create({ author: account, text, replyTo }, claim)
       switch (creation.outcome) {
         case 'parent-not-found':
@@ -127,7 +127,7 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
       }
       const { post } = creation
       reply.code(201).header('location', `/v1/posts/${post.id}`)
-      const author = await reading
+      const author = await authorRead
       if (creation.outcome === 'replayed' || !author) return viewPost(context, post, account)
       // A new post has no reactions.
       return { ...post, author, viewer: { reaction: null } }

@@ -6,7 +6,7 @@ import { ReactionValue } from '../reactions/value.ts'
 
 const PostText = text({ min: 1, max: 500 })
 
-/** A post as everyone sees it; `viewer` is about who asks. */
+/** A post. `viewer` is specific to the account that reads it. */
 export const PostView = z
   .object({
     id: Id,
@@ -22,7 +22,7 @@ export const PostView = z
 
 export const CreateBody = z.strictObject({ text: PostText, replyTo: Id.optional() })
 
-/** Other headers pass: only this one is ours. */
+/** Not strict: other headers are ignored. */
 export const CreateHeaders = z.object({
   'idempotency-key': z
     .string()

@@ -23,7 +23,7 @@ export type CreateOutcome =
 
 export type EditOutcome = { outcome: 'edited'; post: Post } | { outcome: 'not-author' | 'not-found' }
 
-/** Posts. A write changes what it counts elsewhere, and its idempotency record, in the same transaction. */
+/** Posts. Each write updates all counts that it affects, and its idempotency record, in the same transaction. */
 export function postStore(db: Db, writer: PostWriter) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
@@ -90,7 +90,7 @@ export function postStore(db: Db, writer: PostWriter) {
     /** Deletes all idempotency records of an account. */
     deleteIdempotencyRecords: idempotencyRecords(db).deleteAll,
 
-    /** Deletes an author's own post. Its reactions are unreachable at once, and swept afterwards: see sweep.ts. */
+    /** Deletes an author's own post. Its reactions are hidden at once and swept later: see sweep.ts. */
     delete: (id: string, author: string): Promise<DeletePostResult> =>
       writer.deletePost({ id: newId(), post: id, by: author }),
   }

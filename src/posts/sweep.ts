@@ -2,12 +2,12 @@ import type { Db } from 'mongodb'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { PostTombstone } from './model.ts'
 
-/** How many tombstones are read at a time, and how many posts are swept concurrently. */
-const limits = { tombstones: 500, posts: 5 }
+const maxTombstones = 500
+const maxConcurrentPosts = 5
 
 /**
  * Deletes the reactions of deleted posts. The tombstone is written with the deletion, so a crash loses none; several
- * processes may sweep the same post. No reaction comes after the sweep: a reaction writes to its post, too, and so
+ * processes may sweep the same post. No reaction is added after the sweep: a reaction also writes to its post, and so
  * conflicts with the deletion.
  */
 export function sweepPosts(db: Db, reactions: Pick<ReactionStore, 'sweep' | 'postsWithReactions'>) {
@@ -20,12 +20,12 @@ export function sweepPosts(db: Db, reactions: Pick<ReactionStore, 'sweep' | 'pos
 
   return async (signal: AbortSignal): Promise<void> => {
     for (;;) {
-      const unswept = await tombstones.find(isUnswept).limit(limits.tombstones).toArray()
+      const unswept = await tombstones.find(isUnswept).limit(maxTombstones).toArray()
       const ids = unswept.map(({ _id }) => _id)
       if (ids.length === 0) return
       const posts = await reactions.postsWithReactions(ids)
       while (posts.length > 0 && !signal.aborted) {
-        await Promise.all(posts.splice(0, limits.posts).map((post) => sweepPost(post, signal)))
+        await Promise.all(posts.splice(0, maxConcurrentPosts).map((post) => sweepPost(post, signal)))
       }
       if (signal.aborted) return
       await tombstones.updateMany({ _id: { $in: ids }, ...isUnswept }, { $set: { sweptAt: new Date() } })

@@ -8,7 +8,7 @@ import type { PostStore } from './store.ts'
 
 type Authors = Pick<AccountStore, 'author'>
 
-/** What showing posts needs of other features. */
+/** The stores that a post's view reads. */
 export type PostViewContext = { accounts: Authors; reactions: Pick<ReactionStore, 'valueOf'> }
 
 /**

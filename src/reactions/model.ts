@@ -2,18 +2,17 @@ import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 import type { ReactionValue } from './value.ts'
 
-/** A reaction as MongoDB keeps it. */
 export type ReactionDocument = {
-  /** At most one reaction of an account to a post, by the primary key. */
+  /** Unique for each pair: an account has at most one reaction to a post. */
   _id: { post: UUID; account: UUID }
   post: UUID
   account: UUID
   value: ReactionValue
-  /** Made with the reaction and kept when its value changes: its place in lists, and when it was. */
+  /** The order key: a UUIDv7 set on insert and kept when the value changes. */
   order: UUID
 }
 
-/** The index of each list, which its query names: see posts/document.ts. */
+/** The index of each list, named as the hint of its query: see posts/model.ts. */
 export const listIndexes = {
   ofPost: { post: 1, value: 1, order: -1 },
   byAccount: { account: 1, value: 1, order: -1 },
@@ -21,7 +20,7 @@ export const listIndexes = {
 
 export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }] as const
 
-/** One account and one post, as text. */
+/** The pair as one string. */
 export const pairName = (post: string, account: string): string => `${post} ${account}`
 
 export const reactionKey = (post: string, account: string): ReactionDocument['_id'] => ({

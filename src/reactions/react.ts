@@ -10,7 +10,7 @@ import type { ReactionValue } from './value.ts'
 
 /**
  * Sets, changes or (null) withdraws an account's reaction.
- * @property order - a UUIDv7 of its own: the reaction's place in lists, if it begins with this command.
+ * @property order - a UUIDv7: the order key of the reaction, if this command creates it.
  */
 export type ReactCommand = { post: string; account: string; value: ReactionValue | null; order: string }
 
@@ -31,11 +31,11 @@ type Reaction = { value: ReactionValue; order: string } | null
 
 type Pair = { post: string; account: string; before: Reaction; after: Reaction }
 
-/** A changed reaction keeps its place; one that was withdrawn and comes back gets a new one. */
+/** A changed reaction keeps its order key; a reaction that is set again after a withdrawal gets a new one. */
 const fold = (current: Reaction, { value, order }: ReactCommand): Reaction =>
   value === null ? null : { value, order: current?.order ?? order }
 
-/** By how much the counts of each post change, zero included. */
+/** The difference for each post's counts, zero included. */
 function countDifferences(pairs: Iterable<Pair>): Map<string, { likes: number; dislikes: number }> {
   const sums = new Map<string, { likes: number; dislikes: number }>()
   for (const { post, before, after } of pairs) {
@@ -71,9 +71,9 @@ function toDailyChanges(pair: Pair): DailyChange[] {
 /**
  * Writes reactions, with the counts of their posts and days.
  *
- * Every post of the batch is written to, even if its counts stay the same: `revision` makes MongoDB see a conflict with
- * a concurrent deletion of the post ($inc by 0 writes nothing). Otherwise the reaction would outlive its post. For the
- * same reason the counts after the batch are those of the snapshot plus the differences: no other write can intervene.
+ * Every post of the batch is written, even if its counts stay the same: the incremented `revision` makes MongoDB detect a
+ * conflict with a concurrent deletion of the post ($inc by 0 writes nothing). Otherwise the reaction would outlive its
+ * post. For the same reason the counts after the batch are those of the snapshot plus the differences.
  */
 async function applyReactions(
   { db, session, writer, isDeleted }: BatchContext,

@@ -17,7 +17,7 @@ type Context = {
 
 const tags = ['reactions']
 
-/** Reading who reacted, without a session. */
+/** Lists the reactions to a post; no session needed. */
 export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, reactions } = context
 
@@ -81,7 +81,7 @@ export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, c
   )
 }
 
-/** Liking and disliking, with a session. */
+/** Sets and withdraws reactions; needs a session. */
 export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { reactions }) => {
   scope.put(
     '/posts/:id/reaction',

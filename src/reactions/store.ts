@@ -8,7 +8,7 @@ import type { ReactCommand, ReactResult } from './react.ts'
 import type { SweepReactionsCommand, SweepReactionsResult } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
 
-/** An account's reaction to a post; `order` is its place in lists. */
+/** An account's reaction to a post. `order` is the order key. */
 export type Reaction = { post: string; account: string; value: ReactionValue; reactedAt: Date; order: string }
 
 const values: ReactionValue[] = ['like', 'dislike']
@@ -50,8 +50,8 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
       .sort({ order: -1 })
       .limit(limit + 1)
       .toArray()
-    return found.map(({ post, account, value, order: place }) => {
-      const order = place.toString()
+    return found.map(({ post, account, value, order: orderKey }) => {
+      const order = orderKey.toString()
       return { post: post.toString(), account: account.toString(), value, reactedAt: timeOf(order), order }
     })
   }
@@ -61,18 +61,18 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
     react: (post: string, account: string, value: ReactionValue | null): Promise<ReactResult> =>
       writer.react({ post, account, value, order: newId() }),
 
-    /** Who reacted to a post, newest first. */
+    /** The reactions to a post, newest first. */
     listOfPost: (post: string, position: Position, value?: ReactionValue) =>
       page({ post: toUuid(post) }, listIndexes.ofPost, value, position),
 
-    /** What an account reacted to, newest first. */
+    /** The reactions of an account, newest first. */
     listByAccount: (account: string, position: Position, value?: ReactionValue) =>
       page({ account: toUuid(account) }, listIndexes.byAccount, value, position),
 
     /** An account's reaction to a post. */
     valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),
 
-    /** Which of these posts have reactions. */
+    /** The posts among these that have reactions. */
     async postsWithReactions(posts: readonly UUID[]): Promise<string[]> {
       const found = await reactions.distinct('post', { post: { $in: [...posts] } })
       return found.map((post) => post.toString())

@@ -6,7 +6,7 @@ import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import type { ReactionDocument } from './model.ts'
 
-/** Deletes some of the reactions to a post that has been deleted. */
+/** Deletes up to 200 reactions to a deleted post. */
 export type SweepReactionsCommand = { post: string }
 
 export type SweepReactionsResult = { outcome: 'swept'; count: number }
@@ -18,7 +18,7 @@ export const sweepReactions: WriteOperation<SweepReactionsCommand, SweepReaction
   apply: applySweep,
 }
 
-/** In one batch, of one post. */
+/** For each command. */
 const maxSwept = 200
 
 async function applySweep(
@@ -28,14 +28,14 @@ async function applySweep(
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
   const results: SweepReactionsResult[] = []
   for (const { post } of commands) {
-    const some = await reactions
+    const swept = await reactions
       .find({ post: toUuid(post) }, { session, ...singleBatch(maxSwept) })
       .limit(maxSwept)
       .toArray()
-    if (some.length > 0) await reactions.deleteMany({ _id: { $in: some.map(({ _id }) => _id) } }, { session })
-    const changes = some.map(({ value, order }) => ({ value, order: order.toString(), difference: -1 as const }))
+    if (swept.length > 0) await reactions.deleteMany({ _id: { $in: swept.map(({ _id }) => _id) } }, { session })
+    const changes = swept.map(({ value, order }) => ({ value, order: order.toString(), difference: -1 as const }))
     await addDailyCounts(db, session, writer, changes)
-    results.push({ outcome: 'swept', count: some.length })
+    results.push({ outcome: 'swept', count: swept.length })
   }
   return results
 }

@@ -120,7 +120,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         if (oneTime) throw invalidCredentials()
         return transact(async (transaction) => {
           const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)
-          // As for a wrong password: a session that has ended must not learn that the password was right.
+          // As for a wrong password: a client whose session has ended must not learn that the password was right.
           if (rotated.outcome === 'unknown') throw invalidCredentials()
           if (rotated.outcome === 'reused') {
             await endSession(viewer, 'refresh-reused', request.client, context, transaction)

@@ -101,7 +101,7 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return reserved ? { outcome: 'reserved', remaining: maxFailures - reserved.failures } : { outcome: 'exhausted' }
     },
 
-    /** Releases a reserved attempt that was not judged wrong. */
+    /** Releases a reserved attempt whose password was right, or could not be verified. */
     async releaseAttempt(viewer: Viewer): Promise<void> {
       await sessions.updateOne({ ...own(viewer), failures: { $gt: 0 } }, { $inc: { failures: -1 } })
     },

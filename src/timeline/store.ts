@@ -5,18 +5,18 @@ import type { Position } from '../http/pages.ts'
 import { listIndexes, type PostDocument } from '../posts/model.ts'
 
 /**
- * MongoDB merges up to this many ranges of an index in order (internalQueryMaxScansToExplode). For more authors it
- * would sort all their posts, or walk through all posts by `_id`: see docs/decisions/0013-timeline.md.
+ * MongoDB merges up to this many index ranges in order (internalQueryMaxScansToExplode). For more authors it would sort
+ * all their posts, or scan all posts by `_id`: see docs/decisions/0013-timeline.md.
  */
 const maxMergedAuthors = 200
-/** Concurrent queries of one timeline: one that follows thousands must leave connections for other requests. */
+/** For one timeline: an account that follows thousands must leave connections for other requests. */
 const maxConcurrentQueries = 8
 
 /** Fan-out on read: nothing is stored for a timeline. */
 export function timelineStore(db: Db) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
-  /** A covered query. */
+  /** The newest ids of these authors: a covered query. */
   async function newest(authors: UUID[], { after, limit }: Position): Promise<string[]> {
     const found = await posts
       .find(
@@ -36,8 +36,8 @@ export function timelineStore(db: Db) {
       for (let n = 0; n < authors.length; n += maxMergedAuthors) chunks.push(authors.slice(n, n + maxMergedAuthors))
       let found: string[] = []
       while (chunks.length > 0) {
-        const some = await Promise.all(chunks.splice(0, maxConcurrentQueries).map((chunk) => newest(chunk, position)))
-        found = [found, ...some]
+        const lists = await Promise.all(chunks.splice(0, maxConcurrentQueries).map((chunk) => newest(chunk, position)))
+        found = [found, ...lists]
           .flat()
           .sort()
           .reverse()
