@@ -18,7 +18,7 @@ import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
 import { enforceDeadlines } from './http/deadline.ts'
-import { drainOnDemand } from './http/drain.ts'
+import { supportDraining } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
@@ -27,7 +27,7 @@ import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { limitWrites } from './limits/hooks.ts'
 import { health } from './operations/health.ts'
-import { logRequests, makeLogger } from './operations/logging.ts'
+import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
@@ -51,7 +51,7 @@ export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 export async function buildApp(
   config: AppConfig,
   connection: Connection,
-  log: FastifyBaseLogger = makeLogger(config.log),
+  log: FastifyBaseLogger = createLogger(config.log),
   cluster: Cluster = {},
 ) {
   const headers = securityHeaders({ secure: config.cookieSecure })
@@ -70,7 +70,7 @@ export async function buildApp(
   await app.register(metrics, { address: config.metrics })
   sendHeaders(app, headers)
   limitRequests(app)
-  drainOnDemand(app)
+  supportDraining(app)
   readClientInfo(app)
   refuseUnknownQueries(app)
   parseBodies(app)

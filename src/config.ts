@@ -142,10 +142,10 @@ function frozen<Value extends object>(value: Value): Readonly<Value> {
  *
  * @param env - the variables; an empty one counts as absent.
  * @param root - the folder that relative paths start from.
- * @param options - `makeSecrets`: whether those that the embedded mode keeps are made when they are not there.
+ * @param options - `createSecrets`: whether those that the embedded mode keeps are made when they are not there.
  * @throws StartError with one line for each fault, naming the variable and never a secret's value.
  */
-export async function readConfig(env: Environment, root: string = process.cwd(), { makeSecrets = true } = {}) {
+export async function readConfig(env: Environment, root: string = process.cwd(), { createSecrets = true } = {}) {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
   const faults: string[] = []
   const parsed = variables.safeParse(given)
@@ -186,7 +186,7 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
 
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
   const username = settings.DB_USER ?? 'rookery'
-  const password = dbPassword ?? (await generatedSecret(dataDir, 'db-password', makeSecrets))
+  const password = dbPassword ?? (await generatedSecret(dataDir, 'db-password', createSecrets))
   return frozen({
     host,
     port: settings.PORT ?? 5000,
@@ -197,7 +197,7 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI, username, password }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY, username, password },
-    jwtSignKey: signKey ?? (await generatedSecret(dataDir, 'jwt-sign-key', makeSecrets)),
+    jwtSignKey: signKey ?? (await generatedSecret(dataDir, 'jwt-sign-key', createSecrets)),
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },

@@ -4,14 +4,14 @@ import closeWithGrace from 'close-with-grace'
 import { type Config, readConfig } from './config.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
-import { makeLogger } from './operations/logging.ts'
+import { createLogger } from './operations/logging.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
 import { startPrimary } from './processes/primary.ts'
 import { toErrorText } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-type Logger = ReturnType<typeof makeLogger>
+type Logger = ReturnType<typeof createLogger>
 
 const drainTimeoutMs = 10_000
 
@@ -35,7 +35,7 @@ type Database = Awaited<ReturnType<typeof startDatabase>>
 
 async function start(): Promise<void> {
   const config = await readConfig(loadEnv(), root)
-  const log = makeLogger(config.log)
+  const log = createLogger(config.log)
   const database = await startDatabase(config, log)
   try {
     const starting = (config.processes === 1 ? startApiServer : startPrimary)(config, database.connection, log)

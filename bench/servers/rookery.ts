@@ -3,7 +3,7 @@ import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Connection } from '../../src/database/connection.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import { makeLogger } from '../../src/operations/logging.ts'
+import { createLogger } from '../../src/operations/logging.ts'
 import { startApiServer } from '../../src/processes/api-server.ts'
 import { startPrimary } from '../../src/processes/primary.ts'
 import { connect } from './connect.ts'
@@ -29,7 +29,7 @@ async function configFor({ uri, username, password }: Connection, processes = 1)
 /** The server as it is: see src/main.ts. */
 export async function rookery(connection: Connection, processes: number) {
   const config = await configFor(connection, processes)
-  return (processes === 1 ? startApiServer : startPrimary)(config, connection, makeLogger(config.log))
+  return (processes === 1 ? startApiServer : startPrimary)(config, connection, createLogger(config.log))
 }
 
 /** The same server with one transaction for each reaction. */
@@ -37,6 +37,6 @@ export async function oneTransaction(connection: Connection) {
   const { client, db } = await connect(connection)
   const writer = oneTransactionEach(db, transactor(client))
   const config = await configFor(connection)
-  const app = await buildApp(config, connection, makeLogger(config.log), { writer })
+  const app = await buildApp(config, connection, createLogger(config.log), { writer })
   return { url: await app.listen({ host: config.host, port: 0 }), close: () => app.close() }
 }

@@ -5,7 +5,7 @@ import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
-import { Lines, linesType } from '../http/responses.ts'
+import { NdjsonStream, ndjsonType } from '../http/responses.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
@@ -78,14 +78,14 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
     '/account/export',
     {
       preHandler: requireConfirmation(context),
-      schema: { summary: 'Export your data', tags: ['accounts'], response: { 200: Lines } },
+      schema: { summary: 'Export your data', tags: ['accounts'], response: { 200: NdjsonStream } },
       config: { problems: ['confirmation-required'] },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
       const own = await accounts.find(viewer.account)
       if (!own) throw unauthenticated()
-      reply.type(linesType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
+      reply.type(ndjsonType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
       await transact((transaction) => activity.record(viewer.account, 'exported', request.client, transaction))
       return reply.send(Readable.from(linesOf(viewer, context)))

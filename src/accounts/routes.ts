@@ -9,7 +9,7 @@ import type { FollowStore } from '../follows/store.ts'
 import { whileQueued } from '../http/deadline.ts'
 import { notFound, Problem, unauthenticated } from '../http/problems.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
-import { quarterHour } from '../limits/headers.ts'
+import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
@@ -35,7 +35,12 @@ const usernameTaken = () => new Problem('username-taken', 'This username is take
 export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, fixedWindow, limits, passwordMinLength, passwords } = context
   const { transact } = context
-  const signUps = { name: 'signups', what: 'sign-ups', quota: limits.signupsPerAddress, window: quarterHour }
+  const signUps = {
+    name: 'signups',
+    description: 'sign-ups',
+    quota: limits.signupsPerAddress,
+    windowSeconds: limitWindowSeconds,
+  }
   const { onRequest, onSend, consume } = limitHooks(fixedWindow, signUps)
   const body = signUpBody(passwordMinLength)
 

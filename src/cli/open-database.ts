@@ -41,7 +41,7 @@ export async function withDatabase<Result>(
   options: ClientOptions,
   work: (database: CommandDatabase, config: Config) => Promise<Result>,
 ): Promise<Result> {
-  const config = await readConfig(loadEnv(), root, { makeSecrets: false })
+  const config = await readConfig(loadEnv(), root, { createSecrets: false })
   const database = await openDatabase(config.database, options)
   try {
     return await work(database, config)

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backOff } from '../back-off.ts'
+import { backOffMs } from '../back-off.ts'
 import { rotateLog } from './log-file.ts'
 import type { Logger } from './logger.ts'
 import type { MongodProcess } from './mongod-process.ts'
@@ -27,7 +27,7 @@ export function superviseMongod(
       const exitedAt = Date.now()
       if (exitedAt - startedAt > stableAfterMs) failures = 0
       if (failures === 0) log.warn(`MongoDB exited unexpectedly (exit code ${exitCode}): restarting it`)
-      await delay(backOff(failures++), undefined, { signal: stopping.signal }).catch(() => undefined)
+      await delay(backOffMs(failures++), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       startedAt = Date.now()
       mongod = await restart().catch((error: Error) => {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
 import { invalid, Problem, unsupportedMediaType } from './problems.ts'
 
-/** RFC 9110, 8.3.1; what follows the two names is ours to judge. */
+/** The type and subtype of a Content-Type (RFC 9110, 8.3.1); `isJson` checks the parameters. */
 const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
@@ -13,8 +13,8 @@ const malformed = () => new Problem('malformed-json', 'Send the body as JSON in 
 const utf8Charsets = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
 
 /**
- * `application/json`, with no charset but UTF-8 (RFC 8259, 8.1) and no content coding. Taken apart, not matched: a
- * pattern with white space here and there takes quadratic time over a long header.
+ * Whether the body is `application/json` in UTF-8 (RFC 8259, 8.1) without a content coding. Split, not matched: a
+ * regular expression with optional white space takes quadratic time for a long header (ReDoS).
  */
 function isJson(request: FastifyRequest): boolean {
   const { 'content-type': type = '', 'content-encoding': coding = 'identity' } = request.headers
@@ -24,14 +24,14 @@ function isJson(request: FastifyRequest): boolean {
     .map((part) => part.trim())
   return (
     media === 'application/json' &&
-    parameters.every((one) => utf8Charsets.has(one)) &&
+    parameters.every((parameter) => utf8Charsets.has(parameter)) &&
     coding.toLowerCase() === 'identity'
   )
 }
 
 /**
- * Reads bodies as the contract says: JSON only, an empty body only where none is taken, and then whatever its type.
- * secure-json-parse refuses `__proto__` and `constructor.prototype`, before anything can copy them.
+ * Parses bodies: JSON only. Routes without a body accept an empty one of any media type. secure-json-parse refuses
+ * `__proto__` and `constructor.prototype` (prototype pollution).
  */
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
@@ -44,7 +44,7 @@ export function parseBodies(app: FastifyInstance): void {
       done(malformed())
     }
   })
-  // Where nothing is sent Fastify runs no parser at all.
+  // Fastify runs no parser if there is no body.
   app.addHook('preValidation', async (request) => {
     if (request.is404) return
     if (takesBody(request)) {
@@ -53,8 +53,8 @@ export function parseBodies(app: FastifyInstance): void {
       throw invalid({ pointer: '/body', detail: 'Must not be present: this route takes no body.' })
     }
   })
-  // A Content-Type that is none at all would be refused before a parser is asked; with an empty body it says nothing,
-  // and whether a chunked one is empty only the parser sees.
+  // Fastify would refuse an invalid Content-Type before it runs a parser. An empty body's type is ignored; whether a
+  // chunked body is empty, only the parser can tell.
   app.addHook('onRequest', async ({ headers }) => {
     const { 'content-type': type = '', 'content-length': length = 0, 'transfer-encoding': coding } = headers
     if (!mediaType.test(type) || (coding === undefined && Number(length) === 0)) delete headers['content-type']

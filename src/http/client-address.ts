@@ -19,7 +19,7 @@ function prefixOf(ip: string, lengthBits: number): string | undefined {
   return `${groups.join(':')}::/${lengthBits}`
 }
 
-/** The key under which attempts of one client are counted: an IPv6 /64 is one household (RFC 6177). */
+/** The key under which one client's attempts are counted: an IPv6 /64 is one household (RFC 6177). */
 export const addressKey = (ip: string): string => prefixOf(ip, 64) ?? canonicalAddress(ip)
 
 /** The IPv6 /48 of an address, a site with 65,536 households (RFC 6177); undefined for IPv4. */

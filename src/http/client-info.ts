@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { canonicalAddress } from './client-address.ts'
 import { clientLeft } from './problems.ts'
 
-/** Where a request comes from, as limits count it and sessions and the activity keep it. */
+/** The client's address and user agent, as limits, sessions and the activity use them. */
 export type ClientInfo = { ip: string; userAgent: string }
 
 declare module 'fastify' {
@@ -13,15 +13,15 @@ declare module 'fastify' {
 }
 
 /**
- * Notes where each request comes from, at once: a socket that is gone has no address any more, and what a client asked
- * for before it hung up, to log out for one, is done all the same.
+ * Reads each request's address as soon as it arrives, because a closed socket has none: a client may send a request,
+ * such as a logout, and disconnect before it is handled.
  */
 export function readClientInfo(app: FastifyInstance): void {
   app.decorateRequest('client')
   app.addHook('onRequest', async (request) => {
     const peer = request.socket.remoteAddress
     if (peer === undefined) throw clientLeft()
-    // What a proxy hands on may be no address at all.
+    // A proxy may send a value that is not an IP address.
     const ip = canonicalAddress(isIP(request.ip) ? request.ip : peer)
     request.client = { ip, userAgent: (request.headers['user-agent'] ?? '').slice(0, 256) }
   })

@@ -1,37 +1,37 @@
 import type { FastifyInstance } from 'fastify'
-import { aboutToEnd } from './problems.ts'
+import { shuttingDown } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Set when the process is about to end: a load balancer then sends nobody here any more. */
+    /** True once the process is shutting down: readiness then fails, so that a load balancer sends no more requests. */
     draining: boolean
-    /** Refuses what begins from now on, and resolves when all that had begun is answered. */
+    /** Refuses new requests, and resolves when all requests in progress are answered. */
     drain(): Promise<void>
   }
 }
 
 /**
- * Lets the server end without cutting anybody off. It goes on listening meanwhile: those who ask after its health
- * must hear that it ends, and everybody else that they may come again.
+ * Lets the server shut down without cutting off a request. It keeps listening while it drains: health checks must see
+ * that it drains, and clients must get a 503 with `Retry-After`.
  */
-export function drainOnDemand(app: FastifyInstance): void {
-  let begun = 0
-  let finished = () => {}
+export function supportDraining(app: FastifyInstance): void {
+  let inProgress = 0
+  let onIdle = () => {}
   app.decorate('draining', false)
   app.decorate('drain', async () => {
     app.draining = true
-    if (begun > 0) await new Promise<void>((resolve) => (finished = resolve))
+    if (inProgress > 0) await new Promise<void>((resolve) => (onIdle = resolve))
   })
   app.addHook('onRequest', async (request, reply) => {
     if (app.draining) {
       reply.header('connection', 'close')
-      if (!request.routeOptions.url?.startsWith('/health/')) throw aboutToEnd()
+      if (!request.routeOptions.url?.startsWith('/health/')) throw shuttingDown()
       return
     }
-    begun += 1
+    inProgress += 1
     reply.raw.once('close', () => {
-      begun -= 1
-      if (begun === 0) finished()
+      inProgress -= 1
+      if (inProgress === 0) onIdle()
     })
   })
 }

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import helmet from 'helmet'
 
 /**
- * The headers of every response: helmet's, fitted to an API that shows no page, loads nothing and is framed by nobody.
- * They are the same for all, so they are asked for once.
+ * The security headers of every response: helmet's, for an API without pages. They do not depend on the request, so
+ * helmet computes them once.
  */
 export function securityHeaders({ secure }: { secure: boolean }): Readonly<Record<string, string>> {
   const protect = helmet({
@@ -24,15 +24,15 @@ export function securityHeaders({ secure }: { secure: boolean }): Readonly<Recor
     },
     removeHeader: () => undefined,
   }
-  // helmet reads nothing of the request with these options, and does nothing to the response but these two.
+  // With these options helmet does not read the request, and calls only these two methods of the response.
   protect({} as IncomingMessage, response as unknown as ServerResponse, () => undefined)
   return Object.freeze(headers)
 }
 
-/** Gives every response those headers and its request's id. */
+/** Sends those headers and the request id with every response. */
 export function sendHeaders(app: FastifyInstance, headers: Readonly<Record<string, string>>): void {
   app.addHook('onRequest', async (request, reply) => {
-    // What a scope allows to be kept it says itself; all else is kept nowhere.
+    // A scope whose responses may be cached overrides no-store.
     reply.headers({ ...headers, 'x-request-id': request.id, 'cache-control': 'no-store' })
   })
 }

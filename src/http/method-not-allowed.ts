@@ -2,14 +2,14 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { Problem } from './problems.ts'
 
-// CONNECT never reaches a route: Node gives it to nobody and closes the connection.
+// CONNECT never reaches a route: Node closes the connection.
 const everyMethod = METHODS.filter((method) => method !== 'CONNECT')
 
 /**
- * Answers 405 with `Allow` where a URL exists and the method does not (RFC 9110, 15.5.6). The router itself finds the
- * case: for each URL a second route takes all the other methods.
+ * Answers 405 with `Allow` where a URL exists but does not support the method (RFC 9110, 15.5.6): a second route for each
+ * URL takes all other methods.
  *
- * @returns the plugin with those routes: register it last, when all others have told their URLs.
+ * @returns the plugin with those routes; register it after all other routes.
  */
 export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstance) => Promise<void> {
   const urls = new Set<string>()
@@ -26,7 +26,7 @@ export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstanc
         url,
         method: refused,
         schema: { hide: true },
-        // Before anything is read of the body, and before any check that a real route of this URL makes.
+        // Before the body is read, and before any check of the URL's real route.
         onRequest: async () => {
           throw new Problem('method-not-allowed', `This URL supports only ${allow}.`, { headers: { allow } })
         },

@@ -6,14 +6,14 @@ import { Problem } from './problems.ts'
 export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Refuses what another site makes a browser send (OWASP CSRF Prevention: verifying the origin with standard headers).
- * `Host` and `X-Forwarded-*` are never asked: a client that is no browser could say anything there, and a proxy does.
+ * Refuses requests that another site makes a browser send (OWASP CSRF Prevention: verifying the origin with standard
+ * headers). `Host` and `X-Forwarded-*` are not used: proxies rewrite them.
  */
 export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: readonly string[] | undefined }>(
   async (app, { host, port, publicOrigins }) => {
     let origins: ReadonlySet<string> | undefined = publicOrigins && new Set(publicOrigins)
-    const ours = () => {
-      // PORT may be 0: which port it became is known once it is listened on.
+    const allowedOrigins = () => {
+      // With PORT=0 the actual port is known only once the server listens.
       const address = app.server.address()
       const actual = address !== null && typeof address === 'object' ? address.port : port
       origins ??= new Set(defaultOrigins(host, actual))
@@ -22,7 +22,7 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
     app.addHook('onRequest', async ({ method, headers }) => {
       if (safeMethods.has(method)) return
       const { origin, 'sec-fetch-site': site } = headers
-      if (origin !== undefined && !ours().has(origin))
+      if (origin !== undefined && !allowedOrigins().has(origin))
         throw new Problem('cross-site', 'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN.')
       if (origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none')
         throw new Problem('cross-site', 'Cross-site request blocked: Sec-Fetch-Site is not same-origin or none.')

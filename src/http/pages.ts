@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { invalid } from './problems.ts'
 
-const cursorLength = 24
+const cursorBytes = 24
 
-function bytesOf(cursor: string): Buffer | undefined {
+function decodeBytes(cursor: string): Buffer | undefined {
   const bytes = Buffer.from(cursor, 'base64url')
-  return bytes.length === cursorLength && bytes.toString('base64url') === cursor ? bytes : undefined
+  return bytes.length === cursorBytes && bytes.toString('base64url') === cursor ? bytes : undefined
 }
 
-/** The query of every list: `limit` (1 to 100) and the previous page's cursor. */
+/** The query of every list: `limit`, and the `nextCursor` of the previous page. */
 export const PageQuery = z.strictObject({
   limit: z
     .string()
@@ -19,19 +19,19 @@ export const PageQuery = z.strictObject({
     .meta({ type: 'integer', minimum: 1, maximum: 100, default: 20 }),
   cursor: z
     .string()
-    .refine((text) => bytesOf(text) !== undefined, 'Must be a nextCursor of this list.')
+    .refine((text) => decodeBytes(text) !== undefined, 'Must be a nextCursor of this list.')
     .optional(),
 })
 
-/** The shape of a list's answer. */
+/** The schema of a list's page. */
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
-/** Where a page begins: after the item of this key, which never changes while the item exists. */
+/** Where a page starts: after the item with this key, which never changes while the item exists. */
 export type Position = { after: string | undefined; limit: number }
 
-// 64 bits of a hash identify the list, so that a cursor of another list or filter is refused. Cursors are not signed:
-// they grant nothing.
+// A 64-bit hash identifies the list, so that a cursor of another list or filter is refused. Cursors are not signed,
+// because they grant nothing.
 const tagOf = (list: string) => createHash('sha256').update(list).digest().subarray(0, 8)
 
 function encodeCursor(list: string, key: string): string {
@@ -39,7 +39,7 @@ function encodeCursor(list: string, key: string): string {
 }
 
 function decodeCursor(list: string, cursor: string): string {
-  const bytes = bytesOf(cursor)
+  const bytes = decodeBytes(cursor)
   if (!bytes?.subarray(0, 8).equals(tagOf(list))) {
     throw invalid({ pointer: '/query/cursor', detail: 'Must be a nextCursor of this list and filter.' })
   }
@@ -47,18 +47,18 @@ function decodeCursor(list: string, cursor: string): string {
 }
 
 /**
- * Where the requested page begins.
- * @param list - names the list and its filter, so that its cursors fit no other.
- * @throws Problem `validation` when the cursor does not decode or belongs to another list.
+ * The position where the requested page starts.
+ * @param list - names the list and its filter, so that its cursors are valid for no other.
+ * @throws Problem `validation` if the cursor does not decode or belongs to another list.
  */
 export function positionOf(list: string, query: z.infer<typeof PageQuery>): Position {
   return { after: query.cursor === undefined ? undefined : decodeCursor(list, query.cursor), limit: query.limit }
 }
 
 /**
- * Makes a page from up to one item more than it holds: the extra item tells that there is a next page.
+ * Makes a page from at most one item more than it holds: the extra item shows that there is a next page.
  * @param found - at most `limit + 1` items, newest first.
- * @param keyOf - the immutable key that the list is sorted by.
+ * @param keyOf - the immutable key by which the list is sorted.
  */
 export function pageFrom<T>(list: string, limit: number, found: readonly T[], keyOf: (item: T) => string) {
   const items = found.slice(0, limit)
@@ -67,8 +67,8 @@ export function pageFrom<T>(list: string, limit: number, found: readonly T[], ke
 }
 
 /**
- * All items of a list, page by page, each exactly once.
- * @param read - finds up to one more than the limit, as all lists do.
+ * Reads all items of a list, page by page, each exactly once.
+ * @param read - finds at most one item more than the limit, as all lists do.
  */
 export async function* allPages<T>(
   read: (position: Position) => Promise<T[]>,

@@ -3,33 +3,34 @@ import type { Socket } from 'node:net'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** How many requests one connection may send ahead of their answers. */
-const mostAhead = 100
+/** How many requests one connection may pipeline before it is closed. */
+const maxPipelined = 100
 
 const methods = new Set(METHODS)
 
 /**
- * Handles a connection's requests one after the other (RFC 9112, 9.3.2): Node would begin all that have arrived, and
- * keep in memory what nobody reads. Those that come after an answer that closes the connection are not handled (9.6).
+ * Handles a connection's requests one after another (RFC 9112, 9.3.2). Node would start all that have arrived, and
+ * buffer the responses of a client that does not read. Requests after a response that closes the connection are not
+ * handled (RFC 9112, 9.6).
  */
-export function inOrder(handle: Handler): Handler {
-  const ahead = new WeakMap<Socket, number>()
-  const begin: Handler = (request, response) => {
+export function handleInOrder(handle: Handler): Handler {
+  const pipelinedOn = new WeakMap<Socket, number>()
+  const start: Handler = (request, response) => {
     if (request.socket.writable) handle(request, response)
   }
   return (request, response) => {
-    // The parser takes RTSP's methods as well, which the router cannot be told of.
+    // Node's parser accepts RTSP methods too, which cannot be registered with the router.
     if (!methods.has(request.method ?? '')) request.method = 'OPTIONS'
-    // Node gives the socket to one response at a time.
-    if (response.socket !== null) return begin(request, response)
+    // Node assigns the socket to one response at a time.
+    if (response.socket !== null) return start(request, response)
     const { socket } = request
-    const waiting = ahead.get(socket) ?? 0
-    if (waiting === mostAhead) return void socket.destroy()
-    ahead.set(socket, waiting + 1)
+    const pipelined = pipelinedOn.get(socket) ?? 0
+    if (pipelined === maxPipelined) return void socket.destroy()
+    pipelinedOn.set(socket, pipelined + 1)
     response.once('socket', () => {
-      ahead.set(socket, (ahead.get(socket) ?? 0) - 1)
-      // At once, one connection's would all be handled before anybody else is heard.
-      setImmediate(begin, request, response)
+      pipelinedOn.set(socket, (pipelinedOn.get(socket) ?? 0) - 1)
+      // setImmediate, so that one connection's requests do not delay those of all others.
+      setImmediate(start, request, response)
     })
   }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Every error a client can meet: its status, and the title that goes with it. */
+/** Every error that a client can get, with its status and title. */
 const catalogue = {
   validation: [400, 'Validation failed'],
   'malformed-json': [400, 'Malformed JSON'],
@@ -26,13 +26,12 @@ const catalogue = {
 
 export type ProblemCode = keyof typeof catalogue
 
-/** The status that a code answers with. */
 export const statusOf = (code: ProblemCode): number => catalogue[code][0]
 
-/** One fault of a request that is not valid: where (RFC 6901), and what is wrong there, without the value. */
+/** One fault of an invalid request: a JSON Pointer (RFC 6901), and a sentence that never contains the value. */
 export type Fault = { pointer: string; detail: string }
 
-/** An error as the wire shows it (RFC 9457). */
+/** An error on the wire (RFC 9457). */
 export const ProblemBody = z
   .object({
     type: z.string().describe('urn:rookery:problem: followed by the code.'),
@@ -45,7 +44,7 @@ export const ProblemBody = z
   })
   .meta({ id: 'Problem' })
 
-/** Thrown anywhere below a route to answer with an error of the contract. */
+/** Thrown by a route, or by anything that it calls, to answer with an error of the catalogue. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
@@ -61,12 +60,12 @@ export class Problem extends Error {
     super(detail, { cause: extra.cause })
     this.code = code
     this.status = statusOf(code)
-    // Every 401 carries a challenge (RFC 9110, 15.5.2); this one makes no browser ask for a password.
+    // A 401 must have a challenge (RFC 9110, 15.5.2); browsers show no password dialog for this one.
     this.headers = { ...(this.status === 401 && { 'www-authenticate': 'Cookie realm="rookery"' }), ...extra.headers }
     this.faults = extra.faults
   }
 
-  /** The body that goes over the wire for the request of this id. */
+  /** The response body for the request with this id. */
   body(requestId: string): z.infer<typeof ProblemBody> {
     return {
       type: `urn:rookery:problem:${this.code}`,
@@ -80,15 +79,14 @@ export class Problem extends Error {
   }
 }
 
-/** Whether the server failed to answer, rather than the client asking wrongly or leaving. */
+/** Whether the server is at fault, and not the client. */
 export const isServerFault = (error: unknown): boolean => !(error instanceof Problem) || error.status >= 500
 
-/** A request that is not valid, with where and why. */
+/** The answer to an invalid request. */
 export function invalid(...faults: Fault[]): Problem {
   return new Problem('validation', 'Correct the faults listed in errors and send the request again.', { faults })
 }
 
-/** The same answer whatever the reason. */
 export const notFound = () => new Problem('not-found', 'The resource does not exist.')
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
@@ -103,15 +101,15 @@ export const overloaded = (queue: 'passwords' | 'writes') =>
     },
   )
 
-/** The answer of a process that only finishes what it has begun. */
-export const aboutToEnd = () =>
+/** The answer to new requests while the process drains. */
+export const shuttingDown = () =>
   new Problem('overloaded', 'The server is shutting down: try again shortly.', { headers: { 'retry-after': '5' } })
 
-/** Nobody reads this answer; in logs and metrics it must not look like a failure of ours. */
+/** Never received: a 4xx, so that logs and metrics do not count it as a server error. */
 export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
 
-/** The longest request target, in characters. */
-export const urlLimit = 4_096
+/** In characters of the request target. */
+export const maxUrlLength = 4_096
 
 export const payloadTooLarge = () => new Problem('payload-too-large', 'Send a body of at most 16 KiB.')
 
@@ -120,7 +118,7 @@ export const unsupportedMediaType = () =>
 
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
-/** The answer when MongoDB cannot be asked; `cause` is for the log only. */
+/** The answer when MongoDB is unavailable; `cause` is only logged. */
 export function databaseUnavailable(cause?: unknown): Problem {
   return new Problem('database-unavailable', 'The database is unavailable: try again shortly.', {
     headers: { 'retry-after': '1' },

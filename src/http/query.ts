@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 
-const none = z.strictObject({})
+const noParameters = z.strictObject({})
 
-/** Where a route names no query parameter it takes none: an unknown one is refused there, too. Call it before the routes. */
+/** Makes routes without a query schema refuse every query parameter. Call it before the routes are registered. */
 export function refuseUnknownQueries(app: FastifyInstance): void {
   app.addHook('onRoute', ({ schema }) => {
-    if (schema && !schema.hide) schema.querystring ??= none
+    if (schema && !schema.hide) schema.querystring ??= noParameters
   })
 }

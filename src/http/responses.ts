@@ -6,22 +6,22 @@ import { ProblemBody, type ProblemCode, statusOf } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The errors that this route has of its own; those that follow from its scope and schema are added. */
+    /** The errors specific to this route; those that follow from its scope and schema are added. */
     problems?: readonly ProblemCode[]
   }
 }
 
-/** An answer without a body. */
+/** A response without a body. */
 export const NoContent = z.undefined()
 
-/** The type of an answer of one JSON value a line (NDJSON). */
-export const linesType = 'application/x-ndjson'
+/** The media type of one JSON value per line (NDJSON). */
+export const ndjsonType = 'application/x-ndjson'
 
-/** Such an answer. It is streamed, and as JSON Schema knows no lines, described as a text. */
-export const Lines = z.instanceof(Readable)
-const LinesText = z.string().describe('One JSON object per line; the last line is {"end":true}.')
+/** A streamed NDJSON response. JSON Schema cannot describe lines, so the OpenAPI document shows it as a string. */
+export const NdjsonStream = z.instanceof(Readable)
+const NdjsonText = z.string().describe('One JSON object per line; the last line is {"end":true}.')
 
-const anyRoute: ProblemCode[] = [
+const commonProblems: ProblemCode[] = [
   'validation',
   'request-timeout',
   'uri-too-long',
@@ -31,29 +31,26 @@ const anyRoute: ProblemCode[] = [
   'database-unavailable',
 ]
 
-/** All errors that a route can answer with: its own, and those that follow from what it is. */
+/** All errors that a route can answer with: its own, and those that follow from its method and schema. */
 function problemsOf(schema: FastifySchema, { method, config }: RouteOptions): Set<ProblemCode> {
-  const codes = new Set([...anyRoute, ...(config?.problems ?? [])])
-  const changes = ![method].flat().every((one) => one === 'GET' || one === 'HEAD')
-  if (changes)
+  const codes = new Set([...commonProblems, ...(config?.problems ?? [])])
+  const isChange = ![method].flat().every((name) => name === 'GET' || name === 'HEAD')
+  if (isChange)
     for (const code of ['cross-site', 'payload-too-large', 'unsupported-media-type'] as const) codes.add(code)
   if (schema.body) codes.add('malformed-json')
   if (schema.params) codes.add('not-found')
   if (schema.security) codes.add('unauthenticated')
-  if (schema.security && changes) codes.add('rate-limited')
+  if (schema.security && isChange) codes.add('rate-limited')
   return codes
 }
 
-/**
- * A route's schema as the OpenAPI document shows it: with every status the route can answer, so that no route has to
- * list what is common to all.
- */
-export function withEveryStatus(schema: FastifySchema, route: RouteOptions): FastifySchema {
+/** A route's schema as the OpenAPI document shows it: with every status that the route can answer. */
+export function withAllResponses(schema: FastifySchema, route: RouteOptions): FastifySchema {
   const responses: Record<string, unknown> = {}
-  // Fastify leaves the type of a response open; ours are a zod schema for each status.
+  // Fastify types responses as unknown; in this project each is a zod schema by status.
   for (const [status, body] of Object.entries(schema.response as Record<string, z.ZodType>)) {
     const description = STATUS_CODES[status] ?? status
-    const content = body === Lines ? json(linesType, LinesText) : json('application/json', body)
+    const content = body === NdjsonStream ? json(ndjsonType, NdjsonText) : json('application/json', body)
     responses[status] = body === NoContent ? body.describe(description) : { description, content }
   }
   const codes = [...problemsOf(schema, route)]

@@ -3,38 +3,38 @@ import type { FastifyHttpOptions, FastifyInstance, FastifyReply } from 'fastify'
 import { newId } from '../database/ids.ts'
 import { logWhenClosed } from '../operations/logging.ts'
 import { sendProblem } from './errors.ts'
-import { faultOf } from './framing.ts'
-import { type Handler, inOrder } from './pipelining.ts'
-import { invalid, notFound, type Problem, uriTooLong, urlLimit } from './problems.ts'
+import { findFramingFault } from './framing.ts'
+import { type Handler, handleInOrder } from './pipelining.ts'
+import { invalid, maxUrlLength, notFound, type Problem, uriTooLong } from './problems.ts'
 import { answerOnSocket } from './socket-errors.ts'
 
-const bodyLimit = 16 * 1024
+const maxBodyBytes = 16 * 1024
 
-/** The server of Node with every limit that ends a connection. Fastify would give some of them to its first server only. */
-function limitedServer(handle: Handler): Server {
+/** Node's server with every limit that closes a connection. Fastify would set some of them on its first server only. */
+function createLimitedServer(handle: Handler): Server {
   const server = createServer(
     {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
-      // The time-outs alone end no slow client: the sweep that enforces them must run often.
+      // How often Node enforces the two timeouts; its default is 30 seconds.
       connectionsCheckingInterval: 1_000,
-      // Longer than the 60 seconds that proxies keep an idle connection for, so that none sends on one that just closed.
+      // Longer than the 60 seconds of common proxies, so that none sends a request on a connection that is closing.
       keepAliveTimeout: 72_000,
       maxHeaderSize: 16 * 1024,
-      // Node would answer without a body; see limitRequests.
+      // Node would answer without a problem body; findFramingFault checks Host.
       requireHostHeader: false,
     },
-    inOrder(handle),
+    handleInOrder(handle),
   )
-  // Ends who does not read an answer. Longer than any takes to make: see deadline.ts, where some wait for two turns.
+  // Disconnects clients that do not read. Longer than any response takes: see deadline.ts; some requests queue twice.
   server.setTimeout(90_000)
-  // What they can hold fits into memory, and files are left for the database; the others are closed without a word.
-  // Unless they are dropped, node:cluster hands a connection that no process takes round for ever.
+  // As many as memory and file descriptors allow; others are closed. Without dropMaxConnection, node:cluster passes a
+  // connection that every process refuses round forever.
   Object.assign(server, { maxConnections: 10_000, dropMaxConnection: true })
-  // What will be refused for its length is not asked for. Node would refuse other expectations than 100-continue with
-  // a bare 417; they may be ignored (RFC 9110, 10.1.1).
+  // No 100 Continue for a body that is too large. Node would answer other expectations with a 417 without a problem body;
+  // a server may ignore them (RFC 9110, 10.1.1).
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) response.writeContinue()
+    if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) response.writeContinue()
     server.emit('request', request, response)
   })
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
@@ -42,48 +42,48 @@ function limitedServer(handle: Handler): Server {
 }
 
 /**
- * How the HTTP server is set up: limits that end what is too large, too slow or too long, and whom to believe.
- * @param headers - those of every response, for the answers that no hook sees.
+ * Fastify's options: the server with its limits, and which proxies are trusted.
+ * @param headers - the headers of every response, for responses that bypass the hooks.
  */
 export function serverOptions(
   trustedProxies: readonly string[],
   headers: Readonly<Record<string, string>>,
 ): FastifyHttpOptions<Server> {
   return {
-    bodyLimit,
-    serverFactory: limitedServer,
+    bodyLimit: maxBodyBytes,
+    serverFactory: createLimitedServer,
     forceCloseConnections: 'idle',
-    // While draining we answer what was begun; Fastify's own 503 would not be a problem of the contract.
+    // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,
     trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestIdHeader: false,
     genReqId: newId,
-    // A path that the router cannot read meets no hook: what they do is done here.
+    // A path that the router cannot decode bypasses the hooks, so their work is repeated here.
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply)
       reply.headers({ ...headers, 'cache-control': 'no-store' })
-      sendProblem(refusalOf(request.raw, reply) ?? error, request, reply)
+      sendProblem(findRejection(request.raw, reply) ?? error, request, reply)
     },
     clientErrorHandler: answerOnSocket(headers),
   }
 }
 
-function refusalOf(request: IncomingMessage, reply: FastifyReply): Problem | undefined {
-  const fault = faultOf(request)
-  if (!fault) return (request.url?.length ?? 0) > urlLimit ? uriTooLong() : undefined
-  // Where its body ends is doubtful, and so what comes after it.
+function findRejection(request: IncomingMessage, reply: FastifyReply): Problem | undefined {
+  const fault = findFramingFault(request)
+  if (!fault) return (request.url?.length ?? 0) > maxUrlLength ? uriTooLong() : undefined
+  // The end of the body is ambiguous, so the rest of the connection cannot be trusted (request smuggling).
   reply.header('connection', 'close')
   return invalid(fault)
 }
 
 /**
- * Refuses what Node's parser takes and we do not. What is not there is told before its body is read: Fastify itself
- * would first find fault with that.
+ * Refuses requests that Node's parser accepts and the contract does not, and answers 404 before the body is read:
+ * Fastify would check the body first.
  */
 export function limitRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw, is404 }, reply) => {
-    const refusal = refusalOf(raw, reply)
-    if (refusal) throw refusal
+    const rejection = findRejection(raw, reply)
+    if (rejection) throw rejection
     if (is404) throw notFound()
   })
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** How many characters a text has: Unicode code points, not UTF-16 units. */
+/** The number of characters: Unicode code points, not UTF-16 code units. */
 export function characterCount(text: string): number {
   let count = 0
   for (const _ of text) count += 1
@@ -8,8 +8,9 @@ export function characterCount(text: string): number {
 }
 
 /**
- * Text that people write: NFC, measured in characters, without control characters but newline and tab.
- * @param limits - `min` of 1 also refuses what is only white space.
+ * The schema of text that people write: normalised to NFC, then measured in characters; without control characters
+ * other than newline and tab.
+ * @param limits - in characters; a `min` of 1 also refuses text that is only white space.
  */
 export function text({ min = 0, max }: { min?: number; max: number }) {
   return z

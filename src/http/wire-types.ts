@@ -1,16 +1,15 @@
 import { z } from 'zod'
 
-/** An id on the wire: opaque to clients, to us a UUIDv7 (RFC 9562) in its usual text form. */
+/** An id on the wire: opaque to clients; internally a UUIDv7 (RFC 9562). */
 export const Id = z
   .string()
   .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, 'Must be a valid id.')
   .describe('An opaque id.')
 
-/** A time on the wire: RFC 3339, UTC, milliseconds. Stores and routes hold a `Date`; `z.codec` writes it. */
+/** A time on the wire: RFC 3339, UTC, milliseconds. Stores and routes use `Date`. */
 export const Time = z.codec(z.iso.datetime({ precision: 3 }), z.date(), {
   decode: (text) => new Date(text),
   encode: (date) => date.toISOString(),
 })
 
-/** How many there are. */
 export const Count = z.int().meta({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })

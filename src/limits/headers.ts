@@ -1,29 +1,31 @@
 import { Problem } from '../http/problems.ts'
 
-/** So many in so many seconds: `name` is for programs, `what` they are for people. */
-export type Limit = { name: string; what: string; quota: number; window: number }
+/** A quota per window: clients parse the `name`, people read the `description`. */
+export type Limit = { name: string; description: string; quota: number; windowSeconds: number }
 
-/** The seconds within which everything is counted. */
-export const quarterHour = 900
+/** The window of every limit: 15 minutes. */
+export const limitWindowSeconds = 900
 
 /**
- * What tells a client of a limit (draft-ietf-httpapi-ratelimit-headers-10).
- * @param seconds - until there are more.
+ * The headers that report a limit to the client (draft-ietf-httpapi-ratelimit-headers-10).
+ * @param seconds - until more of the quota is available.
  */
-export function limitHeaders({ name, quota, window }: Limit, left: number, seconds: number): Record<string, string> {
+export function limitHeaders(limit: Limit, remaining: number, seconds: number): Record<string, string> {
+  const { name, quota, windowSeconds } = limit
   return {
-    'ratelimit-policy': `"${name}";q=${quota};w=${window}`,
-    ratelimit: `"${name}";r=${Math.max(0, left)};t=${seconds}`,
+    'ratelimit-policy': `"${name}";q=${quota};w=${windowSeconds}`,
+    ratelimit: `"${name}";r=${Math.max(0, remaining)};t=${seconds}`,
   }
 }
 
 /**
- * The answer to who is over a limit.
+ * The answer to a client that is over a limit.
  * @param seconds - until the client may try again.
  */
 export function rateLimited(limit: Limit, seconds: number): Problem {
-  const { what, quota, window } = limit
-  return new Problem('rate-limited', `At most ${quota} ${what} are allowed in ${window / 60} minutes: try again later.`, {
+  const { description, quota, windowSeconds } = limit
+  const detail = `At most ${quota} ${description} are allowed in ${windowSeconds / 60} minutes: try again later.`
+  return new Problem('rate-limited', detail, {
     headers: { ...limitHeaders(limit, 0, seconds), 'retry-after': String(seconds) },
   })
 }

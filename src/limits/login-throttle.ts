@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { addressKey, networkKey } from '../http/client-address.ts'
-import { quarterHour } from './headers.ts'
+import { limitWindowSeconds } from './headers.ts'
 import type { Counter, SlidingWindow } from './sliding-window.ts'
 
 /** How many failed logins are allowed in 15 minutes: see docs/api.md. */
@@ -19,9 +19,9 @@ export type Attempt = { username: string; ip: string; device: string | undefined
 export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secret: string) {
   const limit = (by: string, quota: number) => ({
     name: `failed-logins-by-${by}`,
-    what: 'failed logins',
+    description: 'failed logins',
     quota,
-    window: quarterHour,
+    windowSeconds: limitWindowSeconds,
   })
   const limits = {
     pair: limit('account-and-address', quotas.pair),

@@ -25,26 +25,29 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
 
   /** The seconds until the next attempt is allowed; undefined if it is now. */
-  function secondsUntilFree({ limit: { quota, window } }: Counter, found: Found | undefined): number | undefined {
+  function secondsUntilFree(
+    { limit: { quota, windowSeconds } }: Counter,
+    found: Found | undefined,
+  ): number | undefined {
     if (found === undefined) return undefined
-    const from = found.now.getTime() - window * 1_000
+    const from = found.now.getTime() - windowSeconds * 1_000
     const next = found.taken.filter(({ at }) => at.getTime() > from).at(-quota)
     return next && Math.max(1, Math.ceil((next.at.getTime() - from) / 1_000))
   }
 
   async function acquireOne(counter: Counter, id: string): Promise<boolean> {
-    const { quota, window } = counter.limit
+    const { quota, windowSeconds } = counter.limit
     const recent = {
       $filter: {
         input: { $ifNull: ['$taken', []] },
-        cond: { $gt: ['$$this.at', { $subtract: ['$$NOW', window * 1_000] }] },
+        cond: { $gt: ['$$this.at', { $subtract: ['$$NOW', windowSeconds * 1_000] }] },
       },
     }
     const more = { $concatArrays: ['$taken', [{ id, at: '$$NOW' }]] }
     const after = await attempts.findOneAndUpdate(
       { _id: keyOf(counter) },
       [
-        { $set: { taken: recent, until: { $add: ['$$NOW', window * 1_000] } } },
+        { $set: { taken: recent, until: { $add: ['$$NOW', windowSeconds * 1_000] } } },
         { $set: { taken: { $cond: [{ $lt: [{ $size: '$taken' }, quota] }, more, '$taken'] } } },
       ],
       { upsert: true, returnDocument: 'after' },

@@ -1,14 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { aboutToEnd, databaseUnavailable } from '../http/problems.ts'
+import { databaseUnavailable, shuttingDown } from '../http/problems.ts'
 
 const Ok = z.object({ status: z.literal('ok') })
 const tags = ['operations']
 
-/** How long readiness waits for the database, in milliseconds. */
-const patience = 2_000
+const pingTimeoutMs = 2_000
 
-/** Liveness and readiness, for whoever supervises the process. */
+/** Liveness and readiness, for supervisors and load balancers. */
 export const health: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/health/live',
@@ -26,8 +25,8 @@ export const health: FastifyPluginAsyncZod = async (app) => {
       },
     },
     async () => {
-      if (app.draining) throw aboutToEnd()
-      await app.db.command({ ping: 1 }, { signal: AbortSignal.timeout(patience) }).catch((error) => {
+      if (app.draining) throw shuttingDown()
+      await app.db.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).catch((error) => {
         throw databaseUnavailable(error)
       })
       return { status: 'ok' as const }

@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type DestinationStream, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
 
-/** Where these stand, at whatever depth we log, their values do not get out. */
-const secrets = [
+/** Members whose values are redacted, at every depth that the code logs. */
+const redactedNames = [
   'cookie',
   'set-cookie',
   'authorization',
@@ -14,23 +14,26 @@ const secrets = [
   'secret',
 ]
 
-/** Keeps what a stranger sent from steering a terminal or faking a line. */
+/** Escapes what a client sent: it could contain terminal control sequences, or forge a line (log injection, CWE-117). */
 const printable = (text: string) =>
   text.replace(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()))
 
 /**
- * The log: a readable line for each request in development, JSON lines in production (pino).
- * @param destination - where it goes; standard output if not given.
+ * Creates the logger: readable lines in development, JSON lines in production.
+ * @param destination - default: standard output.
  */
-export function makeLogger({ level, readable }: { level: string; readable: boolean }, destination?: DestinationStream) {
+export function createLogger(
+  { level, readable }: { level: string; readable: boolean },
+  destination?: DestinationStream,
+) {
   const options: LoggerOptions = {
     level,
     redact: {
-      paths: secrets.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+      paths: redactedNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
       censor: '[redacted]',
     },
-    // Never headers, never the query: a URL could carry what its sender took for private.
-    // Of an error only what finds it: the driver hangs documents, and the state of the whole cluster, on its own.
+    // Neither headers nor the query string, which may contain private data. Of an error only these members: the driver's
+    // errors contain documents and the state of the cluster.
     serializers: {
       err: ({ name, message, code, stack }: Error & { code?: unknown }) => ({ type: name, message, code, stack }),
       req: ({ method, url }: FastifyRequest) => ({ method, path: pathOf(url) }),
@@ -49,28 +52,28 @@ export function makeLogger({ level, readable }: { level: string; readable: boole
 
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)
 
-/** Levels at which no line is written for a request: none is made up, either. */
-const quiet = new Set(['warn', 'error', 'fatal', 'silent'])
+/** Levels above info, at which request lines are not built at all. */
+const quietLevels = new Set(['warn', 'error', 'fatal', 'silent'])
 
 /**
- * Logs an answer when it is through, or its client gone: method, path, status, milliseconds, account. Fastify's
- * onResponse would say nothing of those who hang up.
+ * Logs a request once its response is sent or the client has disconnected. Fastify's onResponse hook would miss the
+ * clients that disconnect.
  */
 export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): void {
-  if (quiet.has(request.log.level)) return
+  if (quietLevels.has(request.log.level)) return
   reply.raw.once('close', () => {
     const { method } = request
     const path = pathOf(request.url)
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const account = request.viewer?.account
-    // As nginx names it: the client closed the connection before the answer was out.
+    // 499 as in nginx: the client closed the connection before the response was sent.
     const status = reply.raw.writableFinished ? reply.statusCode : 499
     const line = `${method.padEnd(6)} ${path} ${status} ${ms} ms${account === undefined ? '' : ` ${account}`}`
     request.log.info({ method, path, status, ms, account }, line)
   })
 }
 
-/** A line for each request. */
+/** Logs one line per request. */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => logWhenClosed(request, reply))
 }

@@ -12,27 +12,28 @@ declare module 'fastify' {
   }
 }
 
-export function makeRegistry(): Registry {
+/** Creates a registry with the process's default metrics. */
+export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   return registry
 }
 
 /**
- * Metrics in Prometheus's text format.
- * @param address - where they are served; if it is not given, the primary asks for `app.metrics`: see serveClusterMetrics.
+ * Measures request durations, and serves all metrics in Prometheus's text format.
+ * @param address - undefined in a process of a cluster, where the primary reads `app.metrics`: see serveClusterMetrics.
  */
 export const metrics = fp<{ address: Address | undefined }>(async (app, { address }) => {
-  const registry = makeRegistry()
+  const registry = createRegistry()
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'How long requests took, by method, route and status.',
+    help: 'Request duration in seconds by method, route and status.',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   })
   app.addHook('onResponse', async (request, reply) => {
-    // The route, never the path: its parameters would make a time series of every id.
+    // The route, never the path: every id would become a time series of its own.
     const route = request.routeOptions.url ?? 'unknown'
     durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
   })
@@ -40,7 +41,7 @@ export const metrics = fp<{ address: Address | undefined }>(async (app, { addres
   app.decorate('metrics', registry)
   if (address === undefined) return
 
-  // Not at onListen: Fastify only logs what goes wrong there, and the server would run without its metrics.
+  // Not in onListen: Fastify only logs errors there, and the server would run without metrics.
   let close = async () => {}
   app.addHook('onReady', async () => {
     close = await serveMetrics(address, registry.contentType, () => registry.metrics(), app.log)
@@ -48,20 +49,21 @@ export const metrics = fp<{ address: Address | undefined }>(async (app, { addres
   app.addHook('onClose', () => close())
 })
 
-/** The metrics of one process, as they go to another. */
-export type Measured = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
+/** The metrics of one process, in the form that it sends to the primary. */
+export type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
 /**
- * In the primary: serves the metrics of all its processes, added up.
- * @param collect - asks those that answer.
- * @returns what ends it.
+ * In the primary: serves the sum of all processes' metrics.
+ * @param collect - reads the metrics of the processes that answer.
+ * @returns a function that stops serving.
+ * @throws StartError if the port is not available.
  */
 export function serveClusterMetrics(
   address: Address,
-  collect: () => Promise<Measured[]>,
+  collect: () => Promise<ProcessMetrics[]>,
   log: FastifyBaseLogger,
 ): Promise<() => Promise<void>> {
-  // Whoever asks while they are being collected is given the same.
+  // Concurrent requests share one collection.
   let collecting: Promise<string> | undefined
   const read = () => {
     collecting ??= collect()
@@ -74,7 +76,7 @@ export function serveClusterMetrics(
   return serveMetrics(address, Registry.PROMETHEUS_CONTENT_TYPE, read, log)
 }
 
-/** On a port of their own that only this machine reaches: they tell too much about the traffic to stand beside the API. */
+/** On a separate port, by default on loopback: metrics disclose too much about the traffic to be public. */
 async function serveMetrics(
   { host, port }: Address,
   contentType: string,
@@ -83,7 +85,7 @@ async function serveMetrics(
 ): Promise<() => Promise<void>> {
   const server = createServer(async (request, response) => {
     if (request.method !== 'GET' || request.url !== '/metrics') return void response.writeHead(404).end()
-    const text = await read().catch((error) => void log.warn({ err: error }, 'no metrics'))
+    const text = await read().catch((error) => void log.warn({ err: error }, 'metrics could not be collected'))
     if (text === undefined) return void response.writeHead(503).end()
     response.writeHead(200, { 'content-type': contentType }).end(text)
   })
@@ -91,13 +93,13 @@ async function serveMetrics(
     server.once('error', (error) => {
       reject(
         new StartError(
-          `METRICS_PORT ${port} on ${host} cannot be listened on (${codeOf(error)}): set another, or 0 for any.`,
+          `METRICS_PORT ${port} on ${host} is not available (${codeOf(error)}): set another port, or 0 for any.`,
         ),
       )
     })
     server.listen(port, host, resolve)
   })
-  log.debug({ address: server.address() }, 'metrics')
+  log.debug({ address: server.address() }, 'serving metrics')
   return () =>
     new Promise((resolve) => {
       server.close(() => resolve())

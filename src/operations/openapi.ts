@@ -4,13 +4,13 @@ import fp from 'fastify-plugin'
 import { type FastifyPluginAsyncZod, jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
-import { withEveryStatus } from '../http/responses.ts'
+import { withAllResponses } from '../http/responses.ts'
 
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
 const KeySet = z.object({ keys: z.array(z.looseObject({})).max(0) })
 
-/** The OpenAPI document, made from the routes' zod schemas. Register it before them. */
+/** Generates the OpenAPI document from the routes' zod schemas. Register it before them. */
 export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
   await app.register(swagger, {
     openapi: {
@@ -28,20 +28,20 @@ export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }
       },
     },
     transform: ({ schema, url, route, ...rest }) => {
-      const complete = schema?.response && !schema.hide ? withEveryStatus(schema, route) : schema
+      const complete = schema?.response && !schema.hide ? withAllResponses(schema, route) : schema
       return jsonSchemaTransform({ schema: complete, url, route, ...rest })
     },
     transformObject: (document) => {
       const described = jsonSchemaTransformObject(document)
       const schemas = 'components' in described ? described.components?.schemas : undefined
-      // Each shared schema comes twice, as input and as output; what clients send refers to none of them.
+      // Each shared schema is generated twice, for input and output; no request body refers to one.
       for (const name of Object.keys(schemas ?? {})) if (name.endsWith('Input')) delete schemas?.[name]
       return described
     },
   })
 })
 
-/** The document itself, a page for people that shows it, and the keys that tokens can be verified with. */
+/** Serves the OpenAPI document, the page that shows it, and the public keys of access tokens. */
 export const documents: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/openapi.json',
@@ -52,7 +52,7 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
     },
   )
 
-  // With a symmetric key there is nothing that may be shown (RFC 7517, 9.3 and 5.1).
+  // A symmetric key must not be disclosed (RFC 7517, 9.2), so the set is empty (RFC 7517, 5.1).
   app.get(
     '/.well-known/jwks.json',
     {
@@ -66,7 +66,7 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
   )
 
   await app.register(async (page) => {
-    // The page needs its own scripts, styles and pictures, and to call the API it shows: still nothing from elsewhere.
+    // The page loads its own scripts, styles and images and calls the API, and loads nothing from other origins.
     page.addHook('onRequest', async (_request, reply) => {
       const self = "'self'"
       reply.header(

@@ -2,7 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { buildApp, type Cluster } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
-import type { Measured } from '../operations/metrics.ts'
+import type { ProcessMetrics } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 
 export type Service = {
@@ -11,7 +11,7 @@ export type Service = {
   close(): Promise<void>
 }
 
-export type MeasuredService = Service & { metrics(): Promise<Measured> }
+export type MeasuredService = Service & { metrics(): Promise<ProcessMetrics> }
 
 /** Serves the API in this process. @throws StartError when the database, HOST or PORT cannot be used */
 export async function startApiServer(

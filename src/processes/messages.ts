@@ -1,7 +1,7 @@
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import type { CrashRecovery } from '../database/plugin.ts'
-import type { Measured } from '../operations/metrics.ts'
+import type { ProcessMetrics } from '../operations/metrics.ts'
 
 /** The role of a worker of the cluster: an API process serves HTTP, the writer process writes for all of them. */
 export type Role = 'api' | 'writer'
@@ -20,5 +20,5 @@ export type PrimaryMessage = StartMessage | { kind: 'stop' } | { kind: 'metrics'
 export type WorkerMessage =
   | { kind: 'ready'; url: string }
   | { kind: 'session'; id: string }
-  | { kind: 'metrics'; metrics: Measured }
+  | { kind: 'metrics'; metrics: ProcessMetrics }
   | { kind: 'start-error'; message: string }

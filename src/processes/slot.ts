@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { backOff } from '../back-off.ts'
+import { backOffMs } from '../back-off.ts'
 import type { Role } from './messages.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
@@ -35,7 +35,7 @@ export function superviseSlot(
       if (stopping.signal.aborted) return
       if (performance.now() - startedAt > stableAfterMs) failures = 0
       log.warn({ role, workerPid: worker.pid, exitStatus, startError }, 'worker exited unexpectedly: restarting it')
-      await sleep(backOff(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
+      await sleep(backOffMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       // A worker that exited before it was ready might not have killed the sessions of earlier ones.
       orphanedSessions = [...orphanedSessions, ...worker.sessions].slice(-maxOrphanedSessions)

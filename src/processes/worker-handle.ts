@@ -1,7 +1,7 @@
 import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Measured } from '../operations/metrics.ts'
+import type { ProcessMetrics } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 
@@ -18,7 +18,7 @@ export type WorkerHandle = {
   exited: Promise<WorkerExit>
   sessions: ReadonlySet<string>
   /** The worker's metrics, or undefined when it does not answer within a second. */
-  metrics(): Promise<Measured | undefined>
+  metrics(): Promise<ProcessMetrics | undefined>
   stop(): void
   kill(): void
 }
@@ -35,7 +35,7 @@ export function forkWorker(startMessage: StartMessage): WorkerHandle {
   const ready = Promise.withResolvers<string>()
   const exited = Promise.withResolvers<WorkerExit>()
   let startError: string | undefined
-  let resolveMetrics = (_: Measured) => {}
+  let resolveMetrics = (_: ProcessMetrics) => {}
   const sessions = new Set<string>()
   // Sending to an exiting worker fails; its exit event follows.
   const send = (message: PrimaryMessage) => worker.send(message, () => undefined)
@@ -69,7 +69,7 @@ export function forkWorker(startMessage: StartMessage): WorkerHandle {
     exited: exited.promise,
     sessions,
     async metrics() {
-      const answer = new Promise<Measured>((resolve) => {
+      const answer = new Promise<ProcessMetrics>((resolve) => {
         resolveMetrics = resolve
       })
       if (!worker.isConnected()) return undefined

@@ -2,8 +2,8 @@ import cluster from 'node:cluster'
 import Fastify from 'fastify'
 import { collections } from '../collections.ts'
 import { database } from '../database/plugin.ts'
-import { makeLogger } from '../operations/logging.ts'
-import { makeRegistry } from '../operations/metrics.ts'
+import { createLogger } from '../operations/logging.ts'
+import { createRegistry } from '../operations/metrics.ts'
 import { StartError } from '../start-error.ts'
 import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
@@ -20,7 +20,7 @@ async function startApiProcess({
   orphanedSessions,
 }: StartMessage): Promise<MeasuredService> {
   const writer = remoteWriter(socket)
-  const service = await startApiServer(config, connection, makeLogger(config.log), {
+  const service = await startApiServer(config, connection, createLogger(config.log), {
     writer,
     crashRecovery: { orphanedSessions, onSession },
     name: `Process ${process.pid}`,
@@ -37,10 +37,10 @@ async function startApiProcess({
 /** Uses Fastify only to open and close the database: there are no routes. */
 async function startWriterProcess(message: StartMessage): Promise<MeasuredService> {
   const { config, connection, socket, orphanedSessions } = message
-  const app = Fastify({ loggerInstance: makeLogger(config.log) })
+  const app = Fastify({ loggerInstance: createLogger(config.log) })
   await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
-  const metrics = makeRegistry()
+  const metrics = createRegistry()
   const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
   return {
     url: '',

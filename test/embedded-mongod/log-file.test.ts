@@ -1,7 +1,7 @@
 import { stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { backOff } from '../../src/back-off.ts'
+import { backOffMs } from '../../src/back-off.ts'
 import { parseStartFailure, readStartFailure, rotateLog } from '../../src/embedded-mongod/log-file.ts'
 
 const line = (s: string, msg: string, attr: object = {}) => JSON.stringify({ s, msg, attr })
@@ -44,5 +44,5 @@ test('a log of 10 MB is rotated', async (t) => {
 })
 
 test('the back-off between restarts grows to 5 s', async (t) => {
-  t.same([0, 1, 2, 3, 20].map(backOff), [0, 100, 200, 400, 5_000])
+  t.same([0, 1, 2, 3, 20].map(backOffMs), [0, 100, 200, 400, 5_000])
 })

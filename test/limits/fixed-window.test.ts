@@ -4,7 +4,7 @@ import { freshDatabase } from '../helper.ts'
 
 t.test('a limit that was lowered within its window still holds', async (t) => {
   const { db } = await freshDatabase(t)
-  const limit = (quota: number) => ({ name: 'writes', what: 'changes', quota, window: 900 })
+  const limit = (quota: number) => ({ name: 'writes', description: 'changes', quota, windowSeconds: 900 })
   const before = fixedWindow(db)
   for (let n = 0; n < 5; n += 1) await before.consume(limit(5), 'ann')
   const after = fixedWindow(db)

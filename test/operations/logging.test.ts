@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import t from 'tap'
-import { makeLogger } from '../../src/operations/logging.ts'
+import { createLogger } from '../../src/operations/logging.ts'
 import { eventually } from '../eventually.ts'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
@@ -107,7 +107,7 @@ t.test('what is named like a secret is redacted, whoever logs it', async (t) => 
         done()
       },
     })
-    const log = makeLogger({ level: 'debug', readable }, sink)
+    const log = createLogger({ level: 'debug', readable }, sink)
     const secret = 'should-not-be-seen'
     log.info(
       { password: secret, headers: { cookie: secret, 'set-cookie': [secret] }, a: { b: { token: secret } } },

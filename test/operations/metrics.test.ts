@@ -7,7 +7,7 @@ import { ask, cookieOf, field, isProblem, raw } from '../http/wire.ts'
 t.test('metrics', async (t) => {
   const server = await testServer(t)
   const { port, lines, connection } = server
-  const at = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'metrics')?.address
+  const at = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')?.address
   const read = async () => (await ask(at.port, 'GET', '/metrics')).text
   const countOf = async (labels: string) =>
     Number(new RegExp(`^http_request_duration_seconds_count\\{${labels}\\} (\\d+)$`, 'm').exec(await read())?.[1] ?? 0)

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { makeLogger } from '../../src/operations/logging.ts'
+import { createLogger } from '../../src/operations/logging.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
 import { ask, cookieOf, raw } from '../http/wire.ts'
@@ -16,7 +16,7 @@ t.test('the readable log', async (t) => {
       done()
     },
   })
-  const log = makeLogger({ level: 'info', readable: true }, sink)
+  const log = createLogger({ level: 'info', readable: true }, sink)
   const app = await buildApp(await testConfig(connection), connection, log)
   await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => 'listening' })
   t.teardown(() => app.close())
