@@ -38,15 +38,14 @@ import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
-/** What a process of a cluster gets from the others. */
+/** For a process of a cluster: its writer, and how to recover from a crash of its predecessor. */
 export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
 /**
- * The whole server, ready to listen: every part of it, in the order in which a request meets it.
+ * Builds the complete server, ready to listen: its plugins in the order in which a request meets them.
  *
- * @param cluster - for one process of several: the writer to use instead of one in this process, and how to recover
- * from a crash of its predecessor.
- * @throws StartError when the database is out of reach or cannot be used.
+ * @param cluster - without it the writer runs in this process.
+ * @throws StartError when the database is unreachable or cannot be used.
  */
 export async function buildApp(
   config: AppConfig,

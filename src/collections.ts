@@ -13,7 +13,7 @@ import { deviceIndexes } from './sessions/devices.ts'
 import { sessionIndexes } from './sessions/model.ts'
 import { revocationIndexes } from './sessions/revocation-cache.ts'
 
-/** Every collection, with the indexes it must have beside `_id`'s; each feature's store says why it needs them. */
+/** Every collection with its indexes, except that of `_id`. Each feature defines its own. */
 export const collections: Collections = {
   accountCounts: [],
   accounts: [],

@@ -7,7 +7,7 @@ import { readPeppers } from './secrets/pepper.ts'
 import { signKeyFault } from './secrets/sign-key.ts'
 import { StartError } from './start-error.ts'
 
-/** The environment as it is handed in: `process.env`, or what a test makes up. */
+/** Environment variables: `process.env` and `.env`, or those of a test. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const integer = (min: number, max: number) =>
@@ -34,13 +34,13 @@ const isAddressRange = (text: string) => {
   const [address = '', prefix, ...rest] = text.split('/')
   const version = isIP(address)
   if (version === 0 || address.includes('%') || rest.length > 0) return false
-  // A /0 would believe X-Forwarded-For from anyone.
+  // A /0 would trust X-Forwarded-For from every client.
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
 }
 
-const reserved = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
+const reservedOptions = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
 
-/** The names of a connection string's options, as the driver reads them. */
+/** The names of a connection string's options, which the driver compares without case. */
 const optionsOf = (uri: string) => [...new URLSearchParams(uri.split('?')[1]).keys()].map((name) => name.toLowerCase())
 
 const variables = z.object({
@@ -50,11 +50,11 @@ const variables = z.object({
   MONGODB_URI: z
     .string()
     .regex(/^mongodb(\+srv)?:\/\/[^/]/, 'must begin with mongodb:// or mongodb+srv:// and name a host')
-    // Anywhere: a password may hold a "/" or "?" that should have been escaped.
+    // Anywhere in the URI: a password may contain an unescaped "/" or "?".
     .refine((uri) => !uri.includes('@'), 'must carry no credentials: set DB_USER and DB_PASSWORD instead')
-    // These would win over what we ask of the driver, and an acknowledged write could be lost.
-    .refine((uri) => optionsOf(uri).every((name) => !reserved.has(name)), {
-      error: 'must not set journal, readConcernLevel or wtimeoutMS: they are Rookery’s to choose',
+    // These would override the client's options, and an acknowledged write could be lost.
+    .refine((uri) => optionsOf(uri).every((name) => !reservedOptions.has(name)), {
+      error: 'must not set journal, readConcernLevel or wtimeoutMS: Rookery sets them',
     })
     .optional(),
   DB_USER: z.string().optional(),
@@ -96,21 +96,21 @@ const variables = z.object({
   LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
 })
 
-/** The secrets: each may also be read from the file that `NAME_FILE` names. */
+/** The secrets. Each can also be read from the file that `NAME_FILE` names. */
 export const secretNames: readonly string[] = ['DB_PASSWORD', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER']
 
-/** Every variable that is read, secrets included; `env.sample` is held against this list by a test. */
+/** Every variable, secrets included; a test compares `env.sample` with this list. */
 export const variableNames: readonly string[] = [...Object.keys(variables.shape), ...secretNames]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 const anyAddress = /^(0\.0\.0\.0|::)$/
 
-/** The names under which a browser may reach a server that listens on this host and port. */
+/** The origins under which a browser may reach a server that listens on this host and port. */
 export function defaultOrigins(host: string, port: number): string[] {
   const own = `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
   const ours = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]
   const names = loopback.test(host) || anyAddress.test(host) ? [own, ...ours] : [own]
-  // An IPv6 address with a zone (fe80::1%eth0) is no name in a URL: no browser can come by it.
+  // A URL cannot contain an IPv6 address with a zone (fe80::1%eth0), so no browser can use one.
   return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
 }
 
@@ -119,7 +119,7 @@ const isPlainRemote = (origin: string) => {
   return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
 }
 
-/** What browsers do with cookies over http and https, held against the origins they are said to see. */
+/** Whether COOKIE_SECURE contradicts the schemes of the origins. */
 function cookieFault(secure: boolean, origins: readonly string[]): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
@@ -131,18 +131,18 @@ function cookieFault(secure: boolean, origins: readonly string[]): string[] {
   return []
 }
 
-/** Freezes what is below as well. */
-function frozen<Value extends object>(value: Value): Readonly<Value> {
-  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) frozen(part)
+/** Freezes an object deeply. */
+function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
+  for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part)
   return Object.freeze(value)
 }
 
 /**
  * Reads the whole configuration, once.
  *
- * @param env - the variables; an empty one counts as absent.
- * @param root - the folder that relative paths start from.
- * @param options - `createSecrets`: whether those that the embedded mode keeps are made when they are not there.
+ * @param env - the variables; an empty value counts as absent.
+ * @param root - the base of relative paths.
+ * @param options - `createSecrets`: whether to generate the secrets of the embedded mode that do not exist.
  * @throws StartError with one line for each fault, naming the variable and never a secret's value.
  */
 export async function readConfig(env: Environment, root: string = process.cwd(), { createSecrets = true } = {}) {
@@ -160,10 +160,10 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   const pepper = await environmentSecret(given, 'PASSWORD_PEPPER', root, faults)
   const peppers = pepper === undefined ? [] : readPeppers(pepper, faults)
 
-  // What is faulty is read as if absent, so that every fault is told at once.
-  const faulty = new Set(parsed.error?.issues.map(({ path }) => path[0]))
-  const sound = Object.fromEntries(Object.entries(given).filter(([name]) => !faulty.has(name)))
-  const settings = parsed.data ?? variables.parse(sound)
+  // Faulty variables are read as absent, so that one message reports all faults.
+  const faultyNames = new Set(parsed.error?.issues.map(({ path }) => path[0]))
+  const valid = Object.fromEntries(Object.entries(given).filter(([name]) => !faultyNames.has(name)))
+  const settings = parsed.data ?? variables.parse(valid)
   const production = given.NODE_ENV === 'production'
   const host = settings.HOST ?? '127.0.0.1'
   const cookieSecure = settings.COOKIE_SECURE ?? production
@@ -187,12 +187,12 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
   const username = settings.DB_USER ?? 'rookery'
   const password = dbPassword ?? (await generatedSecret(dataDir, 'db-password', createSecrets))
-  return frozen({
+  return deepFreeze({
     host,
     port: settings.PORT ?? 5000,
-    /** How many processes serve on this machine. */
+    /** The number of API processes; with 1, the server runs in one process. */
     processes: settings.WEB_CONCURRENCY ?? 1,
-    /** Absent: the names of the address that is listened on, see {@link defaultOrigins}. */
+    /** Undefined: those of {@link defaultOrigins}. */
     publicOrigins: settings.PUBLIC_ORIGIN,
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI, username, password }
@@ -202,10 +202,10 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
-    /** The first hashes, all verify. */
+    /** The first pepper hashes, all verify. */
     peppers,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
-    /** For how many days nobody is given the name of an account that was deleted. */
+    /** How long the username of a deleted account is given to no other account. */
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
     limits: {
@@ -223,8 +223,8 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   })
 }
 
-/** What the whole program runs by. */
+/** The configuration of the server. */
 export type Config = Awaited<ReturnType<typeof readConfig>>
 
-/** What one process needs of it; without `metrics` it hands them to the primary of its cluster. */
+/** The configuration of one process. Without `metrics`, the process sends its metrics to the primary. */
 export type AppConfig = Omit<Config, 'metrics'> & { metrics: Config['metrics'] | undefined }

@@ -29,7 +29,7 @@ import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
 import { deletionFence } from './writer/fence.ts'
 
-/** Everything that outlives a request, made once. Each feature states which of it it needs. */
+/** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
   const { bcryptCost, jwtSignKey, limits, passwordMinLength, peppers, processes, usernameHoldDays } = config
   const activity = activityStore(db)

@@ -6,7 +6,7 @@ import type { Counter, SlidingWindow } from './sliding-window.ts'
 /** How many failed logins are allowed in 15 minutes: see docs/api.md. */
 export type LoginQuotas = { pair: number; address: number; network: number; account: number; device: number }
 
-/** A login attempt: the name given, the client's address, and the key of the device if the account knows it. */
+/** A login attempt: the name given, the client's address, and the key of the device if it is known. */
 export type Attempt = { username: string; ip: string; device: string | undefined }
 
 /**

@@ -52,7 +52,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
       ],
       { upsert: true, returnDocument: 'after' },
     )
-    return after?.taken.some((one) => one.id === id) ?? false
+    return after?.taken.some((attempt) => attempt.id === id) ?? false
   }
 
   // One by one: the driver does not retry a write of several documents when its answer is lost.

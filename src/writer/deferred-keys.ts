@@ -21,7 +21,7 @@ export class DeferredKeys<Item> {
   /** Defers items to the next try of their key, ahead of those that came later. */
   defer(key: string, first: readonly Item[]): void {
     const { items = [] } = this.#deferred.get(key) ?? {}
-    // To the end of the map: of many keys each gets its turn.
+    // To the end of the map, so that keys are retried in rotation.
     this.#deferred.delete(key)
     this.#deferred.set(key, {
       items: [...first, ...items],

@@ -48,7 +48,7 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
   }
 
   return {
-    /** Must come before the batch's first write: it knows every account that is deleted in its snapshot. */
+    /** Must come before the batch's first write: it reads which accounts are deleted in its snapshot. */
     enter: async (session: ClientSession): Promise<Epoch> => current ?? readContext(session),
 
     /**

@@ -47,7 +47,7 @@ const idlePauseMs = 10
  * What arrives while a transaction commits goes together in the next one, without a timer (DeWitt et al.,
  * "Implementation Techniques for Main Memory Database Systems", 1984, 3).
  *
- * A batch that keeps conflicting is split by key: a machine that died may keep a document locked for a minute, and only
+ * A batch that keeps conflicting is split by key: a machine that crashed may keep a document locked for a minute, and only
  * writes to that document may wait for it. A batch that fails for good is halved until the failing item stands alone.
  *
  * @param sizeOf - in bytes, roughly
@@ -116,15 +116,15 @@ export function groupCommit<Item, Result>(options: {
 
   async function requeue(batch: Batch, cause: unknown): Promise<void> {
     await delayRetry()
-    queue = [...batch.map((one) => ({ ...one, item: markRetry(one.item) })), ...queue]
+    queue = [...batch.map((queued) => ({ ...queued, item: markRetry(queued.item) })), ...queue]
     rejectLate(cause)
   }
 
   function rejectLate(cause?: unknown): void {
     const now = performance.now()
-    const isInTime = (one: Queued<Item, Result>) => {
-      if (one.deadline - now > minRemainingMs) return true
-      one.reject(new TransactionTimeoutError('no batch was free in time', { cause }))
+    const isInTime = (queued: Queued<Item, Result>) => {
+      if (queued.deadline - now > minRemainingMs) return true
+      queued.reject(new TransactionTimeoutError('no batch was free in time', { cause }))
       return false
     }
     queue = queue.filter(isInTime)
@@ -151,9 +151,9 @@ export function groupCommit<Item, Result>(options: {
       }
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       const key = keyOf(item)
-      const one = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
-      if (deferred.has(key)) deferred.join(key, one)
-      else queue.push(one)
+      const queued = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
+      if (deferred.has(key)) deferred.join(key, queued)
+      else queue.push(queued)
       if (!running) {
         running = true
         void run()

@@ -64,7 +64,9 @@ export function applyOperations(
       if (actor !== null && epoch.isDeleted(actor)) results.set(submission, actorDeleted)
     }
     for (const operation of operations) {
-      const own = submissions.filter((one) => one.operation === operation.name && !results.has(one))
+      const own = submissions.filter(
+        (submission) => submission.operation === operation.name && !results.has(submission),
+      )
       if (own.length === 0) continue
       const commands = own.map(({ command }) => command)
       const applied = await operation.apply(context, commands)

@@ -21,7 +21,7 @@ function toError(failure: Failure): Error {
   return new Error('the writer failed: see its own log')
 }
 
-/** When the writer dies, what it has not answered goes to the next one, marked as a retry, with the same deadline. */
+/** When the writer exits, unanswered submissions go to its replacement as retries, with the same deadline. */
 export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   const pending = new Map<number, Pending>()
   let count = 0
@@ -34,11 +34,11 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
     receive<Response>(socket, settle)
     socket.once('connect', () => {
       send = sender(socket)
-      for (const [n, one] of pending) transmit(n, one)
+      for (const [n, entry] of pending) transmit(n, entry)
     })
     socket.on('error', () => undefined)
     socket.once('close', () => {
-      if (send) for (const one of pending.values()) one.submission = markRetry(one.submission)
+      if (send) for (const entry of pending.values()) entry.submission = markRetry(entry.submission)
       send = undefined
       if (!closed) setTimeout(open, reconnectMs).unref()
     })
@@ -50,10 +50,10 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   }
 
   function settle([n, result, failure]: Response): void {
-    const one = pending.get(n)
+    const entry = pending.get(n)
     pending.delete(n)
-    if (failure === undefined) one?.resolve(result)
-    else one?.reject(toError(failure))
+    if (failure === undefined) entry?.resolve(result)
+    else entry?.reject(toError(failure))
   }
 
   function rejectExpired(): void {
@@ -73,10 +73,10 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
     submit(submission) {
       if (pending.size >= maxQueued) return Promise.reject(new OverloadedError('too many writes are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-      const one = { submission, deadline: performance.now() + transactionTimeoutMs, resolve, reject }
+      const entry = { submission, deadline: performance.now() + transactionTimeoutMs, resolve, reject }
       count += 1
-      pending.set(count, one)
-      transmit(count, one)
+      pending.set(count, entry)
+      transmit(count, entry)
       return promise
     },
     close() {

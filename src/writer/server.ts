@@ -31,7 +31,7 @@ export async function serveWriter(
         (error) => respond([n, null, toFailure(error)]),
       )
     })
-    // A process that died: what it submitted is written all the same.
+    // The peer has exited: its submissions are written nevertheless.
     socket.on('error', () => socket.destroy())
   })
   await rm(path, { force: true })
