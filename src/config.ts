@@ -1,10 +1,10 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { environmentSecret } from './secrets/environment.ts'
-import { generatedSecret } from './secrets/generated.ts'
-import { readPeppers } from './secrets/pepper.ts'
-import { signKeyFault } from './secrets/sign-key.ts'
+import { readSecret } from './secrets/environment.ts'
+import { readOrCreateSecret } from './secrets/generated.ts'
+import { parsePeppers } from './secrets/pepper.ts'
+import { findSignKeyFaults } from './secrets/sign-key.ts'
 import { StartError } from './start-error.ts'
 
 /** Environment variables: `process.env` and `.env`, or those of a test. */
@@ -51,10 +51,10 @@ const variables = z.object({
     .string()
     .regex(/^mongodb(\+srv)?:\/\/[^/]/, 'must begin with mongodb:// or mongodb+srv:// and name a host')
     // Anywhere in the URI: a password may contain an unescaped "/" or "?".
-    .refine((uri) => !uri.includes('@'), 'must carry no credentials: set DB_USER and DB_PASSWORD instead')
+    .refine((uri) => !uri.includes('@'), 'must not contain credentials: set DB_USER and DB_PASSWORD instead')
     // These would override the client's options, and an acknowledged write could be lost.
     .refine((uri) => optionsOf(uri).every((name) => !reservedOptions.has(name)), {
-      error: 'must not set journal, readConcernLevel or wtimeoutMS: Rookery sets them',
+      error: 'must not set journal, readConcernLevel or wtimeoutMS: remove them, Rookery sets its own',
     })
     .optional(),
   DB_USER: z.string().optional(),
@@ -72,7 +72,8 @@ const variables = z.object({
     .string()
     .transform(list)
     .refine((ranges) => ranges.every(isAddressRange), {
-      error: 'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated; never a hop count, never /0',
+      error:
+        'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated: a hop count or /0 would trust forged addresses',
     })
     .optional(),
   WEB_CONCURRENCY: integer(1, 64).optional(),
@@ -108,8 +109,8 @@ const anyAddress = /^(0\.0\.0\.0|::)$/
 /** The origins under which a browser may reach a server that listens on this host and port. */
 export function defaultOrigins(host: string, port: number): string[] {
   const own = `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-  const ours = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]
-  const names = loopback.test(host) || anyAddress.test(host) ? [own, ...ours] : [own]
+  const local = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]
+  const names = loopback.test(host) || anyAddress.test(host) ? [own, ...local] : [own]
   // A URL cannot contain an IPv6 address with a zone (fe80::1%eth0), so no browser can use one.
   return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
 }
@@ -120,13 +121,17 @@ const isPlainRemote = (origin: string) => {
 }
 
 /** Whether COOKIE_SECURE contradicts the schemes of the origins. */
-function cookieFault(secure: boolean, origins: readonly string[]): string[] {
+function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
-    return ['COOKIE_SECURE is true and PUBLIC_ORIGIN has no https: browsers would drop every cookie']
+    return [
+      'COOKIE_SECURE is true and PUBLIC_ORIGIN has no https origin, so browsers would drop every cookie: add one, or set COOKIE_SECURE=false',
+    ]
   }
   if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
-    return ['COOKIE_SECURE is false and PUBLIC_ORIGIN is all https: the cookies would lose their protection']
+    return [
+      'COOKIE_SECURE is false and every PUBLIC_ORIGIN is https, so cookies would lose protection: set COOKIE_SECURE=true',
+    ]
   }
   return []
 }
@@ -152,13 +157,13 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')} ${issue.message}`)
   for (const name of Object.keys(given)) {
     if (name.startsWith('LIMIT_') && !variableNames.includes(name))
-      faults.push(`${name} is not a limit: see env.sample`)
+      faults.push(`${name} is not a known limit: see env.sample`)
   }
-  const dbPassword = await environmentSecret(given, 'DB_PASSWORD', root, faults)
-  const signKey = await environmentSecret(given, 'JWT_SIGN_KEY', root, faults)
-  if (signKey !== undefined) faults.push(...signKeyFault(signKey))
-  const pepper = await environmentSecret(given, 'PASSWORD_PEPPER', root, faults)
-  const peppers = pepper === undefined ? [] : readPeppers(pepper, faults)
+  const dbPassword = await readSecret(given, 'DB_PASSWORD', root, faults)
+  const signKey = await readSecret(given, 'JWT_SIGN_KEY', root, faults)
+  if (signKey !== undefined) faults.push(...findSignKeyFaults(signKey))
+  const pepper = await readSecret(given, 'PASSWORD_PEPPER', root, faults)
+  const peppers = pepper === undefined ? [] : parsePeppers(pepper, faults)
 
   // Faulty variables are read as absent, so that one message reports all faults.
   const faultyNames = new Set(parsed.error?.issues.map(({ path }) => path[0]))
@@ -169,24 +174,25 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   const cookieSecure = settings.COOKIE_SECURE ?? production
   const bcryptCost = settings.BCRYPT_COST ?? 12
   const secretsRequired = given.MONGODB_URI !== undefined || production
-  const why = given.MONGODB_URI !== undefined ? 'with MONGODB_URI' : 'in production'
-  if (secretsRequired && !given.DB_PASSWORD && !given.DB_PASSWORD_FILE) faults.push(`DB_PASSWORD is required ${why}`)
+  const context = given.MONGODB_URI !== undefined ? 'with MONGODB_URI' : 'in production'
+  if (secretsRequired && !given.DB_PASSWORD && !given.DB_PASSWORD_FILE)
+    faults.push(`DB_PASSWORD is required ${context}: set it, or DB_PASSWORD_FILE`)
   if (secretsRequired && !given.JWT_SIGN_KEY && !given.JWT_SIGN_KEY_FILE) {
-    faults.push(`JWT_SIGN_KEY is required ${why}: for one, openssl rand -hex 32`)
+    faults.push(`JWT_SIGN_KEY is required ${context}: generate one with openssl rand -hex 32`)
   }
   if (production && cookieSecure && given.PUBLIC_ORIGIN === undefined) {
     faults.push(
-      'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: the origins browsers see, such as https://rookery.example',
+      'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: set the origins that browsers use, such as https://rookery.example',
     )
   }
-  if (production) faults.push(...cookieFault(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
+  if (production) faults.push(...cookieFaults(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   if (faults.length > 0)
-    throw new StartError(['The configuration has faults:', ...faults.map((f) => `  ${f}`)].join('\n'))
+    throw new StartError(['The configuration is invalid:', ...faults.map((fault) => `  ${fault}`)].join('\n'))
 
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
   const username = settings.DB_USER ?? 'rookery'
-  const password = dbPassword ?? (await generatedSecret(dataDir, 'db-password', createSecrets))
+  const password = dbPassword ?? (await readOrCreateSecret(dataDir, 'db-password', createSecrets))
   return deepFreeze({
     host,
     port: settings.PORT ?? 5000,
@@ -197,7 +203,7 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI, username, password }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY, username, password },
-    jwtSignKey: signKey ?? (await generatedSecret(dataDir, 'jwt-sign-key', createSecrets)),
+    jwtSignKey: signKey ?? (await readOrCreateSecret(dataDir, 'jwt-sign-key', createSecrets)),
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },

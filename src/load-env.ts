@@ -19,6 +19,6 @@ function readDotEnv(): string {
     return readFileSync(new URL('../.env', import.meta.url), 'utf8')
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
-    throw new StartError('There is a .env in the project’s root that cannot be read.')
+    throw new StartError('The file .env in the project’s root cannot be read: check its permissions.')
   }
 }

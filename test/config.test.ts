@@ -5,17 +5,21 @@ import { external, faultsOf, production, secrets } from './config/faults.ts'
 async function expectRefused(t: Test, name: string, values: readonly string[]): Promise<void> {
   for (const value of values) {
     const faults = await faultsOf(t, { ...external, [name]: value })
-    t.equal(faults.length, 1, `${name}=${value} is one fault`)
-    t.match(faults[0], new RegExp(`^${name} .+`), 'that begins with the variable')
+    t.equal(faults.length, 1, `${name}=${value} has one fault`)
+    t.match(faults[0], new RegExp(`^${name} .+`), 'the fault begins with the variable')
   }
 }
 
-async function expectRead(t: Test, name: string, values: Record<string, (config: Config) => unknown>): Promise<void> {
+async function expectAccepted(
+  t: Test,
+  name: string,
+  values: Record<string, (config: Config) => unknown>,
+): Promise<void> {
   for (const [value, read] of Object.entries(values))
     t.equal(read(await readConfig({ ...external, [name]: value })), true, `${name}=${value}`)
 }
 
-t.test('whole numbers are read at both ends of their range and refused beyond', async (t) => {
+t.test('whole numbers are accepted at both ends of their range and refused outside it', async (t) => {
   const numbers: [name: string, min: number, max: number, read: (config: Config) => number][] = [
     ['PORT', 0, 65_535, (config) => config.port],
     ['METRICS_PORT', 0, 65_535, (config) => config.metrics.port],
@@ -39,25 +43,31 @@ t.test('whole numbers are read at both ends of their range and refused beyond', 
   }
 })
 
-t.test('words are read exactly', async (t) => {
+t.test('NODE_ENV, COOKIE_SECURE and LOG_LEVEL accept exactly their words', async (t) => {
   for (const name of ['development', 'test']) await t.resolves(readConfig({ ...external, NODE_ENV: name }))
   await expectRefused(t, 'NODE_ENV', ['prod', 'Production', 'staging'])
-  await expectRead(t, 'COOKIE_SECURE', { true: (c) => c.cookieSecure, false: (c) => !c.cookieSecure })
+  await expectAccepted(t, 'COOKIE_SECURE', { true: (c) => c.cookieSecure, false: (c) => !c.cookieSecure })
   await expectRefused(t, 'COOKIE_SECURE', ['TRUE', '1', 'yes', 'on'])
   for (const level of ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     t.equal((await readConfig({ ...external, LOG_LEVEL: level })).log.level, level)
   await expectRefused(t, 'LOG_LEVEL', ['INFO', 'verbose', 'off'])
 })
 
-t.test('PUBLIC_ORIGIN is a list of origins as browsers write them', async (t) => {
+t.test('PUBLIC_ORIGIN accepts only origins as browsers serialise them', async (t) => {
   const { publicOrigins } = await readConfig({
     ...external,
     PUBLIC_ORIGIN: ' https://a.example , http://b.example:8080,http://[::1]:5000,',
   })
   t.same(publicOrigins, ['https://a.example', 'http://b.example:8080', 'http://[::1]:5000'])
   t.equal((await readConfig(external)).publicOrigins, undefined)
-  const bad = ['https://a.example/', 'https://a.example/x', 'https://a.example:443', 'HTTPS://a.example', 'a.example']
-  const worse = [
+  const invalid = [
+    'https://a.example/',
+    'https://a.example/x',
+    'https://a.example:443',
+    'HTTPS://a.example',
+    'a.example',
+  ]
+  const moreInvalid = [
     'https://A.example',
     'https://me@a.example',
     'ftp://a.example',
@@ -66,10 +76,10 @@ t.test('PUBLIC_ORIGIN is a list of origins as browsers write them', async (t) =>
     'https://*.a.example,x',
     ',',
   ]
-  await expectRefused(t, 'PUBLIC_ORIGIN', [...bad, ...worse, 'https://a.example;https://b.example'])
+  await expectRefused(t, 'PUBLIC_ORIGIN', [...invalid, ...moreInvalid, 'https://a.example;https://b.example'])
 })
 
-t.test('TRUSTED_PROXIES is a list of addresses and ranges, never a count, never everyone', async (t) => {
+t.test('TRUSTED_PROXIES accepts addresses and ranges, but neither a hop count nor /0', async (t) => {
   const value = '127.0.0.1, 10.0.0.0/8,::1,fd00::/8,192.0.2.1/32,2001:db8::1/128'
   t.same((await readConfig({ ...external, TRUSTED_PROXIES: value })).trustedProxies, value.split(/, ?/))
   t.same((await readConfig(external)).trustedProxies, [])
@@ -79,15 +89,15 @@ t.test('TRUSTED_PROXIES is a list of addresses and ranges, never a count, never 
   await expectRefused(t, 'TRUSTED_PROXIES', [...everyone, ...counts, ...broken])
 })
 
-t.test('MONGODB_URI carries a host, and no credentials whatever their form', async (t) => {
+t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {
   for (const uri of [
     'mongodb://localhost',
     'mongodb://a.example:27017,b.example:27018/rookery?replicaSet=rs&tls=true',
     'mongodb+srv://cluster.example/rookery?retryWrites=true&w=majority',
     'mongodb://[::1]:27017/?authSource=users',
   ]) {
-    const { database } = await readConfig({ ...external, MONGODB_URI: uri, DB_USER: 'somebody' })
-    t.match(database, { kind: 'external', uri, username: 'somebody', password: secrets.DB_PASSWORD })
+    const { database } = await readConfig({ ...external, MONGODB_URI: uri, DB_USER: 'alice' })
+    t.match(database, { kind: 'external', uri, username: 'alice', password: secrets.DB_PASSWORD })
   }
   await expectRefused(t, 'MONGODB_URI', ['localhost:27017', 'http://localhost', 'mongodb:localhost', 'mongodb:///x'])
   for (const credentials of [
@@ -99,7 +109,7 @@ t.test('MONGODB_URI carries a host, and no credentials whatever their form', asy
   ])
     for (const scheme of ['mongodb', 'mongodb+srv']) {
       const faults = await faultsOf(t, { ...external, MONGODB_URI: `${scheme}://${credentials}@db.example/rookery` })
-      t.match(faults, [/^MONGODB_URI must carry no credentials: set DB_USER and DB_PASSWORD/])
+      t.match(faults, [/^MONGODB_URI must not contain credentials: set DB_USER and DB_PASSWORD/])
       t.notMatch(faults.join(), /hunter2/)
     }
   for (const option of ['journal=false', 'readConcernLevel=local', 'wtimeoutMS=1', 'READCONCERNLEVEL=local'])
@@ -108,13 +118,15 @@ t.test('MONGODB_URI carries a host, and no credentials whatever their form', asy
     ])
 })
 
-t.test('a limit that is none is refused, an empty variable counts as absent', async (t) => {
-  t.match(await faultsOf(t, { ...external, LIMIT_SIGNUPS: '5' }), ['LIMIT_SIGNUPS is not a limit: see env.sample'])
+t.test('an unknown limit is refused, and an empty variable counts as unset', async (t) => {
+  t.match(await faultsOf(t, { ...external, LIMIT_SIGNUPS: '5' }), [
+    'LIMIT_SIGNUPS is not a known limit: see env.sample',
+  ])
   const empty = { PORT: '', COOKIE_SECURE: '', PUBLIC_ORIGIN: '', LIMIT_OLD: '', DB_PASSWORD_FILE: '' }
   t.same(await readConfig({ ...external, ...empty }), await readConfig(external))
 })
 
-t.test('the configuration is frozen, all of it', async (t) => {
+t.test('the configuration is deeply frozen', async (t) => {
   const lists = { TRUSTED_PROXIES: '10.0.0.0/8', PASSWORD_PEPPER: 'a:salt and vinegar' }
   const config = await readConfig({ ...production, ...lists })
   const parts = [config, config.database, config.metrics, config.log, config.limits, config.trustedProxies]

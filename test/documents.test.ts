@@ -2,19 +2,19 @@ import { glob, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { secretNames } from '../src/config.ts'
-import { readPeppers } from '../src/secrets/pepper.ts'
-import { signKeyFault } from '../src/secrets/sign-key.ts'
+import { parsePeppers } from '../src/secrets/pepper.ts'
+import { findSignKeyFaults } from '../src/secrets/sign-key.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const places = ['*.md', 'docs/**/*', 'env.sample', '.env*', '*.yaml', '*.json', 'Containerfile', '.ci/*']
+const patterns = ['*.md', 'docs/**/*', 'env.sample', '.env*', '*.yaml', '*.json', 'Containerfile', '.ci/*']
 
 type Assignment = { name: string; value: string }
 
 /**
- * What a text gives the secrets as a literal: `NAME=value` of a shell or an env file, `NAME: value` of YAML and the
- * like. A value that is taken from elsewhere (`$…`, a command), left out (`…`, `<yours>`, `%s`) or none is no literal.
+ * The literal secrets in a text: `NAME=value` of a shell or an env file, `NAME: value` of YAML. Empty values,
+ * placeholders (`…`, `<yours>`, `%s`) and values from elsewhere (`$…`, a command) are not literals.
  */
-function literals(text: string): Assignment[] {
+function findLiterals(text: string): Assignment[] {
   const value = /(?:"([^"\n]*)"|'([^'\n]*)'|([^\s"'`,;)]*))/.source
   const forms = ['=', `["'\`]?: +`].map((sign) => new RegExp(`\\b(${secretNames.join('|')})${sign}${value}`, 'g'))
   const found = forms.flatMap((form) => [...text.matchAll(form)])
@@ -26,24 +26,24 @@ function literals(text: string): Assignment[] {
     })
 }
 
-/** Any password of a database might be somebody's. */
+/** Whether the configuration refuses the value. A database password never is. */
 function isRefused(name: string, value: string): boolean {
-  const faults = name === 'JWT_SIGN_KEY' ? signKeyFault(value) : []
-  if (name === 'PASSWORD_PEPPER') readPeppers(value, faults)
+  const faults = name === 'JWT_SIGN_KEY' ? findSignKeyFaults(value) : []
+  if (name === 'PASSWORD_PEPPER') parsePeppers(value, faults)
   return faults.length > 0
 }
 
-async function documents(): Promise<[path: string, text: string][]> {
+async function readDocuments(): Promise<[path: string, text: string][]> {
   const found: [string, string][] = []
-  for await (const entry of glob(places, { cwd: root, withFileTypes: true })) {
+  for await (const entry of glob(patterns, { cwd: root, withFileTypes: true })) {
     const path = `${entry.parentPath}/${entry.name}`
     if (entry.isFile()) found.push([path.slice(root.length), await readFile(path, 'utf8')])
   }
   return found
 }
 
-t.test('a literal is recognised in every form', async (t) => {
-  const value = (text: string) => literals(text).map(({ value }) => value)
+t.test('findLiterals finds a secret in shell, env file, YAML and JSON syntax, and ignores placeholders', async (t) => {
+  const value = (text: string) => findLiterals(text).map(({ value }) => value)
   for (const text of [
     'export JWT_SIGN_KEY=abc next',
     '-e JWT_SIGN_KEY=abc',
@@ -66,18 +66,18 @@ t.test('a literal is recognised in every form', async (t) => {
     t.same(value(text), [], text)
 })
 
-t.test('no document carries a secret that could be used', async (t) => {
-  const texts = await documents()
+t.test('every secret in the documents is one that the server refuses', async (t) => {
+  const texts = await readDocuments()
   for (const expected of ['README.md', 'env.sample', 'compose.yaml', 'docs/operations.md', 'package.json'])
     t.ok(
       texts.some(([path]) => path === expected),
-      `${expected} is looked at`,
+      `${expected} is read`,
     )
   for (const [path, text] of texts) {
-    for (const { name, value } of literals(text)) {
+    for (const { name, value } of findLiterals(text)) {
       t.ok(isRefused(name, value), `${path}: ${name}=${value} is refused`)
     }
-    t.notMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, `${path} carries no private key`)
-    t.notMatch(text, /mongodb(\+srv)?:\/\/[^\s/@$<]+:[^\s/@$<]+@/, `${path} carries no credentials in a URI`)
+    t.notMatch(text, /-----BEGIN [A-Z ]*PRIVATE KEY-----/, `${path} contains no private key`)
+    t.notMatch(text, /mongodb(\+srv)?:\/\/[^\s/@$<]+:[^\s/@$<]+@/, `${path} contains no credentials in a URI`)
   }
 })

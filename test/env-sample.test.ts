@@ -11,15 +11,15 @@ const entries = [...sample.matchAll(/((?:^# .*\n)*?)^# ([A-Z][A-Z0-9_]*)=(.*)$/g
   ([, comment = '', name = '', value = '']) => ({ comment, name, value }),
 )
 
-t.test('env.sample lists every variable that is read, once, and no other', async (t) => {
+t.test('env.sample lists every variable that the server reads exactly once, and no other', async (t) => {
   t.same(entries.map(({ name }) => name).sort(), [...variableNames].sort())
 })
 
-t.test('copied as it is, it sets nothing', async (t) => {
+t.test('an unchanged copy of env.sample sets no variable', async (t) => {
   t.same(parseEnv(sample), {})
 })
 
-t.test('its values are the defaults', async (t) => {
+t.test('the values in env.sample are the defaults', async (t) => {
   const uncommented: Environment = Object.fromEntries(entries.map(({ name, value }) => [name, value]))
   const { publicOrigins, ...config } = await readConfig({ ...uncommented, ...secrets })
   const { publicOrigins: _, ...defaults } = await readConfig(secrets)
@@ -28,18 +28,18 @@ t.test('its values are the defaults', async (t) => {
   t.same(
     entries.filter(({ value }) => value === '').map(({ name }) => name),
     ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'MONGOD_BINARY', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER'],
-    'only what has no default has no value',
+    'only variables without a default have no value',
   )
 })
 
-t.test('what it says of production is so, and it says all', async (t) => {
-  const said = entries.flatMap(({ name, comment }) => {
+t.test('env.sample states every default that differs in production, and no other', async (t) => {
+  const stated = entries.flatMap(({ name, comment }) => {
     const value = /In production: (\w+)/.exec(comment)?.[1]
     return value === undefined ? [] : [[name, value]]
   })
   const expected = await readConfig(production)
-  t.same(await readConfig({ ...production, ...Object.fromEntries(said) }), expected)
-  const others = entries.filter(({ name, value }) => value !== '' && !said.some(([other]) => other === name))
+  t.same(await readConfig({ ...production, ...Object.fromEntries(stated) }), expected)
+  const others = entries.filter(({ name, value }) => value !== '' && !stated.some(([other]) => other === name))
   const kept = Object.fromEntries(others.map(({ name, value }) => [name, value]))
-  t.same(await readConfig({ ...kept, ...production }), expected, 'the rest is as in development')
+  t.same(await readConfig({ ...kept, ...production }), expected, 'all other defaults are those of development')
 })

@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
 /**
- * A secret from `NAME`, or from the file that `NAME_FILE` names (its last newline is not part of it); a relative name
- * starts from `root`.
- * What is wrong is added to `faults`, never with the value.
+ * Reads a secret from `NAME`, or from the file that `NAME_FILE` names, without its last newline. Adds faults to `faults`,
+ * never with the value.
+ * @param root - the directory that relative paths start from.
  */
-export async function environmentSecret(
+export async function readSecret(
   env: Readonly<Record<string, string | undefined>>,
   name: string,
   root: string,
@@ -16,20 +16,21 @@ export async function environmentSecret(
   const path = env[`${name}_FILE`]
   if (path === undefined) return env[name]
   if (env[name] !== undefined) {
-    faults.push(`${name} and ${name}_FILE are both set: keep one of them`)
+    faults.push(`${name} and ${name}_FILE are both set: remove one of them`)
     return undefined
   }
   try {
     const bytes = await readFile(resolve(root, path))
-    // Random bytes would lose most of their randomness in the decoding, and nobody would notice.
-    if (!isUtf8(bytes)) faults.push(`${name}_FILE names a file that is not text in UTF-8`)
+    // Decoding random bytes as UTF-8 would silently lose most of their entropy.
+    if (!isUtf8(bytes))
+      faults.push(`${name}_FILE names a file that is not UTF-8 text: encode it, for example in base64`)
     else {
       const value = bytes.toString('utf8').replace(/\r?\n$/, '')
       if (value !== '') return value
-      faults.push(`${name}_FILE names an empty file`)
+      faults.push(`${name}_FILE names an empty file: write the secret to it`)
     }
   } catch {
-    faults.push(`${name}_FILE names a file that cannot be read`)
+    faults.push(`${name}_FILE names a file that cannot be read: check its path and permissions`)
   }
   return undefined
 }

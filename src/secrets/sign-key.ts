@@ -1,4 +1,4 @@
-// Keys that stand in public documents: RFC 7515 A.1, jwt.io's examples of then and now, well-known tutorials.
+// Keys printed in public documents: RFC 7515 A.1, jwt.io's examples, well-known tutorials.
 const printedKeys = new Set([
   'AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow',
   'a-string-secret-at-least-256-bits-long',
@@ -12,12 +12,12 @@ const printedKeys = new Set([
 ])
 
 /**
- * What makes a key unfit to sign with, a line for each fault; none for a good key.
- * HS256 wants at least as many bits as its hash has (RFC 7518, 3.2).
+ * The fault that makes a key unfit for signing, as one line; no line for a valid key. HS256 requires at least 256 bits
+ * (RFC 7518, 3.2).
  */
-export function signKeyFault(key: string): string[] {
-  const advice = 'for one, openssl rand -hex 32'
-  if (printedKeys.has(key)) return [`JWT_SIGN_KEY stands in public documents: make your own, ${advice}`]
+export function findSignKeyFaults(key: string): string[] {
+  const advice = 'generate one with openssl rand -hex 32'
+  if (printedKeys.has(key)) return [`JWT_SIGN_KEY is printed in public documents: ${advice}`]
   if (Buffer.byteLength(key) < 32) return [`JWT_SIGN_KEY must be at least 32 bytes: ${advice}`]
   if (new Set(key).size < 12) return [`JWT_SIGN_KEY must have at least 12 different characters: ${advice}`]
   return []

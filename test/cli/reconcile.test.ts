@@ -57,7 +57,7 @@ t.test('bad options, and options that npm consumed, exit with 2 and one sentence
     [['--fix=yes'], {}, "Option '--fix' does not take an argument: see --help.\n"],
     [['posts'], {}, "Unexpected argument 'posts': see --help.\n"],
     [[], { npm_config_fix: 'true' }, 'npm kept --fix for itself: npm run reconcile -- --fix\n'],
-    [[], { COOKIE_SECURE: 'perhaps' }, 'The configuration has faults:\n  COOKIE_SECURE must be true or false\n'],
+    [[], { COOKIE_SECURE: 'perhaps' }, 'The configuration is invalid:\n  COOKIE_SECURE must be true or false\n'],
   ]
   for (const [args, env, error] of refusals) {
     t.strictSame(await runReconcile(t, env, args), { code: 2, out: '', error })

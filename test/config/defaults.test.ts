@@ -5,10 +5,10 @@ import t from 'tap'
 import { defaultOrigins, readConfig } from '../../src/config.ts'
 import { external, production, secrets } from './faults.ts'
 
-/** One in development and in production. */
+/** The same in development and production. */
 const failedLogins = { pair: 10, address: 50, network: 200, account: 100, device: 10 }
 
-t.test('the defaults are those of the contract', async (t) => {
+t.test('unset variables have the defaults of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
     host: '127.0.0.1',
     port: 5000,
@@ -34,7 +34,7 @@ t.test('the defaults are those of the contract', async (t) => {
   })
 })
 
-t.test('production changes these and nothing else', async (t) => {
+t.test('production changes only the cookies, the username hold, the log and the limits', async (t) => {
   const { publicOrigins, ...rest } = await readConfig(production)
   const { publicOrigins: _, ...development } = await readConfig(external)
   t.same(rest, {
@@ -45,10 +45,14 @@ t.test('production changes these and nothing else', async (t) => {
     limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, failedLogins },
   })
   t.same(publicOrigins, ['https://rookery.example'])
-  t.same(await readConfig({ ...external, NODE_ENV: 'development' }), await readConfig(external), 'named or not')
+  t.same(
+    await readConfig({ ...external, NODE_ENV: 'development' }),
+    await readConfig(external),
+    'development is the default',
+  )
 })
 
-t.test('without secrets given, the embedded mode makes its own and keeps them', async (t) => {
+t.test('the embedded mode generates its secrets once and keeps them', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'rookery-config-'))
   t.teardown(() => rm(root, { recursive: true }))
   const first = await readConfig({}, root)
@@ -57,18 +61,22 @@ t.test('without secrets given, the embedded mode makes its own and keeps them', 
   t.not(first.jwtSignKey, first.database.password)
   t.same(await readConfig({}, root), first)
   const given = await readConfig({ DB_PASSWORD: 'given' }, root)
-  t.same(given, { ...first, database: { ...first.database, password: 'given' } }, 'a given one replaces only its own')
-  t.same(await readConfig({}, root), first, 'and is not kept')
+  t.same(
+    given,
+    { ...first, database: { ...first.database, password: 'given' } },
+    'DB_PASSWORD replaces only the database password',
+  )
+  t.same(await readConfig({}, root), first, 'a given password is not stored')
 })
 
-t.test('the origins of a server follow the address it listens on', async (t) => {
+t.test('the default origins follow the address that the server listens on', async (t) => {
   const loopback = ['http://127.0.0.1:80', 'http://localhost:80', 'http://[::1]:80'].map((name) => new URL(name).origin)
   const own = ['http://127.0.0.1:5000', 'http://localhost:5000', 'http://[::1]:5000']
   const expect = (host: string, port: number, origins: string[]) =>
     t.same(new Set(defaultOrigins(host, port)), new Set(origins), `${host}:${port}`)
   for (const host of ['127.0.0.1', 'localhost', '::1']) expect(host, 5000, own)
   expect('127.0.0.1', 80, loopback)
-  t.ok(loopback.includes('http://localhost'), 'as browsers write it, without the default port')
+  t.ok(loopback.includes('http://localhost'), 'browsers omit the default port')
   expect('127.9.9.9', 5000, [...own, 'http://127.9.9.9:5000'])
   expect('0.0.0.0', 5000, [...own, 'http://0.0.0.0:5000'])
   expect('::', 5000, [...own, 'http://[::]:5000'])

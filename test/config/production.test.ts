@@ -2,20 +2,20 @@ import t from 'tap'
 import { type Environment, readConfig } from '../../src/config.ts'
 import { external, faultsOf, production } from './faults.ts'
 
-t.test('with MONGODB_URI and in production both secrets must be given', async (t) => {
+t.test('DB_PASSWORD and JWT_SIGN_KEY are required with MONGODB_URI and in production', async (t) => {
   const { MONGODB_URI } = external
   t.match(await faultsOf(t, { MONGODB_URI }), [
-    /^DB_PASSWORD is required with MONGODB_URI$/,
+    /^DB_PASSWORD is required with MONGODB_URI: /,
     /^JWT_SIGN_KEY is required/,
   ])
   t.match(await faultsOf(t, { NODE_ENV: 'production', COOKIE_SECURE: 'false' }), [
-    /^DB_PASSWORD is required in production$/,
+    /^DB_PASSWORD is required in production: /,
     /^JWT_SIGN_KEY is required in production/,
   ])
   t.match(await faultsOf(t, { MONGODB_URI, DB_PASSWORD: '', JWT_SIGN_KEY: '' }), [/^DB_PASSWORD/, /^JWT_SIGN_KEY/])
 })
 
-t.test('production refuses what would be weak or could not work', async (t) => {
+t.test('production refuses a low bcrypt cost and cookies that browsers would drop or expose', async (t) => {
   const faults = (env: Environment) => faultsOf(t, { ...production, ...env })
   t.match(await faults({ PUBLIC_ORIGIN: '' }), [/^PUBLIC_ORIGIN is required in production with COOKIE_SECURE/])
   t.match(await faults({ BCRYPT_COST: '9' }), [/^BCRYPT_COST must be at least 10 in production$/])
@@ -23,13 +23,13 @@ t.test('production refuses what would be weak or could not work', async (t) => {
   t.match(await faults({ PUBLIC_ORIGIN: 'http://rookery.example' }), [
     /^COOKIE_SECURE is true and PUBLIC_ORIGIN has no/,
   ])
-  t.match(await faults({ COOKIE_SECURE: 'false' }), [/^COOKIE_SECURE is false and PUBLIC_ORIGIN is all https/])
+  t.match(await faults({ COOKIE_SECURE: 'false' }), [/^COOKIE_SECURE is false and every PUBLIC_ORIGIN is https/])
   const plain = { COOKIE_SECURE: 'false', PUBLIC_ORIGIN: 'http://127.0.0.1:5000,http://localhost:5000' }
   for (const env of [plain, { COOKIE_SECURE: 'false', PUBLIC_ORIGIN: '' }, { PUBLIC_ORIGIN: 'http://localhost:5000' }])
     await t.resolves(readConfig({ ...production, ...env }), JSON.stringify(env))
 })
 
-t.test('several faults are told at once, a line each, without the value of a secret', async (t) => {
+t.test('all faults are reported at once, one line each, without a secret', async (t) => {
   const env = {
     NODE_ENV: 'production',
     PORT: 'x1x1x',
@@ -55,9 +55,9 @@ t.test('several faults are told at once, a line each, without the value of a sec
   t.notMatch(faults.join('\n'), /hunter2|too-short|x1x1x|maybe/)
 })
 
-t.test('a fault hides no other, and makes none up', async (t) => {
+t.test('a fault neither hides another nor causes a false one', async (t) => {
   const env = { ...production, PORT: 'x' }
   t.match(await faultsOf(t, { ...env, BCRYPT_COST: '9' }), [/^PORT /, /^BCRYPT_COST must be at least 10/])
   const unnamed = { ...env, PUBLIC_ORIGIN: '', COOKIE_SECURE: 'false' }
-  t.match(await faultsOf(t, unnamed), [/^PORT /], 'COOKIE_SECURE=false still counts')
+  t.match(await faultsOf(t, unnamed), [/^PORT /], 'COOKIE_SECURE=false still applies')
 })

@@ -24,7 +24,7 @@ t.test('an invalid configuration stops the start before DATA_DIR is created', as
   const DATA_DIR = join(await freshFolder(t), 'not-made')
   const { code, out, error } = await new ServerProcess(t, { DATA_DIR, PORT: 'http', BCRYPT_COST: '1' }).ended
   t.match({ code, out }, { code: 1, out: '' })
-  t.match(error, /^The configuration has faults:\n {2}PORT must .*\n {2}BCRYPT_COST must .*\n$/)
+  t.match(error, /^The configuration is invalid:\n {2}PORT must .*\n {2}BCRYPT_COST must .*\n$/)
   t.notOk(existsSync(DATA_DIR))
 })
 

@@ -3,10 +3,10 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { generatedSecret } from '../../src/secrets/generated.ts'
+import { readOrCreateSecret } from '../../src/secrets/generated.ts'
 import { StartError } from '../../src/start-error.ts'
 
-async function folder(t: Test): Promise<string> {
+async function temporaryDirectory(t: Test): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'rookery-secrets-'))
   t.teardown(() => rm(path, { recursive: true, force: true }))
   return path
@@ -14,67 +14,69 @@ async function folder(t: Test): Promise<string> {
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 
-t.test('a secret is made once, for its owner alone', async (t) => {
-  const dataDir = join(await folder(t), 'made', 'on demand')
-  const secret = await generatedSecret(dataDir, 'some-key')
+t.test('a secret is created once, readable by its owner only', async (t) => {
+  const dataDir = join(await temporaryDirectory(t), 'created', 'on demand')
+  const secret = await readOrCreateSecret(dataDir, 'some-key')
   t.match(secret, /^[\w-]{43}$/, '256 bits')
   t.equal(await modeOf(dataDir), '700')
   t.equal(await modeOf(join(dataDir, 'some-key')), '600')
-  t.same(await readdir(dataDir), ['some-key'], 'nothing else is left behind')
-  t.equal(await generatedSecret(dataDir, 'some-key'), secret, 'and kept')
-  t.not(await generatedSecret(dataDir, 'other-key'), secret)
+  t.same(await readdir(dataDir), ['some-key'], 'no temporary file remains')
+  t.equal(await readOrCreateSecret(dataDir, 'some-key'), secret, 'the second call reads the same secret')
+  t.not(await readOrCreateSecret(dataDir, 'other-key'), secret)
 })
 
-t.test('a newline that an editor added is not part of it', async (t) => {
-  const dataDir = await folder(t)
-  await writeFile(join(dataDir, 'some-key'), 'kept\n')
-  t.equal(await generatedSecret(dataDir, 'some-key'), 'kept')
+t.test('a trailing newline is not part of the secret', async (t) => {
+  const dataDir = await temporaryDirectory(t)
+  await writeFile(join(dataDir, 'some-key'), 'stored\n')
+  t.equal(await readOrCreateSecret(dataDir, 'some-key'), 'stored')
 })
 
-t.test('however many ask at once, in this process and in others, all get the same', async (t) => {
-  const dataDir = await folder(t)
-  const script = `import { generatedSecret } from ${JSON.stringify(new URL('../../src/secrets/generated.ts', import.meta.url))}
-    process.stdin.once('data', async () => process.stdout.write(await generatedSecret(process.argv[1], 'some-key')))
+t.test('5 processes that read a missing secret at once all get the same one', async (t) => {
+  const dataDir = await temporaryDirectory(t)
+  const script = `import { readOrCreateSecret } from ${JSON.stringify(new URL('../../src/secrets/generated.ts', import.meta.url))}
+    process.stdin.once('data', async () => process.stdout.write(await readOrCreateSecret(process.argv[1], 'some-key')))
     process.stdout.write('ready ')`
   const others = Array.from({ length: 4 }, () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', script, dataDir], { stdio: 'pipe' })
-    let said = ''
+    let output = ''
     const ready = new Promise((resolve) => child.stdout.once('data', resolve))
     child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString()
+      output += chunk.toString()
     })
-    return { ready, child, said: new Promise<string>((resolve) => child.on('close', () => resolve(said))) }
+    return { ready, child, output: new Promise<string>((resolve) => child.on('close', () => resolve(output))) }
   })
   await Promise.all(others.map(({ ready }) => ready))
   for (const { child } of others) child.stdin.end('go')
-  const secret = await generatedSecret(dataDir, 'some-key')
-  for (const { said } of others) t.equal(await said, `ready ${secret}`)
+  const secret = await readOrCreateSecret(dataDir, 'some-key')
+  for (const { output } of others) t.equal(await output, `ready ${secret}`)
   t.same(await readdir(dataDir), ['some-key'])
 })
 
-t.test('a file that lost its content is told, and left alone', async (t) => {
-  const dataDir = await folder(t)
+t.test('an empty file is reported and not overwritten', async (t) => {
+  const dataDir = await temporaryDirectory(t)
   for (const content of ['', '\n']) {
     const path = join(dataDir, 'some-key')
     await writeFile(path, content)
-    const attempt = generatedSecret(dataDir, 'some-key')
-    await t.rejects(attempt, new StartError(`${path} is empty: remove it and start again to have a new secret made`))
+    const attempt = readOrCreateSecret(dataDir, 'some-key')
+    await t.rejects(attempt, new StartError(`${path} is empty: remove it, and the next start generates a new secret.`))
     t.equal(await readFile(path, 'utf8'), content)
   }
 })
 
-t.test('a folder that cannot be used is told by its name', async (t) => {
-  const root = await folder(t)
+t.test('an unusable directory is reported with its path', async (t) => {
+  const root = await temporaryDirectory(t)
   await writeFile(join(root, 'file'), '')
-  const attempt = generatedSecret(join(root, 'file', 'below'), 'some-key')
+  const attempt = readOrCreateSecret(join(root, 'file', 'below'), 'some-key')
   await t.rejects(attempt, StartError)
   await t.rejects(attempt, { message: `DATA_DIR ${join(root, 'file', 'below')} cannot be used` })
 
   const readOnly = join(root, 'read-only')
   await mkdir(readOnly)
   await chmod(readOnly, 0o500)
-  const skip = process.getuid?.() === 0 && 'root may write anywhere'
-  await t.test('a folder without the permission to write', { skip }, (t) =>
-    t.rejects(generatedSecret(readOnly, 'some-key'), { message: /^DATA_DIR .*read-only cannot be used .*\(EACCES\)/ }),
+  const skip = process.getuid?.() === 0 && 'root can write everywhere'
+  await t.test('a directory that is not writable is reported with the error code', { skip }, (t) =>
+    t.rejects(readOrCreateSecret(readOnly, 'some-key'), {
+      message: /^DATA_DIR .*read-only cannot be used .*\(EACCES\)/,
+    }),
   )
 })
