@@ -32,11 +32,11 @@ t.test('its sessions are dead, its name is nobody’s, its cookies are cleared',
       name,
     )
   }
-  t.equal(await verdict(urls[0], here.token), 'dead')
-  t.equal(await verdict(urls[0], there.token), 'dead')
+  t.equal(await verdict(urls[0], here.token), 'ended')
+  t.equal(await verdict(urls[0], there.token), 'ended')
   await delay(1_000)
-  t.equal(await verdict(urls[1], here.token), 'dead')
-  t.equal(await verdict(urls[1], there.token), 'dead')
+  t.equal(await verdict(urls[1], here.token), 'ended')
+  t.equal(await verdict(urls[1], there.token), 'ended')
   for (const { cookies } of [here, there]) {
     const cookie = `refresh=${cookies.refresh?.value}`
     t.equal((await makeClient(urls[1]).post('v1/session/refresh', { headers: { cookie } })).statusCode, 401)

@@ -9,19 +9,19 @@ import { reactionStore } from '../../src/reactions/store.ts'
 import { localWriter } from '../../src/write-operations.ts'
 import { freshDatabase } from '../helper.ts'
 
-/** Reads by name of what is held in a map, and the queries that were sent. */
-function reader(held: Map<string, number>) {
+/** A loader over a map, and the queries that it sent. */
+function mapLoader(stored: Map<string, number>) {
   const queries: (readonly string[])[] = []
   const read = batchLoader<number>(async (keys) => {
     queries.push(keys)
-    // Nothing is found of what is not there; the order is whatever the database likes.
-    return new Map([...held].filter(([key]) => keys.includes(key)).reverse())
+    // As from a database: without missing keys, in any order.
+    return new Map([...stored].filter(([key]) => keys.includes(key)).reverse())
   })
   return { queries, read }
 }
 
-t.test('what is asked for in one turn is one query, in which each key comes once', async (t) => {
-  const { queries, read } = reader(new Map(Object.entries({ a: 1, b: 2, c: 3 })))
+t.test('reads in one turn of the event loop are one query, with each key once', async (t) => {
+  const { queries, read } = mapLoader(new Map(Object.entries({ a: 1, b: 2, c: 3 })))
   const answers = [read('a'), read('missing'), read('b')]
   await Promise.resolve()
   answers.push(read('a'))
@@ -30,16 +30,16 @@ t.test('what is asked for in one turn is one query, in which each key comes once
   t.same(
     await Promise.all(answers),
     [1, undefined, 2, 1, undefined, 3],
-    'each gets its own, undefined if nothing is there',
+    'each read gets the value of its key, undefined without one',
   )
   t.same(queries, [['a', 'missing', 'b', 'c']])
 
   t.same(await Promise.all([read('c'), read('c')]), [3, 3])
-  t.same(queries.slice(1), [['c']], 'the next turn asks anew')
+  t.same(queries.slice(1), [['c']], 'the next turn sends another query')
 })
 
-t.test('one alone waits for no timer', async (t) => {
-  const { queries, read } = reader(new Map([['a', 1]]))
+t.test('a single read is sent in the same turn of the event loop, without a timer', async (t) => {
+  const { queries, read } = mapLoader(new Map([['a', 1]]))
   const answer = read('a')
   t.same(queries, [])
   await nextTurn()
@@ -47,18 +47,18 @@ t.test('one alone waits for no timer', async (t) => {
   t.equal(await answer, 1)
 })
 
-t.test('nobody joins a query that was sent: what was acknowledged is seen', async (t) => {
+t.test('a read after an acknowledged write sees it, even if a query for the same key is in flight', async (t) => {
   const { db } = await freshDatabase(t)
   const things = db.collection<{ _id: string; n: number }>('things')
   await things.insertOne({ _id: 'a', n: 1 })
   const answered = Promise.withResolvers<void>()
-  const held = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
   let queries = 0
   const read = batchLoader<number>(async (keys) => {
     queries += 1
     const found = await things.find({ _id: { $in: [...keys] } }).toArray()
     answered.resolve()
-    if (queries === 1) await held.promise
+    if (queries === 1) await release.promise
     return new Map(found.map(({ _id, n }) => [_id, n]))
   })
   const before = read('a')
@@ -66,13 +66,13 @@ t.test('nobody joins a query that was sent: what was acknowledged is seen', asyn
   await things.updateOne({ _id: 'a' }, { $set: { n: 2 } }, { writeConcern: { w: 'majority' } })
   const after = read('a')
   const afterToo = read('a')
-  t.equal(await after, 2, 'though the first answer is still on its way')
-  held.resolve()
+  t.equal(await after, 2, 'while the first query has not been answered')
+  release.resolve()
   t.same([await before, await afterToo], [1, 2])
   t.equal(queries, 2)
 })
 
-t.test('an error reaches all who asked, and nobody else', async (t) => {
+t.test('an error of the query rejects all of its reads, and no later ones', async (t) => {
   const broken = new Error('the database is away')
   let fails = true
   const read = batchLoader<number>(async (keys) => {
@@ -85,9 +85,9 @@ t.test('an error reaches all who asked, and nobody else', async (t) => {
   t.equal(await read('a'), 1)
 })
 
-t.test('a query has 1,000 keys at most', async (t) => {
+t.test('2,500 reads in one turn are three queries of at most 1,000 keys', async (t) => {
   const keys = Array.from({ length: 2_500 }, (_, n) => `k${n}`)
-  const { queries, read } = reader(new Map(keys.map((key, n) => [key, n])))
+  const { queries, read } = mapLoader(new Map(keys.map((key, n) => [key, n])))
   const answers = await Promise.all(keys.map((key) => read(key)))
   t.same(
     queries.map(({ length }) => length),
@@ -96,10 +96,10 @@ t.test('a query has 1,000 keys at most', async (t) => {
   t.same(queries.flat(), keys)
   t.same(answers, [...keys.keys()])
   await Promise.all([...keys.slice(0, 1_000), ...keys.slice(0, 1_000)].map((key) => read(key)))
-  t.equal(queries.length, 5, 'the 1,000th key sends it: what comes then, comes in the next')
+  t.equal(queries.length, 5, 'the 1,000th key sends the query: a repeated key after it is in the next one')
 })
 
-t.test('the stores read so: posts by id, and reactions by post and account', async (t) => {
+t.test('the stores batch their reads: five posts are one query, five reactions are one query', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const { uri, ...auth } = connection
   const client = new MongoClient(uri, { auth, authSource: 'admin', monitorCommands: true })

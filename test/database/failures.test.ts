@@ -22,9 +22,9 @@ const serverError = (code: number, errorLabels: string[] = []) => {
   return error
 }
 
-const fate = (promise: Promise<unknown>) => promise.then(String, (error: unknown) => error)
+const settle = (promise: Promise<unknown>) => promise.then(String, (error: unknown) => error)
 
-t.test('what means that MongoDB cannot be asked for now', async (t) => {
+t.test('timeouts, network errors, elections and transient labels count as an unreachable database', async (t) => {
   t.ok(isDatabaseOutOfReach(new TransactionTimeoutError('late')))
   t.ok(isDatabaseOutOfReach(new MongoNetworkError('gone')))
   for (const code of [91, 189, 10107, 11600, 11602, 13435, 13436, 50])
@@ -34,17 +34,23 @@ t.test('what means that MongoDB cannot be asked for now', async (t) => {
   }
 })
 
-t.test('a socket that broke while the driver wrote, as the driver hands it on', async (t) => {
-  t.ok(isDatabaseOutOfReach(Object.assign(new Error('ended by the other party'), { code: 'EPIPE' })))
-  t.ok(isDatabaseOutOfReach(Object.assign(new Error('write'), { code: 'ECONNRESET', syscall: 'write' })))
-  t.notOk(isDatabaseOutOfReach(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })), 'a client that left')
-  t.notOk(isDatabaseOutOfReach(Object.assign(new Error('open'), { code: 'ENOENT', syscall: 'open' })), 'a file')
-})
+t.test(
+  'a raw socket error of the driver counts as an unreachable database, that of a client or a file does not',
+  async (t) => {
+    t.ok(isDatabaseOutOfReach(Object.assign(new Error('ended by the peer'), { code: 'EPIPE' })))
+    t.ok(isDatabaseOutOfReach(Object.assign(new Error('write'), { code: 'ECONNRESET', syscall: 'write' })))
+    t.notOk(
+      isDatabaseOutOfReach(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })),
+      'an HTTP client that disconnected',
+    )
+    t.notOk(isDatabaseOutOfReach(Object.assign(new Error('open'), { code: 'ENOENT', syscall: 'open' })), 'a file')
+  },
+)
 
-t.test('what a bulk write puts around an error', async (t) => {
-  // The driver's own constructors, which need nothing of what they are given besides.
+t.test('an error that a bulk write wraps is classified like the error itself', async (t) => {
+  // The driver's constructors use nothing else of these arguments.
   const wrapped = (error: Error) => new MongoBulkWriteError(error, {} as never)
-  const selection = new MongoServerSelectionError('nobody', {} as never)
+  const selection = new MongoServerSelectionError('no server', {} as never)
   for (const error of [new MongoNetworkError('gone'), selection, serverError(189)]) {
     t.ok(isDatabaseOutOfReach(wrapped(error)), error.name)
   }
@@ -54,7 +60,7 @@ t.test('what a bulk write puts around an error', async (t) => {
   t.ok(isDuplicateKey(wrapped(serverError(11_000))))
 })
 
-t.test('what means that we are wrong', async (t) => {
+t.test('errors of our own commands and bugs do not count as an unreachable database', async (t) => {
   for (const code of [2, 13, 11000, 66]) t.notOk(isDatabaseOutOfReach(serverError(code)), `${code}`)
   for (const error of [
     new Error('x'),
@@ -68,12 +74,12 @@ t.test('what means that we are wrong', async (t) => {
   }
 })
 
-t.test('errors that the driver and the server really give', async (t) => {
+t.test('real errors of driver and server are classified: unreachable, duplicate key, timeout, conflict', async (t) => {
   const { db, client } = await freshDatabase(t)
   const things = db.collection<{ _id: number }>('things')
 
   const nowhere = new MongoClient('mongodb://127.0.0.1:1/?replicaSet=none', { serverSelectionTimeoutMS: 50 })
-  const unreachable = await fate(nowhere.db('x').command({ ping: 1 }))
+  const unreachable = await settle(nowhere.db('x').command({ ping: 1 }))
   t.type(unreachable, MongoServerSelectionError)
   t.ok(isDatabaseOutOfReach(unreachable))
   await nowhere.close()
@@ -81,25 +87,25 @@ t.test('errors that the driver and the server really give', async (t) => {
   await closed.close()
 
   await things.insertOne({ _id: 1 })
-  const twin = await fate(things.insertOne({ _id: 1 }))
-  t.ok(isDuplicateKey(twin))
-  t.notOk(isDatabaseOutOfReach(twin))
+  const duplicate = await settle(things.insertOne({ _id: 1 }))
+  t.ok(isDuplicateKey(duplicate))
+  t.notOk(isDatabaseOutOfReach(duplicate))
 
-  const slow = await fate(things.find({ $where: 'sleep(2000) || true' }).maxTimeMS(20).toArray())
-  t.ok(isDatabaseOutOfReach(slow), 'a query that MongoDB ended for its time')
+  const slow = await settle(things.find({ $where: 'sleep(2000) || true' }).maxTimeMS(20).toArray())
+  t.ok(isDatabaseOutOfReach(slow), 'a query that exceeded maxTimeMS')
   t.notOk(isDuplicateKey(slow))
 
-  const refused = await fate(things.findOne({ $nonsense: 1 }))
+  const refused = await settle(things.findOne({ $nonsense: 1 }))
   t.type(refused, MongoServerError)
-  t.notOk(isDatabaseOutOfReach(refused), 'a query that is wrong')
+  t.notOk(isDatabaseOutOfReach(refused), 'an invalid query')
 
-  const unsure = await fate(things.insertOne({ _id: 2 }, { writeConcern: { w: 3, wtimeoutMS: 50 } }))
-  t.type(unsure, MongoWriteConcernError)
+  const unconfirmed = await settle(things.insertOne({ _id: 2 }, { writeConcern: { w: 3, wtimeoutMS: 50 } }))
+  t.type(unconfirmed, MongoWriteConcernError)
 
   const sessions = [client.startSession(), client.startSession()] as const
   for (const session of sessions) session.startTransaction()
   await things.updateOne({ _id: 1 }, { $set: { by: 0 } }, { session: sessions[0] })
-  const conflict = await fate(things.updateOne({ _id: 1 }, { $set: { by: 1 } }, { session: sessions[1] }))
-  t.ok(isDatabaseOutOfReach(conflict), 'a conflict that nobody repeated')
+  const conflict = await settle(things.updateOne({ _id: 1 }, { $set: { by: 1 } }, { session: sessions[1] }))
+  t.ok(isDatabaseOutOfReach(conflict), 'a write conflict')
   for (const session of sessions) await session.endSession()
 })

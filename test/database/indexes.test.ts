@@ -6,17 +6,17 @@ import { type Collections, ensureIndexes } from '../../src/database/indexes.ts'
 import { StartError } from '../../src/start-error.ts'
 import { freshDatabase, testConfig, testServer } from '../helper.ts'
 
-const fate = (promise: Promise<unknown>) =>
+const settle = (promise: Promise<unknown>) =>
   promise.then(
-    () => 'fine',
+    () => 'resolved',
     (error: unknown) => error,
   )
-const wanted: Collections = { things: [{ key: { name: 1 }, unique: true }, { key: { owner: 1, at: -1 } }], empty: [] }
+const required: Collections = { things: [{ key: { name: 1 }, unique: true }, { key: { owner: 1, at: -1 } }], empty: [] }
 
-t.test('a server makes every collection and index that the code names', async (t) => {
+t.test('a server creates every collection and index of collections.ts, and no other', async (t) => {
   const { db } = await testServer(t)
   const names = (await db.listCollections().toArray()).map(({ name }) => name)
-  t.same(names.sort(), Object.keys(collections).sort(), 'and no other')
+  t.same(names.sort(), Object.keys(collections).sort(), 'collections')
   for (const [name, indexes] of Object.entries(collections)) {
     const found = (await db.collection(name).indexes()).map(({ key }) => JSON.stringify(key))
     const keys = [{ _id: 1 }, ...indexes.map(({ key }) => key)].map((key) => JSON.stringify(key))
@@ -24,19 +24,25 @@ t.test('a server makes every collection and index that the code names', async (t
   }
 })
 
-t.test('a second start finds them, ten at once on an empty database make them once', async (t) => {
-  const { db } = await freshDatabase(t)
-  t.same(await Promise.all(Array.from({ length: 10 }, () => fate(ensureIndexes(db, wanted)))), Array(10).fill('fine'))
-  t.equal(await fate(ensureIndexes(db, wanted)), 'fine')
-  t.equal((await db.collection('things').indexes()).length, 3)
-})
+t.test(
+  'ten concurrent starts on an empty database create each index once; a later start changes nothing',
+  async (t) => {
+    const { db } = await freshDatabase(t)
+    t.same(
+      await Promise.all(Array.from({ length: 10 }, () => settle(ensureIndexes(db, required)))),
+      Array(10).fill('resolved'),
+    )
+    t.equal(await settle(ensureIndexes(db, required)), 'resolved')
+    t.equal((await db.collection('things').indexes()).length, 3)
+  },
+)
 
-t.test('a unique index that is missing is made, data in place', async (t) => {
+t.test('a missing unique index is created on existing data', async (t) => {
   const { db } = await freshDatabase(t)
-  await ensureIndexes(db, wanted)
+  await ensureIndexes(db, required)
   await db.collection('things').insertMany([{ name: 'a' }, { name: 'b' }])
   await db.collection('things').dropIndexes()
-  await ensureIndexes(db, wanted)
+  await ensureIndexes(db, required)
   await t.rejects(db.collection('things').insertOne({ name: 'a' }), { code: 11000 })
 })
 
@@ -45,29 +51,29 @@ for (const [what, other] of [
   ['partial', { key: { name: 1 }, unique: true, partialFilterExpression: { old: true } }],
   ['sparse', { key: { name: 1 }, unique: true, sparse: true }],
   ['of another collation', { key: { name: 1 }, unique: true, collation: { locale: 'en', strength: 2 } }],
-  ['one that forgets', { key: { name: 1 }, unique: true, expireAfterSeconds: 60 }],
-  ['of another key under its name', { key: { title: 1 }, unique: true, name: 'name_1' }],
+  ['a TTL index', { key: { name: 1 }, unique: true, expireAfterSeconds: 60 }],
+  ['of another key under the same name', { key: { title: 1 }, unique: true, name: 'name_1' }],
 ] as const) {
-  t.test(`an index that is ${what} stops the start, and its name is said`, async (t) => {
+  t.test(`an index that is ${what} fails the start with an error that names the index`, async (t) => {
     const { db } = await freshDatabase(t)
     await db.collection('things').createIndexes([other])
-    const error = await fate(ensureIndexes(db, wanted))
+    const error = await settle(ensureIndexes(db, required))
     t.type(error, StartError)
     t.match(error, { message: /^The index \{"name":1\} \(unique\) of the collection things cannot be created: / })
   })
 }
 
-t.test('an index more disturbs nobody', async (t) => {
+t.test('additional indexes and another name do not fail the start', async (t) => {
   const { db } = await freshDatabase(t)
   await db.collection('things').createIndexes([{ key: { colour: 1 } }, { key: { name: 1 }, name: 'mine' }])
-  t.equal(await fate(ensureIndexes(db, wanted)), 'fine')
+  t.equal(await settle(ensureIndexes(db, required)), 'resolved')
   await t.rejects(db.collection('things').insertMany([{ name: 'a' }, { name: 'a' }]), { code: 11000 })
 })
 
-t.test('data that a unique index cannot hold stops the start and is not touched', async (t) => {
+t.test('duplicates under a unique index fail the start and are left as they are', async (t) => {
   const { db } = await freshDatabase(t)
   await db.collection('things').insertMany([{ name: 'twin' }, { name: 'twin' }])
-  const error = await fate(ensureIndexes(db, wanted))
+  const error = await settle(ensureIndexes(db, required))
   t.type(error, StartError)
   t.match(error, {
     message: /\{"name":1\} \(unique\) of the collection things .*(E11000|duplicate).*remove the duplicates/s,
@@ -75,10 +81,10 @@ t.test('data that a unique index cannot hold stops the start and is not touched'
   t.equal(await db.collection('things').countDocuments(), 2)
 })
 
-t.test('the whole server does not start with a wrong index, and leaves no connection', async (t) => {
+t.test('buildApp throws a StartError for a conflicting index of a real collection', async (t) => {
   const { db, connection } = await freshDatabase(t)
   await db.collection('posts').createIndex({ author: 1, _id: -1 }, { unique: true })
-  const error = await fate(
+  const error = await settle(
     testConfig(connection).then((config) => buildApp(config, connection, pino({ level: 'silent' }))),
   )
   t.type(error, StartError)

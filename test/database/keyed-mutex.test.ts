@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { keyedMutex } from '../../src/database/keyed-mutex.ts'
 
-t.test('work of one key runs one after the other, of several at once', async (t) => {
+t.test('tasks of one key run one after another, tasks of different keys concurrently', async (t) => {
   const run = keyedMutex()
   const steps: string[] = []
   const work = (name: string) => async () => {
@@ -19,7 +19,7 @@ t.test('work of one key runs one after the other, of several at once', async (t)
   t.ok(steps.indexOf('c begins') < steps.indexOf('b begins'), 'another key does not wait')
 })
 
-t.test('what fails is told to its own, and the next goes on', async (t) => {
+t.test('a failing task rejects for its caller only, and the next task of the key runs', async (t) => {
   const run = keyedMutex()
   const failing = run('x', async () => {
     throw new Error('no')

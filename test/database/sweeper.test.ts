@@ -7,27 +7,27 @@ import { eventually } from '../eventually.ts'
 
 const silent = pino({ level: 'silent' })
 
-t.test('woken while it works, it works once more; never twice at the same time', async (t) => {
-  let [runs, atOnce, most] = [0, 0, 0]
+t.test('wakes during a sweep cause one more sweep, and sweeps never overlap', async (t) => {
+  let [runs, running, maxRunning] = [0, 0, 0]
   const { wake, close } = sweeper(async () => {
     runs += 1
-    atOnce += 1
-    most = Math.max(most, atOnce)
+    running += 1
+    maxRunning = Math.max(maxRunning, running)
     await delay(20)
-    atOnce -= 1
+    running -= 1
   }, silent)
   for (const _ of [1, 2, 3]) wake()
   await delay(5)
   for (const _ of [1, 2, 3]) wake()
   await delay(100)
-  t.same([runs, most], [2, 1])
+  t.same([runs, maxRunning], [2, 1])
   wake()
   await delay(50)
   t.equal(runs, 3)
   await close()
 })
 
-t.test('what failed is tried again', async (t) => {
+t.test('a failed sweep is retried', async (t) => {
   let runs = 0
   const { wake, close } = sweeper(async () => {
     runs += 1
@@ -39,7 +39,7 @@ t.test('what failed is tried again', async (t) => {
   await close()
 })
 
-t.test('it looks by itself once a minute', async (t) => {
+t.test('without a wake, a sweep runs every minute until the sweeper is closed', async (t) => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   let runs = 0
@@ -55,7 +55,7 @@ t.test('it looks by itself once a minute', async (t) => {
   t.equal(runs, 1)
 })
 
-t.test('closed, it tells the work to end, waits for it, and does nothing any more', async (t) => {
+t.test('close aborts the running sweep, waits for it, and ignores later wakes', async (t) => {
   let [runs, ended] = [0, false]
   const { wake, close } = sweeper(async (signal) => {
     runs += 1

@@ -6,7 +6,7 @@ import { freshDatabase, signUp, testServer } from '../helper.ts'
 
 type Thing = { _id: string; n: number }
 
-t.test('a conflict is tried again until everybody’s writes are in', async (t) => {
+t.test('20 conflicting transactions are retried until all are committed', async (t) => {
   const { db, client } = await freshDatabase(t)
   const transact = transactor(client)
   const things = db.collection<Thing>('things')
@@ -26,7 +26,7 @@ t.test('a conflict is tried again until everybody’s writes are in', async (t) 
       }),
     ),
   )
-  t.same(results, [...Array(20).keys()], 'each gets its own result')
+  t.same(results, [...Array(20).keys()], 'each returns its own result')
   t.same(await things.find().toArray(), [
     { _id: 'a', n: 20 },
     { _id: 'b', n: -20 },
@@ -34,50 +34,50 @@ t.test('a conflict is tried again until everybody’s writes are in', async (t) 
   t.ok(runs > 20, `${runs} runs`)
 })
 
-t.test('what the work throws is thrown on, and nothing is left', async (t) => {
+t.test('an error of the work is rethrown without a retry, and aborts the transaction', async (t) => {
   const { db, client } = await freshDatabase(t)
   const transact = transactor(client)
   const things = db.collection<Thing>('things')
   await things.insertOne({ _id: 'a', n: 0 })
-  const wrong = new Error('changed my mind')
+  const failure = new Error('not today')
   let runs = 0
   const failing = transact(async (session) => {
     runs += 1
     await things.insertOne({ _id: 'b', n: 1 }, { session })
     await things.updateOne({ _id: 'a' }, { $inc: { n: 1 } }, { session })
-    throw wrong
+    throw failure
   })
-  t.equal(await failing.catch((error: unknown) => error), wrong)
-  t.equal(runs, 1, 'it is not tried again')
+  t.equal(await failing.catch((error: unknown) => error), failure)
+  t.equal(runs, 1, 'no retry')
   const refused = transact((session) => things.insertOne({ _id: 'a', n: 1 }, { session }))
   t.match(await refused.catch((error: unknown) => error), { code: 11000 })
   t.same(await things.find().toArray(), [{ _id: 'a', n: 0 }])
   await things.updateOne({ _id: 'a' }, { $inc: { n: 1 } }, { maxTimeMS: 5_000 })
-  t.pass('and nothing is locked')
+  t.pass('no lock is left')
 })
 
-t.test('work that writes nothing, or does nothing, is fine', async (t) => {
+t.test('a transaction may write nothing, or run no command', async (t) => {
   const { db, client } = await freshDatabase(t)
   const transact = transactor(client)
   t.equal(await transact(async () => 7), 7)
   t.equal(await transact((session) => db.collection('none').findOne({}, { session })), null)
 })
 
-t.test('an error that MongoDB calls transient, and a broken connection, run the work again', async (t) => {
+t.test('the work is retried after a transient error, and after an unlabelled broken connection', async (t) => {
   const { client } = await freshDatabase(t)
   const conflict = new MongoServerError({ message: 'conflict', code: 112 })
   conflict.addErrorLabel('TransientTransactionError')
   const closed = new MongoNetworkError('closed, and without a label')
   const errors = [
     conflict,
-    Object.assign(new Error('ended by the other party'), { code: 'EPIPE' }),
+    Object.assign(new Error('ended by the peer'), { code: 'EPIPE' }),
     closed,
-    // The driver's own constructor looks at nothing of the result.
+    // The driver's constructor does not use the result.
     new MongoBulkWriteError(closed, {} as never),
   ]
   let runs = 0
   const done = await transactor(client)(async (session) => {
-    t.ok(session.inTransaction(), 'in a transaction of its own')
+    t.ok(session.inTransaction(), 'each attempt has its own transaction')
     const error = errors[runs++]
     if (error) throw error
     return 'done'
@@ -86,11 +86,11 @@ t.test('an error that MongoDB calls transient, and a broken connection, run the 
   t.equal(runs, 5)
 })
 
-t.test('a connection that breaks under the commit: it is asked for again, and happens once', async (t) => {
+t.test('a connection that breaks during the commit: the commit is retried, and applied once', async (t) => {
   const { db, client } = await freshDatabase(t)
   const things = db.collection<Thing>('things')
   const errors = [
-    Object.assign(new Error('ended by the other party'), { code: 'EPIPE' }),
+    Object.assign(new Error('ended by the peer'), { code: 'EPIPE' }),
     new MongoNetworkError('closed, and without a label'),
   ]
   let runs = 0
@@ -108,25 +108,29 @@ t.test('a connection that breaks under the commit: it is asked for again, and ha
   t.same(await things.find().toArray(), [{ _id: 'a', n: 1 }])
 })
 
-t.test('what others hold for too long is given up, and the client gets 503', { timeout: 60_000 }, async (t) => {
-  const { url, app } = await testServer(t)
-  const posts = app.db.collection('posts')
-  const ann = await signUp(url)
-  const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Held' } })).body
-  const react = () => ann.client.put(`v1/posts/${id}/reaction`, { json: { value: 'like' } })
-  const holder = app.mongo.client.startSession()
-  holder.startTransaction()
-  await posts.updateMany({ text: 'Held' }, { $set: { held: true } }, { session: holder })
+t.test(
+  'a document locked beyond the deadline: TransactionTimeoutError, and 503 for the client',
+  { timeout: 60_000 },
+  async (t) => {
+    const { url, app } = await testServer(t)
+    const posts = app.db.collection('posts')
+    const ann = await signUp(url)
+    const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Locked' } })).body
+    const react = () => ann.client.put(`v1/posts/${id}/reaction`, { json: { value: 'like' } })
+    const holder = app.mongo.client.startSession()
+    holder.startTransaction()
+    await posts.updateMany({ text: 'Locked' }, { $set: { locked: true } }, { session: holder })
 
-  const direct = app.transact((session) => posts.updateMany({}, { $set: { mine: true } }, { session }))
-  const [answer, error] = await Promise.all([react(), direct.catch((error: unknown) => error)])
-  t.type(error, TransactionTimeoutError)
-  t.match(error, { cause: { code: 112 } }, 'it says what stood in the way')
-  t.match(answer, { statusCode: 503, headers: { 'retry-after': /^\d+$/ }, body: { code: 'database-unavailable' } })
-  t.equal((await ann.client.get(`v1/posts/${id}`)).statusCode, 200, 'reading goes on')
+    const direct = app.transact((session) => posts.updateMany({}, { $set: { mine: true } }, { session }))
+    const [answer, error] = await Promise.all([react(), direct.catch((error: unknown) => error)])
+    t.type(error, TransactionTimeoutError)
+    t.match(error, { cause: { code: 112 } }, 'the cause is the write conflict')
+    t.match(answer, { statusCode: 503, headers: { 'retry-after': /^\d+$/ }, body: { code: 'database-unavailable' } })
+    t.equal((await ann.client.get(`v1/posts/${id}`)).statusCode, 200, 'reads are answered')
 
-  await holder.abortTransaction()
-  await holder.endSession()
-  t.match(await react(), { statusCode: 200, body: { counts: { likes: 1 } } })
-  t.equal(await posts.countDocuments({ mine: true }), 0, 'what was given up was not done')
-})
+    await holder.abortTransaction()
+    await holder.endSession()
+    t.match(await react(), { statusCode: 200, body: { counts: { likes: 1 } } })
+    t.equal(await posts.countDocuments({ mine: true }), 0, 'the timed-out transaction wrote nothing')
+  },
+)

@@ -3,11 +3,10 @@ import type { Db } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
-import { lineTo } from '../database/fixtures/line.ts'
+import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, password, testConfig, testServer } from '../helper.ts'
-import { cookieOf, isProblem } from '../http/wire.ts'
+import { cookieOf, expectProblem } from '../http/wire.ts'
 import { counted, statuses, tryOften, tryOnce } from './login-attempts.ts'
 
 /** So slow that something can be done while it is made. */
@@ -39,7 +38,7 @@ async function database(t: Test) {
 
 t.test('the database goes away while a password is checked', { timeout: 120_000 }, async (t) => {
   const { db, serverBy, port: mongod } = await database(t)
-  const line = await lineTo(t, mongod)
+  const line = await cuttableProxy(t, mongod)
   const port = await serverBy(line.uri(db.databaseName), slowHash)
 
   for (const [what, given] of Object.entries({ right: password, wrong: 'not the password' })) {
@@ -48,12 +47,12 @@ t.test('the database goes away while a password is checked', { timeout: 120_000 
       await until(t, async () => (await taken(db)) === 1, 'a place is taken before the hash is made')
       // The server hears of it, too.
       await delay(100)
-      line.cut()
+      line.cutLine()
       const start = performance.now()
-      isProblem(t, await answer, 'database-unavailable')
+      expectProblem(t, await answer, 'database-unavailable')
       t.ok(performance.now() - start < patience, 'answered in time')
       t.equal(await taken(db), 1, 'nobody could give it back yet')
-      line.mend()
+      line.mendLine()
       const all = () => counted(db, 'failed-logins-by-[a-z-]+')
       await until(t, async () => (await all()) === 0, 'all are given back as soon as the database is there again')
       t.equal((await tryOnce(port, 'ann', { password })).status, 200)
@@ -63,7 +62,7 @@ t.test('the database goes away while a password is checked', { timeout: 120_000 
 
 t.test('the answer that a place was taken is lost', { timeout: 120_000 }, async (t) => {
   const { db, serverBy, port: mongod } = await database(t)
-  const proxy = await cuttingProxy(t, mongod)
+  const proxy = await cuttableProxy(t, mongod)
   const port = await serverBy(uriOf(proxy, db))
 
   t.test('once: it is taken once', async (t) => {
@@ -79,7 +78,7 @@ t.test('the answer that a place was taken is lost', { timeout: 120_000 }, async 
     // The driver asks twice: all three places are taken, and none of the answers comes.
     proxy.cut({ command: 'findAndModify', when: 'answered', times: 6 })
     proxy.cut({ command: 'update', when: 'before', times: 8 })
-    isProblem(t, await tryOnce(port, 'ann'), 'database-unavailable')
+    expectProblem(t, await tryOnce(port, 'ann'), 'database-unavailable')
     const all = () => counted(db, 'failed-logins-by-[a-z-]+')
     await until(t, async () => (await all()) === 3 * before, 'those of before are left')
   })
@@ -87,11 +86,11 @@ t.test('the answer that a place was taken is lost', { timeout: 120_000 }, async 
 
 t.test('the database hangs when a place is to be taken: 503 in time', { timeout: 120_000 }, async (t) => {
   const { db, serverBy, port: mongod } = await database(t)
-  const proxy = await cuttingProxy(t, mongod)
+  const proxy = await cuttableProxy(t, mongod)
   const port = await serverBy(uriOf(proxy, db))
   proxy.cut({ command: 'findAndModify', when: 'never', times: 3 })
   const start = performance.now()
-  isProblem(t, await tryOnce(port, 'ann'), 'database-unavailable')
+  expectProblem(t, await tryOnce(port, 'ann'), 'database-unavailable')
   const took = performance.now() - start
   t.ok(took < patience, `answered after ${Math.round(took)} ms`)
 })

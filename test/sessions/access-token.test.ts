@@ -27,7 +27,7 @@ t.test('the access token', async (t) => {
   const status = async (token: string) =>
     (await makeClient(url).get('v1/session', { headers: { cookie: `session=${token}` } })).statusCode
 
-  t.test('holds the claims of the contract and nothing else', async (t) => {
+  t.test('a token holds the claims of the contract and nothing else', async (t) => {
     t.same(header, { alg: 'HS256', typ: 'rookery+jwt', kid: header.kid })
     t.match(header.kid, /^.+$/)
     const { id } = login.body.session
@@ -35,11 +35,15 @@ t.test('the access token', async (t) => {
     t.same(payload, { iss: 'rookery', aud: 'rookery', sub: own.id, sid: id, iat, exp })
     t.equal(exp - iat, 900)
     t.ok(Math.abs(iat - Date.now() / 1000) < 120)
-    t.equal(sign(header, payload, config.jwtSignKey), token, 'signed with JWT_SIGN_KEY: what follows can forge')
-    t.notOk(config.jwtSignKey.includes(String(header.kid)), 'kid gives none of the key away')
+    t.equal(
+      sign(header, payload, config.jwtSignKey),
+      token,
+      'signed with JWT_SIGN_KEY, so the forgeries below are valid except for their change',
+    )
+    t.notOk(config.jwtSignKey.includes(String(header.kid)), 'kid reveals no part of the key')
   })
 
-  t.test('what a key holder may sign, and nothing else, is good', async (t) => {
+  t.test('a token with the right key but any other claim or header gets 401', async (t) => {
     t.equal(await status(token), 200)
     t.equal(await status(sign(header, { ...payload, exp: payload.exp - 1 }, config.jwtSignKey)), 200)
     const now = Math.floor(Date.now() / 1000)
@@ -51,32 +55,32 @@ t.test('the access token', async (t) => {
       ['another key id', { ...header, kid: 'else' }, payload],
       ['no type', { ...header, typ: undefined }, payload],
       ['no key id', { ...header, kid: undefined }, payload],
-      ['sub is no text', header, { ...payload, sub: 7 }],
-      ['sub is no id', header, { ...payload, sub: 'zz' }],
-      ['sid is no id', header, { ...payload, sid: 'zz' }],
+      ['sub is not a string', header, { ...payload, sub: 7 }],
+      ['sub is not an id', header, { ...payload, sub: 'zz' }],
+      ['sid is not an id', header, { ...payload, sid: 'zz' }],
       ['not yet', header, { ...payload, nbf: now + 1000 }],
-      ['a longer life than is ours to give', header, { ...payload, exp: payload.iat + 901 }],
+      ['a lifetime above 900 s', header, { ...payload, exp: payload.iat + 901 }],
       ['issued in the future', header, { ...payload, iat: now + 100, exp: now + 900 }],
       ['one audience of several', header, { ...payload, aud: ['rookery', 'else'] }],
       ['the audience in a list', header, { ...payload, aud: ['rookery'] }],
-      ['exp is a text', header, { ...payload, exp: String(payload.exp) }],
-      ['iat is a text', header, { ...payload, iat: String(payload.iat) }],
+      ['exp is a string', header, { ...payload, exp: String(payload.exp) }],
+      ['iat is a string', header, { ...payload, iat: String(payload.iat) }],
       ['exp is null', header, { ...payload, exp: null }],
-      ['something about the person', header, { ...payload, username }],
+      ['personal data', header, { ...payload, username }],
       ['a kid that is a path', { ...header, kid: '../../../../dev/null' }, payload],
       ['a kid that is a query', { ...header, kid: "x' or '1'='1" }, payload],
       ['a kid that is an operator', { ...header, kid: { $ne: '' } }, payload],
       ['a kid in a list', { ...header, kid: [header.kid] }, payload],
-      ['a list of keys elsewhere', { ...header, jku: 'https://evil.example/jwks.json' }, payload],
+      ['jku: a remote key set', { ...header, jku: 'https://evil.example/jwks.json' }, payload],
       [
-        'a key of its own',
+        'jwk: an embedded key',
         { ...header, jwk: { kty: 'oct', k: Buffer.from(config.jwtSignKey).toString('base64url') } },
         payload,
       ],
-      ['a certificate elsewhere', { ...header, x5u: 'https://evil.example/cert.pem' }, payload],
-      ['a certificate of its own', { ...header, x5c: ['MIIB'] }, payload],
-      ['what must be understood', { ...header, crit: ['exp'] }, payload],
-      ['a body that is not encoded', { ...header, b64: false, crit: ['b64'] }, payload],
+      ['x5u: a remote certificate', { ...header, x5u: 'https://evil.example/cert.pem' }, payload],
+      ['x5c: an embedded certificate', { ...header, x5c: ['MIIB'] }, payload],
+      ['crit', { ...header, crit: ['exp'] }, payload],
+      ['b64: an unencoded payload', { ...header, b64: false, crit: ['b64'] }, payload],
       ['a content type', { ...header, cty: 'JWT' }, payload],
       ...['iss', 'aud', 'sub', 'sid', 'iat', 'exp'].map((claim): [string, Json, unknown] => [
         `no ${claim}`,
@@ -91,7 +95,7 @@ t.test('the access token', async (t) => {
     t.equal(await status(sign({ ...header, alg: 'HS384' }, payload, config.jwtSignKey, 'sha384')), 401, 'HS384')
   })
 
-  t.test('forgeries', async (t) => {
+  t.test('a token with a foreign key, no signature, or another key type gets 401', async (t) => {
     const foreign = randomBytes(32).toString('hex')
     t.equal(await status(sign(header, payload, foreign)), 401, 'a foreign key')
     t.equal(await status(sign(header, payload, '')), 401, 'an empty key')
@@ -101,12 +105,12 @@ t.test('the access token', async (t) => {
     }
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
     const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
-    t.equal(await status(sign({ ...header, alg: 'RS256' }, payload, pem)), 401, 'RS256 with a key that is public')
+    t.equal(await status(sign({ ...header, alg: 'RS256' }, payload, pem)), 401, 'RS256 confusion with a public key')
     const other = await signUp(url)
     const { id } = (await other.client.get<{ id: string }>('v1/account')).body
-    t.equal(await status(`${head}.${encode({ ...payload, sub: id })}.${signature}`), 401, 'another’s sub')
-    t.equal(await status(sign(header, { ...payload, sub: id }, config.jwtSignKey)), 401, 'a session of another')
-    t.equal(await status(`${head}.${body}.${signature?.slice(0, -2)}`), 401, 'a cut signature')
+    t.equal(await status(`${head}.${encode({ ...payload, sub: id })}.${signature}`), 401, 'the sub of another account')
+    t.equal(await status(sign(header, { ...payload, sub: id }, config.jwtSignKey)), 401, 'a session of another account')
+    t.equal(await status(`${head}.${body}.${signature?.slice(0, -2)}`), 401, 'a truncated signature')
     for (const text of ['', '.', '..', 'x.y.z', `${token}.`, `${token}x`, '%00', '"', ` ${head}`]) {
       t.equal(await status(text), 401, JSON.stringify(text.slice(0, 20)))
     }
@@ -114,7 +118,7 @@ t.test('the access token', async (t) => {
     t.equal(await status(cookies.device?.value ?? ''), 401, 'a device token')
   })
 
-  t.test('the cookie is the only carrier', async (t) => {
+  t.test('an access token outside its cookie gets 401', async (t) => {
     const bare = makeClient(url)
     for (const headers of [
       { authorization: `Bearer ${token}` },
@@ -128,10 +132,10 @@ t.test('the access token', async (t) => {
     }
     t.equal((await bare.get(`v1/account?session=${token}`)).statusCode, 401)
     const read = await bare.get('v1/posts', { headers: { authorization: `Bearer ${token}` } })
-    t.equal(read.headers['rookery-session'], undefined, 'on a public read it is not even looked at')
+    t.equal(read.headers['rookery-session'], undefined, 'a public read ignores it')
   })
 
-  t.test('one that was accepted is refused once it expires: the verifier’s cache does not keep it', async (t) => {
+  t.test('a token that was accepted before gets 401 once it expires: the cache checks exp', async (t) => {
     const exp = Math.floor(Date.now() / 1000) + 4
     const short = sign(header, { ...payload, exp }, config.jwtSignKey)
     t.equal(await status(short), 200)

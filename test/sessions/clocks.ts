@@ -1,19 +1,19 @@
 import type { Test } from 'tap'
 
-/** Both clocks, until the test ends, can be moved on. Not by `t.intercept`, which takes a stack at every call. */
+/** Lets a test advance both clocks. Without `t.intercept`, which captures a stack trace at every call. */
 export function clocks(t: Test) {
   const { now } = Date
   const monotonic = performance.now.bind(performance)
-  let ahead = 0
-  Date.now = () => now() + ahead
-  performance.now = () => monotonic() + ahead
+  let offsetMs = 0
+  Date.now = () => now() + offsetMs
+  performance.now = () => monotonic() + offsetMs
   t.teardown(() => {
     Date.now = now
     performance.now = monotonic
   })
   return {
     forward(ms: number): void {
-      ahead += ms
+      offsetMs += ms
     },
   }
 }

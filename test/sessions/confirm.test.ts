@@ -7,7 +7,7 @@ type Session = { id: string; current: boolean; confirmedUntil: string | null }
 type LoggedIn = { account: object; session: Session }
 type Page = { items: Session[]; nextCursor: string | null }
 
-t.test('a fresh password', async (t) => {
+t.test('confirming a session', async (t) => {
   const { url, db } = await testServer(t)
   const sessions = db.collection<{ _id: UUID; confirmedUntil: Date | null }>('sessions')
   type Client = ReturnType<typeof makeClient>
@@ -19,26 +19,32 @@ t.test('a fresh password', async (t) => {
     return { client, id: body.session.id }
   }
 
-  t.test('allows dangerous acts for 10 minutes, in this session only; a login alone does not', async (t) => {
-    const { client, username } = await signUp(url)
-    const other = await logIn(username)
-    const refused = await client.delete('v1/sessions')
-    t.equal(refused.statusCode, 403)
-    t.match(refused.body, { code: 'confirmation-required' })
-    const before = Date.now()
-    const { statusCode, headers, body } = await confirm(client)
-    t.equal(statusCode, 200)
-    const until = Date.parse(body.session.confirmedUntil ?? '')
-    t.ok(until >= before + 600_000 && until <= Date.now() + 600_000)
-    t.same(Object.keys(setCookies(headers)).sort(), ['refresh', 'session'], 'both cookies are new')
-    t.equal((await other.client.delete('v1/sessions')).statusCode, 403, 'not for another session of the account')
-    await sessions.updateOne({ _id: new UUID(body.session.id) }, { $set: { confirmedUntil: new Date(Date.now() - 1) } })
-    t.equal((await client.delete('v1/sessions')).statusCode, 403, 'not after 10 minutes')
-    t.match((await client.get('v1/session')).body, { session: { confirmedUntil: null } })
-    t.equal((await other.client.get('v1/session')).statusCode, 200, 'none of it ended anything')
-  })
+  t.test(
+    'a confirmation permits dangerous actions for 10 minutes, in its session only; a login does not',
+    async (t) => {
+      const { client, username } = await signUp(url)
+      const other = await logIn(username)
+      const refused = await client.delete('v1/sessions')
+      t.equal(refused.statusCode, 403)
+      t.match(refused.body, { code: 'confirmation-required' })
+      const before = Date.now()
+      const { statusCode, headers, body } = await confirm(client)
+      t.equal(statusCode, 200)
+      const until = Date.parse(body.session.confirmedUntil ?? '')
+      t.ok(until >= before + 600_000 && until <= Date.now() + 600_000)
+      t.same(Object.keys(setCookies(headers)).sort(), ['refresh', 'session'], 'both cookies are new')
+      t.equal((await other.client.delete('v1/sessions')).statusCode, 403, 'not for another session of the account')
+      await sessions.updateOne(
+        { _id: new UUID(body.session.id) },
+        { $set: { confirmedUntil: new Date(Date.now() - 1) } },
+      )
+      t.equal((await client.delete('v1/sessions')).statusCode, 403, 'not after 10 minutes')
+      t.match((await client.get('v1/session')).body, { session: { confirmedUntil: null } })
+      t.equal((await other.client.get('v1/session')).statusCode, 200, 'no session was ended')
+    },
+  )
 
-  t.test('the refresh token from before is replaced, the new one goes on, confirmed', async (t) => {
+  t.test('a confirmation rotates the refresh token, and the next refresh keeps the session confirmed', async (t) => {
     const { client } = await signUp(url)
     const { body } = await confirm(client)
     const { statusCode, body: refreshed } = await client.post<LoggedIn>('v1/session/refresh')
@@ -47,7 +53,7 @@ t.test('a fresh password', async (t) => {
     t.equal(refreshed.session.confirmedUntil, body.session.confirmedUntil)
   })
 
-  t.test('the list of one’s own sessions, and ending them', async (t) => {
+  t.test('an account lists its own sessions and, once confirmed, ends one or all others', async (t) => {
     const { client, username } = await signUp(url)
     const stranger = await signUp(url)
     const theirs = (await stranger.client.get<LoggedIn>('v1/session')).body.session.id
@@ -70,12 +76,12 @@ t.test('a fresh password', async (t) => {
       items.map(({ id }) => id),
     )
     t.equal(second.nextCursor, null)
-    const [one, ...rest] = others
-    t.equal((await client.delete(`v1/sessions/${one?.id}`)).statusCode, 403, 'not without the password')
+    const [ended, ...rest] = others
+    t.equal((await client.delete(`v1/sessions/${ended?.id}`)).statusCode, 403, 'not without a confirmation')
     await confirm(client)
-    t.equal((await client.delete(`v1/sessions/${one?.id}`)).statusCode, 204)
-    t.equal((await one?.client.get('v1/session'))?.statusCode, 401, 'dead at once')
-    for (const id of [one?.id, theirs, 'x', '00000000-0000-7000-8000-000000000000']) {
+    t.equal((await client.delete(`v1/sessions/${ended?.id}`)).statusCode, 204)
+    t.equal((await ended?.client.get('v1/session'))?.statusCode, 401, 'refused at once')
+    for (const id of [ended?.id, theirs, 'x', '00000000-0000-7000-8000-000000000000']) {
       t.equal((await client.delete(`v1/sessions/${id}`)).statusCode, 404, `${id}`)
     }
     t.equal((await stranger.client.get('v1/session')).statusCode, 200)
@@ -85,7 +91,7 @@ t.test('a fresh password', async (t) => {
     t.equal((await list()).items.length, 1)
   })
 
-  t.test('ten wrong passwords end the session, and this one only; nine and a right one do not', async (t) => {
+  t.test('ten wrong passwords end this session only; nine and a right one do not', async (t) => {
     const { client, username } = await signUp(url)
     const other = await logIn(username)
     for (let round = 0; round < 2; round += 1) {
@@ -101,11 +107,11 @@ t.test('a fresh password', async (t) => {
     t.equal((await confirm(client, '\uD800')).statusCode, 401, 'the tenth')
     t.equal((await client.get('v1/session')).statusCode, 401)
     t.equal((await client.post('v1/session/refresh')).statusCode, 401)
-    t.equal((await confirm(client)).statusCode, 401, 'the right one comes too late')
+    t.equal((await confirm(client)).statusCode, 401, 'the right password comes too late')
     t.equal((await other.client.get('v1/session')).statusCode, 200)
   })
 
-  t.test('only type and 256 characters are checked, and a session is needed first', async (t) => {
+  t.test('only the type and the length of the password are validated, after the session', async (t) => {
     const { client } = await signUp(url)
     for (const json of [{}, { password: 5 }, { password: 'x'.repeat(257) }, { password, more: 1 }]) {
       t.equal((await client.post('v1/session/confirm', { json })).statusCode, 400)

@@ -10,11 +10,11 @@ const day = 86_400_000
 t.test('logging in', async (t) => {
   const { url } = await testServer(t)
   const login = (json: unknown, client = makeClient(url), headers = {}) =>
-    client.post<LoggedIn>('v1/session', { json: json as object, headers }) // anything: also what no schema takes
+    client.post<LoggedIn>('v1/session', { json: json as object, headers }) // any JSON, valid or not
   const status = async (headers: Record<string, string>) =>
     (await makeClient(url).get('v1/session', { headers })).statusCode
 
-  t.test('answers the account and the session, and all cookies', async (t) => {
+  t.test('a login answers account and session, and sets all three cookies', async (t) => {
     const { username, client } = await signUp(url)
     const own = (await client.get('v1/account')).body
     const browser = makeClient(url)
@@ -37,11 +37,11 @@ t.test('logging in', async (t) => {
     for (const cookie of Object.values(cookies)) t.notOk(JSON.stringify(body).includes(cookie?.value ?? ''))
   })
 
-  t.test('an unknown name and a wrong password have one answer', async (t) => {
+  t.test('an unknown name and a wrong password get identical responses', async (t) => {
     const { username } = await signUp(url)
     const wrong = [
       { username, password: `${password}.` },
-      { username: 'nobody_of_that_name', password },
+      { username: 'unknown_name', password },
       { username: 'x', password: '' },
       { username: 'not a name at all \0 \uD800', password: 'x' },
       { username, password: '\uD800' },
@@ -52,18 +52,18 @@ t.test('logging in', async (t) => {
     for (const { statusCode, headers, body } of answers) {
       t.equal(statusCode, 401)
       t.equal(headers['set-cookie'], undefined)
-      // Typed as what a login that succeeds is answered with.
+      // The type is that of a successful login.
       const { instance: _, ...rest } = body as unknown as Problem
       const { date, 'x-request-id': __, ...others } = headers
       t.ok(date)
       seen.add(JSON.stringify([rest, others]))
     }
-    t.equal(seen.size, 1, 'they differ in nothing', { seen: [...seen] })
+    t.equal(seen.size, 1, 'all responses are equal', { seen: [...seen] })
     t.match(answers[0]?.body, { code: 'invalid-credentials', status: 401 })
     t.equal(answers[0]?.headers['www-authenticate'], 'Cookie realm="rookery"', 'RFC 9110, 15.5.2')
   })
 
-  t.test('only type and 256 characters are checked', async (t) => {
+  t.test('only types and lengths of up to 256 characters are validated', async (t) => {
     const { username } = await signUp(url)
     const bad = [
       [{ username }, '/body/password'],
@@ -84,19 +84,19 @@ t.test('logging in', async (t) => {
     }
   })
 
-  t.test('the session that a login carried ends, by either cookie; another’s failure ends none', async (t) => {
+  t.test('a login ends the session that either of its cookies names; a failed login does not', async (t) => {
     const { username } = await signUp(url)
     for (const name of ['session', 'refresh']) {
       const old = setCookies((await login({ username, password })).headers)
       await login({ username, password: 'wrong' }, makeClient(url), carried(old, name))
-      t.equal(await status(carried(old, 'session')), 200, 'a failed login ends nothing')
+      t.equal(await status(carried(old, 'session')), 200, 'still live after a failed login')
       const { statusCode } = await login({ username, password }, makeClient(url), carried(old, name))
       t.equal(statusCode, 200)
       t.equal(await status(carried(old, 'session')), 401, `the ${name} cookie names it`)
     }
   })
 
-  t.test('sessions of one account live beside each other; another account’s are apart', async (t) => {
+  t.test('two sessions of an account are live at once; ending one leaves the other', async (t) => {
     const ann = await signUp(url)
     const second = makeClient(url)
     await login({ username: ann.username, password }, second)
@@ -106,7 +106,7 @@ t.test('logging in', async (t) => {
     t.equal((await ann.client.get('v1/session')).statusCode, 200)
   })
 
-  t.test('GET without a session: 401 that says how to get one', async (t) => {
+  t.test('GET /v1/session without a session gets 401 unauthenticated', async (t) => {
     const { statusCode, headers, body } = await makeClient(url).get('v1/session')
     t.equal(statusCode, 401)
     t.match(body, { code: 'unauthenticated' })

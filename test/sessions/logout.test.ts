@@ -9,18 +9,18 @@ t.test('logging out', async (t) => {
     return setCookies((await makeClient(url).post('v1/session', { json: { username, password } })).headers)
   }
   const logOut = (headers: Record<string, string>) => makeClient(url).delete('v1/session', { headers })
-  const isDead = async (t: Test, cookies: Record<string, SetCookie | undefined>) => {
+  const expectEnded = async (t: Test, cookies: Record<string, SetCookie | undefined>) => {
     const session = carried(cookies, 'session')
     for (const path of ['v1/session', 'v1/account']) {
       t.equal((await makeClient(url).get(path, { headers: session })).statusCode, 401, path)
     }
-    const post = await makeClient(url).post('v1/posts', { headers: session, json: { text: 'ghost' } })
-    t.equal(post.statusCode, 401, 'nothing is written with it')
+    const post = await makeClient(url).post('v1/posts', { headers: session, json: { text: 'too late' } })
+    t.equal(post.statusCode, 401, 'a write is refused')
     const refresh = await makeClient(url).post('v1/session/refresh', { headers: carried(cookies, 'refresh') })
     t.equal(refresh.statusCode, 401)
   }
 
-  t.test('ends the session that either cookie names, at once, and clears both', async (t) => {
+  t.test('a logout ends the session that either cookie names, at once, and clears both cookies', async (t) => {
     for (const names of [['session'], ['refresh'], ['session', 'refresh']]) {
       const cookies = await begin()
       const { statusCode, headers, rawBody } = await logOut(carried(cookies, ...names))
@@ -33,14 +33,14 @@ t.test('logging out', async (t) => {
         const gone = cookie?.attributes.filter((attribute) =>
           /^(Max-Age=0|Expires=Thu, 01 Jan 1970 .*)$/.test(attribute),
         )
-        t.ok(gone?.length, `${name} is over`)
+        t.ok(gone?.length, `${name} has expired`)
         t.ok(cookie?.attributes.includes('Path=/') && cookie.attributes.includes('HttpOnly'))
       }
-      await isDead(t, cookies)
+      await expectEnded(t, cookies)
     }
   })
 
-  t.test('when there was none: 204, again and again', async (t) => {
+  t.test('a repeated logout, or one without a session, gets 204', async (t) => {
     const cookies = await begin()
     for (const headers of [{}, { cookie: 'session=x; refresh=y' }, carried(cookies, 'session', 'refresh')]) {
       t.equal((await logOut(headers)).statusCode, 204)
@@ -48,26 +48,26 @@ t.test('logging out', async (t) => {
     }
   })
 
-  t.test('two cookies of two sessions end both', async (t) => {
-    const [one, other] = [await begin(), await begin()]
-    const { cookie } = carried(one, 'session')
-    await logOut({ cookie: `${cookie}; ${carried(other, 'refresh').cookie}` })
-    await isDead(t, one)
-    await isDead(t, other)
+  t.test('cookies of two different sessions end both', async (t) => {
+    const [first, second] = [await begin(), await begin()]
+    const { cookie } = carried(first, 'session')
+    await logOut({ cookie: `${cookie}; ${carried(second, 'refresh').cookie}` })
+    await expectEnded(t, first)
+    await expectEnded(t, second)
   })
 
-  t.test('a refresh under way when the session ends does not bring it back', async (t) => {
+  t.test('a refresh concurrent with a logout does not revive the session', async (t) => {
     for (let round = 0; round < 5; round += 1) {
       const cookies = await begin()
       const [refreshed] = await Promise.all([
         makeClient(url).post('v1/session/refresh', { headers: carried(cookies, 'refresh') }),
         logOut(carried(cookies, 'session')),
       ])
-      await isDead(t, { ...cookies, ...(refreshed.statusCode === 200 && setCookies(refreshed.headers)) })
+      await expectEnded(t, { ...cookies, ...(refreshed.statusCode === 200 && setCookies(refreshed.headers)) })
     }
   })
 
-  t.test('other sessions of the account live on', async (t) => {
+  t.test('other sessions of the account stay live', async (t) => {
     const { client, username } = await signUp(url)
     const cookies = setCookies((await makeClient(url).post('v1/session', { json: { username, password } })).headers)
     await logOut(carried(cookies, 'session'))
@@ -76,7 +76,7 @@ t.test('logging out', async (t) => {
   })
 })
 
-t.test('with COOKIE_SECURE the cleared cookies are Secure, or a browser would keep the old ones', async (t) => {
+t.test('with COOKIE_SECURE the cleared cookies are Secure: browsers ignore them otherwise', async (t) => {
   const { url } = await testServer(t, { COOKIE_SECURE: 'true' })
   const { headers } = await makeClient(url).delete('v1/session')
   const cleared = setCookies(headers)

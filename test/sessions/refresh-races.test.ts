@@ -8,7 +8,7 @@ import { carried, setCookies } from './set-cookies.ts'
 type LoggedIn = { session: { id: string } }
 type Page = { items: { event: string }[] }
 
-t.test('tabs that refresh together, over two servers', async (t) => {
+t.test('concurrent refreshes on two servers', async (t) => {
   const { urls, url, db } = await twoServers(t)
   const sessions = db.collection<{ _id: UUID; refreshedAt: Date; step: unknown }>('sessions')
   const refresh = (headers: Record<string, string>, tab = 0) =>
@@ -18,31 +18,31 @@ t.test('tabs that refresh together, over two servers', async (t) => {
     const { headers, body } = await makeClient(url).post<LoggedIn>('v1/session', { json: { username, password } })
     return { username, client, cookies: setCookies(headers), id: body.session.id }
   }
-  const lives = async (id: string) => (await sessions.countDocuments({ _id: new UUID(id) })) === 1
-  /** Lets the 10 seconds of grace be over. */
-  const later = (id: string) =>
+  const isLive = async (id: string) => (await sessions.countDocuments({ _id: new UUID(id) })) === 1
+  /** Ends the grace period of 10 seconds. */
+  const endGrace = (id: string) =>
     sessions.updateOne({ _id: new UUID(id) }, { $set: { refreshedAt: new Date(Date.now() - 10_000) } })
 
   for (const tabs of [2, 5, 50]) {
-    t.test(`${tabs} of them: one turn is taken, and all go on with it`, async (t) => {
+    t.test(`${tabs} tabs that refresh with the same token get the same successor, three times in a row`, async (t) => {
       const { cookies, id } = await begin()
-      let shown = cookies
-      for (let turn = 0; turn < 3; turn += 1) {
+      let presented = cookies
+      for (let round = 0; round < 3; round += 1) {
         const answers = await Promise.all(
-          Array.from({ length: tabs }, (_, tab) => refresh(carried(shown, 'refresh'), tab)),
+          Array.from({ length: tabs }, (_, tab) => refresh(carried(presented, 'refresh'), tab)),
         )
         t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
         t.same(new Set(answers.map(({ body }) => body.session.id)), new Set([id]))
-        const given = answers.map(({ headers }) => setCookies(headers))
-        t.equal(new Set(given.map(({ refresh }) => refresh?.value)).size, 1, 'the same successor for all')
-        const [next = {}] = given
-        t.not(next.refresh?.value, shown.refresh?.value)
-        shown = next
+        const issued = answers.map(({ headers }) => setCookies(headers))
+        t.equal(new Set(issued.map(({ refresh }) => refresh?.value)).size, 1, 'the same successor for all')
+        const [next = {}] = issued
+        t.not(next.refresh?.value, presented.refresh?.value)
+        presented = next
       }
     })
   }
 
-  t.test('an answer that was lost: the same token again, 9 seconds later', async (t) => {
+  t.test('after a lost response, the same token gets the same successor 9 seconds later', async (t) => {
     const { cookies, id } = await begin()
     const lost = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
     await sessions.updateOne({ _id: new UUID(id) }, { $set: { refreshedAt: new Date(Date.now() - 9_000) } })
@@ -52,16 +52,16 @@ t.test('tabs that refresh together, over two servers', async (t) => {
     t.equal((await refresh(carried(lost, 'refresh'))).statusCode, 200)
   })
 
-  t.test('10 seconds later it is a stolen copy: the session ends, everywhere', async (t) => {
+  t.test('a replaced token presented after 10 seconds is reuse: the session ends on all servers', async (t) => {
     const { client, cookies, id } = await begin()
     const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
-    await later(id)
+    await endGrace(id)
     const { statusCode, headers, body } = await refresh(carried(cookies, 'refresh'), 1)
     t.equal(statusCode, 401)
     t.match(body, { code: 'unauthenticated' })
     t.equal(headers['set-cookie'], undefined)
-    t.notOk(await lives(id))
-    t.equal((await refresh(carried(next, 'refresh'))).statusCode, 401, 'whoever had the newer one')
+    t.notOk(await isLive(id))
+    t.equal((await refresh(carried(next, 'refresh'))).statusCode, 401, 'the newer token is refused, too')
     for (const [server, wait] of [
       [urls[1], 0],
       [urls[0], 1_000],
@@ -74,41 +74,41 @@ t.test('tabs that refresh together, over two servers', async (t) => {
     t.same(
       items.map(({ event }) => event),
       ['refresh-reused', 'login', 'account-created'],
-      'the owner is told',
+      'the activity shows the reuse',
     )
-    t.equal((await client.get('v1/session')).statusCode, 200, 'another session of the account goes on')
+    t.equal((await client.get('v1/session')).statusCode, 200, 'another session of the account stays live')
   })
 
-  t.test('a turn from further back is one at once', async (t) => {
+  t.test('a token from two rotations ago is reuse at once', async (t) => {
     const { cookies, id } = await begin()
     const second = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
     t.equal((await refresh(carried(second, 'refresh'))).statusCode, 200)
     t.equal((await refresh(carried(cookies, 'refresh'), 1)).statusCode, 401)
-    t.notOk(await lives(id))
+    t.notOk(await isLive(id))
   })
 
-  t.test('the right family with a made-up turn ends the session; an unknown family does no harm', async (t) => {
+  t.test('a known family with an invented second part ends the session; an unknown family does not', async (t) => {
     const { cookies, id } = await begin()
     const bytes = Buffer.from(cookies.refresh?.value ?? '', 'base64url')
-    const strange = Buffer.concat([Buffer.alloc(16, 7), bytes.subarray(16)]).toString('base64url')
-    t.equal((await refresh({ cookie: `refresh=${strange}` })).statusCode, 401)
-    t.ok(await lives(id))
+    const unknownFamily = Buffer.concat([Buffer.alloc(16, 7), bytes.subarray(16)]).toString('base64url')
+    t.equal((await refresh({ cookie: `refresh=${unknownFamily}` })).statusCode, 401)
+    t.ok(await isLive(id))
     const forged = Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(32, 7)]).toString('base64url')
     t.equal((await refresh({ cookie: `refresh=${forged}` })).statusCode, 401)
-    t.notOk(await lives(id))
+    t.notOk(await isLive(id))
   })
 
-  t.test('fifty stolen copies at once: the session ends once, and says so once', async (t) => {
+  t.test('50 concurrent reuses end the session once and are one activity item', async (t) => {
     const { client, cookies, id } = await begin()
     await refresh(carried(cookies, 'refresh'))
-    await later(id)
+    await endGrace(id)
     const answers = await Promise.all(Array.from({ length: 50 }, (_, tab) => refresh(carried(cookies, 'refresh'), tab)))
     t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([401]))
     const { items } = (await client.get<Page>('v1/account/activity')).body
     t.equal(items.filter(({ event }) => event === 'refresh-reused').length, 1)
   })
 
-  t.test('a tab that confirms while others refresh: all go on with one token', async (t) => {
+  t.test('a confirmation concurrent with 8 refreshes: all get the same token', async (t) => {
     const { cookies } = await begin()
     const both = carried(cookies, 'refresh', 'session')
     const confirm = makeClient(url).post('v1/session/confirm', { headers: both, json: { password } })
@@ -118,21 +118,21 @@ t.test('tabs that refresh together, over two servers', async (t) => {
     t.equal(new Set(answers.map(({ headers }) => setCookies(headers).refresh?.value)).size, 1)
   })
 
-  t.test('a stolen copy that is shown at a confirmation ends the session, too', async (t) => {
+  t.test('reuse at a confirmation ends the session', async (t) => {
     const { client, cookies, id } = await begin()
     const stolen = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
-    await later(id)
+    await endGrace(id)
     const headers = carried(cookies, 'refresh', 'session')
     const { statusCode } = await makeClient(url).post('v1/session/confirm', { headers, json: { password } })
     t.equal(statusCode, 401)
-    t.notOk(await lives(id))
+    t.notOk(await isLive(id))
     const thief = await makeClient(url).get('v1/session', { headers: carried(stolen, 'session') })
     t.equal(thief.statusCode, 401)
     const { items } = (await client.get<Page>('v1/account/activity')).body
     t.equal(items[0]?.event, 'refresh-reused')
   })
 
-  t.test('what the database holds makes no token', async (t) => {
+  t.test('a stored session contains no part of its refresh tokens', async (t) => {
     const { cookies, id } = await begin()
     const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
     const stored = JSON.stringify(await sessions.findOne({ _id: new UUID(id) }))

@@ -8,17 +8,18 @@ import { carried, type SetCookie, setCookies } from './set-cookies.ts'
 type LoggedIn = { account: { username: string }; session: { id: string; expiresAt: string } }
 type Cookies = Record<string, SetCookie | undefined>
 
-const day = 86_400_000
+const dayMs = 86_400_000
 const claims = (token: string | undefined) =>
   JSON.parse(Buffer.from(token?.split('.')[1] ?? '', 'base64url').toString())
-const maxAge = (cookie: SetCookie | undefined) => Number(/Max-Age=(\d+)/.exec(cookie?.attributes.join() ?? '')?.[1])
+const maxAgeSeconds = (cookie: SetCookie | undefined) =>
+  Number(/Max-Age=(\d+)/.exec(cookie?.attributes.join() ?? '')?.[1])
 
 t.test('refreshing', async (t) => {
   const { url, db } = await testServer(t)
   const refresh = (headers: Record<string, string>) => makeClient(url).post<LoggedIn>('v1/session/refresh', { headers })
   const status = async (headers: Record<string, string>) =>
     (await makeClient(url).get('v1/session', { headers })).statusCode
-  /** A new session's cookies and id; `db` may then be told that it is older. */
+  /** Creates a session. @returns its cookies and id */
   const begin = async () => {
     const { username } = await signUp(url)
     const { headers, body } = await makeClient(url).post<LoggedIn>('v1/session', { json: { username, password } })
@@ -26,7 +27,7 @@ t.test('refreshing', async (t) => {
   }
   const sessions = db.collection<{ _id: UUID; endsAt: Date; refreshedAt: Date }>('sessions')
 
-  t.test('the refresh cookie alone is enough; both cookies are new, and the same session goes on', async (t) => {
+  t.test('a refresh needs the refresh cookie alone, sets both cookies, and continues the session', async (t) => {
     const { username, cookies, id } = await begin()
     const { statusCode, headers, body } = await refresh(carried(cookies, 'refresh'))
     t.equal(statusCode, 200)
@@ -39,9 +40,9 @@ t.test('refreshing', async (t) => {
     t.equal(await status(carried(fresh, 'session')), 200)
   })
 
-  t.test('a chain of turns: the token just replaced gets the same successor again', async (t) => {
+  t.test('through four rotations, a token just replaced gets the same successor again', async (t) => {
     let { cookies }: { cookies: Cookies } = await begin()
-    for (let turn = 0; turn < 4; turn += 1) {
+    for (let rotation = 0; rotation < 4; rotation += 1) {
       const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
       const again = await refresh(carried(cookies, 'refresh'))
       t.equal(again.statusCode, 200)
@@ -52,61 +53,76 @@ t.test('refreshing', async (t) => {
     t.equal((await refresh(carried(cookies, 'refresh'))).statusCode, 200)
   })
 
-  t.test('what is no token of ours is 401: none, garbage, an access token, another family', async (t) => {
+  t.test('no token, garbage, an access token, or another family gets 401 and leaves the session live', async (t) => {
     const { cookies } = await begin()
     const { value = '' } = cookies.refresh ?? {}
     const bytes = Buffer.from(value, 'base64url')
-    const strange = Buffer.concat([randomBytes(16), bytes.subarray(16)]).toString('base64url')
-    const bad = ['', 'x', value.slice(1), `${value}A`, `${value}=`, randomBytes(48).toString('base64url'), strange]
+    const unknownFamily = Buffer.concat([randomBytes(16), bytes.subarray(16)]).toString('base64url')
+    const bad = [
+      '',
+      'x',
+      value.slice(1),
+      `${value}A`,
+      `${value}=`,
+      randomBytes(48).toString('base64url'),
+      unknownFamily,
+    ]
     for (const token of [...bad, cookies.session?.value, '"', '%00', 'a'.repeat(5000)]) {
       const { statusCode } = await refresh({ cookie: `refresh=${token}` })
       t.equal(statusCode, 401, `${token?.slice(0, 80)}`)
     }
     t.equal((await refresh({})).statusCode, 401)
     t.equal((await refresh(carried(cookies, 'session'))).statusCode, 401, 'the access cookie does not refresh')
-    t.equal((await refresh(carried(cookies, 'refresh'))).statusCode, 200, 'and none of it did harm')
+    t.equal((await refresh(carried(cookies, 'refresh'))).statusCode, 200, 'the session is still live')
   })
 
-  t.test('the session ends 30 days after the last refresh', async (t) => {
+  t.test('a session ends 30 days after the last refresh', async (t) => {
     const { cookies, id } = await begin()
     await sessions.updateOne({ _id: new UUID(id) }, { $set: { endsAt: new Date(Date.now() + 5_000) } })
     const before = Date.now()
     const { headers, body } = await refresh(carried(cookies, 'refresh'))
     const left = Date.parse(body.session.expiresAt) - before
-    t.ok(left > 30 * day - 1_000 && left < 30 * day + 60_000, 'a refresh begins the 30 days anew')
+    t.ok(left > 30 * dayMs - 1_000 && left < 30 * dayMs + 60_000, 'the 30 days start over with the refresh')
     const fresh = setCookies(headers)
-    t.ok(Math.abs(maxAge(fresh.refresh) - 30 * 86_400) < 60)
+    t.ok(Math.abs(maxAgeSeconds(fresh.refresh) - 30 * 86_400) < 60)
     await sessions.updateOne({ _id: new UUID(id) }, { $set: { endsAt: new Date(Date.now() - 1) } })
-    t.equal((await refresh(carried(fresh, 'refresh'))).statusCode, 401, 'over, whether MongoDB has removed it or not')
+    t.equal(
+      (await refresh(carried(fresh, 'refresh'))).statusCode,
+      401,
+      'an expired session is refused before the TTL index deletes it',
+    )
     const read = await makeClient(url).get('v1/session', { headers: carried(fresh, 'session') })
     t.equal(read.statusCode, 401)
   })
 
-  t.test('and 90 days after the login, whatever was refreshed; its last access token not later', async (t) => {
-    /** Begins a session anew as one that was begun so long ago. */
-    const age = async (ms: number) => {
-      const { cookies, id } = await begin()
-      const found = await sessions.findOneAndDelete({ _id: new UUID(id) })
-      if (!found) throw new Error('no session')
-      const older = v7({ msecs: Date.now() - ms })
-      await sessions.insertOne({ ...found, _id: new UUID(older) })
-      return refresh(carried(cookies, 'refresh'))
-    }
-    const old = await age(70 * day)
-    const left = Date.parse(old.body.session.expiresAt) - Date.now()
-    t.ok(left > 20 * day - 60_000 && left <= 20 * day, '20 of the 90 days are left')
-    t.ok(Math.abs(maxAge(setCookies(old.headers).refresh) - 20 * 86_400) < 60)
-    t.equal(maxAge(setCookies(old.headers).session), 900)
-    const last = await age(90 * day - 120_000)
-    t.equal(last.statusCode, 200)
-    const { session } = setCookies(last.headers)
-    t.ok(maxAge(session) <= 120 && maxAge(session) > 0, `${maxAge(session)}`)
-    const { exp, iat } = claims(session?.value)
-    t.ok(exp * 1000 <= Date.parse(last.body.session.expiresAt), 'exp is not past the end')
-    t.equal(exp - iat, maxAge(session))
-  })
+  t.test(
+    'a session ends 90 days after the login despite refreshes, and its last access token expires by then',
+    async (t) => {
+      /** Refreshes a session that began `ms` milliseconds ago. */
+      const refreshAtAge = async (ms: number) => {
+        const { cookies, id } = await begin()
+        const found = await sessions.findOneAndDelete({ _id: new UUID(id) })
+        if (!found) throw new Error('no session')
+        const older = v7({ msecs: Date.now() - ms })
+        await sessions.insertOne({ ...found, _id: new UUID(older) })
+        return refresh(carried(cookies, 'refresh'))
+      }
+      const old = await refreshAtAge(70 * dayMs)
+      const left = Date.parse(old.body.session.expiresAt) - Date.now()
+      t.ok(left > 20 * dayMs - 60_000 && left <= 20 * dayMs, '20 of the 90 days are left')
+      t.ok(Math.abs(maxAgeSeconds(setCookies(old.headers).refresh) - 20 * 86_400) < 60)
+      t.equal(maxAgeSeconds(setCookies(old.headers).session), 900)
+      const last = await refreshAtAge(90 * dayMs - 120_000)
+      t.equal(last.statusCode, 200)
+      const { session } = setCookies(last.headers)
+      t.ok(maxAgeSeconds(session) <= 120 && maxAgeSeconds(session) > 0, `${maxAgeSeconds(session)}`)
+      const { exp, iat } = claims(session?.value)
+      t.ok(exp * 1000 <= Date.parse(last.body.session.expiresAt), 'exp is not past the end')
+      t.equal(exp - iat, maxAgeSeconds(session))
+    },
+  )
 
-  t.test('MongoDB removes what has ended, and no two sessions share a family', async (t) => {
+  t.test('sessions have a TTL index on endsAt and a unique index on family', async (t) => {
     const indexes = await sessions.indexes()
     t.match(
       indexes.find(({ key }) => 'endsAt' in key),

@@ -5,11 +5,11 @@ import t from 'tap'
 import { freshDatabase, makeClient, signUp } from '../helper.ts'
 import { logIn, serverOn } from './servers.ts'
 
-t.test('a request whose body comes after its session has ended does nothing', async (t) => {
+t.test('a request whose body arrives after its session has ended gets 401 and writes nothing', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const [here, there] = [await serverOn(t, connection), await serverOn(t, connection)]
   const { username } = await signUp(here)
-  const body = JSON.stringify({ text: 'ghost' })
+  const body = JSON.stringify({ text: 'too late' })
 
   for (const url of [here, there]) {
     const { token } = await logIn(here, username)

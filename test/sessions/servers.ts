@@ -10,24 +10,24 @@ import { type SetCookie, setCookies } from './set-cookies.ts'
 export type Cookies = Record<string, SetCookie | undefined>
 type Client = ReturnType<typeof makeClient>
 
-/** So that each of several servers takes the others' tokens, as processes and machines beside each other do. */
-export const oneKey = { JWT_SIGN_KEY: '0123456789abcdef by which several servers sign' }
+/** Servers with this key accept each other's tokens, like the processes and machines of one deployment. */
+export const sharedKey = { JWT_SIGN_KEY: '0123456789abcdef by which several servers sign' }
 
-/** A server beside others on one database, listening; it ends with the test. */
+/** Starts another server on a database, until the end of the test. */
 export async function serverOn(t: Test, connection: Connection, env: Environment = {}): Promise<string> {
-  const config = await testConfig(connection, { ...oneKey, ...env })
+  const config = await testConfig(connection, { ...sharedKey, ...env })
   const app = await buildApp(config, connection, pino({ level: 'silent' }))
   t.teardown(() => app.close())
   return app.listen({ host: '127.0.0.1', port: 0 })
 }
 
-/** Two servers on one database, as two machines have them. */
+/** Two servers on one database, like two machines. */
 export async function twoServers(t: Test, env: Environment = {}) {
-  const one = await testServer(t, { ...oneKey, ...env })
-  return { ...one, urls: [one.url, await serverOn(t, one.connection, env)] as const }
+  const first = await testServer(t, { ...sharedKey, ...env })
+  return { ...first, urls: [first.url, await serverOn(t, first.connection, env)] as const }
 }
 
-/** Begins another session of somebody. */
+/** Begins another session of an account. */
 export async function logIn(url: string, username: string) {
   const json = { username, password }
   const { body, headers } = await makeClient(url).post<{ session: { id: string } }>('v1/session', { json })
@@ -35,31 +35,31 @@ export async function logIn(url: string, username: string) {
   return { id: body.session.id, cookies, token: cookies.session?.value ?? '' }
 }
 
-export type Verdict = 'alive' | 'dead' | 'unknown'
+export type Verdict = 'live' | 'ended' | 'unknown'
 
 /**
- * What a server makes of an access token that comes alone. The question is wrong, so that nothing but who asks may need
- * the database: 400 from a server that lets the session in.
+ * Whether a server accepts an access token. The request is invalid, so that only authentication can query the database: a
+ * server that accepts the session answers 400.
  */
 export async function verdict(client: Client | string, token: string): Promise<Verdict> {
-  const asking = typeof client === 'string' ? makeClient(client) : client
+  const sender = typeof client === 'string' ? makeClient(client) : client
   const headers = { cookie: `session=${token}` }
-  const { statusCode } = await asking.get('v1/sessions?limit=0', { headers })
-  const verdicts: Record<number, Verdict> = { 400: 'alive', 401: 'dead', 503: 'unknown' }
+  const { statusCode } = await sender.get('v1/sessions?limit=0', { headers })
+  const verdicts: Record<number, Verdict> = { 400: 'live', 401: 'ended', 503: 'unknown' }
   const found = verdicts[statusCode]
-  if (!found) throw new Error(`it answered ${statusCode}`)
+  if (!found) throw new Error(`unexpected status ${statusCode}`)
   return found
 }
 
 /**
- * Asks until the session is dead, for 5 seconds at most.
- * @returns how long after now the last request began that did not find it dead, in milliseconds; 0 if there was none
+ * Sends requests until the session is refused, for at most 5 seconds.
+ * @returns when the last request that was not refused was sent, in milliseconds from now; 0 if there was none
  */
-export async function lastAlive(client: Client | string, token: string): Promise<number> {
-  const from = performance.now()
+export async function lastLiveMs(client: Client | string, token: string): Promise<number> {
+  const start = performance.now()
   for (let last = 0; ; await delay(5)) {
-    const began = performance.now() - from
-    if (began > 5_000 || (await verdict(client, token)) === 'dead') return last
-    last = began
+    const sentAt = performance.now() - start
+    if (sentAt > 5_000 || (await verdict(client, token)) === 'ended') return last
+    last = sentAt
   }
 }

@@ -1,4 +1,4 @@
-/** A cookie as a response sets it: its value, and its attributes in the words of the header, sorted. */
+/** A cookie that a response sets: its value, and its attributes as in the header, sorted. */
 export type SetCookie = { value: string; attributes: string[] }
 
 /** The cookies that a response sets, by name. */
@@ -13,7 +13,7 @@ export function setCookies(headers: { 'set-cookie'?: string[] | undefined }): Re
   return cookies
 }
 
-/** A `Cookie` header that carries what was set. */
+/** A `Cookie` header with these of the cookies. */
 export const carried = (cookies: Record<string, SetCookie | undefined>, ...names: string[]): { cookie: string } => ({
   cookie: names.map((name) => `${name}=${cookies[name]?.value}`).join('; '),
 })

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { delayRetry, type Transact, transactor } from '../../src/database/transaction.ts'
 import { groupCommit } from '../../src/writer/group-commit.ts'
-import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
+import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
 import { freshDatabase } from '../helper.ts'
 
 type Item = { n: number; size?: number; again?: true }
@@ -263,7 +263,7 @@ t.test(
   { timeout: 60_000 },
   async (t) => {
     const { uri, ...auth } = (await freshDatabase(t)).connection
-    const proxy = await cuttingProxy(t, Number(new URL(uri).port))
+    const proxy = await cuttableProxy(t, Number(new URL(uri).port))
     // Direct: the replica set's own address would lead around the proxy.
     const direct = `mongodb://127.0.0.1:${proxy.port}/?directConnection=true`
     const client = new MongoClient(direct, { auth, authSource: 'admin' })

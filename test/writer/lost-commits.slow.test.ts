@@ -4,7 +4,7 @@ import { collections } from '../../src/collections.ts'
 import { ensureIndexes } from '../../src/database/indexes.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { createWriter, writeQueue } from '../../src/write-operations.ts'
-import { cuttingProxy } from '../database/fixtures/cutting-proxy.ts'
+import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { startHere, username } from '../embedded-mongod/fixtures/server.ts'
 import { freshDatabase } from '../helper.ts'
@@ -18,7 +18,7 @@ const onLinux = { skip: process.platform === 'linux' ? false : 'looks into /proc
 
 /** A way to a mongod, on which commits can be cut. */
 async function wayTo(t: Test, uri: string, options: MongoClientOptions) {
-  const proxy = await cuttingProxy(t, Number(new URL(uri).port))
+  const proxy = await cuttableProxy(t, Number(new URL(uri).port))
   // Direct: the replica set's own address would lead around the proxy.
   const client = new MongoClient(`mongodb://127.0.0.1:${proxy.port}/?directConnection=true`, {
     authSource: 'admin',

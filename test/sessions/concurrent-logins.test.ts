@@ -2,10 +2,10 @@ import t from 'tap'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 
 const writeConflict = 112
-/** Few enough for the megabyte that the profiler keeps. */
+/** Few enough for the profiler's 1 MB. */
 const logins = 12
 
-t.test('many right logins of one account at once are let in, and none makes another run again', async (t) => {
+t.test('12 concurrent logins of one account succeed without write conflicts', async (t) => {
   const { url, db } = await testServer(t)
   const { username } = await signUp(url)
   await db.command({ profile: 2 })
@@ -14,6 +14,6 @@ t.test('many right logins of one account at once are let in, and none makes anot
   await db.command({ profile: 0 })
   t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
   const profile = db.collection('system.profile')
-  t.ok((await profile.countDocuments({ op: 'update', ns: /credentials$/ })) === logins, 'the profiler saw them')
+  t.ok((await profile.countDocuments({ op: 'update', ns: /credentials$/ })) === logins, 'the profile is complete')
   t.equal(await profile.countDocuments({ errCode: writeConflict }), 0)
 })
