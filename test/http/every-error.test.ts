@@ -1,16 +1,16 @@
 import t, { type Test } from 'tap'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
-import { type Answer, ask, cookieOf, field, isProblem, raw } from './wire.ts'
+import { type Answer, ask, cookieOf, expectProblem, field, raw } from './wire.ts'
 
 const seen = new Set<ProblemCode>()
 
-function expectProblem(t: Test, answer: Answer | undefined, code: ProblemCode, name?: string): void {
+function expectSeen(t: Test, answer: Answer | undefined, code: ProblemCode, name?: string): void {
   seen.add(code)
-  isProblem(t, answer, code, name)
+  expectProblem(t, answer, code, name)
 }
 
-t.test('every error of the contract comes from a real server in its form', { timeout: 180_000 }, async (t) => {
+t.test('a server answers every error of the contract as a problem', { timeout: 180_000 }, async (t) => {
   const { port, app, db, lines } = await testServer(t)
   const slow = raw(port, 'GET /v1/posts HTTP/1.1\r\nHost: localhost\r\n')
   const ann = { cookie: await cookieOf(port, 'ann') }
@@ -27,7 +27,7 @@ t.test('every error of the contract comes from a real server in its form', { tim
     ['forbidden', 'DELETE', path, { headers: bob }],
     ['cross-site', 'POST', '/v1/posts', { headers: { ...ann, origin: 'https://evil.example' }, json: { text: 'x' } }],
     ['confirmation-required', 'DELETE', '/v1/sessions', { headers: ann }],
-    ['not-found', 'GET', '/v1/accounts/nobody'],
+    ['not-found', 'GET', '/v1/accounts/no_account'],
     ['not-found', 'GET', '/nowhere'],
     ['method-not-allowed', 'PUT', '/v1/posts', { json: {} }],
     ['username-taken', 'POST', '/v1/accounts', { json: { username: 'ANN', password } }],
@@ -36,60 +36,60 @@ t.test('every error of the contract comes from a real server in its form', { tim
     ['unsupported-media-type', 'POST', '/v1/session', { headers: { 'content-type': 'text/plain' }, body: 'x' }],
     ['headers-too-large', 'GET', '/v1/posts', { headers: { 'x-padding': 'x'.repeat(17_000) } }],
   ]
-  for (const [code, method, path, wish] of cases) {
-    expectProblem(t, await ask(port, method, path, wish), code, `${code} by ${method} ${path.slice(0, 30)}`)
+  for (const [code, method, path, options] of cases) {
+    expectSeen(t, await ask(port, method, path, options), code, `${code} by ${method} ${path.slice(0, 30)}`)
   }
 
-  const keyed = { ...ann, 'idempotency-key': 'one' }
-  await ask(port, 'POST', '/v1/posts', { headers: keyed, json: { text: 'Twice' } })
-  const conflict = await ask(port, 'POST', '/v1/posts', { headers: keyed, json: { text: 'Thrice' } })
-  expectProblem(t, conflict, 'idempotency-conflict')
+  const withKey = { ...ann, 'idempotency-key': 'one' }
+  await ask(port, 'POST', '/v1/posts', { headers: withKey, json: { text: 'Twice' } })
+  const conflict = await ask(port, 'POST', '/v1/posts', { headers: withKey, json: { text: 'Thrice' } })
+  expectSeen(t, conflict, 'idempotency-conflict')
 
-  // A document that no code of ours writes: the answer’s schema refuses it.
+  // The server never writes such a document; the response schema refuses it.
   await db.collection('posts').updateOne({}, { $set: { text: { secret: 'of the database' } } })
   const internal = await ask(port, 'GET', path)
-  expectProblem(t, internal, 'internal')
+  expectSeen(t, internal, 'internal')
   t.notMatch(internal.text, /secret/)
   t.ok(
     lines.some((line) => line.includes(String(internal.headers['x-request-id'])) && line.includes('"stack"')),
-    'the log has what the client is not told, under the same id',
+    'the log has the stack under the same request id',
   )
 
   await app.mongo.client.close()
-  expectProblem(t, await ask(port, 'GET', path), 'database-unavailable')
-  expectProblem(t, await ask(port, 'GET', '/v1/account', { headers: ann }), 'database-unavailable')
-  expectProblem(t, await ask(port, 'GET', '/health/ready'), 'database-unavailable')
-  t.match(await ask(port, 'GET', '/health/live'), { status: 200 }, 'alive all the same')
+  expectSeen(t, await ask(port, 'GET', path), 'database-unavailable')
+  expectSeen(t, await ask(port, 'GET', '/v1/account', { headers: ann }), 'database-unavailable')
+  expectSeen(t, await ask(port, 'GET', '/health/ready'), 'database-unavailable')
+  t.match(await ask(port, 'GET', '/health/live'), { status: 200 }, 'liveness does not depend on the database')
 
   const [timeout] = await slow
-  expectProblem(t, timeout, 'request-timeout')
+  expectSeen(t, timeout, 'request-timeout')
   t.equal(timeout?.headers.connection, 'close')
 })
 
-t.test('rate-limited', async (t) => {
+t.test('the second sign-up over LIMIT_SIGNUPS_PER_ADDRESS=1 gets rate-limited', async (t) => {
   const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
   await cookieOf(port, 'ann')
   const answer = await ask(port, 'POST', '/v1/accounts', { json: { username: 'bob', password } })
-  expectProblem(t, answer, 'rate-limited')
+  expectSeen(t, answer, 'rate-limited')
 })
 
-t.test('overloaded: beyond the hashes that may wait', { timeout: 180_000 }, async (t) => {
-  // All of them come from one address and try one name.
+t.test('250 concurrent logins: those beyond the hashing queue get overloaded', { timeout: 180_000 }, async (t) => {
+  // All come from one address for one username.
   const { port } = await testServer(t, {
     BCRYPT_COST: '9',
     LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: '1000',
     LIMIT_FAILED_LOGINS_PER_ADDRESS: '1000',
     LIMIT_FAILED_LOGINS_PER_ACCOUNT: '1000',
   })
-  const login = () => ask(port, 'POST', '/v1/session', { json: { username: 'nobody', password } })
+  const login = () => ask(port, 'POST', '/v1/session', { json: { username: 'no_account', password } })
   const answers = await Promise.all(Array.from({ length: 250 }, login))
   const refused = answers.filter(({ status }) => status === 503)
-  expectProblem(t, refused[0], 'overloaded')
+  expectSeen(t, refused[0], 'overloaded')
   t.ok(refused.every(({ body }) => field(body, 'code') === 'overloaded'))
   t.equal(answers.filter(({ status }) => status === 401).length + refused.length, answers.length)
-  t.ok(answers.length - refused.length >= 65, 'those that run and the 64 that wait are served')
+  t.ok(answers.length - refused.length >= 65, 'the running one and the 64 queued are served')
 })
 
-t.test('no error of the catalogue is left out', async (t) => {
+t.test('the tests above cover the complete catalogue', async (t) => {
   t.same([...seen].sort(), [...ProblemBody.shape.code.options].sort())
 })

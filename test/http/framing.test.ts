@@ -1,50 +1,50 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, field, isProblem, raw, rawText } from './wire.ts'
+import { ask, cookieOf, expectProblem, field, raw, rawText } from './wire.ts'
 
 const host = 'Host: localhost\r\n'
 const live = `GET /health/live HTTP/1.1\r\n${host}\r\n`
 const body = '{"text":"smuggled"}'
 const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
 
-t.test('where a request begins, where it ends and whom it is for', { timeout: 120_000 }, async (t) => {
+t.test('request framing', { timeout: 120_000 }, async (t) => {
   const { port, lines } = await testServer(t)
   const cookie = await cookieOf(port, 'ann')
   const post = (version: string, path = '/v1/posts') =>
     `POST ${path} HTTP/${version}\r\n${host}Cookie: ${cookie}\r\nContent-Type: application/json\r\n`
 
-  t.test('what could be read in two ways is refused and ends the connection', async (t) => {
+  t.test('an ambiguously framed request gets 400 and closes the connection', async (t) => {
     const shapes: Record<string, string> = {
-      'HTTP/0.9 as it was': 'GET /health/live\r\n\r\n',
+      'HTTP/0.9': 'GET /health/live\r\n\r\n',
       'HTTP/0.9 by name': `GET /health/live HTTP/0.9\r\n${host}\r\n`,
       'HTTP/2 as text': `GET /health/live HTTP/2.0\r\n${host}\r\n`,
       'HTTP/2 as text, with a body': `${post('2.0')}Content-Length: ${body.length}\r\n\r\n${body}`,
       'chunked in HTTP/1.0': `${post('1.0')}Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
       'two codings': `${post('1.1')}Transfer-Encoding: gzip, chunked\r\n\r\n${chunks}`,
-      'a coding without a name': `${post('1.1')}Transfer-Encoding: ,chunked\r\n\r\n${chunks}`,
-      'two codings, for a URL that no route sees': `${post('1.1', '/%zz')}Transfer-Encoding: gzip, chunked\r\n\r\n${chunks}`,
+      'an empty coding': `${post('1.1')}Transfer-Encoding: ,chunked\r\n\r\n${chunks}`,
+      'two codings with a URL that the router cannot decode': `${post('1.1', '/%zz')}Transfer-Encoding: gzip, chunked\r\n\r\n${chunks}`,
       'two Hosts': `GET /health/live HTTP/1.1\r\n${host}${host}\r\n`,
       'no Host': 'GET /health/live HTTP/1.1\r\n\r\n',
       'a Host after many headers': `GET /health/live HTTP/1.1\r\n${host}${'a:\r\n'.repeat(900)}${host}\r\n`,
       'a Host with a path': 'GET /health/live HTTP/1.1\r\nHost: localhost/x\r\n\r\n',
       'a Host with a user': 'GET /health/live HTTP/1.1\r\nHost: a@localhost\r\n\r\n',
-      'a Host of two': 'GET /health/live HTTP/1.1\r\nHost: localhost, evil.example\r\n\r\n',
-      'an extension of a chunk that is no end of large': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2;${'a'.repeat(20_000)}\r\n`,
-      'a bare return in a chunk’s extension': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2;a\rb\r\n{}\r\n0\r\n\r\n`,
-      'a length in a trailer': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n`,
-      'a bare return in a header': `GET /health/live HTTP/1.1\r\n${host}A: b\rC: d\r\n\r\n`,
+      'a Host with two names': 'GET /health/live HTTP/1.1\r\nHost: localhost, evil.example\r\n\r\n',
+      'an overlong chunk extension': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2;${'a'.repeat(20_000)}\r\n`,
+      'a bare CR in a chunk extension': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2;a\rb\r\n{}\r\n0\r\n\r\n`,
+      'Content-Length in a trailer': `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nContent-Length: 5\r\n\r\n`,
+      'a bare CR in a header': `GET /health/live HTTP/1.1\r\n${host}A: b\rC: d\r\n\r\n`,
       'NUL in a header’s name': `GET /health/live HTTP/1.1\r\n${host}A\0: b\r\n\r\n`,
     }
     for (const [name, bytes] of Object.entries(shapes)) {
       const answers = await raw(port, `${bytes}${live}`)
-      t.equal(answers.length, 1, `${name}: what follows is no request`)
-      isProblem(t, answers[0], 'validation', name)
+      t.equal(answers.length, 1, `${name}: the bytes that follow are not handled`)
+      expectProblem(t, answers[0], 'validation', name)
       t.equal(answers[0]?.headers.connection, 'close', name)
     }
-    t.same(field((await ask(port, 'GET', '/v1/posts')).body, 'items'), [], 'nothing of it is done')
+    t.same(field((await ask(port, 'GET', '/v1/posts')).body, 'items'), [], 'no post is created')
   })
 
-  t.test('what can be read in one way only is taken', async (t) => {
+  t.test('an unambiguously framed request is accepted', async (t) => {
     const hosts = ['localhost', 'localhost:5000', '127.0.0.1:5000', '[::1]:5000', 'a-b_c.example', '']
     for (const name of hosts) {
       const [answer] = await raw(port, `GET /health/live HTTP/1.1\r\nHost: ${name}\r\n\r\n`, 1)
@@ -65,40 +65,40 @@ t.test('where a request begins, where it ends and whom it is for', { timeout: 12
     }
     const trailed = `POST /v1/posts HTTP/1.1\r\n${host}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`
     const [answer] = await raw(port, `${trailed}${chunks.slice(0, -2)}Cookie: ${cookie}\r\n\r\n`, 1)
-    isProblem(t, answer, 'unauthenticated', 'a trailer is no header')
+    expectProblem(t, answer, 'unauthenticated', 'a Cookie trailer does not count as a header')
   })
 
-  t.test('headers are too large by their number and in a trailer, too', async (t) => {
+  t.test('too many headers and overlong trailers get headers-too-large', async (t) => {
     const many = `GET /health/live HTTP/1.1\r\n${host}${'a:\r\n'.repeat(1_500)}\r\n`
     const trailer = `${post('1.1')}Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nA: ${'b'.repeat(20_000)}\r\n\r\n`
     for (const bytes of [many, trailer]) {
       const answers = await raw(port, `${bytes}${live}`)
       t.equal(answers.length, 1)
-      isProblem(t, answers[0], 'headers-too-large')
+      expectProblem(t, answers[0], 'headers-too-large')
     }
   })
 
-  t.test('RTSP, which the parser knows as well, finds nothing here', async (t) => {
+  t.test('RTSP requests get 404 or 405 without a warning in the log', async (t) => {
     for (const method of ['DESCRIBE', 'SETUP', 'PLAY', 'TEARDOWN']) {
       const [url] = await raw(port, `${method} rtsp://localhost/stream RTSP/1.0\r\nCSeq: 1\r\n\r\n`)
-      isProblem(t, url, 'not-found', method)
+      expectProblem(t, url, 'not-found', method)
       const [path] = await raw(port, `${method} /v1/posts RTSP/1.0\r\nCSeq: 1\r\n\r\n`)
-      isProblem(t, path, 'method-not-allowed', method)
+      expectProblem(t, path, 'method-not-allowed', method)
     }
     t.notOk(
       lines.some((line) => /"level":[456]0/.test(line)),
-      'and is nothing to be warned of',
+      'nothing at warn or above is logged',
     )
   })
 
-  t.test('no other protocol is changed to', async (t) => {
+  t.test('Upgrade is ignored and CONNECT closes the connection', async (t) => {
     for (const protocol of ['websocket', 'h2c', 'TLS/1.0']) {
       const upgrade = `GET /health/live HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
       const answers = await raw(port, [upgrade, live], 2)
       t.same(
         answers.map(({ status }) => status),
         [200, 200],
-        `${protocol}: HTTP/1.1 goes on`,
+        `${protocol}: the connection stays HTTP/1.1`,
       )
     }
     for (const target of ['example.org:443', '/v1/posts']) {

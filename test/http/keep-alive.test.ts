@@ -4,28 +4,28 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
-import { ask, isProblem, raw } from './wire.ts'
+import { ask, expectProblem, raw } from './wire.ts'
 
 const get = 'GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n'
 
-t.test('connections that stay', { timeout: 120_000 }, async (t) => {
+t.test('persistent connections', { timeout: 120_000 }, async (t) => {
   const { app, port } = await testServer(t)
   const { keepAliveTimeout, maxConnections } = app.server
 
-  t.test('an idle one outlives a proxy’s patience of 60 seconds, and then ends', async (t) => {
+  t.test('an idle connection stays open for more than the 60 seconds of common proxies, then closes', async (t) => {
     t.ok(keepAliveTimeout > 60_000 && keepAliveTimeout < 120_000)
     t.match(await ask(port, 'GET', '/health/live', { headers: { connection: 'keep-alive' } }), {
       headers: { connection: 'keep-alive', 'keep-alive': `timeout=${keepAliveTimeout / 1000}` },
     })
     app.server.keepAliveTimeout = 500
-    const began = performance.now()
+    const startedAtMs = performance.now()
     const answers = await raw(port, get)
     t.equal(answers.length, 1)
-    t.ok(performance.now() - began > 500, 'not before its time')
+    t.ok(performance.now() - startedAtMs > 500, 'the connection closes after the timeout')
     app.server.keepAliveTimeout = keepAliveTimeout
   })
 
-  t.test('one that is used may go on for any number of requests', async (t) => {
+  t.test('1,200 requests on one connection are answered', async (t) => {
     const socket = connect(port, '127.0.0.1').setEncoding('latin1')
     for (let round = 1; round <= 20; round += 1) {
       socket.write(get.repeat(60))
@@ -36,21 +36,25 @@ t.test('connections that stay', { timeout: 120_000 }, async (t) => {
     socket.destroy()
   })
 
-  t.test('one that was refused ends although its client never closes', async (t) => {
+  t.test('the server closes a connection after a rejected request even if the client does not', async (t) => {
     const accepted = once(app.server, 'connection')
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume()
     const [served] = await accepted
     const closed = once(served, 'close')
-    const began = performance.now()
+    const startedAtMs = performance.now()
     socket.write('nonsense\r\n\r\n')
     await closed
-    t.ok(performance.now() - began < 30_000, 'soon')
+    t.ok(performance.now() - startedAtMs < 30_000, 'within 30 seconds')
     socket.destroy()
   })
 
-  t.test('there are no more of them than memory can hold; those that are there go on', async (t) => {
+  t.test('connections over the maximum are dropped, and existing ones continue', async (t) => {
     t.ok(maxConnections > 1_000 && maxConnections <= 20_000, `${maxConnections} at most`)
-    t.match(app.server, { dropMaxConnection: true }, 'node:cluster hands none round for ever')
+    t.match(
+      app.server,
+      { dropMaxConnection: true },
+      'node:cluster drops a connection instead of passing it round forever',
+    )
     await eventually(async () => (await connections()) === 0)
     app.server.maxConnections = 20
     const first = connect(port, '127.0.0.1')
@@ -67,7 +71,11 @@ t.test('connections that stay', { timeout: 120_000 }, async (t) => {
     t.match(String((await once(first, 'data'))[0]), /^HTTP\/1\.1 200 /)
     for (const socket of [first, ...crowd]) socket.destroy()
     await eventually(async () => (await connections()) === 0)
-    t.equal((await ask(port, 'GET', '/health/live')).status, 200, 'when some have left, others are let in')
+    t.equal(
+      (await ask(port, 'GET', '/health/live')).status,
+      200,
+      'new connections are accepted once others have closed',
+    )
     app.server.maxConnections = maxConnections
   })
 
@@ -78,10 +86,10 @@ t.test('connections that stay', { timeout: 120_000 }, async (t) => {
   }
 })
 
-t.test('the name localhost stands for one address: none is listened on without the limits', async (t) => {
+t.test('HOST=localhost listens on one address only, with all limits', async (t) => {
   const { lookup } = dns
   t.teardown(() => Object.assign(dns, { lookup }))
-  // As where localhost is 127.0.0.1 and ::1, for the one who asks for all: Fastify.
+  // Simulates a system where localhost is both 127.0.0.1 and ::1: Fastify would listen on a second server for ::1.
   Object.assign(dns, {
     lookup: (name: string, options: { all?: boolean }, done: (error: null, all: object[]) => void) =>
       name === 'localhost' && options.all
@@ -93,5 +101,5 @@ t.test('the name localhost stands for one address: none is listened on without t
   })
   const { app, port } = await testServer(t, { HOST: 'localhost' })
   t.equal(app.addresses().length, 1)
-  isProblem(t, (await raw(port, 'nonsense\r\n\r\n'))[0], 'validation')
+  expectProblem(t, (await raw(port, 'nonsense\r\n\r\n'))[0], 'validation')
 })

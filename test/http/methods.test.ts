@@ -1,41 +1,53 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, field, isProblem, rawText } from './wire.ts'
+import { ask, expectProblem, field, rawText } from './wire.ts'
 
-const every = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND', 'M-SEARCH']
+const everyMethod = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'TRACE',
+  'QUERY',
+  'PROPFIND',
+  'M-SEARCH',
+]
 
-t.test('methods', { timeout: 120_000 }, async (t) => {
+t.test('HTTP methods', { timeout: 120_000 }, async (t) => {
   const { port, app } = await testServer(t)
   const document = (await ask(port, 'GET', '/openapi.json')).body
   const paths = Object.entries(field(document, 'paths') ?? {})
 
-  t.test('each URL answers the methods it has not with 405 and those it has in Allow', async (t) => {
+  t.test('each URL answers unsupported methods with 405 and lists the supported ones in Allow', async (t) => {
     t.ok(paths.length > 12)
     for (const [path, operations] of [...paths, ['/docs', { get: {} }] as const]) {
       const allowed = Object.keys(operations).map((method) => method.toUpperCase())
       if (allowed.includes('GET')) allowed.push('HEAD')
       const url = path.replace(/\{\w+\}/g, 'xyz')
-      for (const method of every.filter((one) => !allowed.includes(one))) {
+      for (const method of everyMethod.filter((name) => !allowed.includes(name))) {
         const answer = await ask(port, method, url)
         t.equal(answer.status, 405, `${method} ${path}`)
         t.same(String(answer.headers.allow).split(', ').sort(), allowed.toSorted(), `Allow of ${path}`)
         if (method !== 'HEAD') t.equal(field(answer.body, 'code'), 'method-not-allowed')
       }
     }
-    isProblem(t, await ask(port, 'PUT', '/v1/posts'), 'method-not-allowed')
+    expectProblem(t, await ask(port, 'PUT', '/v1/posts'), 'method-not-allowed')
   })
 
-  t.test('what is not there is 404 for every method', async (t) => {
-    for (const method of every) {
+  t.test('an unknown URL is 404 for every method', async (t) => {
+    for (const method of everyMethod) {
       const answer = await ask(port, method, '/nowhere', { headers: { 'content-type': 'nonsense' }, body: 'x' })
       t.equal(answer.status, 404, method)
       t.notOk('allow' in answer.headers)
-      if (method !== 'HEAD') isProblem(t, answer, 'not-found', method)
+      if (method !== 'HEAD') expectProblem(t, answer, 'not-found', method)
     }
     t.equal(app.hasRoute({ method: 'GET', url: '/nowhere' }), false)
   })
 
-  t.test('HEAD answers like GET, without the body, for errors too', async (t) => {
+  t.test('HEAD answers like GET without the body, errors included', async (t) => {
     const urls = ['/v1/posts', '/v1/posts/xyz', '/v1/account', '/v1/posts?limit=0', '/nowhere', '/health/live', '/docs']
     for (const url of [...urls, '/v1/posts/%zz']) {
       const [get, head] = await Promise.all([ask(port, 'GET', url), ask(port, 'HEAD', url)])
@@ -46,10 +58,10 @@ t.test('methods', { timeout: 120_000 }, async (t) => {
       }
     }
     const text = await rawText(port, 'HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /health/live HTTP/1.0\r\n\r\n')
-    t.match(text.split('\r\n\r\n')[1], /^HTTP\/1\.1 200 /, 'the next answer follows at once')
+    t.match(text.split('\r\n\r\n')[1], /^HTTP\/1\.1 200 /, 'the next response follows without a body in between')
   })
 
-  t.test('no preflight is ever answered', async (t) => {
+  t.test('no CORS preflight succeeds', async (t) => {
     const headers = {
       origin: 'https://evil.example',
       'access-control-request-method': 'POST',

@@ -2,14 +2,14 @@ import t from 'tap'
 import type { ProblemCode } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
 import { atQuarterHour } from '../limits/quarter-hour.ts'
-import { ask, cookieOf, field, isProblem } from './wire.ts'
+import { ask, cookieOf, expectProblem, field } from './wire.ts'
 
-// Each request has all the faults of the rest of the list; the first check in the contract's order must answer.
+// Each request has several faults; the first check in the contract's order must answer.
 const evil = { origin: 'https://evil.example' }
 const plain = { 'content-type': 'text/plain' }
 const huge = 'x'.repeat(20_000)
 
-t.test('checks come in the contract’s order', async (t) => {
+t.test('the first check in the contract’s order answers a request with several faults', async (t) => {
   atQuarterHour(t)
   const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '3', LIMIT_WRITES_PER_ACCOUNT: '20' })
   const ann = { cookie: await cookieOf(port, 'ann') }
@@ -55,15 +55,21 @@ t.test('checks come in the contract’s order', async (t) => {
   ]
   for (const [code, method, path, headers, body] of steps) {
     const answer = await ask(port, method, path, { headers, ...(body !== undefined && { body }) })
-    isProblem(t, answer, code, `${code}: ${method} ${path.slice(0, 24)} ${Object.keys(headers)} ${body?.slice(0, 12)}`)
+    expectProblem(
+      t,
+      answer,
+      code,
+      `${code}: ${method} ${path.slice(0, 24)} ${Object.keys(headers)} ${body?.slice(0, 12)}`,
+    )
   }
 })
 
-t.test('a path id or name of the wrong shape names nothing', async (t) => {
+t.test('a path id or username of the wrong shape is 404', async (t) => {
   const { port } = await testServer(t)
   const ids = ['x', '1', '%zz', '%ff', '%00', '%2e%2e', 'a%2Fb', 'x'.repeat(101), 'x'.repeat(3_000)]
   ids.push('01890000-0000-4000-8000-000000000000', '01890000-0000-7000-8000-00000000000G', '[object%20Object]')
-  for (const id of ids) isProblem(t, await ask(port, 'GET', `/v1/posts/${id}`), 'not-found', `post ${id.slice(0, 40)}`)
+  for (const id of ids)
+    expectProblem(t, await ask(port, 'GET', `/v1/posts/${id}`), 'not-found', `post ${id.slice(0, 40)}`)
   const names = [
     'ab',
     'a'.repeat(31),
@@ -76,7 +82,7 @@ t.test('a path id or name of the wrong shape names nothing', async (t) => {
     '%E0%A4%A',
   ]
   for (const name of names) {
-    isProblem(t, await ask(port, 'GET', `/v1/accounts/${name}`), 'not-found', `account ${name}`)
-    isProblem(t, await ask(port, 'GET', `/v1/accounts/${name}/posts`), 'not-found', `posts of ${name}`)
+    expectProblem(t, await ask(port, 'GET', `/v1/accounts/${name}`), 'not-found', `account ${name}`)
+    expectProblem(t, await ask(port, 'GET', `/v1/accounts/${name}/posts`), 'not-found', `posts of ${name}`)
   }
 })

@@ -6,10 +6,15 @@ import type { Test } from 'tap'
 import { type ProblemCode, statusOf } from '../../src/http/problems.ts'
 import { password } from '../helper.ts'
 
-/** What came over the wire, exactly: `body` is the parsed JSON if it is JSON, else undefined. */
+/** A response as received: `body` is the parsed JSON, or undefined if it is not JSON. */
 export type Answer = { status: number; headers: IncomingHttpHeaders; text: string; body: unknown }
 
-export type Wish = { headers?: Record<string, string>; json?: unknown; body?: string | Buffer; chunked?: boolean }
+export type RequestOptions = {
+  headers?: Record<string, string>
+  json?: unknown
+  body?: string | Buffer
+  chunked?: boolean
+}
 
 const parsed = (text: string): unknown => {
   try {
@@ -19,14 +24,14 @@ const parsed = (text: string): unknown => {
   }
 }
 
-/** One request on a connection of its own, without the niceties of a client: no cookies, no redirects, no retries. */
-export async function ask(port: number, method: string, path: string, wish: Wish = {}): Promise<Answer> {
-  const body = wish.json === undefined ? wish.body : JSON.stringify(wish.json)
+/** Sends one request on a new connection: no cookie jar, no redirects, no retries. */
+export async function ask(port: number, method: string, path: string, options: RequestOptions = {}): Promise<Answer> {
+  const body = options.json === undefined ? options.body : JSON.stringify(options.json)
   const headers = {
-    ...(wish.json !== undefined && { 'content-type': 'application/json' }),
+    ...(options.json !== undefined && { 'content-type': 'application/json' }),
     ...(body !== undefined &&
-      (wish.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': Buffer.byteLength(body) })),
-    ...wish.headers,
+      (options.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': Buffer.byteLength(body) })),
+    ...options.headers,
   }
   const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false, timeout: 60_000 })
   outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer to ${method} ${path}`)))
@@ -39,9 +44,9 @@ export async function ask(port: number, method: string, path: string, wish: Wish
 }
 
 /**
- * Bytes on a socket of its own, each part in a packet of its own, 50 a second; all that comes back until the server
- * closes.
- * @param answers - how many are waited for, when the server is not to be the one who closes.
+ * Sends bytes on a new socket, each part in its own packet, 50 per second.
+ * @param answers - after how many responses to close the socket; by default the server closes it.
+ * @returns everything received.
  */
 export async function rawText(
   port: number,
@@ -49,7 +54,7 @@ export async function rawText(
   answers = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  socket.setTimeout(60_000, () => socket.destroy(new Error('the server neither answered nor closed')))
+  socket.setTimeout(60_000, () => socket.destroy(new Error('the server neither answered nor closed the connection')))
   let text = ''
   socket.setEncoding('latin1')
   socket.on('data', (chunk: string) => {
@@ -57,7 +62,7 @@ export async function rawText(
     if (answersIn(text).length >= answers) socket.end()
   })
   const closed = new Promise<void>((resolve, reject) => {
-    // A reset after the answer is an end like any other: the server had not read all we sent.
+    // A reset after the response is expected: the server did not read everything that was sent.
     socket.on('error', (error) => ('code' in error ? resolve() : reject(error)))
     socket.on('close', () => resolve())
   })
@@ -71,12 +76,12 @@ export async function rawText(
   return text
 }
 
-/** The answers to bytes on a socket: see {@link rawText}. */
+/** Sends bytes as {@link rawText} does, and parses the responses. */
 export async function raw(port: number, parts: string | Iterable<string>, answers?: number): Promise<Answer[]> {
   return answersIn(await rawText(port, parts, answers))
 }
 
-/** Takes what a connection carried apart; every answer of ours has a Content-Length, or no body. */
+/** Parses the responses on a connection. Every response has a Content-Length, or no body. */
 export function answersIn(text: string): Answer[] {
   const answers: Answer[] = []
   for (let rest = text; rest.startsWith('HTTP/1.1 '); ) {
@@ -97,7 +102,7 @@ export function answersIn(text: string): Answer[] {
 }
 
 const uuid7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-/** What a stack, a driver or a path of ours would look like. */
+/** Text from a stack trace, a driver's message or a source path. */
 const leaks = /\bat [\w.<>]+ \(|node:|node_modules|\.ts\b|[Mm]ongo|E11000|Error:|FST_|ECONN|zod/
 
 /** The form itself for a text that has it; any other value unchanged, so that the diff shows it. */
@@ -110,7 +115,7 @@ const forms = {
 }
 
 /** Compares an answer with the contract's form of an error, whose members are exactly these. */
-export function isProblem(t: Test, answer: Answer | undefined, code: ProblemCode, name: string = code): void {
+export function expectProblem(t: Test, answer: Answer | undefined, code: ProblemCode, name: string = code): void {
   if (!answer) return void t.fail(`${name}: no answer`)
   const { status, headers, text, body } = answer
   const id = headers['x-request-id']
@@ -174,7 +179,7 @@ export function pointersOf({ body }: Answer): unknown[] {
   return Array.isArray(errors) ? errors.map((error) => field(error, 'pointer')) : []
 }
 
-/** Signs up; the answer is the Cookie header of the new account's session. */
+/** Signs up, and returns the Cookie header of the new account's session. */
 export async function cookieOf(port: number, username: string): Promise<string> {
   const { status, headers } = await ask(port, 'POST', '/v1/accounts', { json: { username, password } })
   if (status !== 201) throw new Error(`sign-up answered ${status}`)

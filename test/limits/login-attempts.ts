@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb'
 import type { Test } from 'tap'
-import { type Answer, ask, isProblem } from '../http/wire.ts'
+import { type Answer, ask, expectProblem } from '../http/wire.ts'
 
-type Wish = {
+type RequestOptions = {
   /** A wrong one unless given. */
   password?: string
   /** Where a proxy says that it comes from. */
@@ -11,15 +11,20 @@ type Wish = {
 }
 
 /** One try to log in. */
-export function tryOnce(port: number, username: string, wish: Wish = {}): Promise<Answer> {
-  const { password = 'not the password', from, cookie } = wish
+export function tryOnce(port: number, username: string, options: RequestOptions = {}): Promise<Answer> {
+  const { password = 'not the password', from, cookie } = options
   const headers = { ...(from !== undefined && { 'x-forwarded-for': from }), ...(cookie !== undefined && { cookie }) }
   return ask(port, 'POST', '/v1/session', { json: { username, password }, headers })
 }
 
 /** So many tries, all at once: no more than 60, as no more wait for their hash. */
-export function tryOften(port: number, username: string, times: number, wish: Wish = {}): Promise<Answer[]> {
-  return Promise.all(Array.from({ length: times }, () => tryOnce(port, username, wish)))
+export function tryOften(
+  port: number,
+  username: string,
+  times: number,
+  options: RequestOptions = {},
+): Promise<Answer[]> {
+  return Promise.all(Array.from({ length: times }, () => tryOnce(port, username, options)))
 }
 
 /** How many answers have each status. */
@@ -31,7 +36,7 @@ export function statuses(answers: readonly Answer[]): Record<number, number> {
 
 /** Holds an answer against what a client must be told over a limit. */
 export function isLimited(t: Test, answer: Answer | undefined, name: string, quota: number): void {
-  isProblem(t, answer, 'rate-limited', `over ${name}`)
+  expectProblem(t, answer, 'rate-limited', `over ${name}`)
   const seconds = Number(answer?.headers['retry-after'])
   t.ok(seconds >= 1 && seconds <= 900, `Retry-After is ${seconds}`)
   t.equal(answer?.headers['ratelimit-policy'], `"${name}";q=${quota};w=900`)

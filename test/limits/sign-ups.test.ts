@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import t from 'tap'
 import { password, testServer } from '../helper.ts'
-import { ask, cookieOf, isProblem } from '../http/wire.ts'
+import { ask, cookieOf, expectProblem } from '../http/wire.ts'
 import { atQuarterHour } from './quarter-hour.ts'
 
 type Server = Awaited<ReturnType<typeof testServer>>
@@ -57,7 +57,7 @@ t.test('so many sign-ups from one address', async (t) => {
     t.match(await signUp(server, 'bob'), { status: 201, headers: { ratelimit: /^"signups";r=0;t=/ } })
     for (const name of ['carl', 'carl', 'ann']) {
       const refused = await signUp(server, name)
-      isProblem(t, refused, 'rate-limited')
+      expectProblem(t, refused, 'rate-limited')
       t.match(refused.headers, { 'ratelimit-policy': '"signups";q=2;w=900', ratelimit: /^"signups";r=0;t=/ })
       const seconds = Number(refused.headers['retry-after'])
       t.ok(seconds >= 1 && seconds <= 900, 'Retry-After is the rest of the window')
@@ -72,7 +72,7 @@ t.test('so many sign-ups from one address', async (t) => {
 
   t.test('who says to come from elsewhere is not believed', async (t) => {
     for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'cf-connecting-ip']) {
-      isProblem(t, await signUp(server, 'carl', { [name]: '203.0.113.9' }), 'rate-limited', name)
+      expectProblem(t, await signUp(server, 'carl', { [name]: '203.0.113.9' }), 'rate-limited', name)
     }
   })
 })

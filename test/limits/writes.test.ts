@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { password, testServer } from '../helper.ts'
-import { type Answer, ask, cookieOf, isProblem } from '../http/wire.ts'
+import { type Answer, ask, cookieOf, expectProblem } from '../http/wire.ts'
 import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { statuses } from './login-attempts.ts'
@@ -24,7 +24,7 @@ async function postsTo(t: Test, env: Record<string, string>) {
 }
 
 function isOver(t: Test, answer: Answer, name: string, quota: number): void {
-  isProblem(t, answer, 'rate-limited')
+  expectProblem(t, answer, 'rate-limited')
   const seconds = Number(answer.headers['retry-after'])
   t.ok(seconds > 600 && seconds <= 900, `${seconds} s are left of the quarter of an hour`)
   t.equal(answer.headers['ratelimit-policy'], `"${name}";q=${quota};w=900`)

@@ -16,7 +16,7 @@ type Line = {
   reqId?: string
 }
 
-t.test('the log of a whole session', async (t) => {
+t.test('the log of a complete session', async (t) => {
   const { port, db, lines } = await testServer(t)
   const secrets = new Set([
     password,
@@ -27,12 +27,12 @@ t.test('the log of a whole session', async (t) => {
   ])
   const requests: [string, string, number][] = []
   let cookie = ''
-  const step = async (method: string, path: string, wish: Parameters<typeof ask>[3] = {}) => {
-    const answer = await ask(port, method, path, { ...wish, headers: { cookie, ...wish.headers } })
+  const step = async (method: string, path: string, options: Parameters<typeof ask>[3] = {}) => {
+    const answer = await ask(port, method, path, { ...options, headers: { cookie, ...options.headers } })
     requests.push([method, path.split('?')[0] ?? '', answer.status])
-    const set = (answer.headers['set-cookie'] ?? []).map((one) => one.split(';')[0] ?? '')
-    if (set.length > 0) cookie = set.join('; ')
-    for (const one of set) secrets.add(one.split('=')[1] || password)
+    const cookies = (answer.headers['set-cookie'] ?? []).map((header) => header.split(';')[0] ?? '')
+    if (cookies.length > 0) cookie = cookies.join('; ')
+    for (const pair of cookies) secrets.add(pair.split('=')[1] || password)
     return answer
   }
 
@@ -60,16 +60,16 @@ t.test('the log of a whole session', async (t) => {
     headers: { 'content-type': 'application/json' },
     body: `{"password":"${password}`,
   })
-  t.ok(requests.filter(([, , status]) => status === 500).length >= 1, 'failures of ours were among them')
+  t.ok(requests.filter(([, , status]) => status === 500).length >= 1, 'at least one request fails with 500')
 
-  t.test('each request is one line: method, path without query, status, ms, account', async (t) => {
+  t.test('each request has one line: method, path without query, status, ms, account', async (t) => {
     const logged = lines.map((line): Line => JSON.parse(line)).filter(({ status }) => status !== undefined)
     t.same(
       logged.map(({ method, path, status }) => [method, path, status]),
       requests,
     )
-    const members = logged.filter(({ account: who }) => who !== undefined)
-    t.ok(members.length >= 4 && members.every(({ account: who }) => who === account))
+    const authenticated = logged.filter((line) => line.account !== undefined)
+    t.ok(authenticated.length >= 4 && authenticated.every((line) => line.account === account))
     for (const { ms, msg, method, path, status, reqId } of logged) {
       t.type(ms, 'number')
       t.match(reqId, /^[0-9a-f-]{36}$/)
@@ -77,7 +77,7 @@ t.test('the log of a whole session', async (t) => {
     }
   })
 
-  t.test('no password, cookie, token, key or hash is in any line', async (t) => {
+  t.test('no line contains a password, cookie, token, key or hash', async (t) => {
     const log = lines.join('\n')
     t.ok(secrets.size >= 15, `${secrets.size} secrets`)
     for (const secret of secrets) t.notOk(log.includes(secret), secret.slice(0, 12))
@@ -85,7 +85,7 @@ t.test('the log of a whole session', async (t) => {
   })
 })
 
-t.test('a client that hangs up has its line, too', async (t) => {
+t.test('the request of a client that disconnects is logged with status 499', async (t) => {
   const { port, lines } = await testServer(t, { BCRYPT_COST: '12' })
   await cookieOf(port, 'ann')
   const body = JSON.stringify({ username: 'ann', password })
@@ -98,7 +98,7 @@ t.test('a client that hangs up has its line, too', async (t) => {
   t.match(found(), /"status":499/)
 })
 
-t.test('what is named like a secret is redacted, whoever logs it', async (t) => {
+t.test('members named like a secret are redacted at every level', async (t) => {
   for (const readable of [true, false]) {
     let text = ''
     const sink = new Writable({
@@ -114,8 +114,8 @@ t.test('what is named like a secret is redacted, whoever logs it', async (t) => 
       'x',
     )
     log.debug({ currentPassword: secret, newPassword: secret, authorization: secret, secret }, 'y')
-    log.error({ err: Object.assign(new Error('told'), { document: secret, cause: secret }) }, 'z')
+    log.error({ err: Object.assign(new Error('the message'), { document: secret, cause: secret }) }, 'z')
     t.notMatch(text, secret, `readable: ${readable}`)
-    t.match(text, /redacted[\s\S]*told/)
+    t.match(text, /redacted[\s\S]*the message/)
   }
 })

@@ -2,34 +2,34 @@ import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { StartError } from '../../src/start-error.ts'
 import { testConfig, testServer } from '../helper.ts'
-import { ask, cookieOf, field, isProblem, raw } from '../http/wire.ts'
+import { ask, cookieOf, expectProblem, field, raw } from '../http/wire.ts'
 
 t.test('metrics', async (t) => {
   const server = await testServer(t)
   const { port, lines, connection } = server
-  const at = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')?.address
-  const read = async () => (await ask(at.port, 'GET', '/metrics')).text
+  const metricsAddress = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')?.address
+  const read = async () => (await ask(metricsAddress.port, 'GET', '/metrics')).text
   const countOf = async (labels: string) =>
     Number(new RegExp(`^http_request_duration_seconds_count\\{${labels}\\} (\\d+)$`, 'm').exec(await read())?.[1] ?? 0)
 
-  t.test('stand on a port of their own, on loopback, and nowhere else', async (t) => {
-    t.equal(at.address, '127.0.0.1')
-    t.not(at.port, port)
-    isProblem(t, await ask(port, 'GET', '/metrics'), 'not-found')
-    const answer = await ask(at.port, 'GET', '/metrics')
+  t.test('metrics are served on a separate loopback port only', async (t) => {
+    t.equal(metricsAddress.address, '127.0.0.1')
+    t.not(metricsAddress.port, port)
+    expectProblem(t, await ask(port, 'GET', '/metrics'), 'not-found')
+    const answer = await ask(metricsAddress.port, 'GET', '/metrics')
     t.match(answer, { status: 200, headers: { 'content-type': /^text\/plain; version=0\.0\.4/ } })
     t.match(answer.text, /^# TYPE http_request_duration_seconds histogram$/m)
-    t.match(answer.text, /^process_cpu_user_seconds_total /m, 'and those of the process')
+    t.match(answer.text, /^process_cpu_user_seconds_total /m, 'process metrics are included')
     for (const [method, path] of [
       ['GET', '/'],
       ['POST', '/metrics'],
       ['GET', '/v1/posts'],
     ] as const) {
-      t.equal((await ask(at.port, method, path)).status, 404, `${method} ${path}`)
+      t.equal((await ask(metricsAddress.port, method, path)).status, 404, `${method} ${path}`)
     }
   })
 
-  t.test('count each answer by method, route and status', async (t) => {
+  t.test('requests are counted by method, route and status', async (t) => {
     const cookie = await cookieOf(port, 'ann')
     const created = await ask(port, 'POST', '/v1/posts', { headers: { cookie }, json: { text: 'x' } })
     const id = field(created.body, 'id')
@@ -37,7 +37,7 @@ t.test('metrics', async (t) => {
     await ask(port, 'GET', '/v1/posts/no-id')
     await ask(port, 'HEAD', '/v1/posts')
     await ask(port, 'PUT', '/v1/posts')
-    // One more request on each kind of route: when it is answered, those before it are counted.
+    // When this request is answered, those before it have been counted.
     await ask(port, 'GET', '/health/live')
     t.equal(await countOf('method="GET",route="/v1/posts/:id",status="200"'), 3)
     t.equal(await countOf('method="GET",route="/v1/posts/:id",status="404"'), 1)
@@ -47,7 +47,7 @@ t.test('metrics', async (t) => {
     t.match(await read(), /_bucket\{le="0\.25",method="GET",route="\/v1\/posts\/:id",status="200"\} \d/)
   })
 
-  t.test('never hold what strangers choose', async (t) => {
+  t.test('labels never contain text from a request', async (t) => {
     const id = '01890000-0000-7000-8000-000000000000'
     for (let n = 0; n < 5; n += 1) {
       await ask(port, 'GET', `/wild${n}?wild=1`)
@@ -65,8 +65,8 @@ t.test('metrics', async (t) => {
     t.ok((await countOf('method="GET",route="unknown",status="404"')) >= 5)
   })
 
-  t.test('a port that is taken stops the start with one line', async (t) => {
-    const config = await testConfig(connection, { METRICS_PORT: String(at.port), LOG_LEVEL: 'silent' })
+  t.test('a METRICS_PORT in use rejects the start with a StartError', async (t) => {
+    const config = await testConfig(connection, { METRICS_PORT: String(metricsAddress.port), LOG_LEVEL: 'silent' })
     const app = await buildApp(config, connection)
     await t.rejects(app.listen({ host: '127.0.0.1', port: 0 }), StartError)
     await app.close()

@@ -9,7 +9,7 @@ type Operation = {
 }
 
 const everyStatus = ['400', '408', '414', '431', '500', '503']
-/** Beside those of every route: what each can answer, by the contract's tables. */
+/** The statuses of each route by the contract's tables, in addition to those of every route. */
 const routes: Record<string, string> = {
   'POST /v1/accounts': '201 403 409 413 415 429',
   'GET /v1/accounts/{username}': '200 404',
@@ -61,7 +61,7 @@ t.test('the OpenAPI document', async (t) => {
     }
   }
 
-  t.test('is 3.1 and names the access cookie', async (t) => {
+  t.test('it is OpenAPI 3.1 and names the access cookie', async (t) => {
     t.equal(field(document, 'openapi'), '3.1.0')
     t.match(field(document, 'components'), {
       securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: 'session' } },
@@ -72,30 +72,32 @@ t.test('the OpenAPI document', async (t) => {
     })
   })
 
-  t.test('has every route with every status', async (t) => {
+  t.test('it has every route with every status', async (t) => {
     for (const [route, own] of Object.entries(routes)) {
       const { responses = {}, summary, security } = operations.get(route) ?? {}
       t.same(Object.keys(responses).sort(), [...everyStatus, ...own.split(' ')].sort(), route)
-      t.match(summary, /^\S/, `${route} has a summary`)
-      t.same(security, open.test(route) ? undefined : [{ session: [] }], `who may ask for ${route}`)
+      t.match(summary, /^[A-Z][^.]+$/, `${route} has a summary without a period`)
+      t.same(security, open.test(route) ? undefined : [{ session: [] }], `security of ${route}`)
       for (const [status, { content }] of Object.entries(responses)) {
         const answer = route.endsWith('/export') ? 'application/x-ndjson' : 'application/json'
         const type = status >= '400' ? 'application/problem+json' : answer
         t.same(Object.keys(content ?? {}), status === '204' ? [] : [type], `${route} ${status}`)
       }
     }
-    // A route of a later day belongs into the table above.
+    // A new route must be added to the table above.
     t.same([...operations.keys()].sort(), Object.keys(routes).sort())
   })
 
-  t.test('is whole: each reference leads somewhere, each parameter of a path is described', async (t) => {
+  t.test('every reference resolves, and every path parameter is described', async (t) => {
     const text = JSON.stringify(document)
     for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
       t.ok(field(field(field(document, 'components'), 'schemas'), name ?? ''), `schema ${name}`)
     }
     for (const [route, operation] of operations) {
       const described = [field(operation, 'parameters') ?? []].flat()
-      const inPath = described.filter((one) => field(one, 'in') === 'path').map((one) => field(one, 'name'))
+      const inPath = described
+        .filter((parameter) => field(parameter, 'in') === 'path')
+        .map((parameter) => field(parameter, 'name'))
       t.same(
         inPath,
         [...route.matchAll(/\{(\w+)\}/g)].map(([, name]) => name),
@@ -105,25 +107,25 @@ t.test('the OpenAPI document', async (t) => {
     t.notMatch(text, /passw[^"]*hash|Bearer|JWT_SIGN_KEY/)
   })
 
-  t.test('real answers have the statuses it says', async (t) => {
+  t.test('responses have only the documented statuses', async (t) => {
     const cookie = await cookieOf(port, 'ann')
     const gone = '01890000-0000-7000-8000-000000000000'
     for (const [route, { responses }] of operations) {
       const [method = '', path = ''] = route.split(' ')
-      const url = path.replace('{username}', 'nobody').replace('{id}', gone)
+      const url = path.replace('{username}', 'no_account').replace('{id}', gone)
       const evil = { cookie, origin: 'https://evil.example' }
-      const wishes = [{}, { headers: evil }, { json: {} }, { headers: evil, json: {} }, { body: 'x' }]
-      for (const wish of [...wishes, { headers: { cookie }, json: { text: 'x' } }]) {
-        const { status } = await ask(port, method, url, wish)
+      const requests = [{}, { headers: evil }, { json: {} }, { headers: evil, json: {} }, { body: 'x' }]
+      for (const options of [...requests, { headers: { cookie }, json: { text: 'x' } }]) {
+        const { status } = await ask(port, method, url, options)
         t.ok(responses[status], `${route} answers ${status}`)
       }
     }
   })
 })
 
-t.test('the pages beside it', async (t) => {
+t.test('the key set is empty, and /docs loads assets from its own origin only', async (t) => {
   const { port } = await testServer(t)
-  t.same((await ask(port, 'GET', '/.well-known/jwks.json')).body, { keys: [] }, 'a symmetric key is shown to nobody')
+  t.same((await ask(port, 'GET', '/.well-known/jwks.json')).body, { keys: [] }, 'a symmetric key is not disclosed')
   for (const start of ['/docs', '/docs/']) {
     const page = await ask(port, 'GET', start)
     t.match(page, {
@@ -134,9 +136,13 @@ t.test('the pages beside it', async (t) => {
     t.ok(assets.length >= 4, `${assets.length} assets`)
     for (const asset of assets) {
       const { pathname, host } = new URL(asset, `http://rookery${start}`)
-      t.equal(host, 'rookery', 'nothing from elsewhere')
+      t.equal(host, 'rookery', 'no asset from another origin')
       t.match(await ask(port, 'GET', pathname), { status: 200, text: /./ }, pathname)
     }
-    t.notMatch(page.text, /<script(?![^>]*src=)[^>]*>|\son\w+=/, 'no inline script: the policy would not run it')
+    t.notMatch(
+      page.text,
+      /<script(?![^>]*src=)[^>]*>|\son\w+=/,
+      'no inline script, which the content security policy would block',
+    )
   }
 })

@@ -24,13 +24,13 @@ t.test('the readable log', async (t) => {
   const linesOf = async (work: () => Promise<unknown>) => {
     text = ''
     await work()
-    // Lines come in order: when the line of a later request is there, so are those before it.
+    // Lines are written in order: once this request's line is there, so are those before it.
     await ask(port, 'GET', '/health/live')
     await eventually(() => text.includes('/health/live'))
     return text.trimEnd().split('\n').slice(0, -1)
   }
 
-  t.test('has one line for each request: time, method, path, status, ms, account', async (t) => {
+  t.test('each request has one line: time, method, path, status, ms, account', async (t) => {
     const [signUp, read, own, missing, ...more] = await linesOf(async () => {
       const cookie = await cookieOf(port, 'ann')
       await ask(port, 'GET', '/v1/posts?limit=1', { headers: { cookie: 'session=x' } })
@@ -40,15 +40,15 @@ t.test('the readable log', async (t) => {
     t.match(
       signUp,
       /^\[\d\d:\d\d:\d\d\] INFO: POST {3}\/v1\/accounts 201 [\d.]+ ms [0-9a-f-]{36}$/,
-      'whoever has just signed up, too',
+      'a sign-up has the new account',
     )
-    t.match(read, /^\[\d\d:\d\d:\d\d\] INFO: GET {4}\/v1\/posts 200 [\d.]+ ms$/, 'without the query')
+    t.match(read, /^\[\d\d:\d\d:\d\d\] INFO: GET {4}\/v1\/posts 200 [\d.]+ ms$/, 'the query is omitted')
     t.match(own, / GET {4}\/v1\/account 200 [\d.]+ ms [0-9a-f-]{36}$/)
-    t.match(missing, / GET {4}\/v1\/posts\/%zz 404 [\d.]+ ms$/, 'also when the router could not read the path')
+    t.match(missing, / GET {4}\/v1\/posts\/%zz 404 [\d.]+ ms$/, 'also if the router cannot decode the path')
     t.same(more, [])
   })
 
-  t.test('nothing that a stranger sends steers the terminal or fakes a line', async (t) => {
+  t.test('no request can inject terminal control sequences or a forged line', async (t) => {
     const paths = ['/%1b[2J%1b]0;x%07', '/%0a[00:00:00]%20INFO:%20fake', '/%C2%9B31m', '/%E2%80%AE', '/a\\b"c', '/%00']
     const lines = await linesOf(async () => {
       for (const path of paths) await ask(port, 'GET', path)
@@ -56,10 +56,10 @@ t.test('the readable log', async (t) => {
       await raw(port, 'GET /\x9b31m\xe2\x80\xae HTTP/1.1\r\nHost: x\r\n\r\n')
       await ask(port, 'GET', `/${'long'.repeat(900)}`, { headers: { 'user-agent': 'a\tb' } })
     })
-    t.equal(lines.length, paths.length + 3, 'one line each')
+    t.equal(lines.length, paths.length + 3, 'one line per request')
     for (const line of lines) {
       t.match(line, /^[\x20-\x7e]+$/, 'printable ASCII only')
-      t.ok(line.length < 300, 'of bounded length')
+      t.ok(line.length < 300, 'a line has fewer than 300 characters')
     }
     t.notOk(lines.some((line) => line.startsWith('[00:00:00] INFO: fake')))
   })
