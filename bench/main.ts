@@ -4,43 +4,46 @@ import type { Connection } from '../src/database/connection.ts'
 import { StartError } from '../src/start-error.ts'
 import { type Measured, measure, type Settings } from './measure.ts'
 import { withMongod } from './mongod.ts'
-import { BadOptions, help, type Options, readOptions } from './options.ts'
-import { isRight, progress, remarks, table } from './report.ts'
-import { create, createByFew } from './scenarios/create.ts'
+import { help, type Options, readOptions, UsageError } from './options.ts'
+import { isCorrect, progressLine, remarks, table } from './report.ts'
+import { create, createFewConnections } from './scenarios/create.ts'
 import { reactManyPosts, reactOnePost } from './scenarios/react.ts'
-import { read, readAsMember } from './scenarios/read.ts'
+import { read, readWithSession } from './scenarios/read.ts'
 
-const scenarios = [create, createByFew, read, readAsMember, reactOnePost, reactManyPosts]
+const scenarios = [create, createFewConnections, read, readWithSession, reactOnePost, reactManyPosts]
 const names = scenarios.map(({ name }) => name)
-/** The terminal and npm may each pass on one and the same press, in milliseconds. */
-const samePress = 250
+/** The terminal and npm can both deliver one Ctrl-C: a repeat within this time is not a second one. */
+const sameSignalMs = 250
 
 try {
   const options = readOptions(process.argv.slice(2), names)
   if (options.help) process.stdout.write(help(names))
   else process.exitCode = await bench(options)
 } catch (error) {
-  if (!(error instanceof BadOptions || error instanceof StartError)) throw error
-  tell(error.message)
-  process.exitCode = error instanceof BadOptions ? 2 : 1
+  if (!(error instanceof UsageError || error instanceof StartError)) throw error
+  printError(error.message)
+  process.exitCode = error instanceof UsageError ? 2 : 1
 }
 
-/** Measures what was asked for on a mongod of its own, and tells the result. Returns the exit code. */
+/**
+ * Measures the chosen scenarios on a mongod of its own, and prints the results.
+ * @returns the exit code.
+ */
 async function bench(options: Options): Promise<number> {
-  const stop = hearSignals()
+  const stop = abortOnSignal()
   const results = await withMongod((connection) => measureAll(options, connection, stop))
-  if (stop.aborted) tell('Interrupted: what follows is not all.')
-  for (const line of [machine(), '', ...table(results), '']) say(line)
-  for (const line of results.flatMap(remarks)) say(line)
-  const right = results.every(isRight)
-  if (right) say('Every acknowledged change is in the database, once.')
+  if (stop.aborted) printError('Interrupted: these results are incomplete.')
+  for (const line of [describeMachine(), '', ...table(results), '']) print(line)
+  for (const line of results.flatMap(remarks)) print(line)
+  const correct = results.every(isCorrect)
+  if (correct) print('Every acknowledged change is in the database, once.')
   if (stop.aborted) return 130
-  return right ? 0 : 1
+  return correct ? 0 : 1
 }
 
 async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Measured[]> {
   const { seconds, rounds, processes, profile } = options
-  const settings = { seconds, rounds, processes, stop, onRound, profileIn: profile && resolve(profile) }
+  const settings = { seconds, rounds, processes, stop, onRound, profileDir: profile && resolve(profile) }
   const results: Measured[] = []
   for (const scenario of scenarios.filter(({ name }) => options.names.includes(name))) {
     if (stop.aborted) break
@@ -49,33 +52,33 @@ async function measureAll(options: Options, connection: Connection, stop: AbortS
   return results
 }
 
-/** A first signal ends the run after the round that is under way, a second one at once. */
-function hearSignals(): AbortSignal {
+/** A first signal ends the run after the current round, a second one at once. */
+function abortOnSignal(): AbortSignal {
   const stopping = new AbortController()
-  let heard = 0
+  let signaledAt = 0
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.on(signal, () => {
-      if (stopping.signal.aborted && performance.now() - heard > samePress) process.exit(130)
-      heard = performance.now()
+      if (stopping.signal.aborted && performance.now() - signaledAt > sameSignalMs) process.exit(130)
+      signaledAt = performance.now()
       stopping.abort()
     })
   }
   return stopping.signal
 }
 
-function machine(): string {
-  const all = cpus()
-  return `${all[0]?.model.trim() ?? 'unknown processor'}, ${all.length} cores; Node.js ${process.version}; ${process.platform}`
+function describeMachine(): string {
+  const cores = cpus()
+  return `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
 function onRound(...round: Parameters<Settings['onRound']>): void {
-  tell(progress(...round))
+  printError(progressLine(...round))
 }
 
-function tell(line: string): void {
+function printError(line: string): void {
   process.stderr.write(`${line}\n`)
 }

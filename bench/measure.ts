@@ -8,35 +8,35 @@ import { type ServerOptions, type Side, startServer } from './servers/server.ts'
 export type Settings = ServerOptions & {
   seconds: number
   rounds: number
-  /** Ends a scenario after the round that is under way. */
+  /** Ends a scenario after the current round. */
   stop: AbortSignal
-  /** Hears of each round as it ends; those before the first are the warm-up. */
+  /** Called after each round; rounds below 1 are the warm-up. */
   onRound(scenario: Scenario, round: number, baseline: Round, rookery: Round): void
 }
 
-/** What one side did in one round. */
+/** One side's result of one round. */
 export type Round = {
   perSecond: number
-  /** CPU time a request, in microseconds; of several processes it is not known. */
-  serverCpu: number | null
-  loadCpu: number
+  /** CPU time per request, in microseconds; unknown for several processes. */
+  serverCpuUs: number | null
+  loadCpuUs: number
 }
 
-/** What was measured of a scenario, round by round. */
+/** The results of one scenario. */
 export type Measured = {
   scenario: Scenario
   rounds: { baseline: Round; rookery: Round }[]
-  /** The statuses of all answers that were no acknowledgement, by side; those of the warm-up too. */
+  /** The statuses of all responses other than 2xx, by side, the warm-up included. */
   refused: { baseline: number[]; rookery: number[] }
   faults: string[]
 }
 
-/** Rounds that are not counted: the servers' code is compiled meanwhile. */
-const warmUps = 2
-/** Time for what a round left behind in the database, in milliseconds. */
-const pause = 200
+/** Rounds that do not count: V8 compiles the servers' code during these. */
+const warmUpRounds = 2
+/** Lets MongoDB finish a round's writes. */
+const pauseMs = 200
 
-/** Opens one side on a database of its own. */
+/** Starts one side on a database of its own. */
 async function openSide(side: Side, scenario: Scenario, connection: Connection, options: ServerOptions) {
   const uri = new URL(connection.uri)
   uri.pathname = `/bench_${scenario.name}_${side}`.replaceAll('-', '_')
@@ -44,21 +44,21 @@ async function openSide(side: Side, scenario: Scenario, connection: Connection, 
   const { client, db } = await connect(own)
   const server = await startServer(side, own, options)
   const load = startLoad()
-  const close = () => Promise.all([server.end(), load.end(), client.close()])
+  const close = () => Promise.all([server.stop(), load.stop(), client.close()])
   try {
     const { plans, values, check } = await scenario.prepare(side, server.url, db)
     let history: History = { done: plans.map(() => 0), refused: [] }
 
     const run = async (seconds: number): Promise<Round> => {
-      const cpuBefore = await server.cpu()
+      const cpuUsBefore = await server.cpuUs()
       const before = history.done.reduce((sum, count) => sum + count, 0)
-      const job = { port: server.port, milliseconds: seconds * 1_000, plans, values, done: history.done }
-      const outcome = await load.ask(job)
+      const job = { port: server.port, durationMs: seconds * 1_000, plans, values, done: history.done }
+      const outcome = await load.request(job)
       const count = outcome.done.reduce((sum, count) => sum + count, 0) - before
       history = { done: outcome.done, refused: [...history.refused, ...outcome.refused] }
-      const cpu = (await server.cpu()) - cpuBefore
-      const serverCpu = side === 'rookery' && options.processes > 1 ? null : cpu / count
-      return { perSecond: outcome.inTime / seconds, serverCpu, loadCpu: outcome.cpu / count }
+      const cpuUs = (await server.cpuUs()) - cpuUsBefore
+      const serverCpuUs = side === 'rookery' && options.processes > 1 ? null : cpuUs / count
+      return { perSecond: outcome.inTime / seconds, serverCpuUs, loadCpuUs: outcome.cpuUs / count }
     }
     return { run, refused: () => history.refused.map(({ status }) => status), check: () => check(history), close }
   } catch (error) {
@@ -67,7 +67,7 @@ async function openSide(side: Side, scenario: Scenario, connection: Connection, 
   }
 }
 
-/** Measures a scenario: the two sides by turns, so that whatever else the machine does meets both. */
+/** Measures a scenario. The two sides alternate, so that noise of the machine affects both. */
 export async function measure(scenario: Scenario, connection: Connection, settings: Settings): Promise<Measured> {
   const { seconds, rounds, stop, onRound } = settings
   const baseline = await openSide(scenario.against, scenario, connection, settings)
@@ -75,13 +75,13 @@ export async function measure(scenario: Scenario, connection: Connection, settin
     const rookery = await openSide('rookery', scenario, connection, settings)
     try {
       const results: Measured['rounds'] = []
-      for (let round = 1 - warmUps; round <= rounds && !stop.aborted; round += 1) {
-        const ofBaseline = await baseline.run(seconds)
-        await sleep(pause)
-        const ofRookery = await rookery.run(seconds)
-        await sleep(pause)
-        onRound(scenario, round, ofBaseline, ofRookery)
-        if (round > 0) results.push({ baseline: ofBaseline, rookery: ofRookery })
+      for (let round = 1 - warmUpRounds; round <= rounds && !stop.aborted; round += 1) {
+        const baselineRound = await baseline.run(seconds)
+        await sleep(pauseMs)
+        const rookeryRound = await rookery.run(seconds)
+        await sleep(pauseMs)
+        onRound(scenario, round, baselineRound, rookeryRound)
+        if (round > 0) results.push({ baseline: baselineRound, rookery: rookeryRound })
       }
       const refused = { baseline: baseline.refused(), rookery: rookery.refused() }
       const faults = [...(await baseline.check()), ...(await rookery.check())]

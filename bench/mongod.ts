@@ -5,23 +5,23 @@ import { join } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 
-const tell = (line: string) => void process.stderr.write(`${line}\n`)
-// That a first start keeps its data is not so here.
-const log = { info: () => undefined, warn: tell, error: tell }
+const printError = (line: string) => void process.stderr.write(`${line}\n`)
+// Info lines say where the data is kept, and here it is not kept.
+const log = { info: () => undefined, warn: printError, error: printError }
 
-/** Runs with a mongod in a folder of its own, removed at the end. */
+/** Runs `work` with a mongod in a temporary directory. */
 export async function withMongod<Result>(work: (connection: Connection) => Promise<Result>): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
+  const directory = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
   const user = { username: 'rookery-bench', password: randomBytes(18).toString('base64url') }
   try {
     const mongodBinary = process.env.MONGOD_BINARY
-    const mongod = await startEmbeddedMongod({ dataDir: join(folder, 'data'), ...user, mongodBinary, log })
+    const mongod = await startEmbeddedMongod({ dataDir: join(directory, 'data'), ...user, mongodBinary, log })
     try {
       return await work({ uri: mongod.uri, ...user })
     } finally {
       await mongod.close()
     }
   } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
   }
 }

@@ -1,26 +1,25 @@
 import { parseArgs } from 'node:util'
 
-/** Thrown with what to tell on the terminal about what was typed. */
-export class BadOptions extends Error {}
+/** The message is one sentence that names the invalid option. */
+export class UsageError extends Error {}
 
 export const help = (names: readonly string[]) => `Usage: npm run bench -- [options]
 
-Measures the server against simpler ones on the same MongoDB, by turns, and checks that the database has every change
-that was acknowledged.
+Measures the server against simpler ones on the same MongoDB, in alternating rounds, and checks that the database has
+every acknowledged change.
 
-  --only <name>      only the scenarios whose names begin with this; may be given several times
+  --only <name>      only the scenarios whose names begin with this; can be repeated
                      (${names.join(', ')})
-  --seconds <n>      how long each side is measured in each round, 1 to 30 (default 4)
-  --rounds <n>       how many rounds are counted, after two that are not, 1 to 9 (default 5)
-  --processes <n>    serves in so many processes, as WEB_CONCURRENCY says, 1 to 16 (default 1)
-  --profile <folder> leaves CPU profiles of the server there, for Chrome's developer tools
-  --help             shows this
+  --seconds <n>      seconds for each side in each round, 1 to 30 (default 4)
+  --rounds <n>       rounds that count, after two warm-up rounds, 1 to 9 (default 5)
+  --processes <n>    WEB_CONCURRENCY of the server, 1 to 16 (default 1)
+  --profile <dir>    write CPU profiles of the server there, for Chrome's developer tools
+  --help             show this help
 
-Exit code: 0 measured and every count is right, 1 something was not, 2 bad options, 130 interrupted. How fast anything
-is never changes it.
+Exit code: 0 every count is right, 1 a count is wrong or a request was refused unexpectedly, 2 invalid options, 130
+interrupted. Speed never changes it.
 `
 
-/** What is asked of a run. */
 export type Options = {
   names: string[]
   seconds: number
@@ -30,25 +29,25 @@ export type Options = {
   help: boolean
 }
 
-/** Reads the command line. Throws BadOptions with one sentence that names the option at fault. */
+/** Parses the command line. Throws UsageError. */
 export function readOptions(args: string[], known: readonly string[]): Options {
-  const { only = [], seconds, rounds, processes, profile, help = false } = typed(args)
+  const { only = [], seconds, rounds, processes, profile, help = false } = parse(args)
   for (const name of only) {
     if (!known.some((one) => one.startsWith(name))) {
-      throw new BadOptions(`--only ${name} is no scenario: there are ${known.join(', ')}.`)
+      throw new UsageError(`--only ${name} matches no scenario: there are ${known.join(', ')}.`)
     }
   }
   return {
     names: known.filter((one) => only.length === 0 || only.some((name) => one.startsWith(name))),
-    seconds: whole('seconds', seconds, { least: 1, most: 30, otherwise: 4 }),
-    rounds: whole('rounds', rounds, { least: 1, most: 9, otherwise: 5 }),
-    processes: whole('processes', processes, { least: 1, most: 16, otherwise: 1 }),
+    seconds: integer('seconds', seconds, { min: 1, max: 30, fallback: 4 }),
+    rounds: integer('rounds', rounds, { min: 1, max: 9, fallback: 5 }),
+    processes: integer('processes', processes, { min: 1, max: 16, fallback: 1 }),
     profile,
     help,
   }
 }
 
-function typed(args: string[]) {
+function parse(args: string[]) {
   try {
     return parseArgs({
       args,
@@ -63,19 +62,19 @@ function typed(args: string[]) {
     }).values
   } catch (error) {
     const [sentence] = (error instanceof Error ? error.message : String(error)).split(/\.\s|\n/)
-    throw new BadOptions(
+    throw new UsageError(
       `${sentence?.replace(/ argument is ambiguous| argument missing/, ' needs a value')}: see --help.`,
     )
   }
 }
 
-function whole(
+function integer(
   name: string,
   text: string | undefined,
-  { least, most, otherwise }: { least: number; most: number; otherwise: number },
+  { min, max, fallback }: { min: number; max: number; fallback: number },
 ): number {
-  if (text === undefined) return otherwise
+  if (text === undefined) return fallback
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= least && number <= most) return number
-  throw new BadOptions(`--${name} must be a whole number from ${least} to ${most}.`)
+  if (number >= min && number <= max) return number
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}.`)
 }

@@ -1,53 +1,53 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A process of ours that answers questions, one at a time. */
-export type Program<Question extends object | string, Answer> = {
-  ask(question: Question): Promise<Answer>
-  end(): Promise<void>
+/** A child process that handles requests, one at a time. */
+export type Program<Request extends object | string, Response> = {
+  request(request: Request): Promise<Response>
+  stop(): Promise<void>
 }
 
-/** Starts a process that answers questions: see answerQuestions(). */
-export function startProgram<Question extends object | string, Answer>(
+/** Starts a process that calls handleRequests(). */
+export function startProgram<Request extends object | string, Response>(
   file: string,
   args: readonly string[] = [],
   execArgv: readonly string[] = [],
-): Program<Question, Answer> {
+): Program<Request, Response> {
   const child = fork(file, args, { execArgv: [...execArgv], serialization: 'advanced' })
-  const gone = once(child, 'exit')
-  const failed = gone.then(([code, signal]) => {
-    throw new Error(`${file} ended (${signal ?? code}) before its work was done`)
+  const exited = once(child, 'exit')
+  const failed = exited.then(([code, signal]) => {
+    throw new Error(`${file} exited (${signal ?? code}) before its work was done`)
   })
-  // Only who is waiting for an answer is to be told.
+  // Only a pending request reports it.
   failed.catch(() => undefined)
   return {
-    async ask(question) {
-      const answered = once(child, 'message')
-      child.send(question)
-      const [answer] = await Promise.race([answered, failed])
-      // The other end is answerQuestions() of the same types.
-      return answer as Answer
+    async request(request) {
+      const responded = once(child, 'message')
+      child.send(request)
+      const [response] = await Promise.race([responded, failed])
+      // The other end is handleRequests() with the same types.
+      return response as Response
     },
-    async end() {
+    async stop() {
       if (child.connected) child.disconnect()
-      await gone
+      await exited
     },
   }
 }
 
 /**
- * In such a process: answers each question, and ends when the one who asks does.
- * @param close - what is to be done before that.
+ * In such a process: handles each request, and exits with its parent.
+ * @param close - runs before the exit.
  */
-export function answerQuestions<Question extends object | string, Answer>(
-  answer: (question: Question) => Promise<Answer>,
+export function handleRequests<Request extends object | string, Response>(
+  handle: (request: Request) => Promise<Response>,
   close = async () => {},
 ): void {
-  // Not at Ctrl-C, which reaches all processes: the one that started us ends us in order.
+  // Ctrl-C reaches all processes; the parent stops this one in order.
   process.on('SIGINT', () => undefined)
   process.on('disconnect', () => void close().finally(() => process.exit()))
-  process.on('message', async (question) => {
-    // The other end is startProgram() of the same types.
-    process.send?.(await answer(question as Question))
+  process.on('message', async (request) => {
+    // The other end is startProgram() with the same types.
+    process.send?.(await handle(request as Request))
   })
 }

@@ -1,12 +1,11 @@
 import type { Measured, Round } from './measure.ts'
 
-const names = { bare: 'bare Fastify', 'one-transaction': 'one transaction each' }
+const names = { bare: 'bare Fastify', 'one-transaction': 'one transaction per reaction' }
 
-const columns = ['scenario', 'against', 'its requests/s', 'Rookery’s requests/s', 'ratio', 'least–most', 'target']
+const columns = ['scenario', 'against', 'its requests/s', 'Rookery’s requests/s', 'ratio', 'min–max', 'target']
 
-const grouped = (number: number) => Math.round(number).toLocaleString('en')
+const format = (number: number) => Math.round(number).toLocaleString('en')
 
-/** The middle one of some numbers. */
 function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((one, other) => one - other)
   const middle = sorted.length >> 1
@@ -14,15 +13,15 @@ function median(numbers: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** How many times as fast the server was, in each round. */
+/** Rookery's speed in multiples of the baseline's, by round. */
 const ratiosOf = ({ rounds }: Measured) => rounds.map(({ baseline, rookery }) => rookery.perSecond / baseline.perSecond)
 
-/** What was measured as a table in Markdown, which is aligned for the terminal as well. */
-export function table(all: readonly Measured[]): string[] {
-  const begun = all.filter(({ rounds }) => rounds.length > 0)
-  const cells = begun.map((measured) => {
+/** The results as a Markdown table, aligned for the terminal too. */
+export function table(results: readonly Measured[]): string[] {
+  const nonEmpty = results.filter(({ rounds }) => rounds.length > 0)
+  const cells = nonEmpty.map((measured) => {
     const { scenario, rounds } = measured
-    const rate = (side: 'baseline' | 'rookery') => grouped(median(rounds.map((round) => round[side].perSecond)))
+    const rate = (side: 'baseline' | 'rookery') => format(median(rounds.map((round) => round[side].perSecond)))
     const ratios = ratiosOf(measured)
     return [
       `${scenario.title}, ${scenario.connections} connections`,
@@ -41,38 +40,38 @@ export function table(all: readonly Measured[]): string[] {
   return [line(columns), `| ${rule.join(' | ')} |`, ...cells.map(line)]
 }
 
-/** One round, while it goes on. */
-export function progress(scenario: Measured['scenario'], round: number, baseline: Round, rookery: Round): string {
-  const of = ({ perSecond, serverCpu, loadCpu }: Round) => {
-    const ofServer = serverCpu === null ? '' : `server ${grouped(serverCpu)} µs, `
-    return `${grouped(perSecond)}/s (CPU a request: ${ofServer}load ${grouped(loadCpu)} µs)`
+/** One round's result. */
+export function progressLine(scenario: Measured['scenario'], round: number, baseline: Round, rookery: Round): string {
+  const describe = ({ perSecond, serverCpuUs, loadCpuUs }: Round) => {
+    const serverPart = serverCpuUs === null ? '' : `server ${format(serverCpuUs)} µs, `
+    return `${format(perSecond)}/s (CPU per request: ${serverPart}load ${format(loadCpuUs)} µs)`
   }
-  const when = round < 1 ? 'warm-up' : `round ${round}`
-  return `${scenario.name}, ${when}: ${names[scenario.against]} ${of(baseline)}, Rookery ${of(rookery)}`
+  const label = round < 1 ? 'warm-up' : `round ${round}`
+  return `${scenario.name}, ${label}: ${names[scenario.against]} ${describe(baseline)}, Rookery ${describe(rookery)}`
 }
 
-/** One transaction each has its conflicts: who finds no way to commit in 4.5 seconds is refused with 503. */
+/** One transaction per reaction conflicts: a request that cannot commit within 4.5 seconds gets a 503. */
 const isUnexpected = (scenario: Measured['scenario']) => (status: number) =>
   scenario.against !== 'one-transaction' || status !== 503
 
-/** What else is to be known of a scenario: answers that were no acknowledgement, and what the database says otherwise. */
+/** Responses other than 2xx, and differences between the database and what was acknowledged. */
 export function remarks({ scenario, refused, faults }: Measured): string[] {
-  const of = (side: string, statuses: readonly number[], comment = '') =>
+  const refusals = (side: string, statuses: readonly number[], comment = '') =>
     [...Map.groupBy(statuses, (status) => status)].map(
       ([status, { length }]) =>
-        `${scenario.name}: ${side} answered ${grouped(length)} requests with ${status}${comment}`,
+        `${scenario.name}: ${side} answered ${format(length)} requests with ${status}${comment}`,
     )
   return [
-    ...of(names[scenario.against], refused.baseline.filter(isUnexpected(scenario)), ', NOT EXPECTED'),
-    ...of(
+    ...refusals(names[scenario.against], refused.baseline.filter(isUnexpected(scenario)), ', UNEXPECTED'),
+    ...refusals(
       names[scenario.against],
       refused.baseline.filter((status) => !isUnexpected(scenario)(status)),
     ),
-    ...of('Rookery', refused.rookery, ', NOT EXPECTED'),
+    ...refusals('Rookery', refused.rookery, ', UNEXPECTED'),
     ...faults.map((fault) => `${scenario.name}: WRONG, ${fault}`),
   ]
 }
 
-/** Whether every acknowledged change is there, and nothing was refused that should not have been. */
-export const isRight = ({ scenario, refused, faults }: Measured): boolean =>
+/** Whether every acknowledged change is in the database, and no request was refused unexpectedly. */
+export const isCorrect = ({ scenario, refused, faults }: Measured): boolean =>
   faults.length === 0 && refused.rookery.length === 0 && !refused.baseline.some(isUnexpected(scenario))

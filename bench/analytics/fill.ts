@@ -3,14 +3,14 @@ import { v7 } from 'uuid'
 import { type DailyCountsDocument, dayMs } from '../../src/analytics/daily-counts.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
 
-/** In one command, and commands at a time. */
-const atOnce = 5_000
-const width = 4
-/** As if so many writers had counted. */
+/** Reactions per insert command, and concurrent commands. */
+const batchSize = 5_000
+const concurrency = 4
+/** The number of writers that the daily counts are spread over. */
 const writers = 4
-const reactionsOfPost = 1_000
+const reactionsPerPost = 1_000
 
-/** Writes reactions over some days, and the rows that count them, as the server would have. */
+/** Writes reactions over some days, and their daily counts, as the server would have. */
 export async function fill(db: Db, { count, from, days }: { count: number; from: Date; days: number }): Promise<void> {
   const reactions = db.collection<ReactionDocument>('reactions')
   const rows = new Map<string, DailyCountsDocument>()
@@ -18,11 +18,11 @@ export async function fill(db: Db, { count, from, days }: { count: number; from:
   let post = new UUID(v7())
 
   function next(): ReactionDocument {
-    if (done % reactionsOfPost === 0) post = new UUID(v7())
-    // Each post has its reactions within two days.
+    if (done % reactionsPerPost === 0) post = new UUID(v7())
+    // Each post gets its reactions within two days.
     const at = Math.min(
       days - 1e-9,
-      (Math.floor(done / reactionsOfPost) * reactionsOfPost * days) / count + Math.random() * 2,
+      (Math.floor(done / reactionsPerPost) * reactionsPerPost * days) / count + Math.random() * 2,
     )
     const msecs = from.getTime() + Math.floor(at * dayMs)
     const value = Math.random() < 0.7 ? 'like' : 'dislike'
@@ -39,10 +39,10 @@ export async function fill(db: Db, { count, from, days }: { count: number; from:
 
   async function insert(): Promise<void> {
     while (done < count) {
-      const documents = Array.from({ length: Math.min(atOnce, count - done) }, next)
+      const documents = Array.from({ length: Math.min(batchSize, count - done) }, next)
       await reactions.insertMany(documents, { ordered: false, writeConcern: { w: 1, j: false } })
     }
   }
-  await Promise.all(Array.from({ length: width }, insert))
+  await Promise.all(Array.from({ length: concurrency }, insert))
   await db.collection<DailyCountsDocument>('reactionDays').insertMany([...rows.values()])
 }

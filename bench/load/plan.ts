@@ -1,56 +1,55 @@
-/** How long the number of a request is, where it is written into the request. */
+/** The length of a request's number in the request. */
 const digits = 12
 
-/** Stands in a request for what changes from one to the next: a value of the same length, or the request's number. */
+/** The placeholder in a request for what changes: a value of the same length, or the request's number. */
 export const slotFor = (value = '0'.repeat(digits)): string => '#'.repeat(value.length)
 
-/** What goes into the slot when there are no values. */
+/** Fills the slot when there are no values. */
 export const numeral = (request: number): string => String(request).padStart(digits, '0')
 
-/** What a connection asks, again and again. */
+/** The requests that a connection repeats. */
 export type Plan = {
-  /** Whole requests, with the slot where a value goes. */
+  /** Complete requests with a slot for a value. */
   templates: readonly string[]
-  /** Which of the values comes first. */
+  /** The index of the first value. */
   start: number
 }
 
-/** A piece of work for the load process. */
+/** One round of the load process. */
 export type Job = {
   port: number
-  milliseconds: number
+  durationMs: number
   /** One for each connection. */
   plans: readonly Plan[]
-  /** What goes into the slot, all of one length; none: the number of the request. */
+  /** Values for the slot, all of one length; without values, the request's number. */
   values: readonly string[]
-  /** How many requests each connection has made before. */
+  /** The number of earlier requests, by connection. */
   done: readonly number[]
 }
 
-/** What came of it. */
 export type Outcome = {
-  /** How many were done in time: what was answered later is not counted here. */
+  /** Successful responses within the duration. */
   inTime: number
-  /** How many requests each connection has made, with those before; every one was answered. */
+  /** The number of requests with a response, earlier ones included, by connection. */
   done: number[]
-  /** Requests that were not done. */
+  /** Responses other than 2xx. */
   refused: { connection: number; request: number; status: number }[]
-  /** CPU time that the load itself took, in microseconds. */
-  cpu: number
+  /** CPU time of the load itself, in microseconds. */
+  cpuUs: number
 }
 
 /**
- * Which template and which value a connection's request is made of. With each round through the values every one
- * meets another template: what was liked is then disliked.
+ * The template and value of a connection's nth request. Each pass over the values combines them with another
+ * template: a post that was liked is then disliked.
  */
 export function requestAt({ templates, start }: Plan, values: number, request: number) {
   if (values === 0) return { template: request % templates.length, value: request }
-  const round = Math.floor(request / values)
-  const place = request % values
-  return { template: (place + round) % templates.length, value: (start + place) % values }
+  const pass = Math.floor(request / values)
+  const index = request % values
+  return { template: (index + pass) % templates.length, value: (start + index) % values }
 }
 
-/** A request of HTTP/1.1, to the letter. */
+/** The text of an HTTP/1.1 request. */
 export function httpRequest(
   method: string,
   path: string,

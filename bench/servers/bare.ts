@@ -5,7 +5,7 @@ import { connect } from './connect.ts'
 
 type Post = { text: string; createdAt: Date }
 
-/** The least that can be called a server of posts: no log, no schema, no session; one call of the driver a request. */
+/** A minimal server of posts: no log, no schema, no session; one call of the driver for each request. */
 export async function bare(connection: Connection) {
   const { db } = await connect(connection)
   const posts = db.collection<Post>('posts')

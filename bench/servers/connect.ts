@@ -1,7 +1,7 @@
 import { type Db, MongoClient } from 'mongodb'
 import type { Connection } from '../../src/database/connection.ts'
 
-/** Opens MongoDB with the official driver and the guarantees that the server asks for: see src/database/plugin.ts. */
+/** Connects with the official driver and the server's guarantees: see src/database/connection.ts. */
 export async function connect({ uri, username, password }: Connection): Promise<{ client: MongoClient; db: Db }> {
   const client = new MongoClient(uri, {
     auth: { username, password },

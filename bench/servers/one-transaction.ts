@@ -4,19 +4,18 @@ import type { Transact } from '../../src/database/transaction.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
 import type { ReactionValue } from '../../src/reactions/value.ts'
-import type { Writer } from '../../src/write-operations.ts'
-import { localWriter } from '../../src/write-operations.ts'
+import { localWriter, type Writer } from '../../src/write-operations.ts'
 
-class NoSuchPost extends Error {}
+class PostNotFound extends Error {}
 
-/** What the counts gain when one value takes the place of another. */
-function difference(before: ReactionValue | null, after: ReactionValue | null) {
+/** The change of the counts when one value replaces another. */
+function countChanges(before: ReactionValue | null, after: ReactionValue | null) {
   const of = (value: ReactionValue) => Number(after === value) - Number(before === value)
   return { likes: of('like'), dislikes: of('dislike') }
 }
 
-/** Writes each reaction in a transaction of its own, as the server did before it had the group commit. */
-export function oneTransactionEach(db: Db, transact: Transact): Writer {
+/** Writes each reaction in a transaction of its own, as the server did before group commit. */
+export function oneTransactionPerReaction(db: Db, transact: Transact): Writer {
   const posts: Collection<PostDocument> = db.collection('posts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
 
@@ -32,9 +31,9 @@ export function oneTransactionEach(db: Db, transact: Transact): Writer {
                 { $set: { value }, $setOnInsert: { post: _id.post, account: _id.account, order: toUuid(order) } },
                 { session, upsert: true, returnDocument: 'before' },
               )
-        const { likes, dislikes } = difference(before?.value ?? null, value)
+        const { likes, dislikes } = countChanges(before?.value ?? null, value)
         const options = { session, projection: { counts: 1 } } as const
-        const counted =
+        const updated =
           likes === 0 && dislikes === 0
             ? await posts.findOne({ _id: _id.post }, options)
             : await posts.findOneAndUpdate(
@@ -42,12 +41,12 @@ export function oneTransactionEach(db: Db, transact: Transact): Writer {
                 { $inc: { 'counts.likes': likes, 'counts.dislikes': dislikes } },
                 { ...options, returnDocument: 'after' },
               )
-        // Thrown, not returned: the reaction must go with the transaction.
-        if (!counted) throw new NoSuchPost()
-        return { outcome: 'reacted', value, counts: counted.counts }
+        // Thrown, not returned: the transaction must abort and discard the reaction.
+        if (!updated) throw new PostNotFound()
+        return { outcome: 'reacted', value, counts: updated.counts }
       })
     } catch (error) {
-      if (error instanceof NoSuchPost) return { outcome: 'not-found' }
+      if (error instanceof PostNotFound) return { outcome: 'not-found' }
       throw error
     }
   }

@@ -7,10 +7,10 @@ import { createLogger } from '../../src/operations/logging.ts'
 import { startApiServer } from '../../src/processes/api-server.ts'
 import { startPrimary } from '../../src/processes/primary.ts'
 import { connect } from './connect.ts'
-import { oneTransactionEach } from './one-transaction.ts'
+import { oneTransactionPerReaction } from './one-transaction.ts'
 
-/** As the server is, but for what would measure something else: no log of each request, cheap hashes, no limit. */
-async function configFor({ uri, username, password }: Connection, processes = 1) {
+/** The default configuration except for what would distort the measurement: request log, hashes, the sign-up limit. */
+async function createConfig({ uri, username, password }: Connection, processes = 1) {
   return readConfig({
     NODE_ENV: 'test',
     PORT: '0',
@@ -26,17 +26,17 @@ async function configFor({ uri, username, password }: Connection, processes = 1)
   })
 }
 
-/** The server as it is: see src/main.ts. */
+/** The server, as src/main.ts starts it. */
 export async function rookery(connection: Connection, processes: number) {
-  const config = await configFor(connection, processes)
+  const config = await createConfig(connection, processes)
   return (processes === 1 ? startApiServer : startPrimary)(config, connection, createLogger(config.log))
 }
 
 /** The same server with one transaction for each reaction. */
 export async function oneTransaction(connection: Connection) {
   const { client, db } = await connect(connection)
-  const writer = oneTransactionEach(db, transactor(client))
-  const config = await configFor(connection)
+  const writer = oneTransactionPerReaction(db, transactor(client))
+  const config = await createConfig(connection)
   const app = await buildApp(config, connection, createLogger(config.log), { writer })
   return { url: await app.listen({ host: config.host, port: 0 }), close: () => app.close() }
 }

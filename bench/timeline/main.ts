@@ -8,19 +8,20 @@ import { ensureIndexes } from '../../src/database/indexes.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import { withMongod } from '../mongod.ts'
 import { fillPosts, newAuthors } from './fill.ts'
-import { type Way, ways } from './ways.ts'
+import { type Strategy, strategies } from './strategies.ts'
 
 const help = `Usage: npm run bench:timeline -- [--posts <n>]
 
-Fills a database of its own with posts over a year (default 1000000), and reads timelines from it in several ways: of
-people who follow busy, mixed and silent authors, from the first page to the last. Each way reads the same by turns.
-Times are in milliseconds: the median, and the worst. Exit code: 0 all ways read the same, 1 they did not.
+Fills a database of its own with posts over a year (default 1000000), and reads timelines from it with several
+strategies: of readers who follow busy, mixed and silent authors, at the first page, the middle and near the end. The
+strategies alternate. Times are in milliseconds: the median and the maximum. Exit code: 0 all strategies read the same
+posts, 1 they did not.
 `
 const rounds = 15
 const limit = 21
-const half = 365 * 43_200_000
+const halfYearMs = 365 * 43_200_000
 
-const say = (line: string) => void process.stdout.write(`${line}\n`)
+const print = (line: string) => void process.stdout.write(`${line}\n`)
 const { values } = parseArgs({ options: { posts: { type: 'string' }, help: { type: 'boolean' } } })
 if (values.help) process.stdout.write(help)
 else process.exitCode = await withMongod((connection) => bench(connection, Number(values.posts ?? 1_000_000)))
@@ -44,54 +45,54 @@ async function bench(connection: Connection, count: number): Promise<number> {
       '1,000 silent for half a year': lapsed,
       '5,000: silent, one mixed': [...silent.slice(0, 4_999), ...mixed.slice(-1)],
     }
-    const middle = new UUID(v7({ msecs: Date.now() - half }))
-    const early = new UUID(v7({ msecs: Date.now() - 1.95 * half }))
-    const places = { first: highestId, middle, 'near the end': early }
-    const cold = () => db.command({ planCacheClear: 'posts' })
-    let right = true
-    say(`${count.toLocaleString('en')} posts, pages of ${limit - 1}, ${rounds} rounds`)
-    for (const plan of ['warm', 'cold plan'] as const) {
-      for (const [place, before] of Object.entries(places)) {
-        if (plan === 'cold plan' && place !== 'first') continue
-        say(`\n| ${place} page, ${plan} | ${Object.keys(readers).join(' | ')} |`)
-        say(
+    const middle = new UUID(v7({ msecs: Date.now() - halfYearMs }))
+    const early = new UUID(v7({ msecs: Date.now() - 1.95 * halfYearMs }))
+    const positions = { first: highestId, middle, 'near the end': early }
+    const clearPlanCache = () => db.command({ planCacheClear: 'posts' })
+    let same = true
+    print(`${count.toLocaleString('en')} posts, pages of ${limit - 1}, ${rounds} rounds`)
+    for (const planCache of ['warm', 'cold'] as const) {
+      for (const [position, before] of Object.entries(positions)) {
+        if (planCache === 'cold' && position !== 'first') continue
+        print(`\n| ${position} page, ${planCache} plan cache | ${Object.keys(readers).join(' | ')} |`)
+        print(
           `|---|${Object.keys(readers)
             .map(() => '---:|')
             .join('')}`,
         )
         const times = new Map<string, number[]>()
-        // All readers by turns, so that each finds the plan that another has left in the cache.
+        // Readers alternate, so that each finds the plan that another has left in the cache.
         for (let round = 0; round < rounds; round += 1) {
           for (const [reader, followed] of Object.entries(readers)) {
             const seen = new Set<string>()
-            for (const [name, way] of Object.entries(ways)) {
-              if (plan === 'cold plan') await cold()
-              const { ms, page } = await timed(way, posts, followed, before)
+            for (const [name, strategy] of Object.entries(strategies)) {
+              if (planCache === 'cold') await clearPlanCache()
+              const { ms, page } = await measure(strategy, posts, followed, before)
               seen.add(page)
               const key = `${name}/${reader}`
               times.set(key, [...(times.get(key) ?? []), ms])
             }
-            if (seen.size !== 1) right = false
+            if (seen.size !== 1) same = false
           }
         }
-        for (const name of Object.keys(ways)) {
+        for (const name of Object.keys(strategies)) {
           const cells = Object.keys(readers).map((reader) => {
             const sorted = (times.get(`${name}/${reader}`) ?? []).toSorted((one, other) => one - other)
             return `${sorted[rounds >> 1]?.toFixed(1)} (${sorted.at(-1)?.toFixed(1)})`
           })
-          say(`| ${name} | ${cells.join(' | ')} |`)
+          print(`| ${name} | ${cells.join(' | ')} |`)
         }
       }
     }
-    say(right ? '\nAll ways read the same.' : '\nThe ways differ.')
-    return right ? 0 : 1
+    print(same ? '\nAll strategies read the same posts.' : '\nThe strategies differ.')
+    return same ? 0 : 1
   } finally {
     await client.close()
   }
 }
 
-async function timed(way: Way, posts: Parameters<Way>[0], authors: UUID[], before: UUID) {
-  const began = performance.now()
-  const page = await way(posts, authors, before, limit)
-  return { ms: performance.now() - began, page: page.map((id) => id.toString('hex')).join() }
+async function measure(strategy: Strategy, posts: Parameters<Strategy>[0], authors: UUID[], before: UUID) {
+  const startedAt = performance.now()
+  const page = await strategy(posts, authors, before, limit)
+  return { ms: performance.now() - startedAt, page: page.map((id) => id.toString('hex')).join() }
 }

@@ -2,35 +2,42 @@ import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { receive, sender } from '../../src/writer/ipc.ts'
 
-/** What the writer is asked, and what it answers: made up, of the size that they have. */
-export type Item = { n: number; kind?: string; item: object }
+/** A command or a result, of the size that real ones have. */
+export type Item = { n: number; operation?: string; item: object }
 
-/** Sends items to the other process, some in a message, and takes those that come from it. */
+/** Exchanges items with another process, one or more per message. */
 export type Link = {
   send(items: Item[]): void
-  take(handler: (items: Item[]) => void): void
+  onItems(handler: (items: Item[]) => void): void
 }
 
-/** How two processes may speak to each other. */
-export const ways = ['ipc-json', 'ipc-advanced', 'relay-json', 'relay-advanced', 'socket', 'frames'] as const
-export type Way = (typeof ways)[number]
+/** The transports between two processes. */
+export const transports = [
+  'ipc-json',
+  'ipc-advanced',
+  'relay-json',
+  'relay-advanced',
+  'socket',
+  'socket-turns',
+] as const
+export type Transport = (typeof transports)[number]
 
-/** What the processes tell each other about the measurement travels as strings; items are arrays. */
+/** Tells items, which are arrays, from the messages that control the measurement. */
 export const isItems = (message: unknown): message is Item[] => Array.isArray(message)
 
 /** Over the channel that Node.js opens between a process and its child. */
 export function overIpc(end: ChildProcess | NodeJS.Process): Link {
   return {
     send: (items) => void end.send?.(items),
-    take: (handler) => end.on('message', (message: unknown) => void (isItems(message) && handler(message))),
+    onItems: (handler) => end.on('message', (message: unknown) => void (isItems(message) && handler(message))),
   }
 }
 
-/** Over a Unix socket: a JSON array on a line, written at once. */
+/** Over a Unix socket: one line with a JSON array per message, written immediately. */
 export function overSocket(socket: Socket): Link {
   return {
     send: (items) => void socket.write(`${JSON.stringify(items)}\n`),
-    take(handler) {
+    onItems(handler) {
       let rest = ''
       socket.setEncoding('utf8')
       socket.on('data', (chunk: string) => {
@@ -43,13 +50,13 @@ export function overSocket(socket: Socket): Link {
   }
 }
 
-/** Over a Unix socket as the server does it: all of one turn of the event loop on a line. See src/writer/ipc.ts. */
-export function inFrames(socket: Socket): Link {
+/** Over a Unix socket, as the server does it: one line for each turn of the event loop. See src/writer/ipc.ts. */
+export function overSocketByTurn(socket: Socket): Link {
   const send = sender<Item>(socket)
   return {
     send: (items) => {
       for (const item of items) send(item)
     },
-    take: (handler) => receive<Item>(socket, (item) => handler([item])),
+    onItems: (handler) => receive<Item>(socket, (item) => handler([item])),
   }
 }

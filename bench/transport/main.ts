@@ -4,112 +4,111 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isItems, overIpc, type Way, ways } from './links.ts'
-import { answer, peer } from './peer.ts'
+import { isItems, overIpc, type Transport, transports } from './links.ts'
+import { echo, runPeer } from './peer.ts'
 
-const warmUp = 1_000
-const measured = 3_000
-const titles: Record<Way, string> = {
+const warmUpMs = 1_000
+const durationMs = 3_000
+const titles: Record<Transport, string> = {
   'ipc-json': 'process.send to the parent, JSON',
   'ipc-advanced': 'process.send to the parent, structured clone',
   'relay-json': 'process.send through the parent to a sibling, JSON',
   'relay-advanced': 'process.send through the parent to a sibling, structured clone',
-  socket: 'Unix socket, a line a message',
-  frames: 'Unix socket, a line a turn of the event loop (src/writer/ipc.ts)',
+  socket: 'Unix socket, one line per message',
+  'socket-turns': 'Unix socket, one line per event loop turn (src/writer/ipc.ts)',
 }
 
-/** What a process has done until now: items answered to it, and CPU time in microseconds. */
-type Told = { answered: number; cpu: number }
+/** The totals of a process so far: responses that it has received, and CPU time in microseconds. */
+type Totals = { received: number; cpuUs: number }
 
-const [role, way, path, together] = process.argv.slice(2)
-const known = ways.find((one) => one === way)
+const [role, name, path, itemsPerMessage] = process.argv.slice(2)
+const transport = transports.find((known) => known === name)
 if (role === undefined) await compare()
-else if (known && path !== undefined) await peer(role, known, path, Number(together))
+else if (transport && path !== undefined) await runPeer(role, transport, path, Number(itemsPerMessage))
 else {
   process.stderr.write('bench:transport has no options.\n')
   process.exitCode = 2
 }
 
 async function compare(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
+  const directory = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
   try {
-    for (const together of [1, 64]) {
-      process.stdout.write(
-        `\n${together} to a message                                         items/s   CPU µs an item\n`,
-      )
-      for (const way of ways) {
-        if (way === 'frames' && together > 1) continue
-        process.stdout.write(`${await measure(way, join(folder, `${way}-${together}`), together)}\n`)
+    for (const itemsPerMessage of [1, 64]) {
+      process.stdout.write(`\n${`${itemsPerMessage} per message`.padEnd(68)}   items/s  CPU µs per item\n`)
+      for (const transport of transports) {
+        if (transport === 'socket-turns' && itemsPerMessage > 1) continue
+        const socket = join(directory, `${transport}-${itemsPerMessage}`)
+        process.stdout.write(`${await measure(transport, socket, itemsPerMessage)}\n`)
       }
     }
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true })
   }
 }
 
-/** Asks and answers go through the way for a while; the line tells how many a second, and what CPU all processes took. */
-async function measure(way: Way, path: string, together: number): Promise<string> {
+/** Exchanges items for 3 seconds. The line has the items per second and the CPU time of all processes per item. */
+async function measure(transport: Transport, path: string, itemsPerMessage: number): Promise<string> {
   const start = (role: string) =>
-    fork(import.meta.filename, [role, way, path, String(together)], {
-      serialization: way.endsWith('advanced') ? 'advanced' : 'json',
+    fork(import.meta.filename, [role, transport, path, String(itemsPerMessage)], {
+      serialization: transport.endsWith('advanced') ? 'advanced' : 'json',
     })
   const children: ChildProcess[] = []
-  if (!way.startsWith('ipc')) {
-    const answerer = start('answer')
-    if (!way.startsWith('relay')) await once(answerer, 'message')
-    else await once(answerer, 'spawn')
-    children.push(answerer)
+  if (!transport.startsWith('ipc')) {
+    const server = start('server')
+    if (!transport.startsWith('relay')) await once(server, 'message')
+    else await once(server, 'spawn')
+    children.push(server)
   }
-  const asker = start('ask')
-  children.push(asker)
-  if (way.startsWith('ipc')) answer(overIpc(asker))
-  if (way.startsWith('relay')) relay(asker, children[0] ?? asker)
+  const client = start('client')
+  children.push(client)
+  if (transport.startsWith('ipc')) echo(overIpc(client))
+  if (transport.startsWith('relay')) relay(client, children[0] ?? client)
 
-  await sleep(warmUp)
-  const from = performance.now()
-  const before = await tell(children)
-  await sleep(measured)
-  const after = await tell(children)
-  const seconds = (performance.now() - from) / 1_000
-  await Promise.all(children.map(end))
-  const items = after.answered - before.answered
+  await sleep(warmUpMs)
+  const startedAt = performance.now()
+  const before = await sumTotals(children)
+  await sleep(durationMs)
+  const after = await sumTotals(children)
+  const seconds = (performance.now() - startedAt) / 1_000
+  await Promise.all(children.map(kill))
+  const items = after.received - before.received
   const perSecond = Math.round(items / seconds).toLocaleString('en')
-  return `${titles[way].padEnd(68)} ${perSecond.padStart(9)} ${((after.cpu - before.cpu) / items).toFixed(1).padStart(6)}`
+  return `${titles[transport].padEnd(68)} ${perSecond.padStart(9)} ${((after.cpuUs - before.cpuUs) / items).toFixed(1).padStart(6)}`
 }
 
-/** They are in the middle of it: what is on its way to them fails, and they would fail loudly themselves. */
-function end(child: ChildProcess): Promise<void> {
+/** Killed, not stopped: the peers are sending, and would report errors if the other end closed first. */
+function kill(child: ChildProcess): Promise<void> {
   child.on('error', () => undefined)
   child.kill('SIGKILL')
   return new Promise((resolve) => void child.once('exit', () => resolve()))
 }
 
 function relay(one: ChildProcess, other: ChildProcess): void {
-  const hand = (from: ChildProcess, to: ChildProcess) =>
+  const forward = (from: ChildProcess, to: ChildProcess) =>
     from.on('message', (message) => void (isItems(message) && to.connected && to.send(message)))
-  hand(one, other)
-  hand(other, one)
+  forward(one, other)
+  forward(other, one)
 }
 
-/** The sums of all processes, this one with them. */
-async function tell(children: ChildProcess[]): Promise<Told> {
+/** The sums over all processes, including this one. */
+async function sumTotals(children: ChildProcess[]): Promise<Totals> {
   const { user, system } = process.cpuUsage()
-  const all = await Promise.all(children.map(ofChild))
-  return all.reduce((sum, { answered, cpu }) => ({ answered: sum.answered + answered, cpu: sum.cpu + cpu }), {
-    answered: 0,
-    cpu: user + system,
+  const all = await Promise.all(children.map(readTotals))
+  return all.reduce((sum, { received, cpuUs }) => ({ received: sum.received + received, cpuUs: sum.cpuUs + cpuUs }), {
+    received: 0,
+    cpuUs: user + system,
   })
 }
 
-function ofChild(child: ChildProcess): Promise<Told> {
+function readTotals(child: ChildProcess): Promise<Totals> {
   return new Promise((resolve) => {
-    const hear = (message: unknown) => {
-      if (typeof message !== 'object' || message === null || !('cpu' in message)) return
-      child.off('message', hear)
-      // Sent by peer().
-      resolve(message as Told)
+    const onMessage = (message: unknown) => {
+      if (typeof message !== 'object' || message === null || !('cpuUs' in message)) return
+      child.off('message', onMessage)
+      // Sent by runPeer().
+      resolve(message as Totals)
     }
-    child.on('message', hear)
-    child.send('tell')
+    child.on('message', onMessage)
+    child.send('totals')
   })
 }

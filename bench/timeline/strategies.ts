@@ -2,8 +2,8 @@ import type { Collection, Document, UUID } from 'mongodb'
 import type { PostDocument } from '../../src/posts/model.ts'
 
 type Posts = Collection<PostDocument>
-/** Reads the newest so many posts of these authors that are no replies, before a place. */
-export type Way = (posts: Posts, authors: UUID[], before: UUID, limit: number) => Promise<UUID[]>
+/** Reads the newest `limit` posts of these authors, without replies, before a position. */
+export type Strategy = (posts: Posts, authors: UUID[], before: UUID, limit: number) => Promise<UUID[]>
 
 const newest = { _id: -1 } as const
 const byAuthor = { author: 1, _id: -1 }
@@ -16,9 +16,9 @@ async function find(posts: Posts, authors: UUID[], before: UUID, limit: number, 
   return (await found.sort(newest).limit(limit).toArray()).map(({ _id }) => _id)
 }
 
-/** In chunks, each of which MongoDB reads as one merge of as many places of the index. */
+/** In chunks of authors, each of which MongoDB reads as one merge of as many index ranges. */
 const inChunks =
-  (hint: Document, size: number): Way =>
+  (hint: Document, size: number): Strategy =>
   async (posts, authors, before, limit) => {
     const chunks = Array.from({ length: Math.ceil(authors.length / size) }, (_, n) =>
       authors.slice(n * size, (n + 1) * size),
@@ -28,27 +28,27 @@ const inChunks =
     return found.flat().sort(order).slice(0, limit)
   }
 
-/** First whether the newest posts of everybody fill the page; if they do not, in chunks. */
-const probing =
-  (most: number): Way =>
+/** Tries to fill the page from the newest posts of all authors; if they do not suffice, reads in chunks. */
+const newestFirst =
+  (maxScanned: number): Strategy =>
   async (posts, authors, before, limit) => {
     const wanted = new Set(authors.map((author) => author.toString('hex')))
     const found = await posts
-      .find({ root: true, _id: { $lt: before } }, { projection: { author: 1 }, batchSize: most + 1, hint: roots })
+      .find({ root: true, _id: { $lt: before } }, { projection: { author: 1 }, batchSize: maxScanned + 1, hint: roots })
       .sort(newest)
-      .limit(most)
+      .limit(maxScanned)
       .toArray()
     const page = found.filter(({ author }) => wanted.has(author.toString('hex'))).slice(0, limit)
-    if (page.length === limit || found.length < most) return page.map(({ _id }) => _id)
+    if (page.length === limit || found.length < maxScanned) return page.map(({ _id }) => _id)
     return inChunks(rootsByAuthor, 200)(posts, authors, before, limit)
   }
 
-export const ways: Record<string, Way> = {
+export const strategies: Record<string, Strategy> = {
   'one $in': (posts, authors, before, limit) => find(posts, authors, before, limit),
   'one $in, hint on {author, root, _id}': (posts, authors, before, limit) =>
     find(posts, authors, before, limit, rootsByAuthor),
   'chunks of 200 on {author, _id}': inChunks(byAuthor, 200),
   'chunks of 200 on {author, root, _id}': inChunks(rootsByAuthor, 200),
   'hint on {root, _id}': (posts, authors, before, limit) => find(posts, authors, before, limit, roots),
-  '200 of everybody, then chunks': probing(200),
+  'newest 200 of all, then chunks': newestFirst(200),
 }
