@@ -11,7 +11,7 @@ import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root, startServer } from '../main/server-process.ts'
-import { markAccounts, newUuid, postDocument } from '../reconcile/seed.ts'
+import { newUuid, postDocument, seedAccountTombstones } from '../reconcile/seed.ts'
 import { runReconcile, startReconcile } from './start-command.ts'
 
 type Post = { id: string; counts: { likes: number } }
@@ -76,7 +76,7 @@ t.test('reconcile works on an embedded database with and without a running serve
     await posts.updateOne({ _id: toUuid(id) }, { $inc: { 'counts.likes': 2 } })
     // Enough for the fix to take a while.
     const writer = newUuid()
-    await markAccounts(client.db('rookery'), [writer])
+    await seedAccountTombstones(client.db('rookery'), [writer])
     await posts.insertMany(Array.from({ length: 800 }, () => postDocument(writer, { likes: 1 })))
     await client.close()
     t.same(await mongodsOn(folder), mongods, 'there was only ever one mongod')

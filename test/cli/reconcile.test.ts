@@ -3,21 +3,21 @@ import { createServer } from 'node:net'
 import t from 'tap'
 import { eventually } from '../eventually.ts'
 import {
-  otherLines,
-  plantAccount,
-  plantPost,
-  plantReactions,
+  cleanLines,
+  indexedDatabase,
   postDocument,
   postsOf,
-  preparedDatabase,
+  seedAccount,
+  seedPost,
+  seedReactions,
 } from '../reconcile/seed.ts'
 import { external, runReconcile, startReconcile } from './start-command.ts'
 
 t.test('reconcile exits with 1 and reports the drift; with --fix it exits with 0 and no drift remains', async (t) => {
-  const { db, connection } = await preparedDatabase(t)
-  const author = await plantAccount(db, { posts: 2 })
-  const post = await plantPost(db, author, { likes: 4 })
-  await plantReactions(db, post, 'like', 1)
+  const { db, connection } = await indexedDatabase(t)
+  const author = await seedAccount(db, { posts: 2 })
+  const post = await seedPost(db, author, { likes: 4 })
+  await seedReactions(db, post, 'like', 1)
   const env = external(connection)
   const told = [`  post ${post}: likes: 4 stored, 1 counted`, `  account ${author}: posts: 2 stored, 1 counted`]
   const found = await runReconcile(t, env)
@@ -25,7 +25,7 @@ t.test('reconcile exits with 1 and reports the drift; with --fix it exits with 0
     'posts      1 checked, drift 3',
     'accounts   1 checked, drift 1',
     'reactions  1 checked, drift 0',
-    ...otherLines({ reactions: 1, posts: 1, days: 1 }),
+    ...cleanLines({ reactions: 1, posts: 1, days: 1 }),
     ...told,
     'drift 4',
     '',
@@ -37,9 +37,9 @@ t.test('reconcile exits with 1 and reports the drift; with --fix it exits with 0
 })
 
 t.test('with --fix, a drift in a locked document remains and is reported', { timeout: 120_000 }, async (t) => {
-  const { db, client, connection } = await preparedDatabase(t)
-  const author = await plantAccount(db, { posts: 2 })
-  const [held, free] = [await plantPost(db, author, { likes: 4 }), await plantPost(db, author, { likes: 2 })]
+  const { db, client, connection } = await indexedDatabase(t)
+  const author = await seedAccount(db, { posts: 2 })
+  const [held, free] = [await seedPost(db, author, { likes: 4 }), await seedPost(db, author, { likes: 2 })]
   const session = client.startSession()
   session.startTransaction()
   await postsOf(db).updateOne({ _id: held }, { $inc: { revision: 1 } }, { session })
@@ -68,7 +68,7 @@ t.test('bad options, and options that npm consumed, exit with 2 and one sentence
 })
 
 t.test('a database out of reach, or that refuses the user, exits with 2 and a sentence without a secret', async (t) => {
-  const { connection } = await preparedDatabase(t)
+  const { connection } = await indexedDatabase(t)
   const { host } = new URL(connection.uri)
   const env = external(connection)
   const DB_PASSWORD = 'certainly-not-the-password'
@@ -94,8 +94,8 @@ t.test('a database out of reach, or that refuses the user, exits with 2 and a se
 })
 
 t.test('SIGINT stops reconcile after the current fix, without a half-done one or an open transaction', async (t) => {
-  const { db, connection } = await preparedDatabase(t)
-  const author = await plantAccount(db, { posts: 4_000 })
+  const { db, connection } = await indexedDatabase(t)
+  const author = await seedAccount(db, { posts: 4_000 })
   await postsOf(db).insertMany(Array.from({ length: 4_000 }, () => postDocument(author, { likes: 1, dislikes: 1 })))
   const wrong = () => postsOf(db).countDocuments({ 'counts.likes': 1 })
   const { child, ended } = startReconcile(t, external(connection), ['--fix'])

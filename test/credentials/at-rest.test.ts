@@ -3,11 +3,11 @@ import { BSON } from 'mongodb'
 import t from 'tap'
 import { password, signUp, testServer } from '../helper.ts'
 
-t.test('what the database keeps of secrets', async (t) => {
+t.test('secrets at rest', async (t) => {
   const { url, db, lines } = await testServer(t)
   const { client, username } = await signUp(url)
   const secrets = new Map<string, Buffer>()
-  const remember = async (step: string) => {
+  const collectCookies = async (step: string) => {
     for (const { key, value } of await client.jar.getCookies(url)) {
       const bytes = Buffer.from(value, 'base64url')
       secrets.set(`${key} after ${step}`, Buffer.from(value))
@@ -19,19 +19,18 @@ t.test('what the database keeps of secrets', async (t) => {
       if (key === 'device') secrets.set(`device bytes after ${step}`, bytes)
     }
   }
-  await remember('sign-up')
+  await collectCookies('sign-up')
   await client.post('v1/session/refresh')
-  await remember('refresh')
+  await collectCookies('refresh')
   await client.post('v1/session/confirm', { json: { password } })
   await client.post('v1/posts', { json: { text: 'in the database' }, headers: { 'idempotency-key': 'one' } })
   await client.post('v1/session', { json: { username, password } })
   await client.post('v1/session', { json: { username, password: 'a wrong one, nearly right' } })
-  await remember('login')
+  await collectCookies('login')
   secrets.set('password', Buffer.from(password))
   secrets.set('wrong password', Buffer.from('a wrong one, nearly right'))
   t.ok(secrets.size > 15)
 
-  /** A document as text in which bytes can be found in any of the usual forms. */
   const collections = await db.collections()
   const dump = new Map<string, string>()
   for (const collection of collections) {
@@ -45,23 +44,23 @@ t.test('what the database keeps of secrets', async (t) => {
   const secretsIn = (text: string) =>
     [...secrets].filter(([, bytes]) => forms(bytes).some((form) => text.includes(form))).map(([name]) => name)
 
-  t.test('no password and no part of a token, in any form, in any collection', async (t) => {
-    t.ok(dump.get('posts')?.includes('in the database'), 'the dump shows what is there')
+  t.test('no collection contains a password or a part of a token, as text, base64 or hex', async (t) => {
+    t.ok(dump.get('posts')?.includes('in the database'), 'the dump contains stored text')
     const stored = createHash('sha256')
       .update(secrets.get('family after login') ?? '')
       .digest('base64')
-    t.ok(dump.get('sessions')?.includes(stored), 'and its bytes: a hash of the family is there')
+    t.ok(dump.get('sessions')?.includes(stored), 'and stored bytes: the hash of the family')
     secrets.set('fast hash of the password', createHash('sha256').update(password).digest())
     for (const [name, text] of dump) t.same(secretsIn(text), [], name)
   })
 
-  t.test('nor in the log', async (t) => {
+  t.test('the log contains no password and no part of a token', async (t) => {
     const log = lines.join('')
     t.ok(lines.length > 5)
     t.same(secretsIn(log), [])
   })
 
-  t.test('hashes are in credentials only: bcrypt, by version and pepper, nothing else of the account', async (t) => {
+  t.test('hashes are in credentials only, as bcrypt with scheme and pepper, without other account data', async (t) => {
     for (const [name, text] of dump) t.equal(/\$2[abxy]\$\d\d\$/.test(text), name === 'credentials', name)
     const found = await db.collection('credentials').find().toArray()
     t.equal(found.length, 1)
@@ -73,16 +72,16 @@ t.test('what the database keeps of secrets', async (t) => {
   })
 })
 
-t.test('the same password of two accounts has hashes that say nothing of it', async (t) => {
+t.test('two accounts with the same password have different hashes, and neither hash works for the other', async (t) => {
   const { url, db } = await testServer(t)
   const ann = await signUp(url)
   await signUp(url)
   const ids = await db.collection('credentials').distinct('_id')
-  const [one, two] = await db.collection<{ password: object }>('credentials').find().toArray()
+  const [first, second] = await db.collection<{ password: object }>('credentials').find().toArray()
   t.equal(ids.length, 2)
-  t.not(JSON.stringify(one?.password), JSON.stringify(two?.password))
-  // The account is part of what is hashed: a hash that is moved to another account opens nothing there.
-  await db.collection('credentials').updateMany({}, { $set: { password: two?.password } })
+  t.not(JSON.stringify(first?.password), JSON.stringify(second?.password))
+  // The account's id is part of the digest: a hash that is copied to another account does not match there.
+  await db.collection('credentials').updateMany({}, { $set: { password: second?.password } })
   const answers = await Promise.all(
     ids.map(async (id) => {
       const account = await db.collection<{ username: string }>('accounts').findOne({ _id: id })

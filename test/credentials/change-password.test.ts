@@ -8,19 +8,19 @@ import { setCookies } from '../sessions/set-cookies.ts'
 
 const newPassword = 'seven grey owls knit at 5 again'
 
-t.test('changing one’s password', async (t) => {
+t.test('changing a password', async (t) => {
   const { url, urls, db } = await twoServers(t)
   type Client = ReturnType<typeof makeClient>
   const change = (client: Client, json: object = { currentPassword: password, newPassword }) =>
     client.put<{ code?: string; errors?: { pointer: string }[] }>('v1/account/password', { json })
-  const logIn = async (username: string, given = password, server = url) => {
+  const logIn = async (username: string, presented = password, server = url) => {
     const client = makeClient(server)
-    const { statusCode } = await client.post('v1/session', { json: { username, password: given } })
+    const { statusCode } = await client.post('v1/session', { json: { username, password: presented } })
     return { client, statusCode }
   }
   const status = async (client: Client) => (await client.get('v1/session')).statusCode
 
-  t.test('ends every session and begins a new one here', async (t) => {
+  t.test('a change ends every session of the account and issues a new one to this client', async (t) => {
     const { client, username } = await signUp(url)
     const other = await logIn(username)
     const elsewhere = await logIn(username, password, urls[1])
@@ -35,16 +35,16 @@ t.test('changing one’s password', async (t) => {
     t.equal(
       (await makeClient(url).get('v1/session', { headers: { cookie: before } })).statusCode,
       401,
-      'its own old one',
+      'the session before the change',
     )
     await sleep(1_000)
     t.equal(await status(elsewhere.client), 401, 'within a second on every other server')
     t.equal((await elsewhere.client.post('v1/session/refresh')).statusCode, 401)
-    t.equal((await logIn(username)).statusCode, 401, 'the old password is nothing')
+    t.equal((await logIn(username)).statusCode, 401, 'the old password is refused')
     t.equal((await logIn(username, newPassword, urls[1])).statusCode, 200)
   })
 
-  t.test('a wrong current password: 401, and nothing changes; the tenth ends the session', async (t) => {
+  t.test('a wrong current password gets 401 and changes nothing; the tenth ends this session only', async (t) => {
     const { client, username } = await signUp(url)
     const other = await logIn(username)
     for (let wrong = 0; wrong < 9; wrong += 1) {
@@ -56,11 +56,11 @@ t.test('changing one’s password', async (t) => {
     t.equal(await status(client), 200)
     t.equal((await change(client, { currentPassword: 'wrong', newPassword })).statusCode, 401)
     t.equal(await status(client), 401)
-    t.equal(await status(other.client), 200, 'this one only')
+    t.equal(await status(other.client), 200, 'the other session is live')
     t.equal((await logIn(username)).statusCode, 200)
   })
 
-  t.test('tries in both routes count together', async (t) => {
+  t.test('wrong passwords at confirm and at change count together', async (t) => {
     const { client } = await signUp(url)
     for (let wrong = 0; wrong < 5; wrong += 1) {
       await client.post('v1/session/confirm', { json: { password: 'wrong' } })
@@ -69,7 +69,7 @@ t.test('changing one’s password', async (t) => {
     t.equal(await status(client), 401)
   })
 
-  t.test('a new password is judged as at the sign-up, before the current one is looked at', async (t) => {
+  t.test('a weak new password gets 400 before the current password is checked', async (t) => {
     const { client, username } = await signUp(url)
     for (const bad of ['short', 'passwordpassword', `${username} and more`, 'x'.repeat(257), '\uD800'.repeat(20), 7]) {
       const { statusCode, body } = await change(client, { currentPassword: 'wrong', newPassword: bad })
@@ -77,33 +77,35 @@ t.test('changing one’s password', async (t) => {
       t.match(body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] })
     }
     t.equal((await change(client, { newPassword })).statusCode, 400)
-    t.equal((await change(client, { currentPassword: password, newPassword, more: 1 })).statusCode, 400)
-    t.equal((await db.collection('sessions').findOne({ failures: { $gt: 0 } })) === null, true, 'it cost no try')
+    t.equal((await change(client, { currentPassword: password, newPassword, other: 1 })).statusCode, 400)
+    t.equal((await db.collection('sessions').findOne({ failures: { $gt: 0 } })) === null, true, 'no attempt was used')
     t.equal((await change(client)).statusCode, 204)
   })
 
-  t.test('without a session: 401', async (t) => {
+  t.test('a change without a session gets 401', async (t) => {
     const { statusCode, body } = await change(makeClient(url))
     t.equal(statusCode, 401)
     t.equal(body.code, 'unauthenticated')
   })
 
-  t.test('two changes at once, from two sessions: one wins, and its session is the only one', async (t) => {
+  t.test('of two concurrent changes from two sessions, one gets 204 and the other 401', async (t) => {
     for (let round = 0; round < 3; round += 1) {
       const { client, username } = await signUp(url)
       const { client: other } = await logIn(username, password, urls[1])
-      const wishes = ['seven grey owls knit at 5 again', 'nine pale moths sew at 3 anew']
-      const [one, two] = await Promise.all([
-        change(client, { currentPassword: password, newPassword: wishes[0] }),
-        change(other, { currentPassword: password, newPassword: wishes[1] }),
+      const candidates = ['seven grey owls knit at 5 again', 'nine pale moths sew at 3 daily']
+      const [first, second] = await Promise.all([
+        change(client, { currentPassword: password, newPassword: candidates[0] }),
+        change(other, { currentPassword: password, newPassword: candidates[1] }),
       ])
-      t.same([one.statusCode, two.statusCode].sort(), [204, 401])
-      const works = await Promise.all(wishes.map(async (wish) => (await logIn(username, wish)).statusCode))
-      t.same(works, one.statusCode === 204 ? [200, 401] : [401, 200])
+      t.same([first.statusCode, second.statusCode].sort(), [204, 401])
+      const logins = await Promise.all(
+        candidates.map(async (candidate) => (await logIn(username, candidate)).statusCode),
+      )
+      t.same(logins, first.statusCode === 204 ? [200, 401] : [401, 200])
     }
   })
 
-  t.test('logins with the old password while it changes: none of their sessions lives on', async (t) => {
+  t.test('sessions of logins with the old password during a change end within a second', async (t) => {
     for (let round = 0; round < 3; round += 1) {
       const { client, username } = await signUp(url)
       const logins = Array.from({ length: 8 }, (_, n) => logIn(username, password, urls[n % 2]))
@@ -123,7 +125,7 @@ t.test('changing one’s password', async (t) => {
   })
 })
 
-t.test('a session that is ended while its new password is hashed does not come back', async (t) => {
+t.test('a session that ends while its new password is hashed gets 401 and is not revived', async (t) => {
   const { url, urls, db } = await twoServers(t, { BCRYPT_COST: '11' })
   const sessions = db.collection<{ failures: number }>('sessions')
   const { client } = await signUp(url)
@@ -135,7 +137,7 @@ t.test('a session that is ended while its new password is hashed does not come b
   t.equal(await sessions.countDocuments(), 0)
 })
 
-t.test('a re-hash that was begun before the change does not bring the old password back', async (t) => {
+t.test('a rehash at a login concurrent with a change does not restore the old password', async (t) => {
   const { url, urls, db } = await twoServers(t, { BCRYPT_COST: '5' })
   const credentials = db.collection<{ _id: UUID; password: { bcrypt: string } }>('credentials')
   const { hashPassword } = await import('../../src/credentials/hashing.ts')

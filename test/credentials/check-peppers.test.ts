@@ -8,8 +8,8 @@ import { freshDatabase, testConfig } from '../helper.ts'
 
 const pepper = (id: string) => `${id}:${randomBytes(32).toString('hex')}`
 
-/** Passwords as they are stored, so many with each pepper. */
-async function plant(db: Db, counts: [pepper: string | null, passwords: number][]): Promise<void> {
+/** Stores this many passwords with each pepper. */
+async function seedPasswords(db: Db, counts: [pepper: string | null, passwords: number][]): Promise<void> {
   const documents = counts.flatMap(([pepper, passwords]) =>
     Array.from({ length: passwords }, () => {
       const password = { scheme: 1, pepper, bcrypt: '$2b$04$' }
@@ -19,7 +19,7 @@ async function plant(db: Db, counts: [pepper: string | null, passwords: number][
   await db.collection<{ _id: UUID }>('credentials').insertMany(documents)
 }
 
-/** Starts a server with these peppers and ends it: what it said if it did not start. */
+/** Starts and closes a server with these peppers. @returns the message of its StartError, if any */
 async function start(
   t: Test,
   connection: Parameters<typeof testConfig>[0],
@@ -33,10 +33,10 @@ async function start(
   return app.message
 }
 
-t.test('a pepper in use stays: without it no server starts, and it is told how many need it', async (t) => {
+t.test('a server without a pepper in use does not start, and reports how many passwords need it', async (t) => {
   const { db, connection } = await freshDatabase(t)
   t.equal(await start(t, connection, []), undefined, 'an empty database needs none')
-  await plant(db, [
+  await seedPasswords(db, [
     [null, 3],
     ['a', 12],
     ['b', 1],
@@ -54,13 +54,13 @@ t.test('a pepper in use stays: without it no server starts, and it is told how m
   ])
     t.equal(await start(t, connection, ids), undefined, ids.join())
   await db.collection('credentials').updateMany({ 'password.pepper': 'a' }, { $set: { 'password.pepper': 'b' } })
-  t.equal(await start(t, connection, ['b']), undefined, 'with the last that needs it, it may go')
+  t.equal(await start(t, connection, ['b']), undefined, 'a pepper that no password uses can be removed')
 })
 
-t.test('the start reads of the index what is missing, and not one password', async (t) => {
+t.test('the check reads only the index entries of missing peppers, and no document', async (t) => {
   const { db, connection } = await freshDatabase(t)
   t.equal(await start(t, connection, []), undefined)
-  await plant(db, [
+  await seedPasswords(db, [
     [null, 2_000],
     ['a', 2_000],
     ['b', 2_000],
@@ -71,12 +71,12 @@ t.test('the start reads of the index what is missing, and not one password', asy
   t.match(await start(t, connection, ['a', 'b']), /c \(20 passwords\)/)
   await db.command({ profile: 0 })
   const ns = `${db.databaseName}.credentials`
-  const looks = await db.collection('system.profile').find({ ns, 'command.aggregate': 'credentials' }).toArray()
-  t.match(looks, [
+  const queries = await db.collection('system.profile').find({ ns, 'command.aggregate': 'credentials' }).toArray()
+  t.match(queries, [
     { planSummary: 'IXSCAN { password.pepper: 1 }', docsExamined: 0, nreturned: 0 },
     { planSummary: 'IXSCAN { password.pepper: 1 }', docsExamined: 0, nreturned: 1 },
   ])
-  const [all, missing] = looks.map(({ keysExamined }) => Number(keysExamined))
-  t.ok(all !== undefined && all <= 5, `nothing is missing: ${all} keys`)
-  t.ok(missing !== undefined && missing <= 25, `20 are: ${missing} keys`)
+  const [all, missing] = queries.map(({ keysExamined }) => Number(keysExamined))
+  t.ok(all !== undefined && all <= 5, `no pepper missing: ${all} keys`)
+  t.ok(missing !== undefined && missing <= 25, `20 passwords with a missing pepper: ${missing} keys`)
 })

@@ -7,29 +7,29 @@ import { makeClient, password, signUp, testConfig, testServer } from '../helper.
 
 type Credential = { version: number; password: { bcrypt: string } }
 
-const never = { signal: new AbortController().signal, address: '192.0.2.1' }
+const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
 
-/** Milliseconds of processor time that this process spends on work: other processes do not add to it. */
-async function processorTime(work: () => Promise<unknown>): Promise<number> {
+/** The CPU time of this process during the work, in milliseconds; other processes do not affect it. */
+async function cpuTimeMs(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage()
   await work()
   return process.cpuUsage(before).user / 1000
 }
 
-t.test('an unknown name costs a verification, as a known one does', async (t) => {
+t.test('an unknown name costs as much CPU time as a wrong password', async (t) => {
   const { hash, verify } = passwordService({ cost: 12, peppers: [], processes: 1 })
-  const stored = await hash(password, 'a', never)
-  await verify(password, 'a', undefined, never)
-  const known = await processorTime(() => verify('wrong', 'a', { version: 1, password: stored }, never))
-  const unknown = await processorTime(() => verify('wrong', 'a', undefined, never))
+  const stored = await hash(password, 'a', ticket)
+  await verify(password, 'a', undefined, ticket)
+  const known = await cpuTimeMs(() => verify('wrong', 'a', { version: 1, password: stored }, ticket))
+  const unknown = await cpuTimeMs(() => verify('wrong', 'a', undefined, ticket))
   t.ok(unknown > known / 3 && unknown < known * 3, `unknown ${unknown}, known ${known}`)
-  const easy = await processorTime(async () =>
-    verify('', 'a', undefined, { ...never, signal: AbortSignal.abort() }).catch(() => undefined),
+  const baseline = await cpuTimeMs(async () =>
+    verify('', 'a', undefined, { ...ticket, signal: AbortSignal.abort() }).catch(() => undefined),
   )
-  t.ok(easy < known / 3, `the measure tells work from none: ${easy}`)
+  t.ok(baseline < known / 3, `no verification takes ${baseline}`)
 })
 
-t.test('a hash of another cost is made again at the next login, and only then', async (t) => {
+t.test('a hash of another cost is replaced at the next login with the right password, and only then', async (t) => {
   const { url, db, connection } = await testServer(t)
   const { username } = await signUp(url)
   const credentials = db.collection<Credential>('credentials')
@@ -41,35 +41,35 @@ t.test('a hash of another cost is made again at the next login, and only then', 
     (await makeClient(url).post('v1/session', { json: { username, password } })).statusCode
   t.match(before?.password.bcrypt, /^\$2b\$04\$/)
   t.equal(await logIn(second, 'a wrong password'), 401)
-  t.same((await credentials.findOne())?.password, before?.password, 'a wrong password makes nothing')
+  t.same((await credentials.findOne())?.password, before?.password, 'not by a wrong password')
   t.equal(await logIn(url, password), 200)
-  t.same((await credentials.findOne())?.password, before?.password, 'nor does the same cost')
+  t.same((await credentials.findOne())?.password, before?.password, 'not at the same cost')
   t.equal(await logIn(second, password), 200)
   const after = await credentials.findOne()
   t.match(after, { version: before?.version, password: { bcrypt: /^\$2b\$05\$/ } })
   t.equal(await logIn(second, password), 200)
-  t.same((await credentials.findOne())?.password, after?.password, 'once')
-  t.equal(await logIn(url, password), 200, 'either server takes it')
+  t.same((await credentials.findOne())?.password, after?.password, 'only once')
+  t.equal(await logIn(url, password), 200, 'both servers accept the password')
   t.match((await credentials.findOne())?.password.bcrypt, /^\$2b\$04\$/)
 })
 
 t.test('reads are answered while logins are hashed', async (t) => {
   const { app, url } = await testServer(t, { BCRYPT_COST: '9' })
-  // Several, since an account's sessions begin one after the other.
-  const people = await Promise.all(Array.from({ length: 10 }, () => signUp(url)))
+  // Several accounts, because the logins of one account run one after another.
+  const users = await Promise.all(Array.from({ length: 10 }, () => signUp(url)))
   const order: string[] = []
   const arrived = new Promise<void>((resolve) => {
     let count = 0
     app.server.on('request', () => ++count === 40 && resolve())
   })
-  const four = [...people, ...people, ...people, ...people]
+  const four = [...users, ...users, ...users, ...users]
   const logins = four.map(async ({ username }) => {
     const { statusCode } = await makeClient(url).post('v1/session', { json: { username, password } })
     order.push('login')
     return statusCode
   })
   await arrived
-  const paths = ['v1/posts', `v1/accounts/${people[0]?.username}`, 'health/live', 'health/ready', 'openapi.json']
+  const paths = ['v1/posts', `v1/accounts/${users[0]?.username}`, 'health/live', 'health/ready', 'openapi.json']
   const reads = paths.map(async (path) => {
     const { statusCode } = await makeClient(url).get(path)
     order.push('read')
@@ -80,7 +80,7 @@ t.test('reads are answered while logins are hashed', async (t) => {
   t.equal(order.at(-1), 'login', 'all reads were answered before the last login')
 })
 
-t.test('a client that hung up is not hashed for', async (t) => {
+t.test('no password is hashed for clients that have disconnected', async (t) => {
   const { app, url } = await testServer(t, { BCRYPT_COST: '12' })
   const { username } = await signUp(url)
   const body = JSON.stringify({ username, password })
@@ -90,35 +90,35 @@ t.test('a client that hung up is not hashed for', async (t) => {
     arrived += 1
     request.socket.on('close', () => (closed += 1))
   })
-  /** Thirty who log in and leave, after so many milliseconds: they are then at different places on their way. */
-  const leave = async (after: number) => {
+  /** Starts 30 logins and disconnects after a while, when they are at different stages. */
+  const disconnect = async (afterMs: number) => {
     ;[arrived, closed] = [0, 0]
     const gone = new AbortController()
-    const leavers = Array.from({ length: 30 }, () =>
+    const requests = Array.from({ length: 30 }, () =>
       fetch(`${url}/v1/session`, { ...options, signal: gone.signal }).catch(() => undefined),
     )
     await eventually(() => arrived >= 30, { every: 1 })
-    await setTimeout(after)
+    await setTimeout(afterMs)
     gone.abort()
-    await Promise.all(leavers)
+    await Promise.all(requests)
     await eventually(() => closed >= 30, { every: 1 })
   }
   const logIn = () => makeClient(url).post('v1/session', { json: { username, password } })
-  const one = await processorTime(logIn)
-  for (const after of [0, 20, 100]) {
-    // The queue keeps its order: what is hashed for those before it was begun when this one is answered.
-    const all = await processorTime(async () => {
-      await leave(after)
+  const one = await cpuTimeMs(logIn)
+  for (const afterMs of [0, 20, 100]) {
+    // The queue is in order: all earlier hashes have been computed when this login is answered.
+    const all = await cpuTimeMs(async () => {
+      await disconnect(afterMs)
       t.equal((await logIn()).statusCode, 200)
     })
-    t.ok(all < 20 * one, `left after ${after} ms: the work of ${(all / one).toFixed(1)} logins, not of 31`)
+    t.ok(all < 20 * one, `disconnected after ${afterMs} ms: the work of ${(all / one).toFixed(1)} logins, not of 31`)
   }
 })
 
-t.test('more logins than wait are refused with 503 and Retry-After, names that are unknown as well', async (t) => {
+t.test('logins beyond the queue get 503 with Retry-After, also for unknown names', async (t) => {
   const { url } = await testServer(t, { BCRYPT_COST: '13' })
   const gone = new AbortController()
-  const body = JSON.stringify({ username: 'nobody_at_all', password })
+  const body = JSON.stringify({ username: 'unknown_name', password })
   const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: gone.signal }
   const logins = Array.from({ length: 160 }, async () => {
     const response = await fetch(`${url}/v1/session`, options)
@@ -128,7 +128,7 @@ t.test('more logins than wait are refused with 503 and Retry-After, names that a
   const response = await Promise.any(logins)
   t.match(response.headers.get('retry-after'), /^\d+$/)
   t.match(await response.json(), { code: 'overloaded', status: 503 })
-  t.equal((await makeClient(url).get('health/live')).statusCode, 200, 'and everything else goes on')
+  t.equal((await makeClient(url).get('health/live')).statusCode, 200, 'other requests are answered')
   gone.abort()
   await Promise.allSettled(logins)
 })

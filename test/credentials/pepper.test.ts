@@ -14,7 +14,7 @@ const [a, b] = [pepper('a'), pepper('b')]
 const secretOf = (pepper: string) => pepper.slice(2)
 const JWT_SIGN_KEY = randomBytes(32).toString('hex')
 
-/** One more server on the database, with these peppers. */
+/** Starts another server on the database, with these peppers. */
 async function serverWith(t: Test, connection: Parameters<typeof testConfig>[0], peppers: string[]) {
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
@@ -24,16 +24,16 @@ async function serverWith(t: Test, connection: Parameters<typeof testConfig>[0],
   return { url: await app.listen({ host: '127.0.0.1', port: 0 }), lines }
 }
 
-const logIn = (url: string, username: string, given = password) =>
-  makeClient(url).post('v1/session', { json: { username, password: given } })
+const logIn = (url: string, username: string, presented = password) =>
+  makeClient(url).post('v1/session', { json: { username, password: presented } })
 
 async function stored(db: Db): Promise<Credential> {
   const [only, ...others] = await db.collection<Credential>('credentials').find().toArray()
-  if (!only || others.length > 0) throw new Error('there is one account')
+  if (!only || others.length > 0) throw new Error('expected one account')
   return only
 }
 
-t.test('the first hashes, all verify, and a login takes its password to the first', async (t) => {
+t.test('the first pepper hashes, all verify, and a login rehashes its password with the first', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const none = await serverWith(t, connection, [])
   const { username } = await signUp(none.url)
@@ -42,7 +42,7 @@ t.test('the first hashes, all verify, and a login takes its password to the firs
 
   const onlyA = await serverWith(t, connection, [a])
   t.equal((await logIn(onlyA.url, username, 'a wrong password')).statusCode, 401)
-  t.same((await stored(db)).password, first.password, 'a wrong password rotates nothing')
+  t.same((await stored(db)).password, first.password, 'a wrong password changes nothing')
   t.equal((await logIn(onlyA.url, username)).statusCode, 200)
   const second = await stored(db)
   t.match(second, { version: first.version, password: { pepper: 'a', bcrypt: /^\$2b\$04\$/ } }, 'none → a')
@@ -51,37 +51,37 @@ t.test('the first hashes, all verify, and a login takes its password to the firs
 
   const behind = await serverWith(t, connection, [a, b])
   t.equal((await logIn(behind.url, username)).statusCode, 200)
-  t.same((await stored(db)).password, second.password, 'one behind the first hashes nothing')
+  t.same((await stored(db)).password, second.password, 'a second pepper changes nothing')
 
   const before = await serverWith(t, connection, [b, a])
   t.equal((await logIn(before.url, username, 'a wrong password')).statusCode, 401)
   t.equal((await logIn(before.url, username)).statusCode, 200)
   const third = await stored(db)
   t.match(third, { version: first.version, password: { pepper: 'b', bcrypt: /^\$2b\$04\$/ } }, 'a → b')
-  t.equal((await logIn(behind.url, username)).statusCode, 200, 'those that have it behind verify it')
-  t.equal((await stored(db)).password.pepper, 'a', 'and take it to their own first')
+  t.equal((await logIn(behind.url, username)).statusCode, 200, 'a server with b as its second pepper verifies it')
+  t.equal((await stored(db)).password.pepper, 'a', 'and rehashes with its own first')
   t.equal((await logIn(before.url, username)).statusCode, 200)
 
   const onlyB = await serverWith(t, connection, [b])
-  t.equal((await logIn(onlyB.url, username)).statusCode, 200, 'nobody needs a any more')
+  t.equal((await logIn(onlyB.url, username)).statusCode, 200, 'a is no longer needed')
   t.equal((await logIn(onlyB.url, username, 'a wrong password')).statusCode, 401)
-  t.equal((await logIn(onlyB.url, 'nobody_of_that_name')).statusCode, 401)
+  t.equal((await logIn(onlyB.url, 'unknown_name')).statusCode, 401)
 })
 
-t.test('only the right password is hashed again: nobody else is to notice that it is due', async (t) => {
-  const never = { signal: new AbortController().signal, address: '192.0.2.1' }
-  const rules = { cost: 4, processes: 1 }
+t.test('only the right password of the right account causes a rehash', async (t) => {
+  const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
+  const options = { cost: 4, processes: 1 }
   const [before, after] = [
-    passwordService({ ...rules, peppers: [] }),
-    passwordService({ ...rules, peppers: [{ id: 'a', secret: secretOf(a) }] }),
+    passwordService({ ...options, peppers: [] }),
+    passwordService({ ...options, peppers: [{ id: 'a', secret: secretOf(a) }] }),
   ]
-  const credential = { version: 1, password: await before.hash(password, 'ann', never) }
-  t.same(await after.verify('a wrong password', 'ann', credential, never), { matches: false, rehashed: undefined })
-  t.same(await after.verify(password, 'bob', credential, never), { matches: false, rehashed: undefined })
-  t.match(await after.verify(password, 'ann', credential, never), { matches: true, rehashed: { pepper: 'a' } })
+  const credential = { version: 1, password: await before.hash(password, 'ann', ticket) }
+  t.same(await after.verify('a wrong password', 'ann', credential, ticket), { matches: false, rehashed: undefined })
+  t.same(await after.verify(password, 'bob', credential, ticket), { matches: false, rehashed: undefined })
+  t.match(await after.verify(password, 'ann', credential, ticket), { matches: true, rehashed: { pepper: 'a' } })
 })
 
-t.test('new passwords are hashed with the first, whatever stands behind', async (t) => {
+t.test('a new password is hashed with the first of several peppers', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const { url } = await serverWith(t, connection, [b, a])
   const { username } = await signUp(url)
@@ -89,7 +89,7 @@ t.test('new passwords are hashed with the first, whatever stands behind', async 
   t.equal((await logIn(url, username)).statusCode, 200)
 })
 
-t.test('another secret under the same id verifies nothing', async (t) => {
+t.test('a different secret under the same id verifies no password', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const { username } = await signUp((await serverWith(t, connection, [a])).url)
   const before = await stored(db)
@@ -98,22 +98,22 @@ t.test('another secret under the same id verifies nothing', async (t) => {
   t.same(await stored(db), before)
 })
 
-t.test('a dump of the database can be guessed against only with the pepper, which is not in it', async (t) => {
+t.test('guessing against a database dump needs the pepper, which is neither in the dump nor in the log', async (t) => {
   const { db, connection } = await freshDatabase(t)
-  /** What a thief computes who has read our source: what bcrypt was given. */
-  const fits = async (key: string) => {
+  /** What an attacker with the dump and the source code can compute. */
+  const isMatch = async (key: string) => {
     const { _id, password: hashed } = await stored(db)
     const digest = createHmac('sha256', key).update(`1\0${_id}\0${password}`).digest('base64')
     return bcryptVerify(digest, hashed.bcrypt)
   }
-  const printed = 'rookery password v1'
+  const keyInSource = 'rookery password v1'
   const { username } = await signUp((await serverWith(t, connection, [])).url)
-  t.equal(await fits(printed), true, 'without one the source is enough')
+  t.equal(await isMatch(keyInSource), true, 'without a pepper the source code is enough')
   const { url, lines } = await serverWith(t, connection, [a, b])
   t.equal((await logIn(url, username)).statusCode, 200)
-  t.equal(await fits(printed), false)
-  t.equal(await fits(secretOf(a)), true)
-  for (const key of ['', 'a', a, secretOf(b)]) t.equal(await fits(key), false)
+  t.equal(await isMatch(keyInSource), false)
+  t.equal(await isMatch(secretOf(a)), true)
+  for (const key of ['', 'a', a, secretOf(b)]) t.equal(await isMatch(key), false)
 
   const dump = await Promise.all((await db.collections()).map((collection) => collection.find().toArray()))
   const text = BSON.EJSON.stringify(dump.flat(), { relaxed: false }) + lines.join('')
@@ -122,35 +122,38 @@ t.test('a dump of the database can be guessed against only with the pepper, whic
       secret,
       ...(['hex', 'base64', 'base64url'] as const).map((f) => Buffer.from(secret).toString(f)),
     ])
-      t.notOk(text.includes(form.replace(/=+$/, '')), 'neither is it in the log')
+      t.notOk(text.includes(form.replace(/=+$/, '')), 'not in the dump or the log')
 })
 
-t.test('a pepper that another process has brought in: 503 and what to do, never a wrong password', async (t) => {
-  const { db, connection } = await freshDatabase(t)
-  const older = await serverWith(t, connection, [a])
-  const newer = await serverWith(t, connection, [b, a])
-  const { client, username } = await signUp(newer.url)
-  const before = await stored(db)
-  // More than may fail.
-  for (let tries = 0; tries < 12; tries++) {
-    const { statusCode, headers, body } = await logIn(older.url, username, tries % 2 ? password : 'a wrong password')
-    t.equal(statusCode, 503)
-    t.match(headers['retry-after'], /^\d+$/)
-    t.match(body, { code: 'overloaded', detail: 'This password cannot be checked at the moment: try again shortly.' })
-    t.notMatch(JSON.stringify(body), /pepper/i, 'which is nobody else’s business')
-  }
-  t.equal(older.lines.filter((line) => line.includes('PASSWORD_PEPPER lacks b, which a password')).length, 12)
-  t.notOk(older.lines.some((line) => line.includes(secretOf(b)) || line.includes(secretOf(a))))
-  t.same(await stored(db), before)
-  t.equal((await logIn(newer.url, username)).statusCode, 200, 'none of which counted')
+t.test(
+  'a hash with a pepper that this process lacks: 503 and a log line, and no failed login is counted',
+  async (t) => {
+    const { db, connection } = await freshDatabase(t)
+    const older = await serverWith(t, connection, [a])
+    const newer = await serverWith(t, connection, [b, a])
+    const { client, username } = await signUp(newer.url)
+    const before = await stored(db)
+    // More than the limit of failed logins.
+    for (let tries = 0; tries < 12; tries++) {
+      const { statusCode, headers, body } = await logIn(older.url, username, tries % 2 ? password : 'a wrong password')
+      t.equal(statusCode, 503)
+      t.match(headers['retry-after'], /^\d+$/)
+      t.match(body, { code: 'overloaded', detail: 'This password cannot be checked at the moment: try again shortly.' })
+      t.notMatch(JSON.stringify(body), /pepper/i, 'the response does not mention peppers')
+    }
+    t.equal(older.lines.filter((line) => line.includes('PASSWORD_PEPPER lacks b, which a password')).length, 12)
+    t.notOk(older.lines.some((line) => line.includes(secretOf(b)) || line.includes(secretOf(a))))
+    t.same(await stored(db), before)
+    t.equal((await logIn(newer.url, username)).statusCode, 200, 'none of the attempts counted')
 
-  const cookie = await client.jar.getCookieString(newer.url)
-  const confirm = (url: string, given: string) =>
-    makeClient(url).post('v1/session/confirm', { json: { password: given }, headers: { cookie } })
-  for (let tries = 0; tries < 12; tries++) t.equal((await confirm(older.url, 'a wrong password')).statusCode, 503)
-  t.equal((await confirm(newer.url, password)).statusCode, 200, 'nor did these')
+    const cookie = await client.jar.getCookieString(newer.url)
+    const confirm = (url: string, presented: string) =>
+      makeClient(url).post('v1/session/confirm', { json: { password: presented }, headers: { cookie } })
+    for (let tries = 0; tries < 12; tries++) t.equal((await confirm(older.url, 'a wrong password')).statusCode, 503)
+    t.equal((await confirm(newer.url, password)).statusCode, 200, 'none of the confirmations counted')
 
-  t.equal((await logIn(older.url, 'nobody_of_that_name')).statusCode, 401)
-  const peer = await signUp(older.url)
-  t.equal((await logIn(older.url, peer.username)).statusCode, 200, 'others are served')
-})
+    t.equal((await logIn(older.url, 'unknown_name')).statusCode, 401)
+    const peer = await signUp(older.url)
+    t.equal((await logIn(older.url, peer.username)).statusCode, 200, 'other accounts are not affected')
+  },
+)

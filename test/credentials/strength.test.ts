@@ -6,10 +6,10 @@ import { sharedEstimator, strengthEstimator } from '../../src/credentials/streng
 import { makeClient, password, testServer } from '../helper.ts'
 import { nodeCommand } from '../node-command.ts'
 
-// Every character may stand for several letters: zxcvbn tries their combinations for some seconds.
-const hanging = '4@8({[<369&#!1|/0$5+72%'.repeat(11)
+// Every character is a look-alike of several letters: zxcvbn tries the combinations for some seconds.
+const slowPassword = '4@8({[<369&#!1|/0$5+72%'.repeat(11)
 
-t.test('estimates in the order they were asked for', async (t) => {
+t.test('concurrent estimates resolve with the right values, the same for the same password', async (t) => {
   const strength = strengthEstimator()
   t.teardown(() => strength.close())
   const [easy, hard, again] = await Promise.all(
@@ -17,26 +17,33 @@ t.test('estimates in the order they were asked for', async (t) => {
   )
   t.ok(easy !== undefined && easy < 1e8, `${easy}`)
   t.ok(hard !== undefined && hard > 1e12, `${hard}`)
-  t.equal(again, easy, 'the same password is worth the same')
+  t.equal(again, easy, 'same estimate')
 })
 
-t.test('one that takes too long is given up, and the next is estimated', { timeout: 120_000 }, async (t) => {
-  const strength = strengthEstimator(500)
-  t.teardown(() => strength.close())
-  let alive = true
-  const ticking = (async () => {
-    let turns = 0
-    for (; alive; turns += 1) await new Promise((resolve) => setTimeout(resolve, 10))
-    return turns
-  })()
-  const [hung, next] = await Promise.all([strength.guesses(hanging), strength.guesses('vexed 9 quartz; jumbo lynx')])
-  alive = false
-  t.equal(hung, undefined)
-  t.ok(next !== undefined && next > 1e12, `${next}`)
-  t.ok((await ticking) > 20, 'and the event loop went on meanwhile')
-})
+t.test(
+  'an estimate that takes too long resolves with undefined, and the next one is made',
+  { timeout: 120_000 },
+  async (t) => {
+    const strength = strengthEstimator(500)
+    t.teardown(() => strength.close())
+    let isTicking = true
+    const ticking = (async () => {
+      let turns = 0
+      for (; isTicking; turns += 1) await new Promise((resolve) => setTimeout(resolve, 10))
+      return turns
+    })()
+    const [timedOut, next] = await Promise.all([
+      strength.guesses(slowPassword),
+      strength.guesses('vexed 9 quartz; jumbo lynx'),
+    ])
+    isTicking = false
+    t.equal(timedOut, undefined)
+    t.ok(next !== undefined && next > 1e12, `${next}`)
+    t.ok((await ticking) > 20, 'the event loop was not blocked')
+  },
+)
 
-t.test('closing ends the thread, whether or not there was one', async (t) => {
+t.test('close ends the thread, also without one and during an estimate', async (t) => {
   await strengthEstimator().close()
   const strength = strengthEstimator()
   await strength.guesses('passwordpassword')
@@ -44,46 +51,46 @@ t.test('closing ends the thread, whether or not there was one', async (t) => {
   const early = strengthEstimator()
   const estimate = early.guesses('passwordpassword')
   await new Promise((resolve) => setImmediate(resolve))
-  await Promise.all([early.close(), t.rejects(estimate, { message: /closed/ }, 'what was begun is not left hanging')])
+  await Promise.all([early.close(), t.rejects(estimate, { message: /closed/ }, 'the pending estimate rejects')])
 })
 
-t.test('neither a warm estimator nor one that has estimated keeps a process alive', async (t) => {
+t.test('an idle estimator keeps no process alive, neither warmed nor used', async (t) => {
   const module = new URL('../../src/credentials/strength.ts', import.meta.url)
   const program = `import { sharedEstimator } from '${module}'
     sharedEstimator.warm()
     if (process.argv[1] === 'estimate') process.stdout.write(String((await sharedEstimator.guesses('passwordpassword')) > 1))`
-  for (const [what, said] of [
+  for (const [mode, output] of [
     ['warm', ''],
     ['estimate', 'true'],
   ] as const) {
-    const child = spawn(...nodeCommand(['--eval', program, what]), {
+    const child = spawn(...nodeCommand(['--eval', program, mode]), {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
-    t.same({ code, out }, { code: 0, out: said }, what)
+    t.same({ code, out }, { code: 0, out: output }, mode)
   }
 })
 
 t.test(
-  'apps of one process share an estimator: closing one, or a password that takes too long, harms no other',
+  'apps in one process share an estimator: it survives the close of an app and another estimator’s timeout',
   async (t) => {
-    const [one, other] = [await testServer(t), await testServer(t)]
+    const [first, second] = [await testServer(t), await testServer(t)]
     const signUp = async (url: string, username: string) =>
       (await makeClient(url).post('v1/accounts', { json: { username, password } })).statusCode
-    t.equal(await signUp(one.url, 'ann'), 201)
-    const begun = signUp(other.url, 'bob')
-    await one.app.close()
-    t.equal(await begun, 201)
-    t.equal(await signUp(other.url, 'cat'), 201)
+    t.equal(await signUp(first.url, 'ann'), 201)
+    const pending = signUp(second.url, 'bob')
+    await first.app.close()
+    t.equal(await pending, 201)
+    t.equal(await signUp(second.url, 'cat'), 201)
 
-    const hasty = strengthEstimator(500)
-    t.teardown(() => hasty.close())
-    const [hung, meanwhile, next] = await Promise.all([
-      hasty.guesses(hanging),
+    const impatient = strengthEstimator(500)
+    t.teardown(() => impatient.close())
+    const [timedOut, shared, next] = await Promise.all([
+      impatient.guesses(slowPassword),
       sharedEstimator.guesses(password),
-      hasty.guesses(password),
+      impatient.guesses(password),
     ])
-    t.equal(hung, undefined)
-    t.ok(meanwhile !== undefined && meanwhile === next, `${meanwhile}, ${next}`)
+    t.equal(timedOut, undefined)
+    t.ok(shared !== undefined && shared === next, `${shared}, ${next}`)
   },
 )

@@ -10,37 +10,37 @@ import { ownerships } from '../../src/reconcile/ownership.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { walk } from '../../src/reconcile/snapshot.ts'
 import {
-  markAccounts,
+  indexedDatabase,
   newUuid,
-  plantAccount,
-  plantPost,
-  plantReactions,
   postDocument,
   postsOf,
-  preparedDatabase,
   reactionDocument,
   reactionsOf,
-  runHere,
+  runReconcile,
+  seedAccount,
+  seedAccountTombstones,
+  seedPost,
+  seedReactions,
 } from './seed.ts'
 
-async function plantPosts(db: Db, author: UUID, count: number, counts: object): Promise<UUID[]> {
+async function seedPosts(db: Db, author: UUID, count: number, counts: object): Promise<UUID[]> {
   const documents = Array.from({ length: count }, () => postDocument(author, counts))
   await postsOf(db).insertMany(documents)
   return documents.map(({ _id }) => _id)
 }
 
 t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are in memory at a time', async (t) => {
-  const { db, connection } = await preparedDatabase(t)
-  const author = await plantAccount(db, { posts: 20_001 })
-  const popular = await plantPost(db, author, { likes: 30_000 })
-  for (const _ of [1, 2, 3]) await plantReactions(db, popular, 'like', 10_000)
-  await plantPosts(db, author, 20_000, { dislikes: 1 })
+  const { db, connection } = await indexedDatabase(t)
+  const author = await seedAccount(db, { posts: 20_001 })
+  const popular = await seedPost(db, author, { likes: 30_000 })
+  for (const _ of [1, 2, 3]) await seedReactions(db, popular, 'like', 10_000)
+  await seedPosts(db, author, 20_000, { dislikes: 1 })
   const orphans = Array.from({ length: 1_300 }, () => newUuid())
-  const strays = orphans.map((post) => reactionDocument(post, 'like'))
-  await reactionsOf(db).insertMany(strays)
-  await markAccounts(
+  const orphanedReactions = orphans.map((post) => reactionDocument(post, 'like'))
+  await reactionsOf(db).insertMany(orphanedReactions)
+  await seedAccountTombstones(
     db,
-    strays.map(({ account }) => account),
+    orphanedReactions.map(({ account }) => account),
   )
 
   const { uri, username, password } = connection
@@ -51,69 +51,69 @@ t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are
     const { firstBatch, nextBatch } = (reply as { cursor?: Record<string, unknown[]> }).cursor ?? {}
     if (firstBatch ?? nextBatch) replies.push((firstBatch ?? nextBatch ?? []).length)
   })
-  const { results, lines } = await runHere({ client, db })
+  const { results, lines } = await runReconcile({ client, db })
   t.same(lines.slice(0, 3), [
     'posts      20,001 checked, drift 20,000',
     'accounts   1 checked, drift 0',
     'reactions  31,300 checked, drift 1,300',
   ])
-  t.equal(lines[7], 'days       1 checked, drift 1,300', 'the reactions that no day counts')
+  t.equal(lines[7], 'days       1 checked, drift 1,300', 'orphaned reactions are in no daily count')
   t.same(lines.slice(-2), ['  and 21,281 more', 'drift 22,600'])
   t.ok(
     results.every(({ shown }) => shown.length <= 20),
-    'only the findings to show are kept',
+    'only the findings that are shown stay in memory',
   )
-  t.equal(Math.max(...replies), 500, 'MongoDB hands over 500 things at a time, and counts reactions itself')
+  t.equal(Math.max(...replies), 500, 'MongoDB returns at most 500 documents in a reply, and counts reactions itself')
   t.ok(replies.length > 20_001 / 500, `${replies.length} replies`)
 })
 
-t.test('counts are covered by an index: no document is read', async (t) => {
-  const { db } = await preparedDatabase(t)
-  const author = await plantAccount(db)
-  const [root] = await plantPosts(db, author, 300, {})
+t.test('every count is covered by an index: it reads no document', async (t) => {
+  const { db } = await indexedDatabase(t)
+  const author = await seedAccount(db)
+  const [root] = await seedPosts(db, author, 300, {})
   for (const _ of Array.from({ length: 300 })) await postsOf(db).insertOne(postDocument(newUuid(), {}, newUuid()))
-  for (const _ of [1, 2]) await plantPost(db, author, {}, root)
-  await plantReactions(db, root ?? newUuid(), 'dislike', 300)
-  await plantReactions(db, newUuid(), 'like', 3)
-  const some = [root ?? newUuid(), author, newUuid()]
-  const looks = counterSets.flatMap(({ counters }) =>
+  for (const _ of [1, 2]) await seedPost(db, author, {}, root)
+  await seedReactions(db, root ?? newUuid(), 'dislike', 300)
+  await seedReactions(db, newUuid(), 'like', 3)
+  const ids = [root ?? newUuid(), author, newUuid()]
+  const queries = counterSets.flatMap(({ counters }) =>
     counters.map((counter) => ({
       name: counter.field,
-      of: counter.countedCollection,
-      pipeline: countPipeline(counter, some),
+      collection: counter.countedCollection,
+      pipeline: countPipeline(counter, ids),
     })),
   )
-  // The $lookup of the tombstone does read documents.
+  // The $lookup of tombstones reads documents, so there must be none.
   await db.collection('removedAccounts').deleteMany({})
-  for (const belonging of ownerships) {
-    const pipeline = orphanPipeline(belonging, { $gt: some[0] }, some, 500)
-    looks.push({ name: belonging.name, of: belonging.owned, pipeline })
+  for (const ownership of ownerships) {
+    const pipeline = orphanPipeline(ownership, { $gt: ids[0] }, ids, 500)
+    queries.push({ name: ownership.name, collection: ownership.owned, pipeline })
   }
-  for (const { name, of, pipeline } of looks) {
-    const explained = JSON.stringify(await db.collection(of).aggregate(pipeline).explain('executionStats'))
+  for (const { name, collection, pipeline } of queries) {
+    const explained = JSON.stringify(await db.collection(collection).aggregate(pipeline).explain('executionStats'))
     t.match(explained, /"stage":"IXSCAN"/, name)
     t.notMatch(explained, /"stage":"(COLLSCAN|FETCH)"/, name)
     const [, documents] = /"totalDocsExamined":(\d+)/.exec(explained) ?? []
     t.equal(documents, '0', name)
   }
-  t.ok(looks.length > 10)
+  t.ok(queries.length > 10)
 })
 
 t.test('each chunk reads its own snapshot, and one snapshot only', async (t) => {
-  const { client, db } = await preparedDatabase(t)
+  const { client, db } = await indexedDatabase(t)
   const author = newUuid()
-  for (const there of [0, 1]) {
+  for (const before of [0, 1]) {
     await inSnapshot(client, db.databaseName, async (snapshot, session) => {
       const count = () => snapshot.collection('posts').countDocuments({}, { session })
-      t.equal(await count(), there)
-      await plantPost(db, author)
-      t.equal(await count(), there)
+      t.equal(await count(), before)
+      await seedPost(db, author)
+      t.equal(await count(), before)
     })
   }
 })
 
 t.test('a chunk whose snapshot is lost is retried with half the size; the last error is thrown', async (t) => {
-  const { client, db } = await preparedDatabase(t)
+  const { client, db } = await indexedDatabase(t)
   const failing = (fails: number, error: Error) => {
     const sizes: number[] = []
     let next: UUID | null = toUuid(v7())

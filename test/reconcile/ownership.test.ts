@@ -4,24 +4,24 @@ import { ownerships } from '../../src/reconcile/ownership.ts'
 import {
   countsOf,
   followsOf,
+  indexedDatabase,
   newUuid,
-  plantAccount,
-  plantPost,
-  plantReactions,
   postsOf,
-  preparedDatabase,
   reactionsOf,
-  runHere,
+  runReconcile,
+  seedAccount,
+  seedPost,
+  seedReactions,
 } from './seed.ts'
 
 t.test('documents that outlived their account are reported, and deleted with their effect on counts', async (t) => {
-  const target = await preparedDatabase(t)
+  const target = await indexedDatabase(t)
   const { db } = target
-  const host = await plantAccount(db, { posts: 1, followers: 1, following: 1 })
+  const host = await seedAccount(db, { posts: 1, followers: 1, following: 1 })
   const [gone, waiting] = [newUuid(), newUuid()]
-  const post = await plantPost(db, host, { likes: 2, replies: 2 })
+  const post = await seedPost(db, host, { likes: 2, replies: 2 })
   for (const account of [gone, waiting]) {
-    await plantPost(db, account, {}, post)
+    await seedPost(db, account, {}, post)
     const ids = { post, account }
     await reactionsOf(db).insertOne({ _id: ids, ...ids, value: 'like', order: newUuid() })
   }
@@ -34,10 +34,10 @@ t.test('documents that outlived their account are reported, and deleted with the
   }
   await db.collection<{ _id: UUID; at: Date }>('removedAccounts').insertOne({ _id: waiting, at: new Date() })
 
-  const told = ['reactions', 'posts', 'follows', 'follows'].map((things) => {
-    return `account ${gone}: does not exist, owns 1 ${things}`
+  const findings = ['reactions', 'posts', 'follows', 'follows'].map((owned) => {
+    return `account ${gone}: does not exist, owns 1 ${owned}`
   })
-  const { lines } = await runHere(target)
+  const { lines } = await runReconcile(target)
   t.same(lines, [
     'posts      3 checked, drift 0',
     'accounts   1 checked, drift 0',
@@ -47,11 +47,11 @@ t.test('documents that outlived their account are reported, and deleted with the
     'followers  2 checked, drift 1',
     'following  2 checked, drift 1',
     'days       1 checked, drift 0',
-    ...told.map((line) => `  ${line}`),
+    ...findings.map((line) => `  ${line}`),
     'drift 4',
   ])
-  t.match((await runHere(target, { fix: true })).lines.at(-1), /^drift 0 \(\d fixed\)$/)
-  t.match((await runHere(target)).lines, [
+  t.match((await runReconcile(target, { fix: true })).lines.at(-1), /^drift 0 \(\d fixed\)$/)
+  t.match((await runReconcile(target)).lines, [
     'posts      1 checked',
     'accounts   1 checked',
     'reactions  0',
@@ -60,14 +60,14 @@ t.test('documents that outlived their account are reported, and deleted with the
   t.match(await postsOf(db).findOne({ _id: post }), { counts: { likes: 0, replies: 0 } })
   t.match(await countsOf(db).findOne({ _id: host }), { posts: 1, followers: 0, following: 0 })
   t.equal(await db.collection('removedAccounts').countDocuments({ sweptAt: { $exists: false } }), 0)
-  t.match((await runHere(target)).lines.at(-1), /^drift 0$/)
+  t.match((await runReconcile(target)).lines.at(-1), /^drift 0$/)
 })
 
 t.test('deleting the reactions of a missing post corrects their daily counts', async (t) => {
-  const target = await preparedDatabase(t)
-  await plantReactions(target.db, newUuid(), 'like', 700)
-  await plantReactions(target.db, newUuid(), 'dislike', 3)
-  const { lines } = await runHere(target, { fix: true })
+  const target = await indexedDatabase(t)
+  await seedReactions(target.db, newUuid(), 'like', 700)
+  await seedReactions(target.db, newUuid(), 'dislike', 3)
+  const { lines } = await runReconcile(target, { fix: true })
   t.same(
     lines.filter((line) => line.startsWith('days')),
     ['days       1 checked, drift 0'],
@@ -78,7 +78,7 @@ t.test('deleting the reactions of a missing post corrects their daily counts', a
 
 t.test('every field that names a post or an account has an ownership check', async (t) => {
   t.same(
-    ownerships.map(({ owned: things, ownerField: by, owner }) => `${things} ${by} ${owner}`),
+    ownerships.map(({ owned, ownerField, owner }) => `${owned} ${ownerField} ${owner}`),
     [
       'reactions post post',
       'reactions account account',

@@ -18,8 +18,8 @@ import { freshDatabase } from '../helper.ts'
 
 export const newUuid = () => new UUID(v7())
 
-/** A database of its own with the indexes of a server, but without one. */
-export async function preparedDatabase(t: Test) {
+/** A new database with the server's indexes. */
+export async function indexedDatabase(t: Test) {
   const fresh = await freshDatabase(t)
   await ensureIndexes(fresh.db, collections)
   return fresh
@@ -30,8 +30,8 @@ export const reactionsOf = (db: Db) => db.collection<ReactionDocument>('reaction
 export const followsOf = (db: Db) => db.collection<FollowDocument>('follows')
 export const countsOf = (db: Db) => db.collection<CountsDocument>('accountCounts')
 
-/** An account as the server keeps it; its counts say what they are told to say, or are not there. */
-export async function plantAccount(db: Db, counts: object | null = {}): Promise<UUID> {
+/** An account with these counts, 0 by default; with null the document with the counts is missing. */
+export async function seedAccount(db: Db, counts: object | null = {}): Promise<UUID> {
   const _id = newUuid()
   await db.collection<{ _id: UUID }>('accounts').insertOne({ _id })
   if (counts) await countsOf(db).insertOne({ _id, posts: 0, followers: 0, following: 0, ...counts })
@@ -39,21 +39,21 @@ export async function plantAccount(db: Db, counts: object | null = {}): Promise<
 }
 
 export function postDocument(author: UUID, counts: object = {}, replyTo: UUID | null = null): PostDocument {
-  const all = { likes: 0, dislikes: 0, replies: 0, ...counts }
+  const allCounts = { likes: 0, dislikes: 0, replies: 0, ...counts }
   const root = replyTo === null && { root: true as const }
-  return { _id: newUuid(), author, text: '.', editedAt: null, replyTo, ...root, counts: all, revision: 7 }
+  return { _id: newUuid(), author, text: '.', editedAt: null, replyTo, ...root, counts: allCounts, revision: 7 }
 }
 
-export async function plantPost(db: Db, author: UUID, counts: object = {}, replyTo?: UUID): Promise<UUID> {
+export async function seedPost(db: Db, author: UUID, counts: object = {}, replyTo?: UUID): Promise<UUID> {
   const post = postDocument(author, counts, replyTo)
   await postsOf(db).insertOne(post)
   return post._id
 }
 
-/** Says that accounts that were never there wait to be swept: what belongs to them is no drift. */
-export async function markAccounts(db: Db, ids: readonly UUID[]): Promise<void> {
-  const marks = ids.map((_id) => ({ _id, at: new Date() }))
-  await db.collection<AccountTombstone>('removedAccounts').insertMany(marks, { ordered: false })
+/** Tombstones of accounts that wait for their sweep: documents that they own are no drift. */
+export async function seedAccountTombstones(db: Db, ids: readonly UUID[]): Promise<void> {
+  const tombstones = ids.map((_id) => ({ _id, at: new Date() }))
+  await db.collection<AccountTombstone>('removedAccounts').insertMany(tombstones, { ordered: false })
 }
 
 export function reactionDocument(post: UUID, value: 'like' | 'dislike', order = newUuid()): ReactionDocument {
@@ -61,23 +61,23 @@ export function reactionDocument(post: UUID, value: 'like' | 'dislike', order = 
   return { _id: { post, account }, post, account, value, order }
 }
 
-/** Reactions of today, counted for the day, by accounts that need not exist. */
-export async function plantReactions(db: Db, post: UUID, value: 'like' | 'dislike', count: number): Promise<void> {
+/** Reactions of today, by accounts with tombstones, with their daily counts. */
+export async function seedReactions(db: Db, post: UUID, value: 'like' | 'dislike', count: number): Promise<void> {
   const documents = Array.from({ length: count }, () => reactionDocument(post, value))
   await reactionsOf(db).insertMany(documents)
-  await markAccounts(
+  await seedAccountTombstones(
     db,
     documents.map(({ account }) => account),
   )
   const rows = Map.groupBy(documents, ({ order }) => dayOf(order.toString()).getTime())
   for (const [at, { length }] of rows) {
-    const more = value === 'like' ? { likes: length, dislikes: 0 } : { likes: 0, dislikes: length }
-    await dailyCountsIn(db).updateOne({ _id: { day: new Date(at), writer: 1 } }, { $inc: more }, { upsert: true })
+    const increment = value === 'like' ? { likes: length, dislikes: 0 } : { likes: 0, dislikes: length }
+    await dailyCountsIn(db).updateOne({ _id: { day: new Date(at), writer: 1 } }, { $inc: increment }, { upsert: true })
   }
 }
 
-/** The lines after those of posts, accounts and reactions, when nothing in them drifts. */
-export const otherLines = ({ reactions = 0, posts = 0, follows = 0, days = 0 }) => [
+/** The report's lines after posts, accounts and reactions, if nothing in them drifts. */
+export const cleanLines = ({ reactions = 0, posts = 0, follows = 0, days = 0 }) => [
   `reactors   ${reactions.toLocaleString('en')} checked, drift 0`,
   `authors    ${posts.toLocaleString('en')} checked, drift 0`,
   `followers  ${follows} checked, drift 0`,
@@ -85,13 +85,13 @@ export const otherLines = ({ reactions = 0, posts = 0, follows = 0, days = 0 }) 
   `days       ${days} checked, drift 0`,
 ]
 
-type Target = Pick<Awaited<ReturnType<typeof preparedDatabase>>, 'client' | 'db'>
+type Target = Pick<Awaited<ReturnType<typeof indexedDatabase>>, 'client' | 'db'>
 
-/** A whole run, and what it prints. */
-export async function runHere({ client, db }: Target, { fix = false, stop = new AbortController().signal } = {}) {
-  const heard: Result[] = []
-  const onResult = (result: Result) => void heard.push(result)
+/** Runs all checks. @returns the results, and the lines of the report */
+export async function runReconcile({ client, db }: Target, { fix = false, stop = new AbortController().signal } = {}) {
+  const reported: Result[] = []
+  const onResult = (result: Result) => void reported.push(result)
   const sweeps = createSweeps(db, localWriter(db, transactor(client)))
   const results = await reconcile(client, db.databaseName, sweeps, { fix, stop, onResult })
-  return { results, lines: [...heard.map(resultLine), ...summaryLines(results)] }
+  return { results, lines: [...reported.map(resultLine), ...summaryLines(results)] }
 }

@@ -15,46 +15,46 @@ const values = ['like', 'dislike', null] as const
  * The concurrent writes of several servers, each in transactions of its own, until stopped: posts, replies, reactions,
  * follows and deletions by these accounts. `done` returns how many writes were committed; `stop` waits for the last.
  */
-export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], alive: UUID[], servers = 6) {
+export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], posts: UUID[], servers = 6) {
   const transact = transactor(client)
   const apply = <Command extends object, Result>(
     operation: WriteOperation<Command, Result>,
     commands: readonly Command[],
   ) => transact((session) => operation.apply({ ...unfenced(db, session), writer: 1 }, commands))
-  const known = alive.map(String)
+  const existing = posts.map(String)
   const authors = new Map<string, string>()
-  const one = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T // never empty here
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T // never empty
   let running = true
   let done = 0
 
   async function create() {
-    const [id, author] = [newId(), one(accounts).toString()]
-    const replyTo = Math.random() < 0.6 && known.length > 0 ? one(known) : null
+    const [id, author] = [newId(), pick(accounts).toString()]
+    const replyTo = Math.random() < 0.6 && existing.length > 0 ? pick(existing) : null
     const [created] = await apply(createPost, [{ id, author, text: '.', replyTo, claim: null }])
     if (created?.outcome !== 'created') return
-    known.push(id)
+    existing.push(id)
     authors.set(id, author)
   }
 
   async function remove() {
-    const post = one([...authors.keys()])
+    const post = pick([...authors.keys()])
     const by = authors.get(post)
     if (by === undefined) return
     authors.delete(post)
-    known.splice(known.indexOf(post), 1)
+    existing.splice(existing.indexOf(post), 1)
     await apply(deletePost, [{ id: newId(), post, by }])
   }
 
-  async function reactToSome() {
+  async function reactToPosts() {
     const commands = Array.from({ length: 5 }, () => {
-      return { post: one(known), account: one(accounts).toString(), value: one(values), order: newId() }
+      return { post: pick(existing), account: pick(accounts).toString(), value: pick(values), order: newId() }
     })
     await apply(react, commands)
   }
 
-  async function followSome() {
+  async function followAccounts() {
     const commands = Array.from({ length: 5 }, () => {
-      const [from, to] = [one(accounts).toString(), one(accounts).toString()]
+      const [from, to] = [pick(accounts).toString(), pick(accounts).toString()]
       return { from, to, follows: Math.random() < 0.6, order: newId() }
     })
     await apply(follow, commands)
@@ -64,10 +64,10 @@ export function traffic(client: MongoClient, db: Db, accounts: readonly UUID[], 
     while (running) {
       const dice = Math.random()
       try {
-        if (known.length === 0 || dice < 0.35) await create()
+        if (existing.length === 0 || dice < 0.35) await create()
         else if (dice < 0.5) await remove()
-        else if (dice < 0.65) await followSome()
-        else await reactToSome()
+        else if (dice < 0.65) await followAccounts()
+        else await reactToPosts()
         done += 1
       } catch (error) {
         // No commit in time: nothing was written.
