@@ -136,14 +136,13 @@ function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   return []
 }
 
-/** Freezes an object deeply. */
 function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part)
   return Object.freeze(value)
 }
 
 /**
- * Reads the whole configuration, once.
+ * Reads the configuration.
  *
  * @param env - the variables; an empty value counts as absent.
  * @param root - the base of relative paths.
@@ -196,7 +195,7 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   return deepFreeze({
     host,
     port: settings.PORT ?? 5000,
-    /** The number of API processes; with 1, the server runs in one process. */
+    /** The number of api processes; with 1, the server is a single process. */
     processes: settings.WEB_CONCURRENCY ?? 1,
     /** Undefined: those of {@link defaultOrigins}. */
     publicOrigins: settings.PUBLIC_ORIGIN,

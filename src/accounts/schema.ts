@@ -3,13 +3,13 @@ import { GivenPassword, newPassword } from '../credentials/policy.ts'
 import { text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/wire-types.ts'
 
-/** 3–30 of A–Z a–z 0–9 _; shown as typed, unique whatever the case. */
+/** Shown as typed; unique regardless of case. */
 export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'Must be 3 to 30 characters of A–Z, a–z, 0–9 and _.')
 
 const DisplayName = text({ max: 50 })
 const Bio = text({ max: 300 })
 
-/** An account as everyone sees it; `viewer` is about who asks. */
+/** An account. `viewer` is specific to the account that reads it. */
 export const AccountView = z
   .object({
     id: Id,
@@ -22,10 +22,10 @@ export const AccountView = z
   })
   .meta({ id: 'Account' })
 
-/** An account where it is named beside something else. */
+/** The short form of an account, inside posts and reactions. */
 export const AuthorView = z.object({ id: Id, username: Username, displayName: z.string() }).meta({ id: 'Author' })
 
-/** @param passwordMinLength - in characters; how easily it is guessed is judged later, off the event loop. */
+/** @param passwordMinLength - in characters. Its strength is checked later, off the event loop. */
 export const signUpBody = (passwordMinLength: number) =>
   z.strictObject({
     username: Username,

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
 import { invalid, Problem, unsupportedMediaType } from './problems.ts'
 
-/** The type and subtype of a Content-Type (RFC 9110, 8.3.1); `isJson` checks the parameters. */
+// RFC 9110, 8.3.1
 const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
@@ -12,10 +12,7 @@ const malformed = () => new Problem('malformed-json', 'Send the body as JSON in 
 
 const utf8Charsets = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
 
-/**
- * Whether the body is `application/json` in UTF-8 (RFC 8259, 8.1) without a content coding. Split, not matched: a
- * regular expression with optional white space takes quadratic time for a long header (ReDoS).
- */
+// Split, not matched: a regular expression with optional white space takes quadratic time for a long header (ReDoS).
 function isJson(request: FastifyRequest): boolean {
   const { 'content-type': type = '', 'content-encoding': coding = 'identity' } = request.headers
   const [media, ...parameters] = type
@@ -29,10 +26,7 @@ function isJson(request: FastifyRequest): boolean {
   )
 }
 
-/**
- * Parses bodies: JSON only. Routes without a body accept an empty one of any media type. secure-json-parse refuses
- * `__proto__` and `constructor.prototype` (prototype pollution).
- */
+/** Parses JSON bodies; secure-json-parse refuses `__proto__` and `constructor.prototype` (prototype pollution). */
 export function parseBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {

@@ -12,10 +12,7 @@ declare module 'fastify' {
   }
 }
 
-/**
- * Reads each request's address as soon as it arrives, because a closed socket has none: a client may send a request,
- * such as a logout, and disconnect before it is handled.
- */
+/** Reads each request's address as soon as it arrives: once the client has disconnected, the socket has none. */
 export function readClientInfo(app: FastifyInstance): void {
   app.decorateRequest('client')
   app.addHook('onRequest', async (request) => {

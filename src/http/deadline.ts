@@ -25,7 +25,6 @@ function startDeadline(request: FastifyRequest, reply: FastifyReply): void {
 
 const clearDeadline = (request: FastifyRequest, reply: FastifyReply) => void request.server.pendingReplies.delete(reply)
 
-/** One timer for all requests: a timer for each would cost more. */
 function answerOverdue({ pendingReplies }: FastifyInstance): void {
   const nowMs = performance.now()
   for (const [reply, { request, deadlineMs }] of pendingReplies) {
@@ -36,9 +35,8 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
 }
 
 /**
- * Bounds how long a request waits for an unavailable database: 5 seconds for the hooks that look up its session, and
- * 5 for its handler. The time in which its body arrives does not count, so that a slow client is not answered with 503.
- * The handler gets a deadline of its own because its transaction must give up first: see database/transaction.ts.
+ * Limits how long a request waits for the database: 5 s for its session, and 5 s for its handler, whose transaction must
+ * give up first (database/transaction.ts). The time in which the body arrives does not count: that is the client's.
  */
 export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('pendingReplies', new Map())
@@ -68,10 +66,8 @@ export async function withDatabaseDeadline<T>(
 export type QueueTicket = { signal: AbortSignal; address: string }
 
 /**
- * Runs work that waits in a queue, such as hashing, without a database deadline.
- *
- * @param work - gets a ticket whose signal is aborted, with the Problem to throw, when the client disconnects or after
- * 20 seconds. Fastify's `request.signal` is of no use here: a request counts as closed once its body has been read.
+ * Runs work that waits in a queue, such as hashing, without a database deadline. The ticket's signal is aborted, with the
+ * Problem to throw, when the client disconnects or after 20 s. (Fastify's `request.signal` ignores a disconnect.)
  */
 export async function whileQueued<T>(
   request: FastifyRequest,

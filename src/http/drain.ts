@@ -3,17 +3,13 @@ import { shuttingDown } from './problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** True once the process is shutting down: readiness then fails, so that a load balancer sends no more requests. */
     draining: boolean
     /** Refuses new requests, and resolves when all requests in progress are answered. */
     drain(): Promise<void>
   }
 }
 
-/**
- * Lets the server shut down without cutting off a request. It keeps listening while it drains: health checks must see
- * that it drains, and clients must get a 503 with `Retry-After`.
- */
+/** Adds draining. The server keeps listening, so that health checks fail and clients get `Retry-After`. */
 export function supportDraining(app: FastifyInstance): void {
   let inProgress = 0
   let onIdle = () => {}

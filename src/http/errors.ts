@@ -19,13 +19,12 @@ function internalError(cause: unknown): Problem {
   return new Problem('internal', detail, { cause })
 }
 
-/** Any error as the problem that the client gets. An unforeseen one becomes `internal`, which does not show its message. */
+// An unforeseen error becomes `internal`, which does not disclose its message.
 function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
   if (isDatabaseOutOfReach(error)) return databaseUnavailable(error)
   if (error instanceof OverloadedError) return overloaded('writes')
   if (!(error instanceof Error)) return internalError(error)
-  // Fastify's own errors have a code and, after a failed validation, the part of the request that failed it.
   const fastifyError = error as FastifyError
   if (fastifyError.validation) {
     const { validationContext: part = 'body' } = fastifyError
@@ -66,7 +65,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problem.body(request.id)))
 }
 
-/** Makes every error leave the app as `application/problem+json`. */
+/** Answers every error with `application/problem+json`. */
 export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(), request, reply))

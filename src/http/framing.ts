@@ -1,20 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { Fault } from './problems.ts'
 
-/** The characters that a host and a port can contain (RFC 9110, 7.2). */
+// RFC 9110, 7.2
 const hostAndPort = /^[\w.~!$&'()*+,;=%:[\]-]*$/
 
-/**
- * A fault in what Node's parser accepts but a proxy in front might parse differently, which would permit request
- * smuggling (RFC 9112, 2.3, 3.2 and 6.1).
- */
+/** Finds framing that Node accepts and a proxy might parse differently: request smuggling (RFC 9112, 2.3, 3.2, 6.1). */
 export function findFramingFault({ rawHeaders, headers, httpVersion }: IncomingMessage): Fault | undefined {
   if (httpVersion !== '1.1' && httpVersion !== '1.0')
     return { pointer: '', detail: 'The request must be valid HTTP/1.1.' }
   const isHost = (text: string, n: number) => n % 2 === 0 && text.length === 4 && text.toLowerCase() === 'host'
   const hostCount = rawHeaders.filter(isHost).length
   const host = { pointer: '/headers/host' }
-  // HTTP/1.0 does not require Host.
   if (hostCount > 1 || (hostCount === 0 && httpVersion === '1.1'))
     return { ...host, detail: 'Must be given exactly once.' }
   if (!hostAndPort.test(headers.host ?? '')) return { ...host, detail: 'Must be a valid host.' }

@@ -2,10 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import helmet from 'helmet'
 
-/**
- * The security headers of every response: helmet's, for an API without pages. They do not depend on the request, so
- * helmet computes them once.
- */
+/** The security headers of every response, computed once by helmet. */
 export function securityHeaders({ secure }: { secure: boolean }): Readonly<Record<string, string>> {
   const protect = helmet({
     contentSecurityPolicy: {
@@ -32,7 +29,6 @@ export function securityHeaders({ secure }: { secure: boolean }): Readonly<Recor
 /** Sends those headers and the request id with every response. */
 export function sendHeaders(app: FastifyInstance, headers: Readonly<Record<string, string>>): void {
   app.addHook('onRequest', async (request, reply) => {
-    // A scope whose responses may be cached overrides no-store.
     reply.headers({ ...headers, 'x-request-id': request.id, 'cache-control': 'no-store' })
   })
 }

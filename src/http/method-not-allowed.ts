@@ -6,10 +6,8 @@ import { Problem } from './problems.ts'
 const everyMethod = METHODS.filter((method) => method !== 'CONNECT')
 
 /**
- * Answers 405 with `Allow` where a URL exists but does not support the method (RFC 9110, 15.5.6): a second route for each
- * URL takes all other methods.
- *
- * @returns the plugin with those routes; register it after all other routes.
+ * Answers 405 with `Allow` where a URL does not support the method (RFC 9110, 15.5.6).
+ * @returns a plugin with a second route for each URL; register it after all other routes.
  */
 export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstance) => Promise<void> {
   const urls = new Set<string>()

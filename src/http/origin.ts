@@ -6,8 +6,8 @@ import { Problem } from './problems.ts'
 export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Refuses requests that another site makes a browser send (OWASP CSRF Prevention: verifying the origin with standard
- * headers). `Host` and `X-Forwarded-*` are not used: proxies rewrite them.
+ * Refuses changes that another site makes a browser send (OWASP CSRF Prevention, "Verifying Origin With Standard
+ * Headers"). `Host` and `X-Forwarded-*` are not used: proxies rewrite them.
  */
 export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: readonly string[] | undefined }>(
   async (app, { host, port, publicOrigins }) => {

@@ -9,7 +9,6 @@ function decodeBytes(cursor: string): Buffer | undefined {
   return bytes.length === cursorBytes && bytes.toString('base64url') === cursor ? bytes : undefined
 }
 
-/** The query of every list: `limit`, and the `nextCursor` of the previous page. */
 export const PageQuery = z.strictObject({
   limit: z
     .string()
@@ -23,15 +22,13 @@ export const PageQuery = z.strictObject({
     .optional(),
 })
 
-/** The schema of a list's page. */
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() })
 
 /** Where a page starts: after the item with this key, which never changes while the item exists. */
 export type Position = { after: string | undefined; limit: number }
 
-// A 64-bit hash identifies the list, so that a cursor of another list or filter is refused. Cursors are not signed,
-// because they grant nothing.
+// Identifies the list and filter. Cursors are not signed, because they grant nothing.
 const tagOf = (list: string) => createHash('sha256').update(list).digest().subarray(0, 8)
 
 function encodeCursor(list: string, key: string): string {
@@ -47,7 +44,6 @@ function decodeCursor(list: string, cursor: string): string {
 }
 
 /**
- * The position where the requested page starts.
  * @param list - names the list and its filter, so that its cursors are valid for no other.
  * @throws Problem `validation` if the cursor does not decode or belongs to another list.
  */
@@ -56,8 +52,7 @@ export function positionOf(list: string, query: z.infer<typeof PageQuery>): Posi
 }
 
 /**
- * Makes a page from at most one item more than it holds: the extra item shows that there is a next page.
- * @param found - at most `limit + 1` items, newest first.
+ * @param found - at most `limit + 1` items, newest first: the extra item shows that there is a next page.
  * @param keyOf - the immutable key by which the list is sorted.
  */
 export function pageFrom<T>(list: string, limit: number, found: readonly T[], keyOf: (item: T) => string) {
@@ -66,10 +61,7 @@ export function pageFrom<T>(list: string, limit: number, found: readonly T[], ke
   return { items, nextCursor: found.length > limit && last !== undefined ? encodeCursor(list, keyOf(last)) : null }
 }
 
-/**
- * Reads all items of a list, page by page, each exactly once.
- * @param read - finds at most one item more than the limit, as all lists do.
- */
+/** Reads all items of a list, each exactly once. `read` finds at most `limit + 1` items, as all lists do. */
 export async function* allPages<T>(
   read: (position: Position) => Promise<T[]>,
   keyOf: (item: T) => string,

@@ -3,15 +3,13 @@ import type { Socket } from 'node:net'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** How many requests one connection may pipeline before it is closed. */
 const maxPipelined = 100
 
 const methods = new Set(METHODS)
 
 /**
- * Handles a connection's requests one after another (RFC 9112, 9.3.2). Node would start all that have arrived, and
- * buffer the responses of a client that does not read. Requests after a response that closes the connection are not
- * handled (RFC 9112, 9.6).
+ * Handles a connection's requests one after another (RFC 9112, 9.3.2), and none after a response that closes it (9.6).
+ * Node would start all that have arrived, and buffer the responses of a client that does not read.
  */
 export function handleInOrder(handle: Handler): Handler {
   const pipelinedOn = new WeakMap<Socket, number>()

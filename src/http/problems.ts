@@ -1,6 +1,5 @@
 import { z } from 'zod'
 
-/** Every error that a client can get, with its status and title. */
 const catalogue = {
   validation: [400, 'Validation failed'],
   'malformed-json': [400, 'Malformed JSON'],
@@ -65,7 +64,6 @@ export class Problem extends Error {
     this.faults = extra.faults
   }
 
-  /** The response body for the request with this id. */
   body(requestId: string): z.infer<typeof ProblemBody> {
     return {
       type: `urn:rookery:problem:${this.code}`,
@@ -79,10 +77,8 @@ export class Problem extends Error {
   }
 }
 
-/** Whether the server is at fault, and not the client. */
 export const isServerFault = (error: unknown): boolean => !(error instanceof Problem) || error.status >= 500
 
-/** The answer to an invalid request. */
 export function invalid(...faults: Fault[]): Problem {
   return new Problem('validation', 'Correct the faults listed in errors and send the request again.', { faults })
 }
@@ -91,7 +87,6 @@ export const notFound = () => new Problem('not-found', 'The resource does not ex
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-/** The answer when a queue is full, or a request has waited in it for too long. */
 export const overloaded = (queue: 'passwords' | 'writes') =>
   new Problem(
     'overloaded',
@@ -101,14 +96,12 @@ export const overloaded = (queue: 'passwords' | 'writes') =>
     },
   )
 
-/** The answer to new requests while the process drains. */
 export const shuttingDown = () =>
   new Problem('overloaded', 'The server is shutting down: try again shortly.', { headers: { 'retry-after': '5' } })
 
 /** Never received: a 4xx, so that logs and metrics do not count it as a server error. */
 export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
 
-/** In characters of the request target. */
 export const maxUrlLength = 4_096
 
 export const payloadTooLarge = () => new Problem('payload-too-large', 'Send a body of at most 16 KiB.')

@@ -11,13 +11,11 @@ declare module 'fastify' {
   }
 }
 
-/** A response without a body. */
 export const NoContent = z.undefined()
 
-/** The media type of one JSON value per line (NDJSON). */
 export const ndjsonType = 'application/x-ndjson'
 
-/** A streamed NDJSON response. JSON Schema cannot describe lines, so the OpenAPI document shows it as a string. */
+/** A streamed response of one JSON value per line, which the OpenAPI document can only show as a string. */
 export const NdjsonStream = z.instanceof(Readable)
 const NdjsonText = z.string().describe('One JSON object per line; the last line is {"end":true}.')
 
@@ -31,7 +29,6 @@ const commonProblems: ProblemCode[] = [
   'database-unavailable',
 ]
 
-/** All errors that a route can answer with: its own, and those that follow from its method and schema. */
 function problemsOf(schema: FastifySchema, { method, config }: RouteOptions): Set<ProblemCode> {
   const codes = new Set([...commonProblems, ...(config?.problems ?? [])])
   const isChange = ![method].flat().every((name) => name === 'GET' || name === 'HEAD')

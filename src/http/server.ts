@@ -16,7 +16,6 @@ function createLimitedServer(handle: Handler): Server {
     {
       headersTimeout: 10_000,
       requestTimeout: 30_000,
-      // How often Node enforces the two timeouts; its default is 30 seconds.
       connectionsCheckingInterval: 1_000,
       // Longer than the 60 seconds of common proxies, so that none sends a request on a connection that is closing.
       keepAliveTimeout: 72_000,
@@ -28,11 +27,9 @@ function createLimitedServer(handle: Handler): Server {
   )
   // Disconnects clients that do not read. Longer than any response takes: see deadline.ts; some requests queue twice.
   server.setTimeout(90_000)
-  // As many as memory and file descriptors allow; others are closed. Without dropMaxConnection, node:cluster passes a
-  // connection that every process refuses round forever.
+  // Without dropMaxConnection, node:cluster passes a connection that every process refuses round forever.
   Object.assign(server, { maxConnections: 10_000, dropMaxConnection: true })
-  // No 100 Continue for a body that is too large. Node would answer other expectations with a 417 without a problem body;
-  // a server may ignore them (RFC 9110, 10.1.1).
+  // No 100 Continue for a body that is too large. A server may ignore other expectations (RFC 9110, 10.1.1).
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) response.writeContinue()
     server.emit('request', request, response)
@@ -41,10 +38,7 @@ function createLimitedServer(handle: Handler): Server {
   return server
 }
 
-/**
- * Fastify's options: the server with its limits, and which proxies are trusted.
- * @param headers - the headers of every response, for responses that bypass the hooks.
- */
+/** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
 export function serverOptions(
   trustedProxies: readonly string[],
   headers: Readonly<Record<string, string>>,
@@ -76,10 +70,7 @@ function findRejection(request: IncomingMessage, reply: FastifyReply): Problem |
   return invalid(fault)
 }
 
-/**
- * Refuses requests that Node's parser accepts and the contract does not, and answers 404 before the body is read:
- * Fastify would check the body first.
- */
+/** Refuses ambiguous framing and overlong URLs, and answers 404 before Fastify checks the body. */
 export function limitRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw, is404 }, reply) => {
     const rejection = findRejection(raw, reply)

@@ -4,13 +4,11 @@ import type { ConnectionError, FastifyInstance } from 'fastify'
 import { v7 } from 'uuid'
 import { invalid, maxUrlLength, Problem, uriTooLong } from './problems.ts'
 
-/** How long a client has to read the response before the socket is destroyed. */
 const closeDelayMs = 1_000
 
 // A request line from its start, or the end of one that began in an earlier packet, but not a long header.
 const overlongUrl = new RegExp(`^(?:[A-Z-]+ \\S{${maxUrlLength + 1}}|\\S{${maxUrlLength + 1},} HTTP/1\\.\\d\\r\\n)`)
 
-/** The contract's problem for a request that Node rejects before Fastify sees it. */
 function socketProblem({ code, rawPacket }: ConnectionError): Problem {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new Problem('request-timeout', 'Send the headers within 10 seconds and the complete request within 30.')
@@ -29,10 +27,7 @@ type ParsedSocket = Socket & {
   parser?: { incoming: IncomingMessage | null } | null
 }
 
-/**
- * Creates the handler that answers on the raw socket, where no reply exists, and closes it.
- * @param headers - the headers of every response.
- */
+/** Creates the handler of requests that Node rejects: it answers on the socket, with `headers`, and closes it. */
 export function answerOnSocket(headers: Readonly<Record<string, string>>) {
   return function answer(this: FastifyInstance, error: ConnectionError, socket: ParsedSocket): void {
     if (error.code === 'ECONNRESET') {
@@ -67,7 +62,6 @@ export function answerOnSocket(headers: Readonly<Record<string, string>>) {
     }
     const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
     socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
-    // A client that keeps sending and never closes must not hold the connection.
     setTimeout(() => socket.destroy(), closeDelayMs).unref()
   }
 }

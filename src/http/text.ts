@@ -7,11 +7,7 @@ export function characterCount(text: string): number {
   return count
 }
 
-/**
- * The schema of text that people write: normalised to NFC, then measured in characters; without control characters
- * other than newline and tab.
- * @param limits - in characters; a `min` of 1 also refuses text that is only white space.
- */
+/** The schema of text that people write. Limits are in characters after NFC; a `min` refuses blank text too. */
 export function text({ min = 0, max }: { min?: number; max: number }) {
   return z
     .string()

@@ -3,13 +3,9 @@ import { Problem } from '../http/problems.ts'
 /** A quota per window: clients parse the `name`, people read the `description`. */
 export type Limit = { name: string; description: string; quota: number; windowSeconds: number }
 
-/** The window of every limit: 15 minutes. */
 export const limitWindowSeconds = 900
 
-/**
- * The headers that report a limit to the client (draft-ietf-httpapi-ratelimit-headers-10).
- * @param seconds - until more of the quota is available.
- */
+/** The headers of draft-ietf-httpapi-ratelimit-headers-10; `seconds` until more of the quota is available. */
 export function limitHeaders(limit: Limit, remaining: number, seconds: number): Record<string, string> {
   const { name, quota, windowSeconds } = limit
   return {
@@ -18,10 +14,7 @@ export function limitHeaders(limit: Limit, remaining: number, seconds: number): 
   }
 }
 
-/**
- * The answer to a client that is over a limit.
- * @param seconds - until the client may try again.
- */
+/** The answer to a client that is over a limit for some more seconds. */
 export function rateLimited(limit: Limit, seconds: number): Problem {
   const { description, quota, windowSeconds } = limit
   const detail = `At most ${quota} ${description} are allowed in ${windowSeconds / 60} minutes: try again later.`

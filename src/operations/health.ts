@@ -7,7 +7,6 @@ const tags = ['operations']
 
 const pingTimeoutMs = 2_000
 
-/** Liveness and readiness, for supervisors and load balancers. */
 export const health: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/health/live',
@@ -19,7 +18,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     '/health/ready',
     {
       schema: {
-        summary: 'Check that the process can serve requests: the database answers and it is not draining',
+        summary: 'Check that the process can serve requests',
         tags,
         response: { 200: Ok },
       },

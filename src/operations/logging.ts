@@ -18,10 +18,7 @@ const redactedNames = [
 const printable = (text: string) =>
   text.replace(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()))
 
-/**
- * Creates the logger: readable lines in development, JSON lines in production.
- * @param destination - default: standard output.
- */
+/** Creates the logger. The default destination is standard output. */
 export function createLogger(
   { level, readable }: { level: string; readable: boolean },
   destination?: DestinationStream,
@@ -52,13 +49,9 @@ export function createLogger(
 
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)
 
-/** Levels above info, at which request lines are not built at all. */
 const quietLevels = new Set(['warn', 'error', 'fatal', 'silent'])
 
-/**
- * Logs a request once its response is sent or the client has disconnected. Fastify's onResponse hook would miss the
- * clients that disconnect.
- */
+/** Logs a request once it is answered or the client has disconnected, which Fastify's onResponse hook would miss. */
 export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): void {
   if (quietLevels.has(request.log.level)) return
   reply.raw.once('close', () => {
@@ -73,7 +66,6 @@ export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): voi
   })
 }
 
-/** Logs one line per request. */
 export function logRequests(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => logWhenClosed(request, reply))
 }

@@ -12,17 +12,13 @@ declare module 'fastify' {
   }
 }
 
-/** Creates a registry with the process's default metrics. */
 export function createRegistry(): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   return registry
 }
 
-/**
- * Measures request durations, and serves all metrics in Prometheus's text format.
- * @param address - undefined in a process of a cluster, where the primary reads `app.metrics`: see serveClusterMetrics.
- */
+/** Measures and serves metrics. Without an address, the primary of the cluster serves them: serveClusterMetrics. */
 export const metrics = fp<{ address: Address | undefined }>(async (app, { address }) => {
   const registry = createRegistry()
   const durations = new Histogram({
@@ -49,12 +45,10 @@ export const metrics = fp<{ address: Address | undefined }>(async (app, { addres
   app.addHook('onClose', () => close())
 })
 
-/** The metrics of one process, in the form that it sends to the primary. */
 export type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
 /**
  * In the primary: serves the sum of all processes' metrics.
- * @param collect - reads the metrics of the processes that answer.
  * @returns a function that stops serving.
  * @throws StartError if the port is not available.
  */
@@ -63,7 +57,6 @@ export function serveClusterMetrics(
   collect: () => Promise<ProcessMetrics[]>,
   log: FastifyBaseLogger,
 ): Promise<() => Promise<void>> {
-  // Concurrent requests share one collection.
   let collecting: Promise<string> | undefined
   const read = () => {
     collecting ??= collect()

@@ -41,7 +41,6 @@ export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }
   })
 })
 
-/** Serves the OpenAPI document, the page that shows it, and the public keys of access tokens. */
 export const documents: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/openapi.json',
@@ -57,7 +56,7 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
     '/.well-known/jwks.json',
     {
       schema: {
-        summary: 'List the public keys for access tokens: none, since the key is symmetric',
+        summary: 'List the public keys for access tokens',
         tags,
         response: { 200: KeySet },
       },
@@ -66,7 +65,6 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
   )
 
   await app.register(async (page) => {
-    // The page loads its own scripts, styles and images and calls the API, and loads nothing from other origins.
     page.addHook('onRequest', async (_request, reply) => {
       const self = "'self'"
       reply.header(

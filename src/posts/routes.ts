@@ -119,7 +119,10 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
         case 'parent-not-found':
           throw invalid({ pointer: '/body/replyTo', detail: 'Must be the id of an existing post.' })
         case 'key-reused':
-          throw new Problem('idempotency-conflict', 'This Idempotency-Key was used with a different body.')
+          throw new Problem(
+            'idempotency-conflict',
+            'This Idempotency-Key was used with a different body: choose another key.',
+          )
         case 'deleted-since':
           throw notFound()
         case 'replayed':

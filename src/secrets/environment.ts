@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 
 /**
- * Reads a secret from `NAME`, or from the file that `NAME_FILE` names, without its last newline. Adds faults to `faults`,
- * never with the value.
- * @param root - the directory that relative paths start from.
+ * Reads a secret from `NAME`, or from the file that `NAME_FILE` names, relative to `root`, without its last newline. Adds
+ * faults to `faults`, never with the value.
  */
 export async function readSecret(
   env: Readonly<Record<string, string | undefined>>,

@@ -4,9 +4,7 @@ import { join } from 'node:path'
 import { StartError } from '../start-error.ts'
 
 /**
- * Reads a generated secret: 256 random bits in a file of mode 0600, created at the first start.
- *
- * @param create - whether to create the secret if it does not exist.
+ * Reads a generated secret: 256 random bits in a file of mode 0600.
  * @throws StartError if the directory is not writable, or if the secret does not exist and `create` is false.
  */
 export async function readOrCreateSecret(dataDir: string, name: string, create = true): Promise<string> {

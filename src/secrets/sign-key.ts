@@ -11,10 +11,7 @@ const printedKeys = new Set([
   '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
 ])
 
-/**
- * The fault that makes a key unfit for signing, as one line; no line for a valid key. HS256 requires at least 256 bits
- * (RFC 7518, 3.2).
- */
+/** Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2). */
 export function findSignKeyFaults(key: string): string[] {
   const advice = 'generate one with openssl rand -hex 32'
   if (printedKeys.has(key)) return [`JWT_SIGN_KEY is printed in public documents: ${advice}`]
