@@ -17,7 +17,7 @@ async function processorTime(work: () => Promise<unknown>): Promise<number> {
 }
 
 t.test('an unknown name costs a verification, as a known one does', async (t) => {
-  const { hash, verify } = passwordService({ cost: 12, peppers: [], processes: 1 })
+  const { hash, verify } = passwordService({ cost: 11, peppers: [], processes: 1 })
   const stored = await hash(password, 'a', never)
   await verify(password, 'a', undefined, never)
   const known = await processorTime(() => verify('wrong', 'a', { version: 1, password: stored }, never))
@@ -81,7 +81,7 @@ t.test('reads are answered while logins are hashed', async (t) => {
 })
 
 t.test('a client that hung up is not hashed for', async (t) => {
-  const { app, url } = await testServer(t, { BCRYPT_COST: '12' })
+  const { app, url } = await testServer(t, { BCRYPT_COST: '11' })
   const { username } = await signUp(url)
   const body = JSON.stringify({ username, password })
   const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
@@ -116,7 +116,7 @@ t.test('a client that hung up is not hashed for', async (t) => {
 })
 
 t.test('more logins than wait are refused with 503 and Retry-After, names that are unknown as well', async (t) => {
-  const { url } = await testServer(t, { BCRYPT_COST: '13' })
+  const { url } = await testServer(t, { BCRYPT_COST: '12' })
   const gone = new AbortController()
   const body = JSON.stringify({ username: 'nobody_at_all', password })
   const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: gone.signal }

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
+import { atQuarterHour } from '../limits/quarter-hour.ts'
 import { type Answer, ask, cookieOf, field, isProblem, raw } from './wire.ts'
 
 const seen = new Set<ProblemCode>()
@@ -67,6 +68,7 @@ t.test('every error of the contract comes from a real server in its form', { tim
 })
 
 t.test('rate-limited', async (t) => {
+  atQuarterHour(t)
   const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
   await cookieOf(port, 'ann')
   const answer = await ask(port, 'POST', '/v1/accounts', { json: { username: 'bob', password } })
