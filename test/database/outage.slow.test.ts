@@ -11,7 +11,7 @@ import { processesWith } from './fixtures/processes.ts'
 
 const options = { skip: process.platform === 'linux' ? false : 'looks into /proc', timeout: 200_000 }
 /** About 5 s by the contract; the rest is for busy machines. */
-const patience = 12_000
+const patience = 30_000
 
 type Answer = { statusCode: number; headers: Record<string, unknown>; body: { id?: string; code?: string } }
 type Person = Awaited<ReturnType<typeof signUp>>

@@ -108,7 +108,7 @@ t.test('a connection that breaks under the commit: it is asked for again, and ha
   t.same(await things.find().toArray(), [{ _id: 'a', n: 1 }])
 })
 
-t.test('what others hold for too long is given up, and the client gets 503', { timeout: 60_000 }, async (t) => {
+t.test('what others hold for too long is given up, and the client gets 503', { timeout: 120_000 }, async (t) => {
   const { url, app } = await testServer(t)
   const posts = app.db.collection('posts')
   const ann = await signUp(url)

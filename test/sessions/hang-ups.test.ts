@@ -34,7 +34,7 @@ t.test('whoever hangs up before the answer', async (t) => {
     await eventually(condition)
   }
 
-  t.test('is logged out all the same', { timeout: 30_000 }, async (t) => {
+  t.test('is logged out all the same', { timeout: 120_000 }, async (t) => {
     const { client } = await signUp(url)
     const cookie = await client.jar.getCookieString(url)
     // Somebody who keeps the session locked until the client has left.
@@ -49,10 +49,11 @@ t.test('whoever hangs up before the answer', async (t) => {
     await blocker.abortTransaction()
     await blocker.endSession()
     await until(async () => (await sessions.countDocuments()) === 0)
-    t.equal(await statusOf(cookie), 401)
+    // The database knows of a commit before the server hears of it.
+    await t.resolves(eventually(async () => (await statusOf(cookie)) === 401))
   })
 
-  t.test('has had the tenth try to give the password', { timeout: 30_000 }, async (t) => {
+  t.test('has had the tenth try to give the password', { timeout: 120_000 }, async (t) => {
     const { client } = await signUp(url)
     const cookie = await client.jar.getCookieString(url)
     await sessions.updateMany({}, { $set: { failures: 9 } })
@@ -60,7 +61,8 @@ t.test('whoever hangs up before the answer', async (t) => {
     await until(async () => (await sessions.countDocuments({ failures: 10 })) === 1)
     leave()
     await until(async () => (await sessions.countDocuments()) === 0)
-    t.equal(await statusOf(cookie), 401)
+    // The database knows of a commit before the server hears of it.
+    await t.resolves(eventually(async () => (await statusOf(cookie)) === 401))
   })
 
   t.test('and keeps the session if it was not the last', async (t) => {
