@@ -75,7 +75,7 @@ export function makeClient(url: string): Got & { jar: CookieJar } {
     throwHttpErrors: false,
     retry: { limit: 0 },
     responseType: 'json',
-    timeout: { request: 30_000 },
+    timeout: { request: 120_000 },
   })
   return Object.assign(client, { jar })
 }

@@ -24,32 +24,36 @@ t.test('two runs with one seed on the real server succeed and add 24 posts each'
   }
 })
 
-t.test('Secure cookies are sent over http on loopback, as in a browser', { timeout: 60_000 }, async (t) => {
+t.test('Secure cookies are sent over http on loopback, as in a browser', { timeout: 120_000 }, async (t) => {
   const { url } = await testServer(t, { COOKIE_SECURE: 'true' })
   const { findings, stats } = await runAgainst(url, { ...size, users: 2 })
   t.ok(isSuccess(findings, stats.failures()))
 })
 
-t.test('a robot refreshes an expired session and logs in again after a deleted one', { timeout: 60_000 }, async (t) => {
-  const { url, db } = await testServer(t)
-  const { robot, jar, ledger, stats } = await signedUpRobot(url)
-  const expire = () => jar.setCookie('session=; Max-Age=0; Path=/', url)
-  const count = (action: string) => stats.rows().find((row) => row.action === action)?.count ?? 0
+t.test(
+  'a robot refreshes an expired session and logs in again after a deleted one',
+  { timeout: 120_000 },
+  async (t) => {
+    const { url, db } = await testServer(t)
+    const { robot, jar, ledger, stats } = await signedUpRobot(url)
+    const expire = () => jar.setCookie('session=; Max-Age=0; Path=/', url)
+    const count = (action: string) => stats.rows().find((row) => row.action === action)?.count ?? 0
 
-  await expire()
-  await robot.createPost({ author: 0, post: 0 }, 'after a refresh')
-  t.equal(count('refresh'), 1)
-  t.equal(count('log in'), 0)
+    await expire()
+    await robot.createPost({ author: 0, post: 0 }, 'after a refresh')
+    t.equal(count('refresh'), 1)
+    t.equal(count('log in'), 0)
 
-  await expire()
-  await db.collection('sessions').deleteMany({})
-  await robot.createPost({ author: 0, post: 1 }, 'after a log-in')
-  t.equal(count('log in'), 1)
-  t.equal(ledger.posts.size, 2)
-  t.strictSame(stats.failures(), [])
-})
+    await expire()
+    await db.collection('sessions').deleteMany({})
+    await robot.createPost({ author: 0, post: 1 }, 'after a log-in')
+    t.equal(count('log in'), 1)
+    t.equal(ledger.posts.size, 2)
+    t.strictSame(stats.failures(), [])
+  },
+)
 
-t.test('a modified text, count or reaction in the database is a mismatch', { timeout: 60_000 }, async (t) => {
+t.test('a modified text, count or reaction in the database is a mismatch', { timeout: 120_000 }, async (t) => {
   const { url, db } = await testServer(t)
   const { robot, ledger, findMismatches } = await signedUpRobot(url)
   const place = { author: 0, post: 0 }

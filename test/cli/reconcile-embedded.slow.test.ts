@@ -118,7 +118,7 @@ t.test('reconcile works on an embedded database with and without a running serve
 
 const key = 'one that is long enough: 0123456789abcdef'
 
-t.test('with a server whose MongoDB does not respond it exits with 2 after 10 s', { timeout: 60_000 }, async (t) => {
+t.test('with a server whose MongoDB does not respond it exits with 2 after 10 s', { timeout: 120_000 }, async (t) => {
   const refusal = async (port?: number) => {
     const folder = await freshFolder(t)
     await mkdir(join(folder, 'mongod'))

@@ -17,7 +17,7 @@ async function cpuTimeMs(work: () => Promise<unknown>): Promise<number> {
 }
 
 t.test('an unknown name costs as much CPU time as a wrong password', async (t) => {
-  const { hash, verify } = passwordService({ cost: 12, peppers: [], processes: 1 })
+  const { hash, verify } = passwordService({ cost: 11, peppers: [], processes: 1 })
   const stored = await hash(password, 'a', ticket)
   await verify(password, 'a', undefined, ticket)
   const known = await cpuTimeMs(() => verify('wrong', 'a', { version: 1, password: stored }, ticket))
@@ -81,7 +81,7 @@ t.test('reads are answered while logins are hashed', async (t) => {
 })
 
 t.test('no password is hashed for clients that have disconnected', async (t) => {
-  const { app, url } = await testServer(t, { BCRYPT_COST: '12' })
+  const { app, url } = await testServer(t, { BCRYPT_COST: '11' })
   const { username } = await signUp(url)
   const body = JSON.stringify({ username, password })
   const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body }
@@ -116,7 +116,7 @@ t.test('no password is hashed for clients that have disconnected', async (t) => 
 })
 
 t.test('logins beyond the queue get 503 with Retry-After, also for unknown names', async (t) => {
-  const { url } = await testServer(t, { BCRYPT_COST: '13' })
+  const { url } = await testServer(t, { BCRYPT_COST: '12' })
   const gone = new AbortController()
   const body = JSON.stringify({ username: 'unknown_name', password })
   const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: gone.signal }

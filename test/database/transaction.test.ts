@@ -110,7 +110,7 @@ t.test('a connection that breaks during the commit: the commit is retried, and a
 
 t.test(
   'a document locked beyond the deadline: TransactionTimeoutError, and 503 for the client',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (t) => {
     const { url, app } = await testServer(t)
     const posts = app.db.collection('posts')

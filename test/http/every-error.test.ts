@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
+import { atQuarterHour } from '../limits/quarter-hour.ts'
 import { type Answer, ask, cookieOf, expectProblem, field, raw } from './wire.ts'
 
 const seen = new Set<ProblemCode>()
@@ -67,6 +68,7 @@ t.test('a server answers every error of the contract as a problem', { timeout: 1
 })
 
 t.test('the second sign-up over LIMIT_SIGNUPS_PER_ADDRESS=1 gets rate-limited', async (t) => {
+  atQuarterHour(t)
   const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
   await cookieOf(port, 'ann')
   const answer = await ask(port, 'POST', '/v1/accounts', { json: { username: 'bob', password } })

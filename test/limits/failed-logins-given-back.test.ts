@@ -12,7 +12,7 @@ import { counted, statuses, tryOften, tryOnce } from './login-attempts.ts'
 /** So slow that something can be done while it is made. */
 const slowHash = { BCRYPT_COST: '13' }
 /** About 5 s by the contract; the rest is for busy machines. */
-const patience = 12_000
+const patience = 30_000
 
 /** Direct: the replica set's own address would lead around the proxy. */
 const uriOf = ({ port }: { port: number }, { databaseName }: Db) =>

@@ -3,6 +3,7 @@ import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { isLimited, statuses, tryOnce } from './login-attempts.ts'
+import { atQuarterHour } from './quarter-hour.ts'
 
 const headerNames = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-client-ip', 'cf-connecting-ip']
 const pair = 'failed-logins-by-account-and-address'
@@ -47,6 +48,7 @@ for (const TRUSTED_PROXIES of ['', '10.0.0.0/8,::1']) {
 }
 
 t.test('nor does it get around the limit of changes', async (t) => {
+  atQuarterHour(t)
   const { port } = await testServer(t, { LIMIT_WRITES_PER_ADDRESS: '3' })
   const cookie = await cookieOf(port, 'Ann')
   const write = (n: number) =>

@@ -18,7 +18,8 @@ t.test('a start without a pepper that is in use is refused, with one process and
   const { username } = await signUp(first.url)
   t.match(await first.kill('SIGTERM'), { code: 0, error: '' })
 
-  const refusal = /^PASSWORD_PEPPER lacks peppers that passwords in the database were hashed with: a \(1 password\)\. .*/
+  const refusal =
+    /^PASSWORD_PEPPER lacks peppers that passwords in the database were hashed with: a \(1 password\)\. .*/
   await writeFile(file, `b:${b}\n`)
   for (const env of [{}, { PASSWORD_PEPPER_FILE: file }, { WEB_CONCURRENCY: '2' }])
     await expectRefusal(t, { ...database, ...env }, refusal)

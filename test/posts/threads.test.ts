@@ -15,7 +15,7 @@ const replies = async (client: Client, id: string, query = '') =>
   (await client.get<Page>(`v1/posts/${id}/replies${query}`)).body
 const idsOf = async (client: Client, id: string) => (await replies(client, id)).items.map((post) => post.id)
 
-t.test('a thread of 10,000 pages evenly', { timeout: 60_000 }, async (t) => {
+t.test('a thread of 10,000 pages evenly', { timeout: 120_000 }, async (t) => {
   const { url, db } = await testServer(t)
   const { client } = await signUp(url)
   const [root, author] = [await write(client), (await client.get<{ id: string }>('v1/account')).body.id]

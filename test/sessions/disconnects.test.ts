@@ -33,7 +33,7 @@ t.test('a client that disconnects before the response', async (t) => {
 
   t.test(
     'a logout takes effect even if the client disconnects while the session is locked',
-    { timeout: 30_000 },
+    { timeout: 120_000 },
     async (t) => {
       const { client } = await signUp(url)
       const cookie = await client.jar.getCookieString(url)
@@ -49,11 +49,12 @@ t.test('a client that disconnects before the response', async (t) => {
       await blocker.abortTransaction()
       await blocker.endSession()
       await eventually(async () => (await sessions.countDocuments()) === 0)
-      t.equal(await statusOf(cookie), 401)
+      // The database knows of a commit before the server hears of it.
+      await t.resolves(eventually(async () => (await statusOf(cookie)) === 401))
     },
   )
 
-  t.test('a disconnect during the tenth wrong password still ends the session', { timeout: 30_000 }, async (t) => {
+  t.test('a disconnect during the tenth wrong password still ends the session', { timeout: 120_000 }, async (t) => {
     const { client } = await signUp(url)
     const cookie = await client.jar.getCookieString(url)
     await sessions.updateMany({}, { $set: { failures: 9 } })
@@ -61,7 +62,8 @@ t.test('a client that disconnects before the response', async (t) => {
     await eventually(async () => (await sessions.countDocuments({ failures: 10 })) === 1)
     disconnect()
     await eventually(async () => (await sessions.countDocuments()) === 0)
-    t.equal(await statusOf(cookie), 401)
+    // The database knows of a commit before the server hears of it.
+    await t.resolves(eventually(async () => (await statusOf(cookie)) === 401))
   })
 
   t.test('a disconnect during a right password does not end the session', async (t) => {

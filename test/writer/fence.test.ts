@@ -97,7 +97,7 @@ t.test('in one batch with others only whoever is gone is refused', async (t) => 
   t.match(answers, [refusal, { counts: { likes: 1, dislikes: 0 } }, refusal, { outcome: 'created' }])
 })
 
-t.test('what a batch writes is there before the account is gone, or not at all', { timeout: 60_000 }, async (t) => {
+t.test('what a batch writes is there before the account is gone, or not at all', { timeout: 120_000 }, async (t) => {
   const { machine, db, markDeleted, accountsOf } = await setScene(t)
   const machines = [machine(), machine(), machine()]
   const [host = '', ...leavers] = await accountsOf(9)

@@ -131,7 +131,7 @@ t.test('mongod is killed while it commits a batch', onLinux, async (t) => {
   }
 })
 
-t.test('a commit that has no answer, and happens later', { timeout: 60_000 }, async (t) => {
+t.test('a commit that has no answer, and happens later', { timeout: 120_000 }, async (t) => {
   const { db: own, connection } = await freshDatabase(t)
   const { uri, ...auth } = connection
   // After 2 seconds the driver breaks the connection and sends the commit once more.

@@ -129,7 +129,7 @@ t.test('what a dead writer had not answered is given to the next, marked', async
   ])
 })
 
-t.test('no writer at all: in its time each is told so', { timeout: 30_000 }, async (t) => {
+t.test('no writer at all: in its time each is told so', { timeout: 120_000 }, async (t) => {
   const path = await socketPath(t)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())

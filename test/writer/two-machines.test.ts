@@ -70,7 +70,7 @@ async function setScene(t: Test) {
 }
 
 function scenario(name: string, play: (t: Test, scene: Awaited<ReturnType<typeof setScene>>) => Promise<void>) {
-  t.test(name, { timeout: 60_000 }, async (t) => {
+  t.test(name, { timeout: 120_000 }, async (t) => {
     const scene = await setScene(t)
     await play(t, scene)
     await scene.sweep()
