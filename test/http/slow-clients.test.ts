@@ -105,8 +105,8 @@ t.test(
     const waiting = timed(openConnections(port, 300, `${post}Content-Length: 10\r\n\r\n{`))
     for (let n = 0; n < 5; n += 1) await expectServedPromptly(t, port, 'while 900 slow connections are open')
     for (const [, seconds] of await Promise.all([silent, halfway]))
-      t.ok(seconds < 60, `300 connections are closed within 25 s: ${seconds} s`)
-    t.ok((await waiting)[1] < 90, '300 connections with an incomplete body are closed within 45 s')
+      t.ok(seconds < 60, `300 connections are closed within 60 s: ${seconds} s`)
+    t.ok((await waiting)[1] < 90, '300 connections with an incomplete body are closed within 90 s')
     await Promise.all(checks)
     await expectServedPromptly(t, port, 'after the slow connections are closed')
   },
