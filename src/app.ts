@@ -41,12 +41,7 @@ import { localWriter, type Writer } from './write-operations.ts'
 /** For a process of a cluster: its writer, and how to recover from a crash of its predecessor. */
 export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
 
-/**
- * Builds the complete server, ready to listen: its plugins in the order in which a request meets them.
- *
- * @param cluster - without it the writer runs in this process.
- * @throws StartError when the database is unreachable or cannot be used.
- */
+/** @throws StartError when the database is unreachable or cannot be used */
 export async function buildApp(
   config: AppConfig,
   connection: Connection,
@@ -98,7 +93,6 @@ export async function buildApp(
     async (api) => {
       await api.register(refuseCrossSite, config)
 
-      // With or without a session.
       await api.register(signUpRoute, context)
       await api.register(sessionRoutes, context)
 

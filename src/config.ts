@@ -7,7 +7,6 @@ import { parsePeppers } from './secrets/pepper.ts'
 import { findSignKeyFaults } from './secrets/sign-key.ts'
 import { StartError } from './start-error.ts'
 
-/** Environment variables: `process.env` and `.env`, or those of a test. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const integer = (min: number, max: number) =>
@@ -195,7 +194,6 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   return deepFreeze({
     host,
     port: settings.PORT ?? 5000,
-    /** The number of api processes; with 1, the server is a single process. */
     processes: settings.WEB_CONCURRENCY ?? 1,
     /** Undefined: those of {@link defaultOrigins}. */
     publicOrigins: settings.PUBLIC_ORIGIN,
@@ -228,7 +226,6 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   })
 }
 
-/** The configuration of the server. */
 export type Config = Awaited<ReturnType<typeof readConfig>>
 
 /** The configuration of one process. Without `metrics`, the process sends its metrics to the primary. */

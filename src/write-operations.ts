@@ -29,17 +29,14 @@ export const createWriter = (submit: Submit) => ({
 
 export type Writer = ReturnType<typeof createWriter>
 
-/** The queue of a machine's writer. */
 export const writeQueue = (db: Db, transact: Transact) =>
   commitQueue(db, transact, operations, tombstoneStore(db).deletedAccounts)
 
-/** Writes in this process. */
 export function localWriter(db: Db, transact: Transact): Writer {
   const { submit } = writeQueue(db, transact)
   return createWriter((submission) => submit(submission))
 }
 
-/** Writes in the process that listens on the socket at this path. */
 export function remoteWriter(path: string): Writer & { close(): void } {
   const { submit, close } = remoteSubmit(path)
   return { ...createWriter(submit), close }

@@ -2,10 +2,7 @@ import type { AnyBulkWriteOperation, ClientSession, Collection, Db } from 'mongo
 import { timeOf } from '../database/ids.ts'
 import type { ReactionValue } from '../reactions/value.ts'
 
-/**
- * One writer's share of a day's reactions, which can be negative: a day's count is the sum over all writers. With one row
- * for each day, all writers would conflict on it.
- */
+/** One writer's share, possibly negative: with one row for each day, all writers would conflict on it. */
 export type DailyCountsDocument = { _id: { day: Date; writer: number }; likes: number; dislikes: number }
 
 /** The number of no writer: its rows hold the corrections of `npm run reconcile`. */
@@ -13,7 +10,6 @@ export const correctionsWriter = 0
 
 export const dailyCountsIn = (db: Db): Collection<DailyCountsDocument> => db.collection('reactionDays')
 
-/** Every UTC day has this length in Unix time. */
 export const dayMs = 86_400_000
 
 /** The start of the UTC day in which a UUIDv7 was created. */
@@ -22,7 +18,6 @@ export const dayOf = (id: string): Date => new Date(Math.floor(timeOf(id).getTim
 /** A reaction that was added (1) or removed (-1), with its order key. */
 export type DailyChange = { value: ReactionValue; order: string; difference: 1 | -1 }
 
-/** Adds to the daily counts, inside the transaction that writes the reactions. */
 export async function addDailyCounts(db: Db, session: ClientSession, writer: number, changes: readonly DailyChange[]) {
   const sums = new Map<number, { likes: number; dislikes: number }>()
   for (const { value, order, difference } of changes) {

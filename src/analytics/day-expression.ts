@@ -2,10 +2,8 @@ import { firstIdOf } from '../database/ids.ts'
 import { dayMs } from './daily-counts.ts'
 
 /**
- * An aggregation expression for the UTC day, as a Date, of a UUIDv7. MongoDB 6 cannot extract bytes from a UUID, only
- * compare it, so the expression is a binary search: nine comparisons for a year.
- * @param field - the path of the UUID, such as `$order`. Ids outside the range get the first or the last day.
- * @param to - the last day, inclusive.
+ * The UTC day of a UUIDv7, as a binary search: MongoDB 6 can compare UUIDs, but not extract their bytes.
+ * @param field - a path such as `$order`. Ids outside the range get the first or the last day.
  */
 export function dayExpression(field: string, from: Date, to: Date): object | Date {
   const count = Math.floor((to.getTime() - from.getTime()) / dayMs) + 1

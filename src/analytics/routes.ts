@@ -2,7 +2,6 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { DaysQuery, DaysView, startOfDay } from './schema.ts'
 import type { AnalyticsStore } from './store.ts'
 
-/** Counts by day. */
 export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore }> = async (scope, { analytics }) => {
   scope.get(
     '/analytics/reactions',

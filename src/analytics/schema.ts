@@ -6,7 +6,6 @@ const maxDays = 366
 
 const CalendarDay = z.iso.date('Must be a date such as 2026-11-26.')
 
-/** The start of a calendar date in UTC. */
 export const startOfDay = (date: string): Date => new Date(`${date}T00:00:00Z`)
 
 const countDays = (from: string, to: string) => (startOfDay(to).getTime() - startOfDay(from).getTime()) / dayMs + 1

@@ -10,7 +10,6 @@ export type DailyCounts = { day: Date; likes: number; dislikes: number }
 
 const noCounts = { likes: 0, dislikes: 0 }
 
-/** The sums over all writers, by day. */
 async function sumWriters(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
   const found = await dailyCountsIn(db)
     .aggregate<{ _id: Date; likes: number; dislikes: number }>(
@@ -57,7 +56,6 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
 /** Counts of current reactions, by the day on which they were first set. */
 export function analyticsStore(db: Db) {
   return {
-    /** One item for each day from `from` to `to`, both inclusive. */
     async reactionsByDay(from: Date, to: Date): Promise<DailyCounts[]> {
       const after = new Date(to.getTime() + dayMs)
       const { stored, unswept } = await inSnapshot(db.client, db.databaseName, async (db, session) => ({

@@ -2,10 +2,7 @@ import type { Db } from 'mongodb'
 import type { Pepper } from '../secrets/pepper.ts'
 import { StartError } from '../start-error.ts'
 
-/**
- * Checks that every pepper of a stored password is configured. The index makes this read only the entries of others.
- * @throws StartError naming the missing peppers: the accounts that depend on them could not log in.
- */
+/** @throws StartError naming the peppers that are not configured: the accounts that need them could not log in */
 export async function assertPeppersConfigured(db: Db, peppers: readonly Pepper[]): Promise<void> {
   const configured = [null, ...peppers.map(({ id }) => id)]
   const missing = await db

@@ -1,22 +1,15 @@
 import type { QueueTicket } from '../http/deadline.ts'
 import { overloaded } from '../http/problems.ts'
 
-/**
- * Runs a task when a slot is free.
- * @throws Problem `overloaded` when the queue is full; the ticket's reason when the ticket is aborted.
- */
+/** @throws Problem `overloaded` when the queue is full; the abort reason of the ticket */
 export type HashQueue = <T>(task: () => Promise<T>, ticket: QueueTicket) => Promise<T>
 
 type Waiter = { start(): void; refuse(): void }
 
 /**
- * Bounds the costliest work that an anonymous client can cause. Addresses take turns, one task each (fair queueing,
- * Nagle, RFC 970); when the queue is full, the address with the most waiting tasks loses its last one. A running task
- * keeps its slot even if its client hangs up: bcrypt cannot be stopped, and releasing the slot would run more hashes
- * than there are cores.
- *
- * @param running - the maximum number of concurrent tasks.
- * @param waiting - the maximum number of waiting tasks.
+ * Bounds the costliest work that an anonymous client can cause. Addresses take turns, one task each (fair queueing, Nagle,
+ * RFC 970); a full queue evicts the last task of the busiest address. A running task keeps its slot when its client
+ * disconnects: bcrypt cannot be stopped, and there would be more hashes than cores.
  */
 export function hashQueue({
   running: maxRunning,
@@ -38,7 +31,6 @@ export function hashQueue({
     if (queue.length === 0) queues.delete(address)
   }
 
-  /** Starts the first waiter of the next address, and moves that address to the end. */
   function startNext(): void {
     const [first] = queues
     if (!first) return
@@ -49,7 +41,6 @@ export function hashQueue({
     waiter?.start()
   }
 
-  /** Whether the address may queue one more task, if need be by evicting one of an address with more than that. */
   function makeRoom(address: string): boolean {
     if (waiting < maxWaiting) return true
     const [busiest, longest] = [...queues].reduce((a, b) => (b[1].length > a[1].length ? b : a))

@@ -6,7 +6,6 @@ import type { Pepper } from '../secrets/pepper.ts'
 /** A stored password. `scheme` names how the hash was made, so that a later version can change it. */
 export type StoredPassword = { scheme: 1; pepper: string | null; bcrypt: string }
 
-/** How passwords are hashed: bcrypt's cost (log2 of the rounds) and peppers. The first pepper hashes, all verify. */
 export type Hashing = { cost: number; peppers: readonly Pepper[] }
 
 // Domain separation, not a secret: our digests match no plain bcrypt hashes leaked from another service.
@@ -15,15 +14,11 @@ const defaultKey = 'rookery password v1'
 /** The form of a password that is measured, estimated and hashed (NIST SP 800-63B-4, 3.1.1.2). */
 export const normalisePassword = (password: string): string => password.normalize('NFKC')
 
-/**
- * 44 base64 characters of HMAC-SHA-256 over version, account and password: no NUL byte and below bcrypt's limit of 72
- * bytes, so that every character of the password counts (OWASP Password Storage, pre-hashing with bcrypt).
- */
+/** Below bcrypt's limit of 72 bytes and without NUL, so that every character counts (OWASP Password Storage, pre-hashing). */
 function digest(password: string, account: string, key: string): string {
   return createHmac('sha256', key).update(`1\0${account}\0`).update(normalisePassword(password)).digest('base64')
 }
 
-/** @throws Problem `overloaded` when the pepper is not configured; its cause, for the log, names the pepper. */
 function keyOf(pepper: string | null, peppers: readonly Pepper[]): string {
   if (pepper === null) return defaultKey
   const configured = peppers.find(({ id }) => id === pepper)
@@ -35,7 +30,6 @@ function keyOf(pepper: string | null, peppers: readonly Pepper[]): string {
   })
 }
 
-/** Hashes a password. The result contains the pepper's id, not its secret. */
 export async function hashPassword(
   password: string,
   account: string,
@@ -46,7 +40,7 @@ export async function hashPassword(
 }
 
 /**
- * Whether the password matches. One with an unpaired surrogate never does: its UTF-8 encoding equals another password's.
+ * One with an unpaired surrogate never matches: its UTF-8 encoding equals another password's.
  * @throws Problem `overloaded` when the pepper is not configured.
  */
 export async function verifyPassword(
@@ -60,7 +54,6 @@ export async function verifyPassword(
   return matches && password.isWellFormed()
 }
 
-/** Whether a hash was made with another cost or pepper than the current ones, and should be replaced. */
 export const isOutdated = ({ pepper, bcrypt }: StoredPassword, { cost, peppers }: Hashing): boolean =>
   pepper !== (peppers[0]?.id ?? null) || !bcrypt.startsWith(`$2b$${String(cost).padStart(2, '0')}$`)
 

@@ -1,12 +1,8 @@
 import type { StrengthEstimator } from './strength.ts'
 
-/**
- * The longest text, in characters, that zxcvbn estimates at once. Its time grows faster than the length: 256 characters
- * can take seconds of CPU, which an anonymous client could cause repeatedly.
- */
+/** zxcvbn takes seconds for 256 characters, which an anonymous client could cause repeatedly. */
 const maxSampleLength = 64
 
-/** The length of the shortest prefix whose repetition, possibly cut off at the end, is the complete text. */
 function periodOf(characters: readonly string[]): number {
   // The failure function of Knuth, Morris and Pratt: linear in the length.
   const borders = [0]
@@ -19,10 +15,9 @@ function periodOf(characters: readonly string[]): number {
 }
 
 /**
- * How many guesses a password of any length withstands, from samples of at most 64 characters: a repetition by its
- * repeated part, any other long password by its strongest part, since the other parts do not make it easier to guess.
- * @param enough - once a part withstands this many, no further parts are estimated.
- * @returns undefined when an estimate took too long.
+ * A repetition counts by its repeated part, any other long password by its strongest sample.
+ * @param enough - further samples are skipped once one withstands this many guesses
+ * @returns undefined when an estimate took too long
  */
 export async function estimateGuesses(
   password: string,

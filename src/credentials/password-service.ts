@@ -13,14 +13,9 @@ import { assertStrongPassword } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
 
-/** `rehashed` is a new hash of the same password, if the stored one has an outdated cost or pepper. */
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/**
- * Verifies, hashes and estimates passwords off the event loop: one hash at a time for each core, at most three, and at
- * most 64 waiting.
- * @param processes - how many processes share the cores.
- */
+/** At most one hash for each core, three in all, and 64 waiting. @param processes - share the cores */
 export function passwordService({ processes, ...hashing }: Hashing & { processes: number }) {
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
@@ -29,31 +24,22 @@ export function passwordService({ processes, ...hashing }: Hashing & { processes
   const runEstimate = hashQueue({ running: 1, waiting: 64 })
   const decoy = decoyPassword(hashing)
   return {
-    /** Starts the strength estimator, so that the first sign-up does not wait for its dictionaries. */
     warm: () => strength.warm(),
 
-    /**
-     * Refuses a weak new password.
-     * @param pointer - the JSON Pointer of the password in the request.
-     * @throws Problem `validation`, `overloaded`.
-     */
+    /** @throws Problem `validation` with this pointer, `overloaded`. */
     assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: QueueTicket) {
       return runEstimate(() => assertStrongPassword(password, { username, pointer, strength }), ticket)
     },
 
-    /**
-     * Hashes a new password.
-     * @param account - the id of the account, which is part of the hash.
-     * @throws Problem `overloaded`.
-     */
+    /** @throws Problem `overloaded`. */
     hash(password: string, account: string, ticket: QueueTicket): Promise<StoredPassword> {
       return runHash(() => hashPassword(password, account, hashing), ticket)
     },
 
     /**
-     * Verifies a password. Without a credential it costs the same and does not match.
-     * @param onStart - called when the task leaves the queue, before the hash is computed; its error is rethrown.
-     * @throws Problem `overloaded`, also if the credential's pepper is not configured.
+     * Without a credential it costs the same and does not match.
+     * @param onStart - called when the task leaves the queue, before the hash is computed
+     * @throws Problem `overloaded`, and what `onStart` throws
      */
     verify(
       password: string,

@@ -5,14 +5,10 @@ import { normalisePassword } from './hashing.ts'
 import { estimateGuesses } from './long-passwords.ts'
 import type { StrengthEstimator } from './strength.ts'
 
-/** In characters, after NFKC. */
 const maxPasswordLength = 256
 const minGuesses = 1e8
 
-/**
- * The schema of a new password. Its length is measured after NFKC, the form that is hashed.
- * @param minLength - in characters.
- */
+/** @param minLength - in characters, measured after NFKC, the form that is hashed */
 export function newPassword(minLength: number) {
   return z
     .string()
@@ -33,11 +29,8 @@ export const GivenPassword = z
   .meta({ maxLength: maxPasswordLength, format: 'password' })
 
 /**
- * Refuses a new password that contains the username or is easy to guess (NIST SP 800-63B-4, 3.1.1.2: length and a
- * blocklist, no composition rules). {@link newPassword} checks the length.
- *
- * @param pointer - the JSON Pointer of the password in the request.
- * @throws Problem `validation`.
+ * Requires no username inside and 10^8 guesses (NIST SP 800-63B-4, 3.1.1.2: a blocklist, no composition rules).
+ * @throws Problem `validation` with this pointer.
  */
 export async function assertStrongPassword(
   password: string,

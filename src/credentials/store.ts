@@ -3,7 +3,6 @@ import { toUuid } from '../database/ids.ts'
 import type { StoredPassword } from './hashing.ts'
 
 type CredentialDocument = {
-  /** The account's id. */
   _id: UUID
   /** Incremented by every password change: a verification of an older password must not take effect. */
   version: number
@@ -17,21 +16,17 @@ type CredentialDocument = {
 
 type OneTime = { until: Date; used: boolean }
 
-/** A credential as a login sees it. */
 export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime }
 
-/** Whether a one-time password was used, or has expired. */
 export const isSpent = ({ oneTime }: Credential): boolean =>
   oneTime !== undefined && (oneTime.used || oneTime.until <= new Date())
 
 /** For check-peppers.ts. */
 export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 
-/** Password hashes. No other collection holds them, and no other store reads this one. */
 export function credentialStore(db: Db) {
   const credentials: Collection<CredentialDocument> = db.collection('credentials')
   return {
-    /** Stores the first password of an account; signing up counts as a login. */
     async create(account: string, password: StoredPassword, at: Date, session: ClientSession): Promise<Credential> {
       const credential = { version: 1, password }
       await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, logins: 1 }, { session })
@@ -47,10 +42,7 @@ export function credentialStore(db: Db) {
       return (await credentials.findOne({ _id: toUuid(account) }, { projection: { lastLoginAt: 1 } }))?.lastLoginAt
     },
 
-    /**
-     * Records a login, and the new hash if the password was rehashed, unless the password has been changed or spent
-     * since it was verified. It always writes, so that a login and a password change conflict.
-     */
+    /** Unless the password has changed since it was verified. Always writes, so that a concurrent change conflicts. */
     async recordLogin(
       account: string,
       { version, oneTime }: Credential,
@@ -68,7 +60,6 @@ export function credentialStore(db: Db) {
       return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
     },
 
-    /** Stores a new password, unless the one of this version has been changed already. */
     async change(
       account: string,
       version: number,
@@ -87,7 +78,6 @@ export function credentialStore(db: Db) {
       await credentials.deleteOne({ _id: toUuid(account) }, { session })
     },
 
-    /** Replaces the password with a one-time password. */
     async reset(account: string, password: StoredPassword, until: Date, session: ClientSession): Promise<void> {
       await credentials.updateOne(
         { _id: toUuid(account) },

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export type StrengthEstimator = {
-  /** Loads the dictionaries ahead of the first estimate. */
   warm(): void
   /** zxcvbn's estimate of the number of guesses that a password withstands; undefined after a timeout. */
   guesses(password: string): Promise<number | undefined>
@@ -23,10 +22,9 @@ function startWorker(): StrengthWorker {
 }
 
 /**
- * Runs zxcvbn in a worker thread: a long password of look-alike characters takes more than a second, which would block
- * the event loop. Estimates run one at a time; an idle thread does not keep the process alive.
- * @param timeoutMs - the longest time for one estimate, extended while the machine is so busy that this process got less
- * than half a core in that time.
+ * In a worker thread: a long password of look-alike characters takes more than a second. An idle thread does not keep the
+ * process alive.
+ * @param timeoutMs - for each estimate; extended while this process gets less than half a core
  */
 export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
   let worker: StrengthWorker | undefined
@@ -79,8 +77,5 @@ export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
   }
 }
 
-/**
- * The estimator of this process. Loading the dictionaries takes most of a second of CPU and tens of megabytes, so all
- * apps in a process share one; it is never closed, because another app might still use it.
- */
+/** Shared, because the dictionaries take most of a second of CPU and tens of megabytes; so no app may close it. */
 export const sharedEstimator = strengthEstimator()

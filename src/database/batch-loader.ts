@@ -1,16 +1,11 @@
-/** Keys in one query. Further keys of the same turn of the event loop go into the next query. */
 const maxKeys = 1_000
 
 type Read<Value> = { resolve(value: Value | undefined): void; reject(error: unknown): void }
 
 /**
- * Coalesces reads by id from one turn of the event loop into one query.
- *
- * No read joins a query that was sent before: the query's snapshot might be older than a write that was acknowledged to
- * the caller.
- *
- * @param load - reads the documents of these keys, which are distinct; the result maps a key to its value.
- * @returns a function that reads one key: undefined when there is no value. It throws what `load` throws.
+ * Coalesces reads by id from one turn of the event loop into one query. No read joins a query that was sent before: its
+ * snapshot might be older than a write that was acknowledged to the caller.
+ * @param load - reads distinct keys; its error is thrown by all of their reads
  */
 export function batchLoader<Value>(
   load: (keys: readonly string[]) => Promise<Map<string, Value>>,

@@ -2,16 +2,12 @@ import { type Db, type MongoClientOptions, MongoError, MongoServerError } from '
 import { StartError } from '../start-error.ts'
 import { isDatabaseOutOfReach } from './failures.ts'
 
-/** A connection string without credentials, and the user. */
 export type Connection = { uri: string; username: string; password: string }
 
 /** The database name in a connection string, `rookery` by default. */
 export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? 'rookery'
 
-/**
- * Client options for every connection to MongoDB. Majority reads from the primary and majority journaled writes: what was
- * acknowledged is visible to every later read, and survives SIGKILL and failover.
- */
+/** Majority reads and journaled majority writes: what was acknowledged stays visible, and survives SIGKILL and failover. */
 export const clientOptions = ({ uri, username, password }: Connection) =>
   ({
     auth: { username, password },
@@ -30,7 +26,6 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
     heartbeatFrequencyMS: 1_000,
   }) satisfies MongoClientOptions
 
-/** The hosts of a connection string, the only part that messages contain. */
 const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
 
 /** Turns a connection error that the operator can act on into a StartError; returns any other error unchanged. */

@@ -1,6 +1,5 @@
 import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
-/** Thrown when a transaction did not commit before its deadline. */
 export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
 }
@@ -25,9 +24,8 @@ export class OverloadedError extends Error {
 }
 
 /**
- * Whether the connection to MongoDB broke during a command. The driver (mongodb 7.9) does not label every such error: it
- * passes on a failed write as the socket threw it (Connection.writeCommand), and does not label errors after its monitor
- * has detected the outage (Server.decorateCommandError). The error of an HTTP client that disconnects has no `syscall`.
+ * The driver (mongodb 7.9) does not label every broken connection: it passes on a failed write as the socket threw it, and
+ * labels no error after its monitor has detected the outage. The error of a disconnected HTTP client has no `syscall`.
  */
 export function isBrokenConnection(error: unknown): boolean {
   const cause = unwrapped(error)
@@ -42,7 +40,6 @@ const unwrapped = (error: unknown): unknown =>
 
 const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'])
 
-/** Whether MongoDB is unreachable or temporarily unable to answer: the client may retry. */
 export function isDatabaseOutOfReach(thrown: unknown): boolean {
   const error = unwrapped(thrown)
   if (error instanceof TransactionTimeoutError || isBrokenConnection(error)) return true
@@ -57,7 +54,6 @@ export function isDatabaseOutOfReach(thrown: unknown): boolean {
   )
 }
 
-// By name: the driver does not export all of these classes.
 const unreachableNames = new Set([
   'MongoNetworkError',
   'MongoNetworkTimeoutError',

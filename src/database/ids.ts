@@ -1,13 +1,9 @@
 import { UUID } from 'mongodb'
 import { v7 } from 'uuid'
 
-/**
- * A new UUIDv7 (RFC 9562, 5.7), greater than every earlier one of this process: within a millisecond, and when the clock
- * is set back, uuid increments a counter that begins at a random number (6.2, method 1).
- */
+/** A UUIDv7 (RFC 9562, 5.7) greater than every earlier one of this process, even if the clock is set back (6.2, method 1). */
 export const newId = (): string => v7()
 
-/** An id as MongoDB stores it: 16 bytes, which sort like the text. */
 export const toUuid = (id: string): UUID => new UUID(id)
 
 export const lowestId = new UUID('00000000-0000-0000-0000-000000000000')

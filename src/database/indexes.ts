@@ -4,16 +4,10 @@ import { StartError } from '../start-error.ts'
 /** Collections by name, each with its indexes except that of `_id`. */
 export type Collections = Readonly<Record<string, readonly IndexDescription[]>>
 
-/** Identifies an index by its definition, without its name. */
 const definitionOf = ({ key, unique = false, partialFilterExpression, expireAfterSeconds }: IndexDescription) =>
   JSON.stringify([Object.entries(key), unique, partialFilterExpression ?? null, expireAfterSeconds ?? null])
 
-/**
- * Creates missing collections and indexes, and checks that all indexes have the required definition.
- *
- * @throws StartError naming the collection and index if one cannot be created or differs: without its unique indexes, a
- * server would accept writes that it must refuse.
- */
+/** @throws StartError if an index cannot be created or differs: without it, the server would accept writes it must refuse */
 export async function ensureIndexes(db: Db, collections: Collections): Promise<void> {
   const existing = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name))
   // Concurrently, so that they share the waits for the journal.

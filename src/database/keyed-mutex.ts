@@ -1,7 +1,4 @@
-/**
- * Runs tasks of the same key one after another. Transactions that write the same document would otherwise make each
- * other retry; transactions of other processes still can.
- */
+/** Transactions of this process that write the same document would otherwise make each other retry. */
 export function keyedMutex() {
   const lastByKey = new Map<string, Promise<unknown>>()
 

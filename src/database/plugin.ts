@@ -6,11 +6,9 @@ import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
 
-/** Lets a replacement process abort the transactions that its killed predecessor left open. */
 export type CrashRecovery = {
   /** Ids of the MongoDB sessions of killed predecessors. */
   orphanedSessions: readonly string[]
-  /** Called with the id of each MongoDB session that this process uses for the first time. */
   onSession: (id: string) => void
 }
 
@@ -29,15 +27,11 @@ async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions
 type Options = {
   connection: Connection
   collections: Collections
-  /** Throws a StartError when the data does not match the configuration. */
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined
 }
 
-/**
- * Connects to MongoDB until the app closes: `app.db`, with the indexes of `collections`, and `app.transact`.
- * @throws StartError when MongoDB is out of reach or refuses the user, has conflicting indexes, or fails `assertData`
- */
+/** @throws StartError when MongoDB is unreachable or refuses the user, has conflicting indexes, or fails `assertData` */
 export const database = fp<Options>(async (app, { connection, collections, assertData, crashRecovery }) => {
   try {
     await app.register(mongodb, {

@@ -1,5 +1,2 @@
-/**
- * Cursor options for a query of at most `count` documents, so that MongoDB's first reply holds all of them. By default it
- * holds 101, and the rest needs another round trip.
- */
+/** For a query of at most `count` documents: MongoDB's first reply holds all of them, not only the default of 101. */
 export const singleBatch = (count: number): { batchSize: number } => ({ batchSize: count + 1 })

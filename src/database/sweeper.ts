@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 
-/** Runs a sweep in the background. */
 export type Sweeper = { wake(): void; close(): Promise<void> }
 
 const retryMs = 1_000
@@ -9,10 +8,8 @@ const retryMs = 1_000
 const pollIntervalMs = 60_000
 
 /**
- * Runs a sweep when woken, every minute, and again after a failure. The tombstones in the database are the queue, so a
- * crash loses no work; sweeps of several processes may overlap.
- *
- * @param sweep - does all pending work, and returns early when its signal is aborted.
+ * Sweeps when woken, every minute, and again after a failure. The tombstones in the database are the queue, so a crash
+ * loses no work; sweeps of several processes may overlap.
  */
 export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: FastifyBaseLogger): Sweeper {
   const closing = new AbortController()

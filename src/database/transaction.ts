@@ -7,34 +7,22 @@ const transactionOptions: TransactionOptions = {
   writeConcern: { w: 'majority', journal: true },
   readPreference: 'primary',
 }
-/**
- * How long a transaction is retried; the driver's own loop would retry for 120 seconds. Less than the 5 seconds after
- * which http/deadline.ts answers 503: a commit after that could overwrite a newer, acknowledged write.
- */
+/** Less than the 5 s of http/deadline.ts: a commit after the 503 could overwrite a newer, acknowledged write. */
 export const transactionTimeoutMs = 4_500
 /** How long a commit that began before the deadline may wait for its reply. */
 export const commitReplyMs = 400
 const maxRetryDelayMs = 40
 
-/** Whether the error has this label, or is a broken connection that the driver failed to label. */
 const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
 
 const timeoutError = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
 
-/**
- * Waits before a retry: exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at
- * most 40 ms.
- * @param attempt - from 0; without it the delay is drawn from the full 40 ms.
- */
+/** Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at most 40 ms. */
 export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(retryDelayMs(attempt))
 const retryDelayMs = (attempt: number) => Math.random() * Math.min(maxRetryDelayMs, 2 ** attempt)
 
-/**
- * Runs work in one transaction: its writes are applied together or not at all.
- * @param deadline - by `performance.now()`: no commit begins after it; 4.5 seconds from now by default.
- * @param maxConflicts - how often it is retried after a conflict; unlimited until the deadline by default.
- */
+/** No commit begins after `deadline` (by `performance.now()`, 4.5 s from now by default). */
 export type Transact = <T>(
   work: (session: ClientSession) => Promise<T>,
   deadline?: number,
@@ -42,13 +30,10 @@ export type Transact = <T>(
 ) => Promise<T>
 
 /**
- * @param onSession - called with the id of each MongoDB session on its first use.
- * @returns a function that runs work in one transaction: snapshot reads, a majority and journaled commit, and retries
- * with backoff after a conflict or a lost reply. The work may run more than once, so it must not choose ids; an error
- * that it throws aborts the transaction and is rethrown.
- * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs. A commit that began before the deadline
- * may still have been, or be, applied.
- * @throws ConflictError after more than `maxConflicts` conflicts.
+ * Runs work in a transaction, and retries after a conflict or a lost reply. The work may run more than once: it must not
+ * choose ids. Its own error aborts the transaction and is rethrown.
+ * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs; a commit may still have been applied
+ * @throws ConflictError after more than `maxConflicts` conflicts
  */
 export function transactor(client: MongoClient, onSession?: (id: string) => void): Transact {
   const seen = new Set<string>()
@@ -81,7 +66,6 @@ async function run<T>(
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
-      // A deadline from the caller may have passed already.
       if (performance.now() > deadline) throw timeoutError()
       try {
         session.startTransaction(transactionOptions)

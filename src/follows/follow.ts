@@ -6,10 +6,7 @@ import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import { type FollowDocument, followKey, pairName } from './model.ts'
 
-/**
- * Makes an account follow or unfollow another.
- * @property order - a UUIDv7: the order key of the follow, if this command creates it.
- */
+/** @property order - a UUIDv7: the order key of the follow, if this command creates it */
 export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
 
 export type FollowResult = { outcome: 'done' | 'account-not-found' }

@@ -1,7 +1,6 @@
 import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 
-/** An account follows another. */
 export type FollowDocument = {
   /** Unique for each pair. Its index covers the query for all accounts that an account follows. */
   _id: { from: UUID; to: UUID }
@@ -16,7 +15,6 @@ export const listIndexes = { followers: { to: 1, order: -1 }, following: { from:
 
 export const followIndexes = [{ key: listIndexes.followers }, { key: listIndexes.following }] as const
 
-/** The pair as one string. */
 export const pairName = (from: string, to: string): string => `${from} ${to}`
 
 export const followKey = (from: string, to: string): FollowDocument['_id'] => ({ from: toUuid(from), to: toUuid(to) })

@@ -12,7 +12,6 @@ type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowS
 
 const tags = ['follows']
 
-/** Lists followers and followed accounts; no session needed. */
 export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, follows } = context
 
@@ -60,7 +59,6 @@ export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
   }
 }
 
-/** Follows and unfollows; needs a session. */
 export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows }) => {
   const requireAccount = async (username: string) => {
     const id = await accounts.idOf(username)

@@ -9,7 +9,6 @@ import { type FollowDocument, followKey, listIndexes, pairName } from './model.t
 /** An account follows another. `order` is the order key. */
 export type Follow = { from: string; to: string; since: Date; order: string }
 
-/** The write operations that this store submits. */
 export type FollowWriter = { follow(command: FollowCommand): Promise<FollowResult> }
 
 export function followStore(db: Db, writer: FollowWriter) {
@@ -53,13 +52,11 @@ export function followStore(db: Db, writer: FollowWriter) {
       return (await find(pairName(from, to))) ?? false
     },
 
-    /** The followers of an account, newest first. */
     listFollowers: (to: string, position: Position) => page({ to: toUuid(to) }, listIndexes.followers, position),
 
-    /** The accounts that an account follows, newest first. */
     listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, listIndexes.following, position),
 
-    /** The ids of all accounts that an account follows, in no order: a covered query on the index of `_id`. */
+    /** In no order: a covered query on the index of `_id`. */
     async followedBy(account: string): Promise<UUID[]> {
       const from = toUuid(account)
       const found = await follows

@@ -58,9 +58,7 @@ export function fixedWindow(db: Db) {
     },
 
     /**
-     * Asks the database only once for each hundredth of the quota. Never more than the quota pass; a process may leave up
-     * to a hundredth unused.
-     * @returns the headers for the client
+     * One query for each hundredth of the quota; a process may leave up to a hundredth unused.
      * @throws Problem `rate-limited`
      */
     async consume(limit: Limit, subject: string): Promise<Record<string, string>> {

@@ -3,18 +3,14 @@ import { addressKey, networkKey } from '../http/client-address.ts'
 import { limitWindowSeconds } from './headers.ts'
 import type { Counter, SlidingWindow } from './sliding-window.ts'
 
-/** How many failed logins are allowed in 15 minutes: see docs/api.md. */
 export type LoginQuotas = { pair: number; address: number; network: number; account: number; device: number }
 
-/** A login attempt: the name given, the client's address, and the key of the device if it is known. */
 export type Attempt = { username: string; ip: string; device: string | undefined }
 
 /**
- * Limits failed logins. Names that do not exist count the same. A known device of the account has a counter of its own
- * and ignores all others, so that failing on purpose does not lock the owner out (OWASP, "Slow Down Online Guessing
- * Attacks with Device Cookies").
- *
- * @param secret - shared by all processes. A password may have been typed as the name, so only a keyed hash is stored.
+ * A known device has a counter of its own and ignores all others, so that failing on purpose does not lock the owner out
+ * (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
+ * @param secret - shared by all processes; a password may have been typed as the name, so only a keyed hash is stored
  */
 export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secret: string) {
   const limit = (by: string, quota: number) => ({
@@ -56,14 +52,9 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
       return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, '$1-$2-$3-$4-$5')
     },
 
-    /** Refuses before any costly work. @throws Problem `rate-limited`. */
     check: (attempt: Attempt): Promise<void> => attempts.check(countersOf(attempt)),
 
-    /**
-     * Counts the attempt, just before its password is checked.
-     * @returns a function that releases it.
-     * @throws Problem `rate-limited`.
-     */
+    /** Just before the password is checked. @returns a function that releases it. @throws Problem `rate-limited`. */
     acquire: (attempt: Attempt): Promise<() => Promise<void>> => attempts.acquire(countersOf(attempt)),
 
     /** After a success: resets the counters of the account at this address, and of the device. */

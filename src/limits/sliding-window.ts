@@ -10,17 +10,13 @@ type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until:
 /** A counter with the database's time, which may differ from ours. */
 type Found = AttemptsDocument & { now: Date }
 
-/** A limit and the subject it counts. */
 export type Counter = { limit: Limit; subject: string }
 
 export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
 
 const keyOf = ({ limit, subject }: Counter) => `${limit.name}:${subject}`
 
-/**
- * Limits attempts by a sliding window: each is stored with its time, so that no 15 minutes hold more than the quota.
- * Counted in MongoDB and by its clock, for all processes together, in one atomic update each.
- */
+/** No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter. */
 export function slidingWindow(db: Db, log: FastifyBaseLogger) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
 
@@ -61,7 +57,6 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     await Promise.all(pulled)
   }
 
-  /** @throws Problem `rate-limited` when one of the quotas is used up. */
   async function check(counters: readonly Counter[]): Promise<void> {
     const stages = [{ $match: { _id: { $in: counters.map(keyOf) } } }, { $set: { now: '$$NOW' } }]
     const found = await attempts.aggregate<Found>(stages).toArray()
@@ -75,11 +70,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
   return {
     check,
 
-    /**
-     * Counts an attempt in each counter, or in none.
-     * @returns a function that releases it.
-     * @throws Problem `rate-limited`.
-     */
+    /** In all counters, or in none. @returns a function that releases the attempt. @throws Problem `rate-limited`. */
     async acquire(counters: readonly Counter[]): Promise<() => Promise<void>> {
       const id = randomUUID()
       const release = () => releaseAll(counters, id)
@@ -94,7 +85,6 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
       throw rateLimited(full.limit, 1)
     },
 
-    /** Deletes all attempts of these counters. */
     async clear(counters: readonly Counter[]): Promise<void> {
       await attempts.deleteMany({ _id: { $in: counters.map(keyOf) } })
     },

@@ -4,11 +4,7 @@ import type { PostCounts, PostDocument } from './model.ts'
 
 export const noCounts: PostCounts = { likes: 0, dislikes: 0, replies: 0 }
 
-/**
- * Adds to the reply counts of posts, inside the transaction that writes the replies.
- * @param parents - the post that each reply answers; deleted posts are skipped.
- * @param each - added for each reply.
- */
+/** Deleted parents are skipped. @param each - added for each reply */
 export async function addReplies(db: Db, session: ClientSession, parents: readonly UUID[], each: 1 | -1) {
   const posts: Collection<PostDocument> = db.collection('posts')
   const sums = Map.groupBy(parents, (parent) => parent.toString())

@@ -8,12 +8,7 @@ import { addReplies, noCounts } from './counts.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 import type { PostDocument, PostTombstone } from './model.ts'
 
-/**
- * Creates a post.
- * @property id - the id of the post, chosen in advance: it identifies a retry.
- * @property claim - an idempotency key, under which at most one post is created.
- * @property retry - whether the command was submitted before, so that it may have been applied.
- */
+/** The id is chosen in advance and identifies a retry; under a claim, at most one post is created. */
 export type CreatePostCommand = {
   id: string
   author: string
@@ -26,7 +21,6 @@ export type CreatePostCommand = {
 export type CreatePostResult =
   | { outcome: 'created' }
   | { outcome: 'parent-not-found' | 'key-reused' }
-  /** The post that an earlier command with the same key created. */
   | { outcome: 'replayed'; post: string }
 
 export const createPost: WriteOperation<CreatePostCommand, CreatePostResult> = {
@@ -47,7 +41,6 @@ const toDocument = ({ id, author, text, replyTo }: CreatePostCommand): PostDocum
   revision: 0,
 })
 
-/** The authors of the existing posts among these, by post. */
 async function readAuthors(db: Db, ids: readonly string[], session: ClientSession): Promise<Map<string, string>> {
   if (ids.length === 0) return new Map()
   const posts: Collection<PostDocument> = db.collection('posts')

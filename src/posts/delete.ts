@@ -7,11 +7,7 @@ import type { WriteOperation } from '../writer/operation.ts'
 import { addReplies } from './counts.ts'
 import type { PostDocument, PostTombstone } from './model.ts'
 
-/**
- * Deletes a post.
- * @property id - the id of the command, which identifies a retry.
- * @property by - the account that deletes.
- */
+/** @property id - of the command: it identifies a retry */
 export type DeletePostCommand = { id: string; post: string; by: string }
 
 export type DeletePostResult = { outcome: 'deleted' | 'not-author' | 'not-found' }
@@ -24,10 +20,7 @@ export const deletePost: WriteOperation<DeletePostCommand, DeletePostResult> = {
   apply: applyDeletePosts,
 }
 
-/**
- * Deletes posts and subtracts them from the counts of authors and parents. Replies stay; the tombstone that is written
- * here makes sweep.ts delete the reactions.
- */
+/** Replies stay; the tombstone makes sweep.ts delete the reactions. */
 async function applyDeletePosts(
   { db, session }: BatchContext,
   commands: readonly DeletePostCommand[],

@@ -5,14 +5,9 @@ import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import type { PostCounts, PostDocument } from './model.ts'
 
-/**
- * Changes a post's text.
- * @property by - the account that edits.
- * @property at - the time of the edit, in milliseconds since 1970.
- */
+/** @property at - in milliseconds since 1970 */
 export type EditPostCommand = { post: string; by: string; text: string; at: number }
 
-/** `edited` has the fields of the post that the command does not contain. */
 export type EditPostResult =
   | { outcome: 'edited'; replyTo: string | null; counts: PostCounts }
   | { outcome: 'not-author' | 'not-found' }

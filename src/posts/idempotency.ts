@@ -5,10 +5,8 @@ import { singleBatch } from '../database/single-batch.ts'
 
 type IdempotencyDocument = { _id: { account: UUID; key: string }; post: UUID; fingerprint: Binary; at: Date }
 
-/** An idempotency key and the fingerprint of its request. */
 export type Claim = { key: string; fingerprint: string }
 
-/** A command that may claim a key: its author, and the id of the post that it would create. */
 type Claimant = { id: string; author: string; claim: Claim | null }
 
 type Entry = { account: string; key: string; post: string; fingerprint: string }
@@ -24,10 +22,7 @@ export const fingerprintOf = (members: readonly unknown[]): string =>
 // Unambiguous: neither an id nor a key contains a space.
 const nameOf = (account: string, key: string) => `${account} ${key}`
 
-/**
- * Stores for a day which post each key created (draft-ietf-httpapi-idempotency-key-header). Of two concurrent claims of a
- * key, one transaction conflicts; its retry reads the record of the other.
- */
+/** Of two concurrent claims, one conflicts, and its retry finds the record (draft-ietf-httpapi-idempotency-key-header). */
 export function idempotencyRecords(db: Db) {
   const records: Collection<IdempotencyDocument> = db.collection('idempotency')
   return {
@@ -37,7 +32,6 @@ export function idempotencyRecords(db: Db) {
       await records.deleteMany({ _id: { $gte: { account: owner, key: '' }, $lte: { account: owner, key: '\x7f' } } })
     },
 
-    /** The records of a batch, as its transaction sees them. */
     async read(claimants: readonly Claimant[], session: ClientSession) {
       const keys = new Map(
         claimants.flatMap(({ author, claim }) =>
@@ -64,14 +58,12 @@ export function idempotencyRecords(db: Db) {
           const entry = claim === null ? undefined : known.get(nameOf(author, claim.key))
           return entry && { post: entry.post, sameBody: entry.fingerprint === claim?.fingerprint }
         },
-        /** Claims the claimant's key, if it has one. */
         add({ id, author, claim }: Claimant): void {
           if (claim === null) return
           const entry = { account: author, post: id, ...claim }
           known.set(nameOf(author, claim.key), entry)
           added.push(entry)
         },
-        /** Stores the added records. */
         async write(): Promise<void> {
           if (added.length === 0) return
           await records.bulkWrite(

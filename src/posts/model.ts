@@ -39,26 +39,18 @@ export function toPost({ _id, author, text, editedAt, replyTo, counts }: PostDoc
   }
 }
 
-/**
- * A deleted post whose reactions have to be swept. It is kept for a while after the sweep, so that a retried creation or
- * deletion finds that it was applied.
- */
+/** Kept for a while after the sweep, so that a retried creation or deletion finds that it was applied. */
 export type PostTombstone = {
   _id: UUID
   /** The id of the command that deleted the post. */
   removal: UUID
-  /** Set when all of its reactions have been deleted. */
   sweptAt?: Date
 }
 
-/**
- * The index of each list, named as the hint of its query: MongoDB would reuse a plan cached for a long list, such as a scan
- * of all posts by `_id`, for a short one.
- */
+/** The hints of the lists: MongoDB would reuse a plan cached for a long list, such as a scan by `_id`, for a short one. */
 export const listIndexes = {
   roots: { root: 1, _id: -1 },
   byAuthor: { author: 1, _id: -1 },
-  /** For timelines. */
   rootsByAuthor: { author: 1, root: 1, _id: -1 },
   replies: { replyTo: 1, _id: -1 },
 } as const

@@ -20,7 +20,6 @@ type Context = PostViewContext & {
 const tags = ['posts']
 const forbidden = () => new Problem('forbidden', 'Only the author may change or delete a post.')
 
-/** Lists and reads posts; no session needed. */
 export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, posts } = context
 
@@ -90,7 +89,6 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
   )
 }
 
-/** Creates, edits and deletes posts; needs a session. */
 export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, posts, sweepers } = context
 

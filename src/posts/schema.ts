@@ -22,7 +22,6 @@ export const PostView = z
 
 export const CreateBody = z.strictObject({ text: PostText, replyTo: Id.optional() })
 
-/** Not strict: other headers are ignored. */
 export const CreateHeaders = z.object({
   'idempotency-key': z
     .string()

@@ -10,7 +10,6 @@ import type { EditPostCommand, EditPostResult } from './edit.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 import { listIndexes, type Post, type PostDocument, toPost } from './model.ts'
 
-/** The write operations that this store submits. */
 export type PostWriter = {
   createPost(command: CreatePostCommand): Promise<CreatePostResult>
   editPost(command: EditPostCommand): Promise<EditPostResult>
@@ -68,16 +67,13 @@ export function postStore(db: Db, writer: PostWriter) {
     /** All posts that are not replies, newest first. */
     listRoots: (position: Position) => page({ root: true }, listIndexes.roots, position),
 
-    /** An account's posts, replies included, newest first. */
     listByAuthor: (author: string, position: Position) =>
       page({ author: toUuid(author) }, listIndexes.byAuthor, position),
 
-    /** The replies to a post, newest first. */
     // The index is partial by type: MongoDB uses it only for queries that name the type.
     listReplies: (post: string, position: Position) =>
       page({ replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
 
-    /** Changes the text of an author's own post. */
     async edit(id: string, author: string, text: string): Promise<EditOutcome> {
       const at = Date.now()
       const result = await writer.editPost({ post: id, by: author, text, at })
@@ -87,7 +83,6 @@ export function postStore(db: Db, writer: PostWriter) {
       return { outcome: 'edited', post }
     },
 
-    /** Deletes all idempotency records of an account. */
     deleteIdempotencyRecords: idempotencyRecords(db).deleteAll,
 
     /** Deletes an author's own post. Its reactions are hidden at once and swept later: see sweep.ts. */

@@ -6,9 +6,8 @@ const maxTombstones = 500
 const maxConcurrentPosts = 5
 
 /**
- * Deletes the reactions of deleted posts. The tombstone is written with the deletion, so a crash loses none; several
- * processes may sweep the same post. No reaction is added after the sweep: a reaction also writes to its post, and so
- * conflicts with the deletion.
+ * The tombstone is written with the deletion, so a crash loses no sweep. No reaction is added after it: a reaction also
+ * writes to its post, and so conflicts with the deletion.
  */
 export function sweepPosts(db: Db, reactions: Pick<ReactionStore, 'sweep' | 'postsWithReactions'>) {
   const tombstones = db.collection<PostTombstone>('removedPosts')

@@ -8,13 +8,9 @@ import type { PostStore } from './store.ts'
 
 type Authors = Pick<AccountStore, 'author'>
 
-/** The stores that a post's view reads. */
 export type PostViewContext = { accounts: Authors; reactions: Pick<ReactionStore, 'valueOf'> }
 
-/**
- * Posts as a viewer sees them, with the authors' current names and the viewer's own reactions. Posts of deleted
- * accounts are left out.
- */
+/** Posts of deleted accounts are left out. */
 export async function viewPosts(
   { accounts, reactions }: PostViewContext,
   posts: readonly Post[],
@@ -30,10 +26,7 @@ export async function viewPosts(
   return (await Promise.all(views)).flat()
 }
 
-/**
- * One post as a viewer sees it.
- * @throws Problem `not-found` when its author has been deleted.
- */
+/** @throws Problem `not-found` when the author has been deleted. */
 export async function viewPost(context: PostViewContext, post: Post, viewer: string | undefined) {
   const [view] = await viewPosts(context, [post], viewer)
   if (!view) throw notFound()

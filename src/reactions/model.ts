@@ -20,7 +20,6 @@ export const listIndexes = {
 
 export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }] as const
 
-/** The pair as one string. */
 export const pairName = (post: string, account: string): string => `${post} ${account}`
 
 export const reactionKey = (post: string, account: string): ReactionDocument['_id'] => ({

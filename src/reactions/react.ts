@@ -8,13 +8,9 @@ import type { WriteOperation } from '../writer/operation.ts'
 import { pairName, type ReactionDocument, reactionKey } from './model.ts'
 import type { ReactionValue } from './value.ts'
 
-/**
- * Sets, changes or (null) withdraws an account's reaction.
- * @property order - a UUIDv7: the order key of the reaction, if this command creates it.
- */
+/** @property order - a UUIDv7: the order key of the reaction, if this command creates it */
 export type ReactCommand = { post: string; account: string; value: ReactionValue | null; order: string }
 
-/** The reaction and the post's counts after it. */
 export type ReactResult =
   | { outcome: 'reacted'; value: ReactionValue | null; counts: PostCounts }
   | { outcome: 'not-found' }
@@ -26,7 +22,6 @@ export const react: WriteOperation<ReactCommand, ReactResult> = {
   apply: applyReactions,
 }
 
-/** One account's reaction to one post, or null for none. */
 type Reaction = { value: ReactionValue; order: string } | null
 
 type Pair = { post: string; account: string; before: Reaction; after: Reaction }
@@ -35,7 +30,6 @@ type Pair = { post: string; account: string; before: Reaction; after: Reaction }
 const fold = (current: Reaction, { value, order }: ReactCommand): Reaction =>
   value === null ? null : { value, order: current?.order ?? order }
 
-/** The difference for each post's counts, zero included. */
 function countDifferences(pairs: Iterable<Pair>): Map<string, { likes: number; dislikes: number }> {
   const sums = new Map<string, { likes: number; dislikes: number }>()
   for (const { post, before, after } of pairs) {
@@ -69,11 +63,8 @@ function toDailyChanges(pair: Pair): DailyChange[] {
 }
 
 /**
- * Writes reactions, with the counts of their posts and days.
- *
- * Every post of the batch is written, even if its counts stay the same: the incremented `revision` makes MongoDB detect a
- * conflict with a concurrent deletion of the post ($inc by 0 writes nothing). Otherwise the reaction would outlive its
- * post. For the same reason the counts after the batch are those of the snapshot plus the differences.
+ * Every post is written, even if its counts stay the same: `revision` makes MongoDB detect a concurrent deletion ($inc by 0
+ * writes nothing). Otherwise the reaction would outlive its post.
  */
 async function applyReactions(
   { db, session, writer, isDeleted }: BatchContext,

@@ -17,7 +17,6 @@ type Context = {
 
 const tags = ['reactions']
 
-/** Lists the reactions to a post; no session needed. */
 export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, reactions } = context
 
@@ -50,7 +49,6 @@ export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope
   )
 }
 
-/** The signed-in account's own reactions. */
 export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { posts, reactions } = context
 
@@ -81,7 +79,6 @@ export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, c
   )
 }
 
-/** Sets and withdraws reactions; needs a session. */
 export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { reactions }) => {
   scope.put(
     '/posts/:id/reaction',

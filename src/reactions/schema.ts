@@ -7,16 +7,13 @@ import { ReactionValue } from './value.ts'
 
 export const ReactBody = z.strictObject({ value: ReactionValue })
 
-/** The reaction after the request, and the post's counts. */
 export const ReactedView = z.object({
   value: ReactionValue.nullable(),
   counts: z.object({ likes: Count, dislikes: Count, replies: Count }),
 })
 
-/** A reaction to a post, with the account that reacted. */
 export const ReactionView = z.object({ account: AuthorView, value: ReactionValue, reactedAt: Time })
 
-/** The viewer's own reaction, with its post. */
 export const GivenReactionView = z.object({ post: PostView, value: ReactionValue, reactedAt: Time })
 
 export const ReactionsQuery = PageQuery.extend({ value: ReactionValue.optional() })

@@ -13,7 +13,6 @@ export type Reaction = { post: string; account: string; value: ReactionValue; re
 
 const values: ReactionValue[] = ['like', 'dislike']
 
-/** The write operations that this store submits. */
 export type ReactionWriter = {
   react(command: ReactCommand): Promise<ReactResult>
   sweepReactions(command: SweepReactionsCommand): Promise<SweepReactionsResult>
@@ -57,22 +56,17 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
   }
 
   return {
-    /** Sets, changes or (null) withdraws an account's reaction. */
     react: (post: string, account: string, value: ReactionValue | null): Promise<ReactResult> =>
       writer.react({ post, account, value, order: newId() }),
 
-    /** The reactions to a post, newest first. */
     listOfPost: (post: string, position: Position, value?: ReactionValue) =>
       page({ post: toUuid(post) }, listIndexes.ofPost, value, position),
 
-    /** The reactions of an account, newest first. */
     listByAccount: (account: string, position: Position, value?: ReactionValue) =>
       page({ account: toUuid(account) }, listIndexes.byAccount, value, position),
 
-    /** An account's reaction to a post. */
     valueOf: (post: string, account: string): Promise<ReactionValue | undefined> => find(pairName(post, account)),
 
-    /** The posts among these that have reactions. */
     async postsWithReactions(posts: readonly UUID[]): Promise<string[]> {
       const found = await reactions.distinct('post', { post: { $in: [...posts] } })
       return found.map((post) => post.toString())

@@ -18,7 +18,6 @@ export const sweepReactions: WriteOperation<SweepReactionsCommand, SweepReaction
   apply: applySweep,
 }
 
-/** For each command. */
 const maxSwept = 200
 
 async function applySweep(

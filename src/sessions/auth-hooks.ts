@@ -23,16 +23,12 @@ type AuthContext = {
   sessions: Pick<SessionStore, 'find'>
 }
 
-/** The session that the access cookie names, if the token is ours; whether the session is still live is not checked. */
 export function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Viewer | undefined {
   const token = cookies.access(request)
   return token === undefined ? undefined : request.server.accessTokens.read(token)
 }
 
-/**
- * The live session that a request belongs to. The database is asked only while this process may have missed a
- * revocation: see revocation-cache.ts.
- */
+/** The database is asked only while this process may have missed a revocation: see revocation-cache.ts. */
 async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
   const { cookies, feed, lastSeen, revocations, sessions } = context
   const viewer = viewerFromCookie(request, cookies)
@@ -71,16 +67,12 @@ export const requireSession = fp<AuthContext>(async (scope, context) => {
   })
 })
 
-/**
- * The session that a request belongs to.
- * @throws Problem `unauthenticated` when there is none.
- */
+/** @throws Problem `unauthenticated` when the request has no session. */
 export function requireViewer(request: FastifyRequest): Viewer {
   if (request.viewer === null) throw unauthenticated()
   return request.viewer
 }
 
-/** The account that reads, if any. */
 export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
 /** For dangerous actions: a hook that requires the session to have been confirmed within the last 10 minutes. */

@@ -3,7 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 const deviceMaxAgeSeconds = 400 * 86_400
 
-/** Reads, sets and clears the three cookies, the only carriers of these tokens. */
 export function sessionCookies(secure: boolean) {
   // Browsers refuse a cookie with the __Host- prefix that another host or path has set (RFC 6265bis, 4.1.3.2).
   const name = (plain: string) => (secure ? `__Host-${plain}` : plain)

@@ -28,7 +28,6 @@ export function deviceStore(db: Db) {
       return known ? `${account}:${_id.device.toString('base64url')}` : undefined
     },
 
-    /** When each of an account's devices was last used, newest first. */
     async list(account: string): Promise<{ lastUsedAt: Date }[]> {
       const found = await devices
         .find({ account: toUuid(account) }, { projection: { _id: 0, lastUsedAt: 1 } })

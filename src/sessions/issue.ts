@@ -6,14 +6,12 @@ import type { DeviceStore } from './devices.ts'
 import { parseRefreshToken, type RefreshToken, serializeRefreshToken } from './refresh-token.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
-/** What issuing a session needs. */
 export type IssueContext = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'remember'>
   sessions: Pick<SessionStore, 'create' | 'end'>
 }
 
-/** The refresh token that a request to /v1/session* carries, if it has the form of one. */
 export function presentedRefreshToken(request: FastifyRequest, cookies: SessionCookies): RefreshToken | undefined {
   const text = cookies.refresh(request)
   return text === undefined ? undefined : parseRefreshToken(text)
@@ -35,7 +33,6 @@ export async function issueSession(
   return { ...(await sessions.create(account, request.client, transaction)), device }
 }
 
-/** Sets both token cookies of a session. */
 export function setSessionCookies(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -5,17 +5,13 @@ import type { SessionDocument } from './model.ts'
 
 const writeIntervalMs = 60_000
 
-/**
- * Stores when sessions were last used, in the background and at most once a minute for each session, across all
- * processes: each process skips sessions that it has written itself, and the query skips what others have written.
- */
+/** In the background, at most once a minute for each session: the query skips what other processes have written. */
 export function lastSeen(db: Db, log: FastifyBaseLogger) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   let notedAt = new Map<string, number>()
   let clearedAt = Date.now()
 
   return {
-    /** Records that the session made a request. */
     note(session: string): void {
       const now = Date.now()
       // Bounds the memory; a session that is forgotten too early costs one query that matches nothing.

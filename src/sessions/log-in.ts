@@ -16,7 +16,6 @@ import { type IssueContext, issueSession, presentedRefreshToken } from './issue.
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
-/** What logging in needs. */
 export type LoginContext = IssueContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
   activity: ActivityStore
@@ -29,7 +28,6 @@ export type LoginContext = IssueContext & {
   transact: Transact
 }
 
-/** The same answer for an unknown name and a wrong password. */
 export const invalidCredentials = () => new Problem('invalid-credentials', 'The username or password is wrong.')
 
 const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
@@ -37,7 +35,6 @@ const isInvalidCredentials = (error: unknown) => error instanceof Problem && err
 /**
  * Verifies a name and a password and issues a session. The attempt counts against the limits from just before the hash
  * is computed, so that attempts in the queue block no other; a success and a failure on our side release it.
- *
  * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`.
  */
 export async function logIn(

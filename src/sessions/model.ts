@@ -13,7 +13,6 @@ export type SessionDocument = {
   refreshedAt: Date
   lastSeenAt: Date
   confirmedUntil: Date | null
-  /** Wrong passwords given in this session. */
   failures: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
   endsAt: Date
@@ -27,7 +26,6 @@ export const sessionIndexes = [
   { key: { endsAt: 1 }, expireAfterSeconds: 0 },
 ] as const
 
-/** A session without its secrets. */
 export type Session = {
   id: string
   account: string
@@ -43,7 +41,6 @@ export type Session = {
 export const publicFields = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
 export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFields>
 
-/** The filter for sessions that have not expired. */
 export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 
 const dayMs = 86_400_000

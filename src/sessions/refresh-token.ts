@@ -10,20 +10,14 @@ export type RefreshToken = { family: Buffer; turn: Buffer }
 /** The token of a new session: 128 random bits of family, 256 of turn. */
 export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: randomBytes(turnBytes) })
 
-/** Random bytes from which the next turn is derived. */
 export const newStep = (): Buffer => randomBytes(turnBytes)
 
-/**
- * The turn after another. Two tabs that present the same turn derive the same successor from the stored step. Neither
- * an old token nor the database alone is enough to compute it.
- */
+/** Two tabs that present the same turn derive the same successor; neither an old token nor the database alone suffices. */
 export const nextTurn = (turn: Buffer, step: Uint8Array): Buffer => createHmac('sha256', turn).update(step).digest()
 
-/** The opaque form in the cookie. */
 export const serializeRefreshToken = ({ family, turn }: RefreshToken): string =>
   Buffer.concat([family, turn]).toString('base64url')
 
-/** A token from a cookie; undefined when it does not have the form of one. */
 export function parseRefreshToken(text: string): RefreshToken | undefined {
   const bytes = Buffer.from(text, 'base64url')
   if (bytes.length !== familyBytes + turnBytes || bytes.toString('base64url') !== text) return undefined

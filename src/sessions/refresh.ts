@@ -9,10 +9,8 @@ import type { IssuedSession } from './store.ts'
 const reuseGraceMs = 10_000
 const confirmedForMs = 600_000
 
-/** A session, and whether its last refresh is within the grace period. */
 type FoundSession = SessionDocument & { inGrace: boolean }
 
-/** What a session stores of its refresh token. */
 type StoredToken = { family: Binary; turn: Binary; previousTurn: Binary | null; step: Binary | null }
 
 /** A token to hand out, and what is to be stored for it unless a concurrent refresh has stored it already. */
@@ -33,7 +31,6 @@ function successorOf(found: FoundSession, { family, turn }: RefreshToken): Succe
   return { token: { family, turn: nextTurn(turn, found.step.buffer) } }
 }
 
-/** A token of a new family: no earlier token continues it. */
 function newFamily(): Successor {
   const token = newRefreshToken()
   const { family, turn } = token
@@ -84,10 +81,7 @@ export function tokenRotation(db: Db) {
       }
     },
 
-    /**
-     * Marks a session as confirmed and rotates its token.
-     * @param presented - the refresh token of the request; without one of this session a new family begins.
-     */
+    /** Without a refresh token of this session, a new family begins. */
     async confirm(
       { account, session }: Viewer,
       presented: RefreshToken | undefined,

@@ -11,23 +11,16 @@ const endingMs = 10_000
 /** Maximum age of the cache: a session that ended in one process is refused by all processes within a second. */
 const maxStalenessMs = 800
 
-/**
- * The sessions that ended while access tokens for them are still valid: those of the last 960 seconds, which bounds the
- * memory. The transaction that ends a session writes its revocation, and a change stream sends it to every process.
- */
+/** Sessions that ended while access tokens for them are valid: those of the last 960 s, which bounds the memory. */
 export function revocationCache(db: Db) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   /** By session, the expiry of the revocation (as Date.now), in about that order. */
   const revokedUntil = new Map<string, number>()
-  /** By session, until when the database decides (as performance.now). */
   const endingUntil = new Map<string, number>()
   let currentAsOf = Number.NEGATIVE_INFINITY
 
   return {
-    /**
-     * Revokes sessions, for every process once the transaction commits. This process looks them up from now on: the
-     * change stream may be late, and after the response that a session has ended, no request must find it live.
-     */
+    /** Looked up here from now on: the stream may be late, and a session must not be live after the response to its end. */
     async revoke(sessions: readonly UUID[], transaction: ClientSession): Promise<void> {
       if (sessions.length === 0) return
       for (const session of sessions) endingUntil.set(session.toString(), performance.now() + endingMs)
@@ -43,7 +36,6 @@ export function revocationCache(db: Db) {
       return true
     },
 
-    /** Adds a revocation from the database. */
     add(session: string, until: Date): void {
       revokedUntil.set(session, until.getTime())
     },
@@ -58,7 +50,6 @@ export function revocationCache(db: Db) {
       currentAsOf = Number.NEGATIVE_INFINITY
     },
 
-    /** Removes the revocations of sessions whose access tokens have all expired. */
     evictExpired(): void {
       deleteBefore(revokedUntil, Date.now())
       deleteBefore(endingUntil, performance.now())

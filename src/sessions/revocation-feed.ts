@@ -7,9 +7,7 @@ import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
 const heartbeatIntervalMs = 300
 /** Without requests for this long, heartbeats stop: an idle server must not write to its disk. */
 const idleAfterMs = 300_000
-/** How long the database keeps the last heartbeat of a process. */
 const heartbeatTtlMs = 60_000
-/** A stream that has run this long resets the back-off. */
 const stableAfterMs = 60_000
 
 /**
@@ -25,7 +23,6 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   let usedAt = performance.now()
   let isSending = false
 
-  /** Revocations of all processes, and this process's own heartbeats. */
   const relevant = {
     $match: {
       operationType: { $in: ['insert', 'replace'] },
@@ -43,7 +40,6 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
     isSending = false
   }
 
-  /** Adds the revocations from before the stream began. */
   async function load(): Promise<void> {
     const found = collection.find({ sentAt: { $exists: false }, until: { $gt: new Date() } }).sort({ until: 1 })
     for await (const { _id, until } of found) revocations.add(_id.toString(), until)
@@ -57,8 +53,7 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
       const { _id, until, sentAt } = change.fullDocument
       if (sentAt === undefined) revocations.add(_id.toString(), until)
       else {
-        // Not before the first heartbeat: only now has the stream certainly begun, so that no revocation is missed
-        // between it and the load.
+        // Not before the first heartbeat: only now has the stream certainly begun, and misses nothing after the load.
         if (!loaded) await load()
         loaded = true
         revocations.markCurrentAsOf(sentAt)

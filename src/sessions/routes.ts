@@ -18,7 +18,6 @@ const tags = ['sessions']
 
 const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
 
-/** The answer of every request that begins, reads or continues a session. */
 async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Session) {
   const account = await accounts.find(session.account)
   if (!account) throw unauthenticated()
@@ -87,7 +86,6 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   )
 }
 
-/** The signed-in account's sessions. */
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, cookies, sessions, tokenRotation, transact } = context
 

@@ -4,7 +4,6 @@ import { GivenPassword } from '../credentials/policy.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
 
-/** A session as its owner sees it. */
 export const SessionView = z
   .object({
     id: Id,
@@ -18,7 +17,6 @@ export const SessionView = z
   })
   .meta({ id: 'Session' })
 
-/** The account that is logged in, and its session. */
 export const LoggedIn = z.object({ account: AccountView, session: SessionView })
 
 export const LoginBody = z.strictObject({

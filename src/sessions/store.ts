@@ -17,7 +17,6 @@ import {
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
 import type { RevocationCache } from './revocation-cache.ts'
 
-/** A session and its new refresh token. */
 export type IssuedSession = { session: Session; token: RefreshToken }
 
 /** `not-found`: the account has no live session of that id. */
@@ -26,10 +25,7 @@ export type EndResult = { outcome: 'ended' | 'not-found' }
 const maxFailures = 10
 const maxSessionsPerAccount = 50
 
-/**
- * Sessions, with hashes of their refresh tokens. Ending one deletes it, and revokes its access tokens in the same
- * transaction.
- */
+/** Ending a session deletes it, and revokes its access tokens in the same transaction. */
 export function sessionStore(db: Db, revocations: RevocationCache) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
@@ -47,7 +43,6 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
     await revocations.revoke(ids, transaction)
   }
 
-  /** The ids of an account's sessions, newest first. */
   const idsOf = async (account: UUID, transaction: ClientSession, skip = 0) => {
     const options = { session: transaction, projection: { _id: 1 } }
     const found = await sessions.find({ account }, options).sort({ _id: -1 }).skip(skip).toArray()
@@ -80,16 +75,12 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return { session: toSession(document), token }
     },
 
-    /** The viewer's session, unless it has ended. */
     async find({ account, session }: Viewer): Promise<Session | undefined> {
       const found = await read(session)
       return found?.account.toString() === account && found.endsAt > new Date() ? toSession(found) : undefined
     },
 
-    /**
-     * Reserves one of a session's ten attempts to give its password before it is checked, so that concurrent requests
-     * get no more than ten. A right password resets the count.
-     */
+    /** Before the password is checked, so that concurrent requests get no more than ten attempts. */
     async reserveAttempt(
       viewer: Viewer,
     ): Promise<{ outcome: 'reserved'; remaining: number } | { outcome: 'exhausted' }> {
@@ -106,7 +97,6 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       await sessions.updateOne({ ...own(viewer), failures: { $gt: 0 } }, { $inc: { failures: -1 } })
     },
 
-    /** An account's live sessions, newest first. */
     async list(account: string, { after, limit }: Position): Promise<Session[]> {
       const found = await sessions
         .find({ account: toUuid(account), ...notExpired(), ...(after && { _id: { $lt: toUuid(after) } }) })

@@ -14,7 +14,6 @@ type Context = PostViewContext & {
   timelines: TimelineStore
 }
 
-/** The home timeline. */
 export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { follows, posts, timelines } = context
 

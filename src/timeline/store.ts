@@ -16,7 +16,6 @@ const maxConcurrentQueries = 8
 export function timelineStore(db: Db) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
-  /** The newest ids of these authors: a covered query. */
   async function newest(authors: UUID[], { after, limit }: Position): Promise<string[]> {
     const found = await posts
       .find(

@@ -10,7 +10,6 @@ export type BatchContext = {
 
 export const unassignedWriter = 0
 
-/** For a batch outside of any writer: no account counts as deleted. */
 export const unfenced = (db: Db, session: ClientSession): BatchContext => ({
   db,
   session,

@@ -13,10 +13,9 @@ type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & { readonly epoch: numb
 export type ReadDeletedAccounts = (session: ClientSession) => Promise<ReadonlySet<string>>
 
 /**
- * Keeps a writer from writing for an account that has been deleted, at the cost of one update a batch: each batch
- * updates its writer's row last, and a deletion updates all writers' rows first. One of the two then conflicts, and
- * runs again after the other's commit: the deletion finds all that the batch has written, or the batch finds the
- * account deleted (a fencing token in the sense of Kleppmann, "How to do distributed locking", 2016).
+ * A batch updates its writer's row last, a deletion updates all writers' rows first: one conflicts and retries, so the
+ * deletion finds all that the batch wrote, or the batch finds the account deleted (a fencing token: Kleppmann, "How to do
+ * distributed locking", 2016).
  */
 export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
   const writers: Collection<WriterDocument> = db.collection('writers')

@@ -47,12 +47,8 @@ const idlePauseMs = 10
  * What arrives while a transaction commits goes together in the next one, without a timer (DeWitt et al.,
  * "Implementation Techniques for Main Memory Database Systems", 1984, 3).
  *
- * A batch that keeps conflicting is split by key: a machine that crashed may keep a document locked for a minute, and only
- * writes to that document may wait for it. A batch that fails for good is halved until the failing item stands alone.
- *
- * @param sizeOf - in bytes, roughly
- * @param keyOf - names the document that other items write too
- * @param markRetry - marks an item whose commit got no answer
+ * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
+ * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact

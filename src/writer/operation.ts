@@ -9,9 +9,8 @@ export type WriteOperation<Command extends object, Result> = {
   readonly name: string
   /** Names the document that other commands write too: the post, or an account's counts. */
   key(command: Command): string
-  /** The account that must exist for it; null where a deleted account may still take something back. */
+  /** The account that must exist; null where a deleted account can still remove something. */
   actor(command: Command): string | null
-  /** The results are in the order of the commands. */
   apply(context: BatchContext, commands: readonly Command[]): Promise<Result[]>
 }
 
@@ -20,7 +19,6 @@ export type AnyWriteOperation = WriteOperation<object, unknown>
 
 export type Submission = { operation: string; command: object }
 
-/** Resolves after the commit. */
 export type Submit = (submission: Submission) => Promise<unknown>
 
 const actorDeleted = 'actor deleted'
