@@ -11,13 +11,7 @@ type Waiter = { start(): void; refuse(): void }
  * RFC 970); a full queue evicts the last task of the busiest address. A running task keeps its slot when its client
  * disconnects: bcrypt cannot be stopped, and there would be more hashes than cores.
  */
-export function hashQueue({
-  running: maxRunning,
-  waiting: maxWaiting,
-}: {
-  running: number
-  waiting: number
-}): HashQueue {
+export function hashQueue({ maxRunning, maxWaiting }: { maxRunning: number; maxWaiting: number }): HashQueue {
   /** By address, in the order in which the addresses take turns. */
   const queues = new Map<string, Waiter[]>()
   let running = 0

@@ -19,9 +19,9 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
 export function passwordService({ processes, ...hashing }: Hashing & { processes: number }) {
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
-  const runHash = hashQueue({ running: Math.min(cores, 3), waiting: 64 })
+  const runHash = hashQueue({ maxRunning: Math.min(cores, 3), maxWaiting: 64 })
   // A queue of its own: slow estimates must not delay logins.
-  const runEstimate = hashQueue({ running: 1, waiting: 64 })
+  const runEstimate = hashQueue({ maxRunning: 1, maxWaiting: 64 })
   const decoy = decoyPassword(hashing)
   return {
     warm: () => strength.warm(),

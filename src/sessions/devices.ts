@@ -7,6 +7,9 @@ type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; l
 const maxDevices = 20
 const lifetimeSeconds = 400 * 86_400
 
+/** Whether the device was known before. */
+export type RememberResult = { outcome: 'known' | 'added'; token: string }
+
 export const deviceIndexes = [
   { key: { account: 1, lastUsedAt: -1 } },
   { key: { lastUsedAt: 1 }, expireAfterSeconds: lifetimeSeconds },
@@ -40,12 +43,12 @@ export function deviceStore(db: Db) {
       await devices.deleteMany({ account: toUuid(account) }, { session })
     },
 
-    /** Records a login from the device, as a new device unless it is known. @returns the token for its cookie. */
-    async remember(account: string, presented: string | undefined, session: ClientSession): Promise<string> {
+    /** Records a login from the device that presented this cookie. @returns the token for its cookie. */
+    async remember(account: string, presented: string | undefined, session: ClientSession): Promise<RememberResult> {
       const lastUsedAt = new Date()
       if (presented !== undefined) {
         const known = await devices.updateOne({ _id: key(account, presented) }, { $set: { lastUsedAt } }, { session })
-        if (known.matchedCount === 1) return presented
+        if (known.matchedCount === 1) return { outcome: 'known', token: presented }
       }
       const token = randomBytes(32).toString('base64url')
       const _id = key(account, token)
@@ -58,7 +61,7 @@ export function deviceStore(db: Db) {
       if (surplus.length > 0) {
         await devices.deleteMany({ _id: { $in: surplus.map((device) => device._id) } }, { session })
       }
-      return token
+      return { outcome: 'added', token }
     },
   }
 }

@@ -29,7 +29,7 @@ export async function issueSession(
 ): Promise<IssuedSession & { device: string }> {
   const carried = viewerFromCookie(request, cookies)
   if (carried) await sessions.end(carried, transaction)
-  const device = await devices.remember(account, cookies.device(request), transaction)
+  const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction)), device }
 }
 

@@ -22,7 +22,7 @@ function tasks() {
 const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
 
 t.test('with 2 slots, 2 of 5 tasks run at a time and the others follow in order', async (t) => {
-  const queue = hashQueue({ running: 2, waiting: 3 })
+  const queue = hashQueue({ maxRunning: 2, maxWaiting: 3 })
   const { begun, make, end } = tasks()
   const all = ['a', 'b', 'c', 'd', 'e'].map((name) => queue(make(name), ticket))
   await setImmediate()
@@ -38,7 +38,7 @@ t.test('with 2 slots, 2 of 5 tasks run at a time and the others follow in order'
 })
 
 t.test('a task beyond the limit gets 503 at once; when the queue has emptied, tasks are accepted again', async (t) => {
-  const queue = hashQueue({ running: 1, waiting: 1 })
+  const queue = hashQueue({ maxRunning: 1, maxWaiting: 1 })
   const { begun, make, end } = tasks()
   const first = queue(make('a'), ticket)
   const second = queue(make('b'), ticket)
@@ -54,7 +54,7 @@ t.test('a task beyond the limit gets 503 at once; when the queue has emptied, ta
 })
 
 t.test('addresses take turns: tasks of a busy address neither delay nor exclude others', async (t) => {
-  const queue = hashQueue({ running: 1, waiting: 4 })
+  const queue = hashQueue({ maxRunning: 1, maxWaiting: 4 })
   const { begun, make, end } = tasks()
   const submit = (name: string, address: string) => queue(make(name), { ...ticket, address })
   const served = [submit('a1', 'a'), submit('a2', 'a'), submit('a3', 'a')]
@@ -68,7 +68,7 @@ t.test('addresses take turns: tasks of a busy address neither delay nor exclude 
 })
 
 t.test('a failing task frees its slot', async (t) => {
-  const queue = hashQueue({ running: 1, waiting: 5 })
+  const queue = hashQueue({ maxRunning: 1, maxWaiting: 5 })
   const failing = queue(() => Promise.reject(new Error('no')), ticket)
   const throwing = queue(() => {
     throw new Error('worse')
@@ -82,7 +82,7 @@ t.test('a failing task frees its slot', async (t) => {
 t.test(
   'a client that disconnects while waiting leaves the queue: its task never runs, and one place is free',
   async (t) => {
-    const queue = hashQueue({ running: 1, waiting: 2 })
+    const queue = hashQueue({ maxRunning: 1, maxWaiting: 2 })
     const { begun, make, end } = tasks()
     const controller = new AbortController()
     const running = queue(make('a'), ticket)
@@ -106,7 +106,7 @@ t.test(
 )
 
 t.test('a client that disconnects while its task runs keeps the slot until the end, and gets no result', async (t) => {
-  const queue = hashQueue({ running: 1, waiting: 5 })
+  const queue = hashQueue({ maxRunning: 1, maxWaiting: 5 })
   const { begun, make, end } = tasks()
   const controller = new AbortController()
   const left = t.rejects(queue(make('a'), { ...ticket, signal: controller.signal }), { message: 'left' })
