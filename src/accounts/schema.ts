@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { GivenPassword, newPassword } from '../credentials/policy.ts'
+import { newPassword, PresentedPassword } from '../credentials/policy.ts'
 import { text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/wire-types.ts'
 
@@ -36,7 +36,7 @@ export const signUpBody = (passwordMinLength: number) =>
 
 /** @param minLength - of the new password, in characters. */
 export const changePasswordBody = (minLength: number) =>
-  z.strictObject({ currentPassword: GivenPassword, newPassword: newPassword(minLength) })
+  z.strictObject({ currentPassword: PresentedPassword, newPassword: newPassword(minLength) })
 
 export const ProfileBody = z
   .strictObject({ displayName: DisplayName.optional(), bio: Bio.optional() })

@@ -23,7 +23,7 @@ export function newPassword(minLength: number) {
 const tooLong = `Must have at most ${maxPasswordLength} characters.`
 
 /** A password to verify: any other fault makes it a wrong password, not an invalid request. */
-export const GivenPassword = z
+export const PresentedPassword = z
   .string()
   .refine((password) => characterCount(normalisePassword(password)) <= maxPasswordLength, tooLong)
   .meta({ maxLength: maxPasswordLength, format: 'password' })

@@ -6,7 +6,7 @@ import { PostParams } from '../posts/schema.ts'
 import type { PostStore } from '../posts/store.ts'
 import { requirePost, viewPosts } from '../posts/view.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
-import { GivenReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
+import { OwnReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
 import type { ReactionStore } from './store.ts'
 
 type Context = {
@@ -59,7 +59,7 @@ export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, c
         summary: 'List your reactions',
         tags,
         querystring: ReactionsQuery,
-        response: { 200: pageOf(GivenReactionView) },
+        response: { 200: pageOf(OwnReactionView) },
       },
     },
     async (request) => {

@@ -14,6 +14,6 @@ export const ReactedView = z.object({
 
 export const ReactionView = z.object({ account: AuthorView, value: ReactionValue, reactedAt: Time })
 
-export const GivenReactionView = z.object({ post: PostView, value: ReactionValue, reactedAt: Time })
+export const OwnReactionView = z.object({ post: PostView, value: ReactionValue, reactedAt: Time })
 
 export const ReactionsQuery = PageQuery.extend({ value: ReactionValue.optional() })

@@ -6,7 +6,7 @@ import type { CounterSet } from './counters.ts'
 import { recount, recountChunk } from './recount.ts'
 
 /** No transaction that began earlier is still running after this time. */
-const longestTransactionMs = transactionTimeoutMs + 1_000
+const maxTransactionMs = transactionTimeoutMs + 1_000
 
 export const checkCounters = (db: Db, transact: Transact, set: CounterSet): Check => ({
   name: set.name,
@@ -46,5 +46,5 @@ async function createMissing(db: Db, set: CounterSet, ids: readonly UUID[]): Pro
     ids.map((_id) => ({ updateOne: { filter: { _id }, update: { $setOnInsert: zeros }, upsert: true } })),
     { ordered: false },
   )
-  await sleep(longestTransactionMs)
+  await sleep(maxTransactionMs)
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AccountView } from '../accounts/schema.ts'
-import { GivenPassword } from '../credentials/policy.ts'
+import { PresentedPassword } from '../credentials/policy.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
 
@@ -24,9 +24,9 @@ export const LoginBody = z.strictObject({
     .string()
     .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
     .meta({ maxLength: 256 }),
-  password: GivenPassword,
+  password: PresentedPassword,
 })
 
-export const ConfirmBody = z.strictObject({ password: GivenPassword })
+export const ConfirmBody = z.strictObject({ password: PresentedPassword })
 
 export const SessionParams = z.object({ id: Id })

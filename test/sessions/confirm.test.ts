@@ -11,8 +11,8 @@ t.test('confirming a session', async (t) => {
   const { url, db } = await testServer(t)
   const sessions = db.collection<{ _id: UUID; confirmedUntil: Date | null }>('sessions')
   type Client = ReturnType<typeof makeClient>
-  const confirm = (client: Client, given = password) =>
-    client.post<LoggedIn>('v1/session/confirm', { json: { password: given } })
+  const confirm = (client: Client, presented = password) =>
+    client.post<LoggedIn>('v1/session/confirm', { json: { password: presented } })
   const logIn = async (username: string) => {
     const client = makeClient(url)
     const { body } = await client.post<LoggedIn>('v1/session', { json: { username, password } })

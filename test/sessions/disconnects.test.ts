@@ -23,12 +23,12 @@ t.test('a client that disconnects before the response', async (t) => {
   const sessions = db.collection<Session>('sessions')
   const statusOf = async (cookie: string) =>
     (await makeClient(url).get('v1/session', { headers: { cookie } })).statusCode
-  const confirm = (cookie: string, given: string) =>
+  const confirm = (cookie: string, presented: string) =>
     send(
       port,
       'POST /v1/session/confirm',
       { cookie, 'content-type': 'application/json' },
-      JSON.stringify({ password: given }),
+      JSON.stringify({ password: presented }),
     )
 
   t.test(

@@ -5,16 +5,16 @@ import { carried, setCookies } from './set-cookies.ts'
 
 type Posts = { items: { viewer: object | null }[] }
 /** An account with a session that is to end, and a client with another session. */
-type Subject = { username: string; client: ReturnType<typeof makeClient>; doomed: Cookies; id: string; url: string }
+type Subject = { username: string; client: ReturnType<typeof makeClient>; cookies: Cookies; id: string; url: string }
 
 const wrongPassword = 'wrong horse battery 7'
 const confirmed = async ({ client }: Subject) => {
   await client.post('v1/session/confirm', { json: { password } })
   return client
 }
-const issueWith = async (path: string, { url, doomed, username }: Subject, name: string) => {
+const issueWith = async (path: string, { url, cookies, username }: Subject, name: string) => {
   const json = { username: path === 'v1/accounts' ? `${username}_2` : username, password }
-  await makeClient(url).post(path, { json, headers: carried(doomed, name) })
+  await makeClient(url).post(path, { json, headers: carried(cookies, name) })
 }
 const tenTimes = async (attempt: () => Promise<unknown>) => {
   for (let n = 0; n < 10; n += 1) await attempt()
@@ -22,34 +22,34 @@ const tenTimes = async (attempt: () => Promise<unknown>) => {
 
 /** Everything that ends a session before it expires. */
 const ways: Record<string, (subject: Subject) => Promise<unknown>> = {
-  'logout by the access cookie': ({ url, doomed }) =>
-    makeClient(url).delete('v1/session', { headers: carried(doomed, 'session') }),
-  'logout by the refresh cookie': ({ url, doomed }) =>
-    makeClient(url).delete('v1/session', { headers: carried(doomed, 'refresh') }),
+  'logout by the access cookie': ({ url, cookies }) =>
+    makeClient(url).delete('v1/session', { headers: carried(cookies, 'session') }),
+  'logout by the refresh cookie': ({ url, cookies }) =>
+    makeClient(url).delete('v1/session', { headers: carried(cookies, 'refresh') }),
   'revocation from another session': async (subject) => (await confirmed(subject)).delete(`v1/sessions/${subject.id}`),
   'revocation of all other sessions': async (subject) => (await confirmed(subject)).delete('v1/sessions'),
   'a password change': ({ client }) =>
     client.put('v1/account/password', { json: { currentPassword: password, newPassword: `${password}, and 8` } }),
-  'ten wrong passwords at POST /v1/session/confirm': ({ url, doomed }) =>
+  'ten wrong passwords at POST /v1/session/confirm': ({ url, cookies }) =>
     tenTimes(() =>
       makeClient(url).post('v1/session/confirm', {
         json: { password: wrongPassword },
-        headers: carried(doomed, 'session'),
+        headers: carried(cookies, 'session'),
       }),
     ),
-  'ten wrong passwords at PUT /v1/account/password': ({ url, doomed }) =>
+  'ten wrong passwords at PUT /v1/account/password': ({ url, cookies }) =>
     tenTimes(() =>
       makeClient(url).put('v1/account/password', {
         json: { currentPassword: wrongPassword, newPassword: `${password}, and 8` },
-        headers: carried(doomed, 'session'),
+        headers: carried(cookies, 'session'),
       }),
     ),
   'account deletion': async (subject) => (await confirmed(subject)).delete('v1/account'),
-  'reuse of a refresh token': async ({ url, doomed }) => {
+  'reuse of a refresh token': async ({ url, cookies }) => {
     const refresh = (cookies: Cookies) =>
       makeClient(url).post('v1/session/refresh', { headers: carried(cookies, 'refresh') })
-    await refresh(setCookies((await refresh(doomed)).headers))
-    await refresh(doomed)
+    await refresh(setCookies((await refresh(cookies)).headers))
+    await refresh(cookies)
   },
   '50 later logins': async ({ url, username }) => {
     for (let n = 0; n < 50; n += 1) await logIn(url, username)
@@ -76,7 +76,7 @@ t.test(
         const { client, username } = await signUp(here)
         const { cookies, id, token } = await logIn(here, username)
         for (const url of urls) t.equal(await verdict(url, token), 'live')
-        await end({ url: here, client, username, doomed: cookies, id })
+        await end({ url: here, client, username, cookies, id })
         const [atOnce, last] = await Promise.all([verdict(here, token), lastLiveMs(there, token)])
         t.equal(atOnce, 'ended')
         t.ok(last <= 1_000, `last accepted elsewhere after ${Math.round(last)} ms`)
