@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { glob, mkdtemp, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { findMongod } from '../src/embedded-mongod/find-binary.ts'
@@ -12,8 +12,9 @@ import { StartError } from '../src/start-error.ts'
 
 const help = `Usage: npm run test:file -- [--slow | --all] [--coverage] [FILE...]
 
-Runs test files beside each other, each in a process of its own. Without a FILE it runs all but test/**/*.slow.test.ts:
-those kill processes, start servers and clusters, download, or drive browsers and clients in other languages.
+Runs test files, some of a folder in one process, several processes beside each other. Without a FILE it runs all but
+test/**/*.slow.test.ts: those kill processes, start servers and clusters, download, or drive browsers and clients in
+other languages. Each of them has a process of its own.
 
   --slow      only those
   --all       every file
@@ -23,8 +24,10 @@ those kill processes, start servers and clusters, download, or drive browsers an
 const root = fileURLToPath(new URL('..', import.meta.url))
 const username = 'rookery-test'
 const log = { info: tell, warn: tell, error: tell }
-/** After which one test fails, and after which a file that has not ended is killed, in seconds. */
-const longest = { test: 240, file: 420 }
+/** How long a file may take, in seconds: then the test that runs fails. */
+const longest = 240
+/** How many files run in a process: to load the server and to warm up costs more CPU time than most of their tests. */
+const filesAtMost = 6
 /** Most tests wait for a database or a clock half of their time. */
 const jobs = 2 * availableParallelism()
 
@@ -82,7 +85,6 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
         TEST_DB_USER: username,
         TEST_DB_PASSWORD: password,
         TEST_MONGOD_BINARY: path,
-        TAP_TIMEOUT: String(longest.test),
         // Each process would compile the same modules.
         ...(coverage
           ? { NODE_V8_COVERAGE: join(folder, 'coverage') }
@@ -100,37 +102,57 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
   }
 }
 
+/** What runs in one process, and what it is called: as a shell would take it. */
+type Batch = { name: string; files: string[] }
+
+/** Slow ones alone, as they may disturb others; of the rest a few of one folder. */
+function batchesOf(files: string[]): Batch[] {
+  const folders = Map.groupBy(files, (file) => (file.endsWith('.slow.test.ts') ? file : dirname(file)))
+  return [...folders].flatMap(([folder, all]) => {
+    const [first = ''] = all
+    if (all.length === 1) return { name: first, files: all }
+    const count = Math.ceil(all.length / filesAtMost)
+    return Array.from({ length: count }, (_, nth) => {
+      const some = all.slice((nth * all.length) / count, ((nth + 1) * all.length) / count)
+      return { name: `${folder}/{${some.map((file) => basename(file, '.test.ts'))}}.test.ts`, files: some }
+    })
+  })
+}
+
 async function runAll(files: string[], env: NodeJS.ProcessEnv) {
   const total = { passed: 0, failed: 0 }
-  const left = files.values()
+  const batches = batchesOf(files)
+  const left = batches.values()
   let count = 0
   const lane = async () => {
-    for (const file of left) {
+    for (const batch of left) {
       const begun = performance.now()
-      const { passed, failed, skipped, output } = await runFile(file, env)
+      const { passed, failed, skipped, output } = await runBatch(batch, env)
       total.passed += passed
       total.failed += failed
       count += 1
       const notes = [`time=${Math.round(performance.now() - begun)}ms`, ...(skipped > 0 ? [`${skipped} skipped`] : [])]
-      process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${file} # ${notes.join(', ')}\n`)
+      process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${batch.name} # ${notes.join(', ')}\n`)
       if (stopping.signal.aborted) return
     }
   }
-  process.stdout.write(`1..${files.length}\n`)
+  process.stdout.write(`1..${batches.length}\n`)
   await Promise.all(Array.from({ length: jobs }, lane))
   return total
 }
 
-/** Runs one file in a process group of its own, so that what its tests have started ends with it when it is killed. */
-async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const child = spawn(process.execPath, [file], {
+/** Runs it in a process group of its own, so that what its tests have started ends with it when it is killed. */
+async function runBatch({ name, files }: Batch, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const patience = longest * files.length
+  const child = spawn(process.execPath, ['test/run-files.ts', ...files], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, TAP_TIMEOUT: String(patience) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
   const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL'))
-  const timer = setTimeout(kill, longest.file * 1_000)
+  // One that tap's own time-out does not end.
+  const timer = setTimeout(kill, (patience + 60) * 1_000)
   stopping.signal.addEventListener('abort', kill)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
@@ -140,9 +162,10 @@ async function runFile(file: string, env: NodeJS.ProcessEnv): Promise<Outcome> {
   // tap ends with `# { total: 3, pass: 2, fail: 1 }`, in a form that leaves out what is zero.
   const total = output.match(/^# \{ total: .*\}$/m)?.[0] ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(total)?.[1] ?? 0)
-  if (code === 0 && total) return { passed: count('pass'), failed: count('fail'), skipped: count('skip'), output }
-  output += `# ${file} ended with ${signal ?? `code ${code}`}\n`
-  return { passed: count('pass'), failed: Math.max(1, count('fail')), skipped: count('skip'), output }
+  const [passed, failed, skipped] = [count('pass'), count('fail'), count('skip')]
+  if (code === 0 && total) return { passed, failed, skipped, output }
+  output += `# ${name} ended with ${signal ?? `code ${code}`}\n`
+  return { passed, failed: Math.max(1, failed), skipped, output }
 }
 
 async function reportCoverage(folder: string): Promise<void> {

@@ -6,7 +6,6 @@ import t, { type Test } from 'tap'
 import { readChaosOptions } from '../../bot/chaos-options.ts'
 import { eventually } from '../eventually.ts'
 import { nothingRuns } from '../main/server-process.ts'
-import { nodeCommand } from '../node-command.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -32,7 +31,7 @@ async function runChaos(t: Test, args: string[]) {
   t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
   const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
   let out = ''
-  const child = execFile(...nodeCommand(['bot/chaos.ts', ...args]), { cwd: root, env })
+  const child = execFile(process.execPath, ['bot/chaos.ts', ...args], { cwd: root, env })
   child.stdout?.on('data', (chunk: string) => {
     out += chunk
   })

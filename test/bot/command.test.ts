@@ -4,14 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { nodeCommand } from '../node-command.ts'
 import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
 /** Runs the command line without a terminal. */
 async function bot(...args: string[]) {
-  const done = promisify(execFile)(...nodeCommand(['bot/index.ts', ...args]), { cwd: root })
+  const done = promisify(execFile)(process.execPath, ['bot/index.ts', ...args], { cwd: root })
   const { code = 0, stdout, stderr } = await done.catch((error) => error)
   return { code, stdout: String(stdout), stderr: String(stderr) }
 }

@@ -3,13 +3,12 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { nodeCommand } from '../node-command.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
 /** Runs a script; `onOutput` gets all output so far. */
 async function run(args: string[], env: Record<string, string>, onOutput?: (output: string, kill: () => void) => void) {
-  const child = spawn(...nodeCommand(args), {
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

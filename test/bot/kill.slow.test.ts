@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
 import { isSuccess } from '../../bot/report.ts'
-import { nodeCommand } from '../node-command.ts'
 import { runAgainst } from './run-crowd.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -42,7 +41,7 @@ t.test('three kill -9 of mongod during a run lose no acknowledged write', { time
 /** Starts a server with an embedded mongod that the test may kill. */
 async function startServer(t: Test, dataDir: string) {
   const { TEST_MONGOD_BINARY } = process.env
-  const child = spawn(...nodeCommand(['src/main.ts']), {
+  const child = spawn(process.execPath, ['src/main.ts'], {
     cwd: root,
     env: {
       ...process.env,

@@ -5,7 +5,6 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { root } from '../main/server-process.ts'
-import { nodeCommand } from '../node-command.ts'
 
 /** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */
 const emptyVariables = Object.fromEntries(
@@ -19,7 +18,7 @@ const emptyVariables = Object.fromEntries(
  */
 export function startCommand(t: Test, program: string, env: Environment, args: string[] = [], projectDir = root) {
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
-  const child = spawn(...nodeCommand([join(projectDir, 'run.mjs'), join('src', program), ...args]), {
+  const child = spawn(process.execPath, [join(projectDir, 'run.mjs'), join('src', program), ...args], {
     cwd: tmpdir(),
     env: { ...process.env, ...emptyVariables, MONGOD_BINARY, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -4,7 +4,6 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { sharedEstimator, strengthEstimator } from '../../src/credentials/strength.ts'
 import { makeClient, password, testServer } from '../helper.ts'
-import { nodeCommand } from '../node-command.ts'
 
 // Every character is a look-alike of several letters: zxcvbn tries the combinations for some seconds.
 const slowPassword = '4@8({[<369&#!1|/0$5+72%'.repeat(11)
@@ -63,7 +62,7 @@ t.test('an idle estimator keeps no process alive, neither warmed nor used', asyn
     ['warm', ''],
     ['estimate', 'true'],
   ] as const) {
-    const child = spawn(...nodeCommand(['--eval', program, mode]), {
+    const child = spawn(process.execPath, ['--eval', program, mode], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [out, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])

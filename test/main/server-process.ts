@@ -9,7 +9,6 @@ import type { Test } from 'tap'
 import { type Environment, secretNames, variableNames } from '../../src/config.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
-import { nodeCommand } from '../node-command.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -47,7 +46,7 @@ export class ServerProcess {
   constructor(t: Test, env: Environment, { folder = root, envFile = false, node = process.execPath }: Options = {}) {
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
-    this.child = spawn(...nodeCommand([join(folder, 'run.mjs'), 'src/main.ts'], node), {
+    this.child = spawn(node, [join(folder, 'run.mjs'), 'src/main.ts'], {
       // Nothing must depend on the working directory.
       cwd: tmpdir(),
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
