@@ -119,7 +119,6 @@ const isPlainRemote = (origin: string) => {
   return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
 }
 
-/** Whether COOKIE_SECURE contradicts the schemes of the origins. */
 function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
@@ -141,12 +140,9 @@ function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
 }
 
 /**
- * Reads the configuration.
- *
- * @param env - the variables; an empty value counts as absent.
- * @param root - the base of relative paths.
- * @param options - `createSecrets`: whether to generate the secrets of the embedded mode that do not exist.
- * @throws StartError with one line for each fault, naming the variable and never a secret's value.
+ * @param env - an empty value counts as absent
+ * @param root - the base of relative paths
+ * @throws StartError with one line for each fault, naming the variable and never a secret's value
  */
 export async function readConfig(env: Environment, root: string = process.cwd(), { createSecrets = true } = {}) {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
@@ -205,10 +201,8 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
-    /** The first pepper hashes, all verify. */
     peppers,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
-    /** How long the username of a deleted account is given to no other account. */
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
     limits: {

@@ -34,7 +34,6 @@ type Context = {
 
 const pointer = '/body/newPassword'
 
-/** Changing the password. */
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, devices, mutex, passwordMinLength, passwords } = context
   const { sessions, transact } = context

@@ -10,10 +10,7 @@ export const noCounts: Counts = { posts: 0, followers: 0, following: 0 }
 
 const countsIn = (db: Db): Collection<CountsDocument> => db.collection('accountCounts')
 
-/**
- * Adds to how many posts accounts have, inside the transaction that writes the posts.
- * @param authors - the author of each of them.
- */
+/** @param authors - one for each post */
 export async function addPosts(db: Db, session: ClientSession, authors: readonly UUID[], each: 1 | -1): Promise<void> {
   const sums = Map.groupBy(authors, (author) => author.toString())
   const updates = [...sums].map(([author, { length }]) => ({
@@ -22,7 +19,6 @@ export async function addPosts(db: Db, session: ClientSession, authors: readonly
   if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }
 
-/** Adds to how many follow, and are followed, inside the transaction that writes who follows whom. */
 export async function addFollows(
   db: Db,
   session: ClientSession,

@@ -31,12 +31,10 @@ type Context = {
   usernameHoldDays: number
 }
 
-/** How many posts, follows and reactions are deleted before the answer. */
 const maxDeletedBeforeAnswer = 1_000
 /** How long the answer may wait for that, from the request; http/deadline.ts allows little more. */
 const answerWithinMs = 4_000
 
-/** Deleting the account. */
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, contentDeletion, cookies, credentials, devices, fence, mutex, sessions, sweepers } = context
   const { tombstones, transact, usernameHoldDays } = context

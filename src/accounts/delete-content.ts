@@ -16,7 +16,6 @@ type Stores = {
 /** As much as goes into one batch. */
 const chunkSize = 500
 
-/** All that others could see of an account, in chunks of functions that each delete one item. */
 async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
   const chunks = <Item>(
     list: (account: string, position: Position) => Promise<Item[]>,
@@ -43,7 +42,6 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
 export function contentDeletion(stores: Stores) {
   const { activity, posts, tombstones } = stores
 
-  /** @param limit - how many items to delete; all by default. */
   async function deleteContent(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
     for await (const chunk of deletionsOf(account, stores)) {
@@ -56,7 +54,6 @@ export function contentDeletion(stores: Stores) {
   return {
     deleteContent,
 
-    /** Deletes what is left of every deleted account. */
     async sweep(signal: AbortSignal): Promise<void> {
       for await (const account of tombstones.unswept()) {
         await deleteContent(account, signal)

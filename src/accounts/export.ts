@@ -25,10 +25,8 @@ type Context = {
   transact: Transact
 }
 
-/** How many records are read at a time. */
 const chunkSize = 200
 
-/** Everything stored about an account except secrets and hashes, in chunks. */
 async function* recordsOf(account: string, context: Context): AsyncGenerator<object[]> {
   const { accounts, activity, devices, follows, posts, reactions, sessions } = context
   const own = await accounts.find(account)
@@ -70,7 +68,6 @@ async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string
   yield `${JSON.stringify({ end: true })}\n`
 }
 
-/** Exporting the account's data. */
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, transact } = context
 

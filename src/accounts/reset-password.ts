@@ -15,25 +15,18 @@ const validForMs = 86_400_000
 // Crockford's base 32: no letter is mistaken for another when read out.
 const letters = '0123456789abcdefghjkmnpqrstvwxyz'
 
-/** 100 random bits, in four groups that are easy to read out. */
 function oneTimePassword(): string {
   const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
   return [group(), group(), group(), group()].join('-')
 }
 
-/** How an operator's command shows in the account's activity. */
 const operator = { ip: '', userAgent: 'npm run accounts' }
 
 export type ResetResult =
   | { outcome: 'reset'; password: string; until: Date; sessionsEnded: number }
   | { outcome: 'not-found' }
 
-/**
- * Gives an account a one-time password, good for one login within a day, and ends all of its sessions. Running servers
- * learn of it as of every revocation.
- *
- * @throws StartError when the servers hash with a pepper that is not among these.
- */
+/** @throws StartError when passwords in the database use a pepper that is not configured */
 export async function resetPassword(
   client: MongoClient,
   database: string,

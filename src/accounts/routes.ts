@@ -31,7 +31,6 @@ type SignUpContext = IssueContext & {
 const tags = ['accounts']
 const usernameTaken = () => new Problem('username-taken', 'This username is taken: choose another.')
 
-/** Signing up. */
 export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, fixedWindow, limits, passwordMinLength, passwords } = context
   const { transact } = context
@@ -77,7 +76,6 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
 
 type ReadContext = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: Pick<FollowStore, 'isFollowing'> }
 
-/** Reading accounts, without a session. */
 export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (scope, context) => {
   const { accounts } = context
 
@@ -95,7 +93,6 @@ export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (sc
 
 type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'> }
 
-/** The signed-in account. */
 export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts }) => {
   scope.get(
     '/account',

@@ -22,7 +22,6 @@ export const AccountView = z
   })
   .meta({ id: 'Account' })
 
-/** The short form of an account, inside posts and reactions. */
 export const AuthorView = z.object({ id: Id, username: Username, displayName: z.string() }).meta({ id: 'Author' })
 
 /** @param passwordMinLength - in characters. Its strength is checked later, off the event loop. */
@@ -34,7 +33,6 @@ export const signUpBody = (passwordMinLength: number) =>
     bio: Bio.optional(),
   })
 
-/** @param minLength - of the new password, in characters. */
 export const changePasswordBody = (minLength: number) =>
   z.strictObject({ currentPassword: PresentedPassword, newPassword: newPassword(minLength) })
 

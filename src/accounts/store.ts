@@ -28,7 +28,6 @@ export type Account = {
 }
 export type Author = { id: string; username: string; displayName: string }
 
-/** Accounts, their usernames and their counts. */
 export function accountStore(db: Db, transact: Transact) {
   const accounts: Collection<AccountDocument> = db.collection('accounts')
   const usernames: Collection<UsernameDocument> = db.collection('usernames')
@@ -76,22 +75,17 @@ export function accountStore(db: Db, transact: Transact) {
       return { id, ...profile, createdAt: timeOf(id), counts: noCounts }
     },
 
-    /** The id of the account with this username, whatever its case. */
     async idOf(username: string): Promise<string | undefined> {
       const name = await find(username)
       return name && 'account' in name ? name.account.toString() : undefined
     },
 
-    /** Whether a username is in use, or held after a deletion. */
     async isTaken(username: string): Promise<boolean> {
       const name = await find(username)
       return name !== undefined && ('account' in name || name.heldUntil > new Date())
     },
 
-    /**
-     * Deletes an account: it is no longer found by id or username.
-     * @param holdDays - for how many days the username may not be taken.
-     */
+    /** @param holdDays - during which the username cannot be taken */
     async delete(id: string, holdDays: number, session: ClientSession): Promise<{ outcome: 'deleted' | 'not-found' }> {
       const _id = toUuid(id)
       const deleted = await accounts.findOneAndDelete({ _id }, { session })
@@ -119,7 +113,6 @@ export function accountStore(db: Db, transact: Transact) {
       return { outcome: 'updated', account: toAccount(changed, await countsOf(id)) }
     },
 
-    /** The current names of an account, to show beside a post or a reaction. */
     async author(id: string): Promise<Author | undefined> {
       const profile = await profileOf(id)
       return profile && { id, username: profile.username, displayName: profile.displayName }

@@ -8,7 +8,6 @@ import { toUuid } from '../database/ids.ts'
 export type AccountTombstone = {
   _id: UUID
   at: Date
-  /** When the last of its content was deleted. */
   sweptAt?: Date
 }
 
@@ -23,13 +22,11 @@ export function tombstoneStore(db: Db) {
       await tombstones.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })
     },
 
-    /** The ids of all deleted accounts. */
     async deletedAccounts(session: ClientSession): Promise<ReadonlySet<string>> {
       const found = await tombstones.find({}, { session, projection: { _id: 1 } }).toArray()
       return new Set(found.map(({ _id }) => _id.toString()))
     },
 
-    /** The ids of the deleted accounts that may still have content. */
     async *unswept(): AsyncGenerator<string> {
       for await (const { _id } of tombstones.find({ sweptAt: { $exists: false } })) yield _id.toString()
     },

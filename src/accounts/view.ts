@@ -1,7 +1,6 @@
 import type { FollowStore } from '../follows/store.ts'
 import type { Account } from './store.ts'
 
-/** An account as a viewer sees it. */
 export async function viewAccount(
   { follows }: { follows: Pick<FollowStore, 'isFollowing'> },
   account: Account,

@@ -15,7 +15,6 @@ type Context = {
   sessions: Pick<SessionStore, 'lastSeenAt'>
 }
 
-/** The account's security log, for its owner. */
 export const activityRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, credentials, lastSeen, sessions } = context
 

@@ -44,7 +44,6 @@ export const activityIndexes = [
 export function activityStore(db: Db) {
   const activity: Collection<ActivityDocument> = db.collection('activity')
 
-  /** Deletes the oldest items of a kind beyond the maximum. */
   async function trim(kind: { account: UUID; event: object | ActivityEvent }, max: number, session?: ClientSession) {
     const options = { projection: { _id: 1 }, ...(session && { session }) }
     const [oldest] = await activity.find(kind, options).sort({ _id: -1 }).skip(max).limit(1).toArray()
@@ -52,7 +51,6 @@ export function activityStore(db: Db) {
   }
 
   return {
-    /** Records an event in the transaction that causes it. */
     async record(
       account: string,
       event: Exclude<ActivityEvent, 'login-failed'>,
@@ -97,7 +95,6 @@ export function activityStore(db: Db) {
       await activity.deleteMany({ account: toUuid(account) })
     },
 
-    /** An account's activity, newest first. */
     async list(account: string, { after, limit }: Position): Promise<Activity[]> {
       const found = await activity
         .find({

@@ -15,7 +15,6 @@ export const dayMs = 86_400_000
 /** The start of the UTC day in which a UUIDv7 was created. */
 export const dayOf = (id: string): Date => new Date(Math.floor(timeOf(id).getTime() / dayMs) * dayMs)
 
-/** A reaction that was added (1) or removed (-1), with its order key. */
 export type DailyChange = { value: ReactionValue; order: string; difference: 1 | -1 }
 
 export async function addDailyCounts(db: Db, session: ClientSession, writer: number, changes: readonly DailyChange[]) {

@@ -53,7 +53,6 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
-/** Counts of current reactions, by the day on which they were first set. */
 export function analyticsStore(db: Db) {
   return {
     async reactionsByDay(from: Date, to: Date): Promise<DailyCounts[]> {

@@ -8,10 +8,8 @@ type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs<Config
 
 export type Command<Config extends ParseArgsConfig> = {
   help: string
-  /** What node:util's parseArgs accepts; `--help` is added. */
   args: Config
   errorCode: number
-  /** Resolves with the exit code. */
   run(parsed: Parsed<Config>): Promise<number>
 }
 

@@ -12,7 +12,6 @@ type Waiter = { start(): void; refuse(): void }
  * disconnects: bcrypt cannot be stopped, and there would be more hashes than cores.
  */
 export function hashQueue({ maxRunning, maxWaiting }: { maxRunning: number; maxWaiting: number }): HashQueue {
-  /** By address, in the order in which the addresses take turns. */
   const queues = new Map<string, Waiter[]>()
   let running = 0
   let waiting = 0

@@ -21,7 +21,6 @@ export type Credential = { version: number; password: StoredPassword; oneTime?: 
 export const isSpent = ({ oneTime }: Credential): boolean =>
   oneTime !== undefined && (oneTime.used || oneTime.until <= new Date())
 
-/** For check-peppers.ts. */
 export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 
 export function credentialStore(db: Db) {

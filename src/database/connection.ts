@@ -4,7 +4,6 @@ import { isDatabaseOutOfReach } from './failures.ts'
 
 export type Connection = { uri: string; username: string; password: string }
 
-/** The database name in a connection string, `rookery` by default. */
 export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? 'rookery'
 
 /** Majority reads and journaled majority writes: what was acknowledged stays visible, and survives SIGKILL and failover. */

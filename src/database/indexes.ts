@@ -1,7 +1,6 @@
 import type { Collection, Db, IndexDescription } from 'mongodb'
 import { StartError } from '../start-error.ts'
 
-/** Collections by name, each with its indexes except that of `_id`. */
 export type Collections = Readonly<Record<string, readonly IndexDescription[]>>
 
 const definitionOf = ({ key, unique = false, partialFilterExpression, expireAfterSeconds }: IndexDescription) =>

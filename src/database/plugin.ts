@@ -7,7 +7,6 @@ import { type Collections, ensureIndexes } from './indexes.ts'
 import { type Transact, transactor } from './transaction.ts'
 
 export type CrashRecovery = {
-  /** Ids of the MongoDB sessions of killed predecessors. */
   orphanedSessions: readonly string[]
   onSession: (id: string) => void
 }
@@ -40,7 +39,6 @@ export const database = fp<Options>(async (app, { connection, collections, asser
       ...clientOptions(connection),
     })
     const { client, db } = app.mongo
-    // @fastify/mongodb types it as optional, for clients without a database name.
     if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
     await assertReplicaSet(db, connection)
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)

@@ -35,7 +35,6 @@ export async function prepareDataDir(dataDir: string): Promise<DataDir> {
   }
 }
 
-/** A lost key can be replaced: mongod reads it at each start and does not store it. */
 async function readOrCreateKey(keyFile: string): Promise<string> {
   const existing = await readFileIfExists(keyFile)
   if (existing) return existing

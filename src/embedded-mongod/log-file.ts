@@ -3,7 +3,6 @@ import { dirname } from 'node:path'
 
 const maxBytes = 10_000_000
 
-/** Renames a large log to `….1`. @returns whether it did */
 export async function rotateLog(file: string): Promise<boolean> {
   const size = await logSize(file)
   if (size < maxBytes) return false

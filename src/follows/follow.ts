@@ -19,7 +19,6 @@ export const follow: WriteOperation<FollowCommand, FollowResult> = {
   apply: applyFollows,
 }
 
-/** The order keys of a follow before and after the batch; null where there is none. */
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
 /** Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. */

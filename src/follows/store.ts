@@ -6,7 +6,6 @@ import type { Position } from '../http/pages.ts'
 import type { FollowCommand, FollowResult } from './follow.ts'
 import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
 
-/** An account follows another. `order` is the order key. */
 export type Follow = { from: string; to: string; since: Date; order: string }
 
 export type FollowWriter = { follow(command: FollowCommand): Promise<FollowResult> }

@@ -3,7 +3,6 @@ import type { FastifyInstance } from 'fastify'
 import { canonicalAddress } from './client-address.ts'
 import { clientLeft } from './problems.ts'
 
-/** The client's address and user agent, as limits, sessions and the activity use them. */
 export type ClientInfo = { ip: string; userAgent: string }
 
 declare module 'fastify' {

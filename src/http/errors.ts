@@ -28,7 +28,6 @@ function toProblem(error: unknown, request: FastifyRequest): Problem {
   const fastifyError = error as FastifyError
   if (fastifyError.validation) {
     const { validationContext: part = 'body' } = fastifyError
-    // No resource has a path of the wrong shape.
     return part === 'params' ? notFound() : invalid(...validationFaults(request, part))
   }
   switch (fastifyError.code) {
@@ -65,7 +64,6 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problem.body(request.id)))
 }
 
-/** Answers every error with `application/problem+json`. */
 export function answerWithProblems(app: FastifyInstance): void {
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(), request, reply))

@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import helmet from 'helmet'
 
-/** The security headers of every response, computed once by helmet. */
 export function securityHeaders({ secure }: { secure: boolean }): Readonly<Record<string, string>> {
   const protect = helmet({
     contentSecurityPolicy: {
@@ -26,7 +25,6 @@ export function securityHeaders({ secure }: { secure: boolean }): Readonly<Recor
   return Object.freeze(headers)
 }
 
-/** Sends those headers and the request id with every response. */
 export function sendHeaders(app: FastifyInstance, headers: Readonly<Record<string, string>>): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...headers, 'x-request-id': request.id, 'cache-control': 'no-store' })

@@ -43,7 +43,6 @@ export const ProblemBody = z
   })
   .meta({ id: 'Problem' })
 
-/** Thrown by a route, or by anything that it calls, to answer with an error of the catalogue. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly code: ProblemCode
@@ -111,7 +110,6 @@ export const unsupportedMediaType = () =>
 
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
-/** The answer when MongoDB is unavailable; `cause` is only logged. */
 export function databaseUnavailable(cause?: unknown): Problem {
   return new Problem('database-unavailable', 'The database is unavailable: try again shortly.', {
     headers: { 'retry-after': '1' },

@@ -10,7 +10,6 @@ export type Reservation = { headers: Record<string, string>; release(): Promise<
 /** What a process has left of its share, and what was left for all others when it reserved it. */
 type Share = { own: number; others: number; extending?: Promise<void> }
 
-/** Some 20 MB. */
 const maxShares = 100_000
 
 const currentWindow = ({ windowSeconds }: Limit) => {

@@ -14,7 +14,6 @@ export function limitHeaders(limit: Limit, remaining: number, seconds: number): 
   }
 }
 
-/** The answer to a client that is over a limit for some more seconds. */
 export function rateLimited(limit: Limit, seconds: number): Problem {
   const { description, quota, windowSeconds } = limit
   const detail = `At most ${quota} ${description} are allowed in ${windowSeconds / 60} minutes: try again later.`

@@ -4,7 +4,6 @@ import type { Collection, Db } from 'mongodb'
 import { type Limit, rateLimited } from './headers.ts'
 import { releaseSoon } from './release.ts'
 
-/** The attempts of the last 15 minutes, each until it is released or expires. */
 type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until: Date }
 
 /** A counter with the database's time, which may differ from ours. */
@@ -81,7 +80,6 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
       await releaseSoon(release, log)
       if (failed || !full) throw failed?.reason
       await check(counters)
-      // An attempt was released since.
       throw rateLimited(full.limit, 1)
     },
 

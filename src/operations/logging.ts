@@ -18,7 +18,6 @@ const redactedNames = [
 const printable = (text: string) =>
   text.replace(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()))
 
-/** Creates the logger. The default destination is standard output. */
 export function createLogger(
   { level, readable }: { level: string; readable: boolean },
   destination?: DestinationStream,

@@ -63,7 +63,6 @@ async function readAlreadyApplied(
   return new Set([...authors.keys(), ...deleted.map(({ _id }) => _id.toString())])
 }
 
-/** Creates posts, with their authors' and parents' counts and their idempotency records. */
 async function applyCreatePosts(
   context: BatchContext,
   commands: readonly CreatePostCommand[],

@@ -130,7 +130,6 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
       reply.code(201).header('location', `/v1/posts/${post.id}`)
       const author = await authorRead
       if (creation.outcome === 'replayed' || !author) return viewPost(context, post, account)
-      // A new post has no reactions.
       return { ...post, author, viewer: { reaction: null } }
     },
   )

@@ -64,7 +64,6 @@ export function postStore(db: Db, writer: PostWriter) {
       return post ? { outcome: 'replayed', post } : { outcome: 'deleted-since' }
     },
 
-    /** All posts that are not replies, newest first. */
     listRoots: (position: Position) => page({ root: true }, listIndexes.roots, position),
 
     listByAuthor: (author: string, position: Position) =>

@@ -33,7 +33,6 @@ export async function viewPost(context: PostViewContext, post: Post, viewer: str
   return view
 }
 
-/** A page of a list of posts; `read` finds one more than the page holds. */
 export async function viewPostPage(
   context: PostViewContext,
   list: string,

@@ -8,7 +8,6 @@ import type { ReactCommand, ReactResult } from './react.ts'
 import type { SweepReactionsCommand, SweepReactionsResult } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
 
-/** An account's reaction to a post. `order` is the order key. */
 export type Reaction = { post: string; account: string; value: ReactionValue; reactedAt: Date; order: string }
 
 const values: ReactionValue[] = ['like', 'dislike']
@@ -72,7 +71,6 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
       return found.map((post) => post.toString())
     },
 
-    /** Deletes up to 200 reactions to a deleted post. */
     sweep: (post: string): Promise<SweepReactionsResult> => writer.sweepReactions({ post }),
   }
 }

@@ -6,7 +6,6 @@ import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import type { ReactionDocument } from './model.ts'
 
-/** Deletes up to 200 reactions to a deleted post. */
 export type SweepReactionsCommand = { post: string }
 
 export type SweepReactionsResult = { outcome: 'swept'; count: number }

@@ -5,7 +5,6 @@ export type Drift = {
   id: UUID
   amount: number
   description: string
-  /** Whether the document that stores the counters does not exist. */
   isMissing?: boolean
 }
 

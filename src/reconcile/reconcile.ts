@@ -15,9 +15,7 @@ export type Result = {
   name: string
   checked: number
   drifting: number
-  /** The sum of the differences, before any fix. */
   drift: number
-  /** The part of `drift` that was fixed. */
   fixed: number
   shown: Finding[]
 }

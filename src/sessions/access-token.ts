@@ -7,7 +7,6 @@ import { Id } from '../http/wire-types.ts'
 export const maxAccessTokenSeconds = 900
 /** The largest tolerated difference between the clocks of two servers. */
 export const clockSkewSeconds = 60
-/** Size of the cache of verified tokens: about 5 MB. */
 const maxVerifiedTokens = 10_000
 
 export type Viewer = { account: string; session: string }

@@ -50,7 +50,6 @@ export const optionalSession = fp<AuthContext>(async (scope, context) => {
   })
 })
 
-/** For routes that need a session: without a live one the answer is 401. */
 export const requireSession = fp<AuthContext>(async (scope, context) => {
   scope.addHook('onRequest', async (request) => {
     request.viewer = await liveViewer(request, context)

@@ -29,7 +29,6 @@ export function sessionCookies(secure: boolean) {
     setDevice(reply: FastifyReply, token: string) {
       reply.setCookie(device, token, { ...strict, maxAge: deviceMaxAgeSeconds })
     },
-    /** Clears the cookies of the session; the device stays known. */
     clearSession(reply: FastifyReply) {
       reply.clearCookie(access, lax)
       reply.clearCookie(refresh, strict)

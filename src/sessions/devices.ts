@@ -7,7 +7,6 @@ type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; l
 const maxDevices = 20
 const lifetimeSeconds = 400 * 86_400
 
-/** Whether the device was known before. */
 export type RememberResult = { outcome: 'known' | 'added'; token: string }
 
 export const deviceIndexes = [

@@ -5,7 +5,6 @@ import type { ClientInfo } from '../http/client-info.ts'
 import type { Viewer } from './access-token.ts'
 import type { EndResult, SessionStore } from './store.ts'
 
-/** Ends a session and records why in the account's activity. */
 export async function endSession(
   viewer: Viewer,
   event: Exclude<ActivityEvent, 'login-failed'>,

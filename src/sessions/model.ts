@@ -44,7 +44,6 @@ export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFie
 export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 
 const dayMs = 86_400_000
-/** Lifetimes after the last refresh, and after the login. */
 export const lifetimesMs = { idle: 30 * dayMs, absolute: 90 * dayMs }
 
 export function toSession({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: PublicSession): Session {

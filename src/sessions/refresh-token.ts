@@ -7,7 +7,6 @@ const turnBytes = 32
 /** A parsed refresh token: the family identifies the session, the turn is valid for one use. */
 export type RefreshToken = { family: Buffer; turn: Buffer }
 
-/** The token of a new session: 128 random bits of family, 256 of turn. */
 export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: randomBytes(turnBytes) })
 
 export const newStep = (): Buffer => randomBytes(turnBytes)

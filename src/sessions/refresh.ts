@@ -37,7 +37,6 @@ function newFamily(): Successor {
   return { token, stored: { family: hashPart(family), turn: hashPart(turn), previousTurn: null, step: null } }
 }
 
-/** The fields of a continued session: 30 days more, 90 since its login at most, by the database's clock. */
 function renewed(session: string, stored: StoredToken) {
   const absoluteEnd = new Date(timeOf(session).getTime() + lifetimesMs.absolute)
   const endsAt = { $min: [{ $add: ['$$NOW', lifetimesMs.idle] }, absoluteEnd] }

@@ -24,7 +24,6 @@ async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Se
   return { account: viewOwn(account), session: viewSession(session, true) }
 }
 
-/** Logging in, refreshing and logging out: no live session is needed. */
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, cookies, sessions, tokenRotation, transact } = context
 

@@ -19,7 +19,6 @@ import type { RevocationCache } from './revocation-cache.ts'
 
 export type IssuedSession = { session: Session; token: RefreshToken }
 
-/** `not-found`: the account has no live session of that id. */
 export type EndResult = { outcome: 'ended' | 'not-found' }
 
 const maxFailures = 10
@@ -106,7 +105,6 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return found.map(toSession)
     },
 
-    /** When any of an account's live sessions was last used, to the minute. */
     async lastSeenAt(account: string): Promise<Date> {
       const found = await sessions.find({ account: toUuid(account) }, { projection: { lastSeenAt: 1 } }).toArray()
       return new Date(Math.max(0, ...found.map(({ lastSeenAt }) => lastSeenAt.getTime())))
@@ -130,7 +128,6 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return { outcome: 'ended', account: found.account.toString() }
     },
 
-    /** Ends all of an account's sessions except the given one. */
     async endAll(
       account: string,
       transaction: ClientSession,

@@ -1,7 +1,5 @@
-/** `due` by `performance.now()`. */
 type Deferred<Item> = { items: Item[]; due: number }
 
-/** Up to twice as long with jitter. */
 const retryAfterMs = 50
 
 /** Items whose key another transaction keeps locked: only items of that key wait for it. */
@@ -33,16 +31,12 @@ export class DeferredKeys<Item> {
     this.#deferred.get(key)?.items.push(item)
   }
 
-  /**
-   * @param attempt - defers the items again if their key is still locked
-   * @returns the untried items of keys that turned out unlocked
-   */
+  /** @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked */
   async tryDue(limit: { keys: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
     const now = performance.now()
     const released: Item[] = []
     for (const [key, tried] of [...this.#deferred].filter(([, { due }]) => due <= now).slice(0, limit.keys)) {
       await attempt(tried.items.splice(0, limit.items))
-      // defer() replaces the entry.
       if (this.#deferred.get(key) !== tried) continue
       this.#deferred.delete(key)
       released.push(...tried.items)

@@ -5,7 +5,6 @@ import { type BatchContext, unassignedWriter } from './batch-context.ts'
 /** A slot for one writer at a time. The unassigned writer's row is written by whatever adds a slot. */
 type WriterDocument = { _id: number; owner: UUID | null; epoch: number; batches: number; at: Date }
 
-/** Another writer may then claim the slot. */
 const slotIdleMs = 600_000
 
 type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & { readonly epoch: number }

@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Submission } from './operation.ts'
 
-/** The deadline is in machine time. */
 export type Request = [n: number, submission: Submission, deadline: number]
 
 export type Failure = 'unavailable' | 'overloaded' | 'failed'
