@@ -13,7 +13,6 @@ import { deviceIndexes } from './sessions/devices.ts'
 import { sessionIndexes } from './sessions/model.ts'
 import { revocationIndexes } from './sessions/revocation-cache.ts'
 
-/** Every collection with its indexes, except that of `_id`. Each feature defines its own. */
 export const collections: Collections = {
   accountCounts: [],
   accounts: [],

@@ -9,7 +9,6 @@ export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'Must be 3 to 3
 const DisplayName = text({ max: 50 })
 const Bio = text({ max: 300 })
 
-/** An account. `viewer` is specific to the account that reads it. */
 export const AccountView = z
   .object({
     id: Id,

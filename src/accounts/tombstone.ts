@@ -16,7 +16,6 @@ export const accountTombstoneIndexes = [{ key: { sweptAt: 1 }, expireAfterSecond
 export function tombstoneStore(db: Db) {
   const tombstones: Collection<AccountTombstone> = db.collection('removedAccounts')
   return {
-    /** Marks an account as deleted; a second time changes nothing. */
     async add(account: string, session: ClientSession): Promise<void> {
       const mark = { $setOnInsert: { at: new Date() } }
       await tombstones.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })

@@ -6,7 +6,6 @@ import { ReactionValue } from '../reactions/value.ts'
 
 const PostText = text({ min: 1, max: 500 })
 
-/** A post. `viewer` is specific to the account that reads it. */
 export const PostView = z
   .object({
     id: Id,
