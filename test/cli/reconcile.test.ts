@@ -99,7 +99,7 @@ t.test('SIGINT stops reconcile after the current fix, without a half-done one or
   await postsOf(db).insertMany(Array.from({ length: 4_000 }, () => postDocument(author, { likes: 1, dislikes: 1 })))
   const wrong = () => postsOf(db).countDocuments({ 'counts.likes': 1 })
   const { child, ended } = startReconcile(t, external(connection), ['--fix'])
-  await eventually(async () => (await wrong()) < 4_000 || child.exitCode !== null, { every: 0 })
+  await eventually(async () => (await wrong()) < 4_000 || child.exitCode !== null, { everyMs: 0 })
   child.kill('SIGINT')
   const { code, out, error } = await ended
   t.equal(code, 130)

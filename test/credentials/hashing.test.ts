@@ -97,11 +97,11 @@ t.test('no password is hashed for clients that have disconnected', async (t) => 
     const requests = Array.from({ length: 30 }, () =>
       fetch(`${url}/v1/session`, { ...options, signal: gone.signal }).catch(() => undefined),
     )
-    await eventually(() => arrived >= 30, { every: 1 })
+    await eventually(() => arrived >= 30, { everyMs: 1 })
     await setTimeout(afterMs)
     gone.abort()
     await Promise.all(requests)
-    await eventually(() => closed >= 30, { every: 1 })
+    await eventually(() => closed >= 30, { everyMs: 1 })
   }
   const logIn = () => makeClient(url).post('v1/session', { json: { username, password } })
   const one = await cpuTimeMs(logIn)

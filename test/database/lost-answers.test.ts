@@ -1,8 +1,8 @@
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase, makeClient, signUp, testConfig } from '../helper.ts'
-import { cuttableProxy } from './fixtures/cuttable-proxy.ts'
 
 type Post = { id: string }
 

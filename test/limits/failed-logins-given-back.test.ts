@@ -3,8 +3,8 @@ import type { Db } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
 import { eventually } from '../eventually.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase, password, testConfig, testServer } from '../helper.ts'
 import { cookieOf, expectProblem } from '../http/wire.ts'
 import { counted, statuses, tryOften, tryOnce } from './login-attempts.ts'
@@ -47,12 +47,12 @@ t.test('the database goes away while a password is checked', { timeout: 120_000 
       await until(t, async () => (await taken(db)) === 1, 'a place is taken before the hash is made')
       // The server hears of it, too.
       await delay(100)
-      line.cutLine()
+      line.disconnect()
       const start = performance.now()
       expectProblem(t, await answer, 'database-unavailable')
       t.ok(performance.now() - start < patience, 'answered in time')
       t.equal(await taken(db), 1, 'nobody could give it back yet')
-      line.mendLine()
+      line.reconnect()
       const all = () => counted(db, 'failed-logins-by-[a-z-]+')
       await until(t, async () => (await all()) === 0, 'all are given back as soon as the database is there again')
       t.equal((await tryOnce(port, 'ann', { password })).status, 200)

@@ -66,7 +66,7 @@ t.test('paging through posts', { timeout: 200_000 }, async (t) => {
     // The reader waits until the others have got on between two pages: order, not time.
     const until = async () => {
       const goal = created + 2
-      await eventually(() => created >= goal, { every: 5 })
+      await eventually(() => created >= goal, { everyMs: 5 })
     }
     const [all, own] = await Promise.all([
       readAll('v1/posts', 11, until),

@@ -28,7 +28,7 @@ function fakes() {
   }
   const lines: string[] = []
   const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) })
-  const until = (count: number) => eventually(() => started.length >= count, { every: 5 })
+  const until = (count: number) => eventually(() => started.length >= count, { everyMs: 5 })
   return { started, lines, until, slot: superviseSlot('writer', fork, log) }
 }
 

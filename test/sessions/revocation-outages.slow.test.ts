@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Test, test } from 'tap'
-import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { username as dbUser, startHere } from '../embedded-mongod/fixtures/server.ts'
 import { eventually } from '../eventually.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase, makeClient, signUp } from '../helper.ts'
 import { lastLiveMs, logIn, serverOn, verdict } from './servers.ts'
 
@@ -36,8 +36,8 @@ test(
     const [here, there] = [await serverOn(t, { ...connection, uri }), await serverOn(t, { ...connection, uri })]
     t.teardown(() => {
       // Otherwise the close waits for the unanswered getMore.
-      proxy.cutLine()
-      proxy.mendLine()
+      proxy.disconnect()
+      proxy.reconnect()
     })
     const { username } = await signUp(here)
     const tokens = await Promise.all(Array.from({ length: 5 }, async () => (await logIn(here, username)).token))
@@ -67,13 +67,13 @@ test(
     const [{ token: ended }, { token: living }] = [await logIn(here, username), await logIn(here, username)]
     await delay(1_000)
     t.same([await verdict(there, ended), await verdict(there, living)], ['live', 'live'])
-    proxy.cutLine()
+    proxy.disconnect()
     await logOut(here, ended)
     const [ofEnded, ofLiving] = await Promise.all([verdictsLater(there, ended), verdictsLater(there, living)])
     t.same([...ofEnded], ['unknown'], '503 for a session that may have ended')
     t.same([...ofLiving], ['unknown'])
     t.equal(await verdict(here, living), 'live', 'the other server is unaffected')
-    proxy.mendLine()
+    proxy.reconnect()
     t.ok(await becomesLive(there, living))
     for (let n = 0; n < 50; n += 1) t.equal(await verdict(there, ended), 'ended')
   },

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { delayRetry, type Transact, transactor } from '../../src/database/transaction.ts'
 import { groupCommit } from '../../src/writer/group-commit.ts'
-import { cuttableProxy } from '../database/fixtures/cuttable-proxy.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase } from '../helper.ts'
 
 type Item = { n: number; size?: number; again?: true }

@@ -113,7 +113,7 @@ t.test('what a dead writer had not answered is given to the next, marked', async
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   const first = writer.createPost(post)
-  await eventually(() => heard.length > 0, { every: 5 })
+  await eventually(() => heard.length > 0, { everyMs: 5 })
   t.same(heard, [{ operation: 'createPost', command: post }])
   die()
   const meanwhile = delay(60).then(() => writer.react(wish))
