@@ -7,12 +7,12 @@ import { MongoClient } from 'mongodb'
 import t from 'tap'
 import { signUp } from '../helper.ts'
 import { freshFolder, ServerProcess } from '../main/server-process.ts'
+import { httpDriver } from '../writer/fixtures/http-driver.ts'
 import { Ledger } from '../writer/fixtures/ledger.ts'
 import { machinesOn } from '../writer/fixtures/machines.ts'
-import { overHttp } from '../writer/fixtures/over-http.ts'
 import { accountsNeeded, play, programs } from '../writer/fixtures/program.ts'
-import { isDoubt, type Way } from '../writer/fixtures/steps.ts'
-import { disagreements, readStored } from '../writer/fixtures/stored.ts'
+import { type Driver, isUncertain } from '../writer/fixtures/steps.ts'
+import { readStored, violatedInvariants } from '../writer/fixtures/stored.ts'
 import { pidsOf } from './cluster.ts'
 
 /** The same programs in every run; FC_SEED=$RANDOM tries others. */
@@ -42,9 +42,9 @@ async function fourProcesses(t: Parameters<typeof freshFolder>[0]) {
   )
   t.teardown(() => client.close())
   t.teardown(() => server.kill('SIGTERM'))
-  const way = overHttp((account) => clients.get(account) ?? fail(account))
+  const driver = httpDriver((account) => clients.get(account) ?? fail(account))
   const mongodPid = async () => Number(await text('mongod', 'data', 'mongod.lock'))
-  return { server, accounts: [...clients.keys()], way, client, db: client.db('rookery'), mongodPid }
+  return { server, accounts: [...clients.keys()], driver, client, db: client.db('rookery'), mongodPid }
 }
 
 const fail = (account: string): never => {
@@ -73,15 +73,20 @@ async function retrying<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** Calls `note` for each step without an answer. */
-function noting(way: Way, note: () => void): Way {
+function noting(driver: Driver, note: () => void): Driver {
   const watch =
     <Step, Answer>(act: (step: Step) => Promise<Answer>) =>
     async (step: Step) => {
       const answer = await act(step)
-      if (isDoubt(answer)) note()
+      if (isUncertain(answer)) note()
       return answer
     }
-  return { create: watch(way.create), edit: watch(way.edit), react: watch(way.react), remove: watch(way.remove) }
+  return {
+    create: watch(driver.create),
+    edit: watch(driver.edit),
+    react: watch(driver.react),
+    delete: watch(driver.delete),
+  }
 }
 
 for (const kills of [false, true]) {
@@ -89,14 +94,14 @@ for (const kills of [false, true]) {
     ? 'and while mongod and processes are killed'
     : 'whatever is done at the same time in four processes'
   t.test(`${name}: every acknowledged write exists once and is counted`, { timeout: 200_000 }, async (t) => {
-    const { server, accounts, way, client, db, mongodPid } = await fourProcesses(t)
+    const { server, accounts, driver, client, db, mongodPid } = await fourProcesses(t)
     const { sweep } = machinesOn(db, client)
     const written = ['posts', 'reactions', 'removedPosts', 'idempotency']
-    let doubts = 0
+    let uncertain = 0
     const note = () => {
-      doubts += 1
+      uncertain += 1
     }
-    const ways = [noting(way, note)]
+    const drivers = [noting(driver, note)]
 
     let killed = 0
     let ending = false
@@ -120,22 +125,22 @@ for (const kills of [false, true]) {
       for (const name of written) await retrying(() => db.collection(name).deleteMany({}))
       await retrying(() => db.collection('accountCounts').updateMany({}, { $set: { posts: 0 } }))
       const ledger = new Ledger(accounts)
-      const before = doubts
+      const before = uncertain
       playing = true
-      await play(program, accounts, ways, ledger)
+      await play(program, accounts, drivers, ledger)
       playing = false
-      if (doubts > before) await delay(untilSettledMs)
+      if (uncertain > before) await delay(untilSettledMs)
       await retrying(sweep)
       const stored = await retrying(() => readStored(db, client))
-      const faults = [...disagreements(stored), ...ledger.compare(stored)]
-      if (faults.length > 0) throw new Error(faults.join('\n'))
+      const mismatches = [...violatedInvariants(stored), ...ledger.compare(stored)]
+      if (mismatches.length > 0) throw new Error(mismatches.join('\n'))
     })
     const details = await fc.check(property, { seed, numRuns: 40, interruptAfterTimeLimit: 15_000 })
     ending = true
     await killing
     t.notOk(details.failed, fc.defaultReportMessage(details) ?? `${details.numRuns} programs, seed ${seed}`)
-    t.comment({ killed, doubts })
+    t.comment({ killed, uncertain })
     if (kills) t.ok(killed >= 3, `${killed} were killed`)
-    else t.equal(doubts, 0, 'everything was answered')
+    else t.equal(uncertain, 0, 'everything was answered')
   })
 }

@@ -12,8 +12,8 @@ import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 import { eventually } from '../eventually.ts'
 
-const post = { id: 'p', author: 'a', text: 'Zeile\u2028für \n Zeile 🐦', replyTo: null, claim: null }
-const wish = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
+const post = { id: 'p', author: 'a', text: 'line\u2028by \n line 🐦 ü', replyTo: null, claim: null }
+const like = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
 
 async function socketPath(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-socket-'))
@@ -21,8 +21,8 @@ async function socketPath(t: Test): Promise<string> {
   return join(folder, 'writer')
 }
 
-/** A writer whose commits are the test's to make, and this process's end of it. */
-async function pair(t: Test, submit: (entry: Submission, deadline?: number) => Promise<unknown>) {
+/** A writer server with the given `submit`, and a remote writer connected to it. */
+async function connectedPair(t: Test, submit: (entry: Submission, deadline?: number) => Promise<unknown>) {
   const path = await socketPath(t)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
@@ -35,10 +35,10 @@ async function pair(t: Test, submit: (entry: Submission, deadline?: number) => P
   return { writer, path, lines }
 }
 
-t.test('what is given and answered arrives as it was, whatever is in it', async (t) => {
-  const given: Submission[] = []
-  const { writer } = await pair(t, async (entry) => {
-    given.push(entry)
+t.test('commands and answers arrive unchanged, with line separators and emoji, also 2,000 at once', async (t) => {
+  const received: Submission[] = []
+  const { writer } = await connectedPair(t, async (entry) => {
+    received.push(entry)
     return { outcome: 'replayed', post: JSON.stringify(entry) }
   })
   t.same(await writer.createPost(post), {
@@ -49,111 +49,117 @@ t.test('what is given and answered arrives as it was, whatever is in it', async 
   const many = await Promise.all(Array.from({ length: 2_000 }, () => writer.createPost(long)))
   t.equal(many.length, 2_000)
   t.ok(
-    given.slice(1).every(({ command }) => JSON.stringify(command) === JSON.stringify(long)),
-    'over many packets that end anywhere',
+    received.slice(1).every(({ command }) => JSON.stringify(command) === JSON.stringify(long)),
+    'across packet boundaries',
   )
 })
 
-t.test('answers in any order find who asked', async (t) => {
-  const { writer } = await pair(t, async ({ command }) => {
+t.test('answers out of order reach their own callers', async (t) => {
+  const { writer } = await connectedPair(t, async ({ command }) => {
     const n = Number((command as { post: string }).post)
     await delay(40 - n)
     return n
   })
-  const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => writer.react({ ...wish, post: `${n}` })))
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, n) => writer.react({ ...like, post: `${n}` })))
   t.same(answers, [...Array(40).keys()])
 })
 
-t.test('failures are those that a writer here would throw; their cause stays in the writer’s log', async (t) => {
-  const causes: Record<string, Error> = {
-    late: new TransactionTimeoutError('late'),
-    full: new OverloadedError('full'),
-    bad: new MongoServerError({ code: 121, errmsg: 'the secret of the document' }),
-  }
-  const { writer, lines } = await pair(t, async ({ command }) => {
-    throw causes[(command as { post: string }).post]
-  })
-  await t.rejects(writer.react({ ...wish, post: 'late' }), TransactionTimeoutError)
-  await t.rejects(writer.react({ ...wish, post: 'full' }), OverloadedError)
-  const failed = await writer.react({ ...wish, post: 'bad' }).catch((error: Error) => error)
-  t.match(failed, { name: 'Error', message: 'the writer failed: its own log says why' })
-  t.match(lines, [/the secret of the document/], 'one line, for what nobody foresaw')
-})
+t.test(
+  'a remote writer throws the errors that a local one throws, and the cause stays in the writer process’s log',
+  async (t) => {
+    const causes: Record<string, Error> = {
+      late: new TransactionTimeoutError('late'),
+      full: new OverloadedError('full'),
+      bad: new MongoServerError({ code: 121, errmsg: 'the secret of the document' }),
+    }
+    const { writer, lines } = await connectedPair(t, async ({ command }) => {
+      throw causes[(command as { post: string }).post]
+    })
+    await t.rejects(writer.react({ ...like, post: 'late' }), TransactionTimeoutError)
+    await t.rejects(writer.react({ ...like, post: 'full' }), OverloadedError)
+    const failed = await writer.react({ ...like, post: 'bad' }).catch((error: Error) => error)
+    t.match(failed, { name: 'Error', message: 'the writer failed: see its own log' })
+    t.match(lines, [/the secret of the document/], 'one line, for the unexpected error')
+  },
+)
 
-t.test('a deadline means the same to both, whenever each process began', async (t) => {
-  let seen = 0
-  const { writer } = await pair(t, async (_, deadline = 0) => {
-    seen = deadline - performance.now()
-    return null
-  })
-  await writer.react(wish)
-  t.ok(seen > 2_000 && seen <= 4_500, `${seen} ms left of 4,500`)
-})
+t.test(
+  'a deadline arrives with the time that is left, although monotonic clocks differ between processes',
+  async (t) => {
+    let seen = 0
+    const { writer } = await connectedPair(t, async (_, deadline = 0) => {
+      seen = deadline - performance.now()
+      return null
+    })
+    await writer.react(like)
+    t.ok(seen > 2_000 && seen <= 4_500, `${seen} ms left of 4,500`)
+  },
+)
 
-/** A writer that dies: it takes what it is given, answers nothing and breaks off. */
-function dyingWriter(path: string) {
-  const heard: Submission[] = []
+/** A writer process that receives commands and exits before it answers. */
+function exitingWriter(path: string) {
+  const received: Submission[] = []
   const sockets = new Set<Socket>()
   const server: Server = createServer((socket) => {
     sockets.add(socket)
     socket.on('data', (chunk) => {
-      for (const [, entry] of JSON.parse(chunk.toString()) as [number, Submission][]) heard.push(entry)
+      for (const [, entry] of JSON.parse(chunk.toString()) as [number, Submission][]) received.push(entry)
     })
   }).listen(path)
-  const die = () => {
+  const exit = () => {
     server.close()
     for (const socket of sockets) socket.destroy()
   }
-  return { heard, die }
+  return { received, exit }
 }
 
-t.test('what a dead writer had not answered is given to the next, marked', async (t) => {
+t.test('commands that an exited writer left unanswered go to the next one as retries', async (t) => {
   const path = await socketPath(t)
-  const { heard, die } = dyingWriter(path)
+  const { received, exit } = exitingWriter(path)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   const first = writer.createPost(post)
-  await eventually(() => heard.length > 0, { everyMs: 5 })
-  t.same(heard, [{ operation: 'createPost', command: post }])
-  die()
-  const meanwhile = delay(60).then(() => writer.react(wish))
+  await eventually(() => received.length > 0, { everyMs: 5 })
+  t.same(received, [{ operation: 'createPost', command: post }])
+  exit()
+  const second = delay(60).then(() => writer.react(like))
   await delay(120)
-  const given: Submission[] = []
-  const submit = async (entry: Submission) => void given.push(entry)
+  const resubmitted: Submission[] = []
+  const submit = async (entry: Submission) => void resubmitted.push(entry)
   const close = await serveWriter(path, { submit }, pino({ level: 'silent' }))
   t.teardown(close)
-  await Promise.all([first, meanwhile])
-  t.same(given, [
+  await Promise.all([first, second])
+  t.same(resubmitted, [
     { operation: 'createPost', command: { ...post, retry: true } },
-    { operation: 'react', command: wish },
+    { operation: 'react', command: like },
   ])
 })
 
-t.test('no writer at all: in its time each is told so', { timeout: 120_000 }, async (t) => {
+t.test('without a writer a command fails at its deadline', { timeout: 120_000 }, async (t) => {
   const path = await socketPath(t)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
-  // It keeps no process alive by itself.
+  // The remote writer alone keeps no process alive.
   const alive = setInterval(() => undefined, 1_000)
   t.teardown(() => clearInterval(alive))
   const from = performance.now()
-  await t.rejects(writer.react(wish), TransactionTimeoutError)
+  await t.rejects(writer.react(like), TransactionTimeoutError)
   t.ok(performance.now() - from >= 4_500)
   const close = await serveWriter(path, { submit: async () => 'written' }, pino({ level: 'silent' }))
   t.teardown(close)
-  t.equal(await writer.react(wish), 'written', 'and those who come later are served')
+  t.equal(await writer.react(like), 'written', 'later commands reach the new writer')
 })
 
-t.test('a socket that a writer before left there is replaced', async (t) => {
+t.test('a new writer replaces the socket that an earlier one left', async (t) => {
   const path = await socketPath(t)
   const submit = async () => 'written'
-  t.teardown(await serveWriter(path, { submit: async () => 'by the old one' }, pino({ level: 'silent' })))
+  t.teardown(await serveWriter(path, { submit: async () => 'by the earlier one' }, pino({ level: 'silent' })))
   t.teardown(await serveWriter(path, { submit }, pino({ level: 'silent' })))
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
-  t.equal(await writer.react(wish), 'written')
+  t.equal(await writer.react(like), 'written')
   const other = connect(path)
   t.teardown(() => other.destroy())
   other.write('half a li')
-  t.equal(await writer.react(wish), 'written', 'whoever else is connected')
+  t.equal(await writer.react(like), 'written', 'while another client has sent half a line')
 })
