@@ -4,73 +4,79 @@ import { password } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
 import { pidsOf, startCluster } from '../processes/cluster.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { counted, statuses, tryOnce } from './login-attempts.ts'
+import { attemptLogin, countAttempts, countStatuses } from './login-attempts.ts'
 
 const portOf = (url: string) => Number(new URL(url).port)
 
-/** So many at once, handed round the servers. */
-const atOnce = <T>(ports: readonly number[], times: number, one: (port: number, n: number) => Promise<T>) =>
-  Promise.all(Array.from({ length: times }, (_, n) => one(ports[n % ports.length] ?? 0, n)))
+/** Concurrent requests, distributed over the servers. */
+const concurrently = <T>(ports: readonly number[], times: number, request: (port: number, n: number) => Promise<T>) =>
+  Promise.all(Array.from({ length: times }, (_, n) => request(ports[n % ports.length] ?? 0, n)))
 
-/** What counts under the limits of the pair, the address and the account; what was given back counts nowhere. */
+/** Expects the counts by account and address, by address, and by account. */
 async function expectCounted(t: Test, db: Db, pair: number, address = pair, account = pair) {
   const names = ['account-and-address', 'address', 'account']
-  const found = await Promise.all(names.map((name) => counted(db, `failed-logins-by-${name}`)))
-  t.same(found, [pair, address, account], 'each place that came to nothing was given back')
+  const found = await Promise.all(names.map((name) => countAttempts(db, `failed-logins-by-${name}`)))
+  t.same(found, [pair, address, account], 'every refused attempt was released')
 }
 
-t.test('two servers count as one', { timeout: 120_000 }, async (t) => {
+t.test('two servers share the counts of failed logins', { timeout: 120_000 }, async (t) => {
   const { urls, db } = await twoServers(t)
   const ports = urls.map(portOf)
   const [port = 0] = ports
   await cookieOf(port, 'Ann')
 
-  t.test('of sixty at once on one account ten are looked at', async (t) => {
-    for (const name of ['ann', 'nobody']) {
-      const answers = await atOnce(ports, 60, (port) => tryOnce(port, name))
-      t.same(statuses(answers), { 401: 10, 429: 50 }, name)
+  t.test('60 concurrent attempts on one account: 10 are checked, 50 get 429', async (t) => {
+    for (const name of ['ann', 'no_account']) {
+      const answers = await concurrently(ports, 60, (port) => attemptLogin(port, name))
+      t.same(countStatuses(answers), { 401: 10, 429: 50 }, name)
     }
     await expectCounted(t, db, 20)
   })
 
-  t.test('of sixty at once from one address, each with another name, as many as are left of fifty', async (t) => {
-    const answers = await atOnce(ports, 60, (port, n) => tryOnce(port, `name${n}`))
-    t.same(statuses(answers), { 401: 30, 429: 30 })
-    await expectCounted(t, db, 50)
-  })
+  t.test(
+    '60 concurrent attempts from one address with 60 usernames: the 30 left of 50 are checked, 30 get 429',
+    async (t) => {
+      const answers = await concurrently(ports, 60, (port, n) => attemptLogin(port, `name${n}`))
+      t.same(countStatuses(answers), { 401: 30, 429: 30 })
+      await expectCounted(t, db, 50)
+    },
+  )
 
-  t.test('right ones at once count as nothing and hold nobody up', async (t) => {
+  t.test('16 concurrent successful logins all get 200 and count nowhere', async (t) => {
     await db.collection('attempts').deleteMany({})
-    const answers = await atOnce(ports, 16, (port) => tryOnce(port, 'ann', { password }))
-    t.same(statuses(answers), { 200: 16 })
+    const answers = await concurrently(ports, 16, (port) => attemptLogin(port, 'ann', { password }))
+    t.same(countStatuses(answers), { 200: 16 })
     await expectCounted(t, db, 0)
     t.equal(await db.collection('sessions').countDocuments(), 17)
   })
 
-  t.test('right and wrong ones at once: what was refused or right is counted nowhere', async (t) => {
+  t.test('concurrent right and wrong passwords: only the wrong ones that were checked count', async (t) => {
     const right = (n: number) => n % 4 === 0
-    const answers = await atOnce(ports, 48, (port, n) =>
-      tryOnce(port, n % 2 ? 'ann' : 'ANN', right(n) ? { password } : {}),
+    const answers = await concurrently(ports, 48, (port, n) =>
+      attemptLogin(port, n % 2 ? 'ann' : 'ANN', right(n) ? { password } : {}),
     )
-    const of = (is: boolean) => statuses(answers.filter((_, n) => right(n) === is))
-    const { 200: begun = 0, 429: refused = 0, ...othersOfRight } = of(true)
+    const of = (is: boolean) => countStatuses(answers.filter((_, n) => right(n) === is))
+    const { 200: succeeded = 0, 429: refused = 0, ...othersOfRight } = of(true)
     const { 401: failed = 0, 429: limited = 0, ...othersOfWrong } = of(false)
-    t.comment(`right: ${begun} and ${refused} refused; wrong: ${failed} and ${limited} refused`)
+    t.comment(`right: ${succeeded} and ${refused} refused; wrong: ${failed} and ${limited} refused`)
     t.same({ ...othersOfRight, ...othersOfWrong }, {})
-    t.ok(failed <= 10 * (begun + 1), `${failed} were looked at: ten after each success`)
-    const pair = await counted(db, 'failed-logins-by-account-and-address')
+    t.ok(failed <= 10 * (succeeded + 1), `${failed} were checked: at most ten after each success`)
+    const pair = await countAttempts(db, 'failed-logins-by-account-and-address')
     t.ok(pair <= Math.min(failed, 10))
     await expectCounted(t, db, pair, failed, failed)
   })
 })
 
-t.test('so do the processes of a cluster', { timeout: 120_000 }, async (t) => {
+t.test('the processes of a cluster share the counts of failed logins', { timeout: 120_000 }, async (t) => {
   const { url, server, db } = await startCluster(t, 3)
   t.equal((await pidsOf(server, 'api')).length, 3)
   const ports = [portOf(url)]
   await cookieOf(portOf(url), 'Ann')
-  // Each on a connection of its own: the primary hands them round.
-  t.same(statuses(await atOnce(ports, 60, (port) => tryOnce(port, 'ann'))), { 401: 10, 429: 50 })
-  t.same(statuses(await atOnce(ports, 60, (port, n) => tryOnce(port, `name${n}`))), { 401: 40, 429: 20 })
+  // Each on its own connection, so that the primary distributes them.
+  t.same(countStatuses(await concurrently(ports, 60, (port) => attemptLogin(port, 'ann'))), { 401: 10, 429: 50 })
+  t.same(countStatuses(await concurrently(ports, 60, (port, n) => attemptLogin(port, `name${n}`))), {
+    401: 40,
+    429: 20,
+  })
   await expectCounted(t, db, 50)
 })

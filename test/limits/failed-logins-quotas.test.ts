@@ -1,66 +1,95 @@
 import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
-import { age, counted, isLimited, statuses, tryOften, tryOnce } from './login-attempts.ts'
+import {
+  ageAttempts,
+  attemptLogin,
+  attemptLogins,
+  countAttempts,
+  countStatuses,
+  expectLimited,
+} from './login-attempts.ts'
 
 const behindProxy = { TRUSTED_PROXIES: '127.0.0.1' }
 
-t.test('the limits beside the pair’s', async (t) => {
+t.test('the limits of failed logins by address, account and network', async (t) => {
   const { port, db } = await testServer(t, behindProxy)
   await cookieOf(port, 'Ann')
-  const forget = () => db.collection('attempts').deleteMany({})
+  const reset = () => db.collection('attempts').deleteMany({})
 
-  t.test('fifty from one address, whatever the names', async (t) => {
+  t.test('after 50 failed logins from one address every username there gets 429', async (t) => {
     const at = { from: '203.0.113.1' }
-    t.same(statuses(await tryOften(port, 'ann', 20, at)), { 401: 10, 429: 10 })
-    t.equal(await counted(db, 'failed-logins-by-address'), 10, 'what the pair’s limit refused does not count here')
-    t.equal(await counted(db, 'failed-logins-by-account'), 10, 'nor for the account')
+    t.same(countStatuses(await attemptLogins(port, 'ann', 20, at)), { 401: 10, 429: 10 })
+    t.equal(
+      await countAttempts(db, 'failed-logins-by-address'),
+      10,
+      'attempts that the limit by account and address refused do not count',
+    )
+    t.equal(await countAttempts(db, 'failed-logins-by-account'), 10, 'nor do they for the account')
     for (let n = 0; n < 39; n += 1) {
-      const { status } = await tryOnce(port, `somebody${n % 13}`, at)
-      if (status !== 401) t.fail(`${status} at the ${n}th`)
+      const { status } = await attemptLogin(port, `name${n % 13}`, at)
+      if (status !== 401) t.fail(`${status} for attempt ${n}`)
     }
-    t.equal((await tryOnce(port, 'the_last', at)).status, 401)
-    const over = (name: string) => tryOnce(port, name, { ...at, password })
-    isLimited(t, await over('ann'), 'failed-logins-by-account-and-address', 10)
-    for (const name of ['the_last', 'somebody_new']) isLimited(t, await over(name), 'failed-logins-by-address', 50)
-    t.equal((await tryOnce(port, 'ann', { from: '203.0.113.2', password })).status, 200, 'elsewhere all is well')
+    t.equal((await attemptLogin(port, 'the_last', at)).status, 401)
+    const attemptAs = (name: string) => attemptLogin(port, name, { ...at, password })
+    expectLimited(t, await attemptAs('ann'), 'failed-logins-by-account-and-address', 10)
+    for (const name of ['the_last', 'another_name'])
+      expectLimited(t, await attemptAs(name), 'failed-logins-by-address', 50)
+    t.equal(
+      (await attemptLogin(port, 'ann', { from: '203.0.113.2', password })).status,
+      200,
+      'another address is not limited',
+    )
 
-    await age(db, 900)
-    t.same(statuses(await tryOften(port, 'ann', 20, at)), { 401: 10, 429: 10 }, 'and here when they are old')
+    await ageAttempts(db, 900)
+    t.same(
+      countStatuses(await attemptLogins(port, 'ann', 20, at)),
+      { 401: 10, 429: 10 },
+      '15 minutes later neither is this one',
+    )
   })
 
-  t.test('a hundred of one account, wherever from', async (t) => {
-    await forget()
-    for (let n = 0; n < 10; n += 1) await tryOften(port, n % 2 ? 'ann' : 'ANN', 10, { from: `203.0.113.${n}` })
-    t.equal(await counted(db, 'failed-logins-by-account-and-address'), 100)
+  t.test('after 100 failed logins of one account every address gets 429 for it', async (t) => {
+    await reset()
+    for (let n = 0; n < 10; n += 1) await attemptLogins(port, n % 2 ? 'ann' : 'ANN', 10, { from: `203.0.113.${n}` })
+    t.equal(await countAttempts(db, 'failed-logins-by-account-and-address'), 100)
     for (const from of ['203.0.113.99', '2001:db8::1']) {
-      isLimited(t, await tryOnce(port, 'ann', { from, password }), 'failed-logins-by-account', 100)
-      t.equal((await tryOnce(port, 'bob', { from })).status, 401, 'others from there go on')
+      expectLimited(t, await attemptLogin(port, 'ann', { from, password }), 'failed-logins-by-account', 100)
+      t.equal((await attemptLogin(port, 'bob', { from })).status, 401, 'other accounts at that address are not limited')
     }
-    await tryOften(port, 'nobody', 15, { from: '203.0.113.100' })
-    t.equal(await counted(db, 'failed-logins-by-address'), 100 + 2 + 10, 'nor is it counted for the address')
+    await attemptLogins(port, 'no_account', 15, { from: '203.0.113.100' })
+    t.equal(
+      await countAttempts(db, 'failed-logins-by-address'),
+      100 + 2 + 10,
+      'refused attempts do not count for the address',
+    )
   })
 
-  t.test('two hundred from an IPv6 /48, fifty from each /64 of it', async (t) => {
-    await forget()
-    // Five names, ten times each, from as many addresses of one /64.
-    const household = async (net: string) => {
+  t.test('after 50 failed logins from an IPv6 /64 it gets 429, after 200 from a /48 all of it', async (t) => {
+    await reset()
+    // Five usernames, ten times each, from five addresses of one /64.
+    const failFrom = async (net: string) => {
       const answers = Array.from({ length: 5 }, (_, n) =>
-        tryOften(port, `${n}_of_${net}`, 10, { from: `2001:db8:7:${net}::${n}` }),
+        attemptLogins(port, `${n}_of_${net}`, 10, { from: `2001:db8:7:${net}::${n}` }),
       )
-      return statuses((await Promise.all(answers)).flat())
+      return countStatuses((await Promise.all(answers)).flat())
     }
-    for (const net of ['0', '1', 'ffff', 'abcd']) t.same(await household(net), { 401: 50 }, net)
-    t.equal(await counted(db, 'failed-logins-by-network'), 200)
-    isLimited(t, await tryOnce(port, 'bob', { from: '2001:db8:7:1:1:2:3:4' }), 'failed-logins-by-address', 50)
-    isLimited(t, await tryOnce(port, 'ann', { from: '2001:DB8:7:8::1', password }), 'failed-logins-by-network', 200)
-    t.equal((await tryOnce(port, 'ann', { from: '2001:db8:8::1', password })).status, 200, 'the next /48')
-    t.equal((await tryOnce(port, 'ann', { from: '203.0.113.1' })).status, 401, 'IPv4 is in no network')
-    t.equal(await counted(db, 'failed-logins-by-network'), 200)
+    for (const net of ['0', '1', 'ffff', 'abcd']) t.same(await failFrom(net), { 401: 50 }, net)
+    t.equal(await countAttempts(db, 'failed-logins-by-network'), 200)
+    expectLimited(t, await attemptLogin(port, 'bob', { from: '2001:db8:7:1:1:2:3:4' }), 'failed-logins-by-address', 50)
+    expectLimited(
+      t,
+      await attemptLogin(port, 'ann', { from: '2001:DB8:7:8::1', password }),
+      'failed-logins-by-network',
+      200,
+    )
+    t.equal((await attemptLogin(port, 'ann', { from: '2001:db8:8::1', password })).status, 200, 'the next /48')
+    t.equal((await attemptLogin(port, 'ann', { from: '203.0.113.1' })).status, 401, 'an IPv4 address is in no network')
+    t.equal(await countAttempts(db, 'failed-logins-by-network'), 200)
   })
 })
 
-t.test('each limit is what the configuration says', async (t) => {
+t.test('each limit of failed logins has the configured quota', async (t) => {
   const { port } = await testServer(t, {
     ...behindProxy,
     LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: '2',
@@ -68,18 +97,18 @@ t.test('each limit is what the configuration says', async (t) => {
     LIMIT_FAILED_LOGINS_PER_ACCOUNT: '4',
     LIMIT_FAILED_LOGINS_PER_NETWORK: '5',
   })
-  const limit = async (name: string, from: string) => {
-    const { status, headers } = await tryOnce(port, name, { from })
+  const limitOrStatus = async (name: string, from: string) => {
+    const { status, headers } = await attemptLogin(port, name, { from })
     return status === 429 ? headers['ratelimit-policy'] : status
   }
-  t.equal(await limit('ann', '2001:db8::1'), 401)
-  t.equal(await limit('ann', '2001:db8::2'), 401)
-  t.equal(await limit('ann', '2001:db8::3'), '"failed-logins-by-account-and-address";q=2;w=900')
-  t.equal(await limit('bob', '2001:db8::4'), 401)
-  t.equal(await limit('bob', '2001:db8::5'), '"failed-logins-by-address";q=3;w=900')
-  t.equal(await limit('ann', '2001:db8:0:1::'), 401)
-  t.equal(await limit('ann', '2001:db8:1::'), 401)
-  t.equal(await limit('ann', '2001:db8:2::'), '"failed-logins-by-account";q=4;w=900')
-  t.equal(await limit('carol', '2001:db8:0:2::'), 401)
-  t.equal(await limit('dave', '2001:db8:0:3::'), '"failed-logins-by-network";q=5;w=900')
+  t.equal(await limitOrStatus('ann', '2001:db8::1'), 401)
+  t.equal(await limitOrStatus('ann', '2001:db8::2'), 401)
+  t.equal(await limitOrStatus('ann', '2001:db8::3'), '"failed-logins-by-account-and-address";q=2;w=900')
+  t.equal(await limitOrStatus('bob', '2001:db8::4'), 401)
+  t.equal(await limitOrStatus('bob', '2001:db8::5'), '"failed-logins-by-address";q=3;w=900')
+  t.equal(await limitOrStatus('ann', '2001:db8:0:1::'), 401)
+  t.equal(await limitOrStatus('ann', '2001:db8:1::'), 401)
+  t.equal(await limitOrStatus('ann', '2001:db8:2::'), '"failed-logins-by-account";q=4;w=900')
+  t.equal(await limitOrStatus('carol', '2001:db8:0:2::'), 401)
+  t.equal(await limitOrStatus('dave', '2001:db8:0:3::'), '"failed-logins-by-network";q=5;w=900')
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { fixedWindow } from '../../src/limits/fixed-window.ts'
 import { freshDatabase } from '../helper.ts'
 
-t.test('a limit that was lowered within its window still holds', async (t) => {
+t.test('a quota lowered within its window applies at once', async (t) => {
   const { db } = await freshDatabase(t)
   const limit = (quota: number) => ({ name: 'writes', description: 'changes', quota, windowSeconds: 900 })
   const before = fixedWindow(db)

@@ -2,14 +2,14 @@ import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { isLimited, statuses, tryOnce } from './login-attempts.ts'
+import { attemptLogin, countStatuses, expectLimited } from './login-attempts.ts'
 import { atQuarterHour } from './quarter-hour.ts'
 
 const headerNames = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-client-ip', 'cf-connecting-ip']
 const pair = 'failed-logins-by-account-and-address'
 
-/** Where a login came from, as the answer, the list of sessions and the activity have it. */
-async function seenFrom(port: number, headers: Record<string, string>) {
+/** The client's address of a login, which the answer, the list of sessions and the activity must agree on. */
+async function clientAddress(port: number, headers: Record<string, string>) {
   const json = { username: 'ann', password }
   const answer = await ask(port, 'POST', '/v1/session', { json, headers })
   const cookie = `session=${setCookies(answer.headers).session?.value}`
@@ -18,36 +18,40 @@ async function seenFrom(port: number, headers: Record<string, string>) {
     const items = field(body, 'items')
     return field(Array.isArray(items) ? items[0] : undefined, 'ip')
   }
-  const told = field(field(answer.body, 'session'), 'ip')
-  const places = new Set([told, await first('/v1/sessions'), await first('/v1/account/activity')])
-  return places.size === 1 && answer.status === 200 ? told : [answer.status, ...places]
+  const inAnswer = field(field(answer.body, 'session'), 'ip')
+  const addresses = new Set([inAnswer, await first('/v1/sessions'), await first('/v1/account/activity')])
+  return addresses.size === 1 && answer.status === 200 ? inAnswer : [answer.status, ...addresses]
 }
 
-/** So many failed logins of one name, one after the other, each as the function says. */
-async function fail(port: number, times: number, from: (n: number) => string) {
+/** The statuses of failed logins of one account, one after another. */
+async function failRepeatedly(port: number, times: number, from: (n: number) => string) {
   const answers = []
-  for (let n = 0; n < times; n += 1) answers.push(await tryOnce(port, 'ann', { from: from(n) }))
-  return statuses(answers)
+  for (let n = 0; n < times; n += 1) answers.push(await attemptLogin(port, 'ann', { from: from(n) }))
+  return countStatuses(answers)
 }
 
 for (const TRUSTED_PROXIES of ['', '10.0.0.0/8,::1']) {
-  t.test(`who is no proxy of ours is not believed (${TRUSTED_PROXIES || 'none'})`, async (t) => {
+  t.test(`forwarding headers of an untrusted peer are ignored (trusted: ${TRUSTED_PROXIES || 'none'})`, async (t) => {
     const { port, db } = await testServer(t, { TRUSTED_PROXIES })
     await cookieOf(port, 'Ann')
     for (const name of headerNames) {
-      for (const says of ['203.0.113.1', '10.0.0.1']) {
-        const value = name === 'forwarded' ? `for="${says}"` : says
-        t.equal(await seenFrom(port, { [name]: value }), '127.0.0.1', `${name}: ${value}`)
+      for (const address of ['203.0.113.1', '10.0.0.1']) {
+        const value = name === 'forwarded' ? `for="${address}"` : address
+        t.equal(await clientAddress(port, { [name]: value }), '127.0.0.1', `${name}: ${value}`)
       }
     }
-    t.same(await fail(port, 14, (n) => `203.0.113.${n}`), { 401: 10, 429: 4 }, 'nor can one get around a limit')
-    isLimited(t, await tryOnce(port, 'ann', { from: '203.0.113.99', password }), pair, 10)
+    t.same(
+      await failRepeatedly(port, 14, (n) => `203.0.113.${n}`),
+      { 401: 10, 429: 4 },
+      'nor do they evade the limit of failed logins',
+    )
+    expectLimited(t, await attemptLogin(port, 'ann', { from: '203.0.113.99', password }), pair, 10)
     const kept = await db.collection<{ _id: string }>('attempts').distinct('_id')
     t.notMatch(kept.join(), /203\.0\.113|10\.0\.0|::1/)
   })
 }
 
-t.test('nor does it get around the limit of changes', async (t) => {
+t.test('X-Forwarded-For of an untrusted peer does not evade the limit of writes', async (t) => {
   atQuarterHour(t)
   const { port } = await testServer(t, { LIMIT_WRITES_PER_ADDRESS: '3' })
   const cookie = await cookieOf(port, 'Ann')
@@ -57,12 +61,12 @@ t.test('nor does it get around the limit of changes', async (t) => {
   t.match((await write(4)).headers, { 'ratelimit-policy': '"writes-by-address";q=3;w=900' })
 })
 
-t.test('behind proxies that are trusted', async (t) => {
+t.test('behind trusted proxies', async (t) => {
   const { port, db } = await testServer(t, { TRUSTED_PROXIES: '127.0.0.1,10.0.0.0/8,2001:db8:ffff::/48' })
   await cookieOf(port, 'Ann')
-  const forget = () => db.collection('attempts').deleteMany({})
+  const reset = () => db.collection('attempts').deleteMany({})
 
-  t.test('the last address that is none of theirs counts', async (t) => {
+  t.test('the client is the last address in X-Forwarded-For that is no trusted proxy', async (t) => {
     const chains: Record<string, string> = {
       '203.0.113.1': '203.0.113.1',
       '198.51.100.7, 203.0.113.1': '203.0.113.1',
@@ -76,25 +80,33 @@ t.test('behind proxies that are trusted', async (t) => {
       '2001:db8::1': '2001:db8::1',
     }
     for (const [chain, ip] of Object.entries(chains))
-      t.equal(await seenFrom(port, { 'x-forwarded-for': chain }), ip, chain)
+      t.equal(await clientAddress(port, { 'x-forwarded-for': chain }), ip, chain)
     for (const name of headerNames.slice(1))
-      t.equal(await seenFrom(port, { [name]: 'for=203.0.113.1' }), '127.0.0.1', `${name} is no header of ours`)
+      t.equal(await clientAddress(port, { [name]: 'for=203.0.113.1' }), '127.0.0.1', `${name} is ignored`)
 
     const forged = (n: number) => `198.51.100.${n}, 203.0.113.1`
-    t.same(await fail(port, 12, forged), { 401: 10, 429: 2 }, 'what the client put before changes nothing')
-    t.equal((await tryOnce(port, 'ann', { from: '203.0.113.1, 203.0.113.2', password })).status, 200)
+    t.same(
+      await failRepeatedly(port, 12, forged),
+      { 401: 10, 429: 2 },
+      'addresses that the client itself sent do not evade the limit',
+    )
+    t.equal((await attemptLogin(port, 'ann', { from: '203.0.113.1, 203.0.113.2', password })).status, 200)
   })
 
-  t.test('an IPv4 address is one, however IPv6 writes it', async (t) => {
-    await forget()
+  t.test('an IPv4-mapped IPv6 address is the IPv4 address, in every notation', async (t) => {
+    await reset()
     const forms = ['1.2.3.4', '::ffff:1.2.3.4', '::ffff:102:304', '::FFFF:0102:0304', '0:0:0:0:0:ffff:1.2.3.4']
-    for (const form of forms) t.equal(await seenFrom(port, { 'x-forwarded-for': form }), '1.2.3.4', form)
-    t.same(await fail(port, 15, (n) => forms[n % forms.length] ?? ''), { 401: 10, 429: 5 })
-    t.equal((await tryOnce(port, 'ann', { from: '::ffff:1.2.3.5' })).status, 401, 'its neighbour is another')
+    for (const form of forms) t.equal(await clientAddress(port, { 'x-forwarded-for': form }), '1.2.3.4', form)
+    t.same(await failRepeatedly(port, 15, (n) => forms[n % forms.length] ?? ''), { 401: 10, 429: 5 })
+    t.equal(
+      (await attemptLogin(port, 'ann', { from: '::ffff:1.2.3.5' })).status,
+      401,
+      'the next address has its own limit',
+    )
   })
 
-  t.test('garbage from a proxy does no harm: the proxy itself is counted', async (t) => {
-    await forget()
+  t.test('if a proxy sends no valid address, its own address counts', async (t) => {
+    await reset()
     const garbage = [
       '',
       ' ',
@@ -118,7 +130,7 @@ t.test('behind proxies that are trusted', async (t) => {
       `${'1.1.1.1,'.repeat(500)}?`,
     ]
     for (const text of garbage)
-      t.equal(await seenFrom(port, { 'x-forwarded-for': text }), '127.0.0.1', text.slice(0, 30))
-    t.same(await fail(port, 24, (n) => garbage[n % garbage.length] ?? ''), { 401: 10, 429: 14 })
+      t.equal(await clientAddress(port, { 'x-forwarded-for': text }), '127.0.0.1', text.slice(0, 30))
+    t.same(await failRepeatedly(port, 24, (n) => garbage[n % garbage.length] ?? ''), { 401: 10, 429: 14 })
   })
 })
