@@ -8,18 +8,18 @@ import type { PostDocument } from '../../src/posts/model.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
 import { password, type signUp } from '../helper.ts'
 
-export type Somebody = Awaited<ReturnType<typeof signUp>>
+export type User = Awaited<ReturnType<typeof signUp>>
 
-export const idOf = async ({ client }: Somebody) => (await client.get<{ id: string }>('v1/account')).body.id
+export const idOf = async ({ client }: User) => (await client.get<{ id: string }>('v1/account')).body.id
 
-/** Confirms and deletes; the answer's status. */
-export async function leave({ client }: Somebody): Promise<number> {
+/** Confirms the password, deletes the account, and returns the status. */
+export async function deleteAccount({ client }: User): Promise<number> {
   await client.post('v1/session/confirm', { json: { password } })
   return (await client.delete('v1/account')).statusCode
 }
 
-/** What is counted otherwise than it is there, at one moment: nothing, at any. */
-export function disagreementsIn(db: Db, transact: Transact): Promise<string[]> {
+/** The counts that differ from the documents that they count, in one snapshot. */
+export function countMismatches(db: Db, transact: Transact): Promise<string[]> {
   return transact(async (session) => {
     const all = <T extends object>(name: string) => db.collection<T>(name).find({}, { session }).toArray()
     const posts = await all<PostDocument>('posts')
@@ -28,16 +28,16 @@ export function disagreementsIn(db: Db, transact: Transact): Promise<string[]> {
     const counts = await all<CountsDocument>('accountCounts')
     const days = await dailyCountsIn(db).find({}, { session }).toArray()
 
-    const faults: string[] = []
-    const expect = (what: string, says: number, there: number) => {
-      if (says !== there) faults.push(`${what}: says ${says}, there are ${there}`)
+    const mismatches: string[] = []
+    const expect = (name: string, count: number, documents: number) => {
+      if (count !== documents) mismatches.push(`${name}: the count is ${count}, there are ${documents}`)
     }
-    const tally = (names: unknown[]) => {
-      const groups = Map.groupBy(names.map(String), (name) => name)
-      return (name: string) => groups.get(name)?.length ?? 0
+    const countOccurrences = (values: unknown[]) => {
+      const groups = Map.groupBy(values.map(String), (value) => value)
+      return (value: string) => groups.get(value)?.length ?? 0
     }
-    const reacted = tally(reactions.map(({ post, value }) => `${post} ${value}`))
-    const replied = tally(posts.map(({ replyTo }) => replyTo))
+    const reacted = countOccurrences(reactions.map(({ post, value }) => `${post} ${value}`))
+    const replied = countOccurrences(posts.map(({ replyTo }) => replyTo))
     for (const {
       _id,
       counts: { likes, dislikes, replies },
@@ -46,30 +46,30 @@ export function disagreementsIn(db: Db, transact: Transact): Promise<string[]> {
       expect(`dislikes of ${_id}`, dislikes, reacted(`${_id} dislike`))
       expect(`replies to ${_id}`, replies, replied(String(_id)))
     }
-    const [written, followed, following] = [
-      tally(posts.map(({ author }) => author)),
-      tally(follows.map(({ to }) => to)),
-      tally(follows.map(({ from }) => from)),
+    const [authored, followers, following] = [
+      countOccurrences(posts.map(({ author }) => author)),
+      countOccurrences(follows.map(({ to }) => to)),
+      countOccurrences(follows.map(({ from }) => from)),
     ]
     for (const account of counts) {
       const id = String(account._id)
-      expect(`posts of ${id}`, account.posts, written(id))
-      expect(`followers of ${id}`, account.followers, followed(id))
+      expect(`posts of ${id}`, account.posts, authored(id))
+      expect(`followers of ${id}`, account.followers, followers(id))
       expect(`following of ${id}`, account.following, following(id))
     }
-    const stand = tally(reactions.map(({ value, order }) => `${dayOf(String(order)).getTime()} ${value}`))
+    const current = countOccurrences(reactions.map(({ value, order }) => `${dayOf(String(order)).getTime()} ${value}`))
     for (const [at, rows] of Map.groupBy(days, ({ _id }) => _id.day.getTime())) {
       for (const value of ['like', 'dislike'] as const) {
-        const says = rows.reduce((sum, row) => sum + row[`${value}s`], 0)
-        expect(`${value}s of ${new Date(at).toISOString()}`, says, stand(`${at} ${value}`))
+        const count = rows.reduce((sum, row) => sum + row[`${value}s`], 0)
+        expect(`${value}s of ${new Date(at).toISOString()}`, count, current(`${at} ${value}`))
       }
     }
-    return faults
+    return mismatches
   })
 }
 
-/** How much of an account is stored anywhere. */
-export async function leftOf(db: Db, id: string): Promise<Record<string, number>> {
+/** The numbers of documents that belong to an account, by collection; collections without any are left out. */
+export async function documentsOf(db: Db, id: string): Promise<Record<string, number>> {
   const account = toUuid(id)
   const left: Record<string, number> = {}
   const filters: [string, object][] = [

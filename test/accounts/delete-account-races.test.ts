@@ -1,79 +1,83 @@
 import t from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { disagreementsIn, idOf, leave, leftOf, type Somebody } from './count-invariants.ts'
+import { countMismatches, deleteAccount, documentsOf, idOf, type User } from './count-invariants.ts'
 
-type Made = { id?: string }
+type Created = { id?: string }
 
-t.test('whatever it writes elsewhere while it is deleted, nothing of it is left', { timeout: 120_000 }, async (t) => {
-  const { app, urls, db } = await twoServers(t)
-  const host = await signUp(urls[0])
-  const posts: string[] = []
-  for (const _ of [1, 2, 3]) {
-    posts.push((await host.client.post<{ id: string }>('v1/posts', { json: { text: '.' } })).body.id)
-  }
-  for (let round = 0; round < 5; round += 1) {
-    const leavers = await Promise.all(Array.from({ length: 3 }, () => signUp(urls[0])))
-    const ids = await Promise.all(leavers.map(idOf))
-    const statuses = new Map<number, number>()
-    let over = false
-
-    /** Writes at the other server, with the same cookies, until it is refused. */
-    async function write(who: Somebody, n: number) {
-      const cookie = await who.client.jar.getCookieString(urls[0])
-      const client = makeClient(urls[1]).extend({ headers: { cookie } })
-      const post = posts[n % 3] ?? ''
-      for (let m = 0; !over; m += 1) {
-        const other = leavers[(n + 1) % 3]?.username ?? ''
-        const answers = await Promise.all([
-          client.put<Made>(`v1/posts/${post}/reaction`, { json: { value: m % 2 ? 'like' : 'dislike' } }),
-          client.post<Made>('v1/posts', { json: { text: '.', replyTo: post } }),
-          client.put<Made>(`v1/accounts/${m % 2 ? host.username : other}/follow`),
-          host.client.put<Made>(`v1/accounts/${who.username}/follow`),
-        ])
-        const reply = answers[1]?.body.id
-        if (reply) await host.client.put(`v1/posts/${reply}/reaction`, { json: { value: 'like' } })
-        for (const { statusCode } of answers.slice(0, 3)) {
-          statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1)
-        }
-        if (answers[0]?.statusCode === 401) return
-      }
+t.test(
+  'an account that writes at another server during its deletion leaves no documents',
+  { timeout: 120_000 },
+  async (t) => {
+    const { app, urls, db } = await twoServers(t)
+    const survivor = await signUp(urls[0])
+    const posts: string[] = []
+    for (const _ of [1, 2, 3]) {
+      posts.push((await survivor.client.post<{ id: string }>('v1/posts', { json: { text: '.' } })).body.id)
     }
+    for (let round = 0; round < 5; round += 1) {
+      const deleted = await Promise.all(Array.from({ length: 3 }, () => signUp(urls[0])))
+      const ids = await Promise.all(deleted.map(idOf))
+      const statuses = new Map<number, number>()
+      let isOver = false
 
-    const writing = leavers.map((who, n) => write(who, n))
-    await new Promise((resolve) => setTimeout(resolve, 50 + 50 * round))
-    t.same(await Promise.all(leavers.map(leave)), [204, 204, 204])
-    const stopping = setTimeout(() => {
-      over = true
-    }, 1_500)
-    await Promise.all(writing)
-    clearTimeout(stopping)
-    t.notOk(over, 'within a second the other server takes no token')
-    // 404: whom one wanted to follow was gone first.
-    t.same(
-      [...statuses.keys()].filter((status) => ![200, 201, 204, 401, 404].includes(status)),
-      [],
-    )
-    for (const id of ids) t.same(await leftOf(db, id), {}, `round ${round}`)
-    t.same(await disagreementsIn(app.db, app.transact), [])
-  }
-})
+      /** Writes at the other server, with the same cookies, until it answers 401. */
+      async function write(user: User, n: number) {
+        const cookie = await user.client.jar.getCookieString(urls[0])
+        const client = makeClient(urls[1]).extend({ headers: { cookie } })
+        const post = posts[n % 3] ?? ''
+        for (let m = 0; !isOver; m += 1) {
+          const other = deleted[(n + 1) % 3]?.username ?? ''
+          const answers = await Promise.all([
+            client.put<Created>(`v1/posts/${post}/reaction`, { json: { value: m % 2 ? 'like' : 'dislike' } }),
+            client.post<Created>('v1/posts', { json: { text: '.', replyTo: post } }),
+            client.put<Created>(`v1/accounts/${m % 2 ? survivor.username : other}/follow`),
+            survivor.client.put<Created>(`v1/accounts/${user.username}/follow`),
+          ])
+          const reply = answers[1]?.body.id
+          if (reply) await survivor.client.put(`v1/posts/${reply}/reaction`, { json: { value: 'like' } })
+          for (const { statusCode } of answers.slice(0, 3)) {
+            statuses.set(statusCode, (statuses.get(statusCode) ?? 0) + 1)
+          }
+          if (answers[0]?.statusCode === 401) return
+        }
+      }
 
-t.test('nothing that happens at the same moment brings it back to life', { timeout: 120_000 }, async (t) => {
+      const writing = deleted.map((user, n) => write(user, n))
+      await new Promise((resolve) => setTimeout(resolve, 50 + 50 * round))
+      t.same(await Promise.all(deleted.map(deleteAccount)), [204, 204, 204])
+      const stopping = setTimeout(() => {
+        isOver = true
+      }, 1_500)
+      await Promise.all(writing)
+      clearTimeout(stopping)
+      t.notOk(isOver, 'the other server refuses the access token within 1.5 s')
+      // 404: the account to follow had been deleted first.
+      t.same(
+        [...statuses.keys()].filter((status) => ![200, 201, 204, 401, 404].includes(status)),
+        [],
+      )
+      for (const id of ids) t.same(await documentsOf(db, id), {}, `round ${round}`)
+      t.same(await countMismatches(app.db, app.transact), [])
+    }
+  },
+)
+
+t.test('no concurrent request of its owner restores a deleted account', { timeout: 120_000 }, async (t) => {
   const { app, urls, db } = await twoServers(t)
-  const meanwhile: Record<string, (who: Somebody) => Promise<{ statusCode: number }>> = {
+  const requests: Record<string, (user: User) => Promise<{ statusCode: number }>> = {
     'a login': ({ username }) => makeClient(urls[1]).post('v1/session', { json: { username, password } }),
     'a new password': ({ client }) =>
       client.put('v1/account/password', { json: { currentPassword: password, newPassword: `${password}, and 8` } }),
     'a refresh': ({ client }) => client.post('v1/session/refresh'),
-    'confirming again': ({ client }) => client.post('v1/session/confirm', { json: { password } }),
+    'another confirmation': ({ client }) => client.post('v1/session/confirm', { json: { password } }),
     'a new profile': ({ client }) => client.patch('v1/account', { json: { bio: 'still here' } }),
-    // One that has begun is cut off.
+    // The server cuts off an export that has begun.
     'an export': ({ client }) =>
       client.get('v1/account/export', { responseType: 'text' }).catch(() => ({ statusCode: 0 })),
     'a logout': ({ client }) => client.delete('v1/session'),
   }
-  for (const [name, act] of Object.entries(meanwhile)) {
+  for (const [name, act] of Object.entries(requests)) {
     for (let round = 0; round < 3; round += 1) {
       const ann = await signUp(urls[0])
       const id = await idOf(ann)
@@ -84,8 +88,8 @@ t.test('nothing that happens at the same moment brings it back to life', { timeo
       const [deletion, other] = await Promise.all([doomed.delete('v1/account'), act(ann)])
       t.ok([204, 401].includes(deletion.statusCode), `${name}: ${deletion.statusCode}`)
       t.ok(other.statusCode < 500, `${name}: ${other.statusCode}`)
-      if (deletion.statusCode === 204) t.same(await leftOf(db, id), {}, name)
+      if (deletion.statusCode === 204) t.same(await documentsOf(db, id), {}, name)
     }
   }
-  t.same(await disagreementsIn(app.db, app.transact), [])
+  t.same(await countMismatches(app.db, app.transact), [])
 })

@@ -3,21 +3,21 @@ import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { idOf, type Somebody } from './count-invariants.ts'
+import { idOf, type User } from './count-invariants.ts'
 
 type Line = { type?: string; end?: boolean } & Record<string, unknown>
 
-const confirm = ({ client }: Somebody) => client.post('v1/session/confirm', { json: { password } })
-const take = ({ client }: Somebody) => client.get('v1/account/export', { responseType: 'text' })
+const confirm = ({ client }: User) => client.post('v1/session/confirm', { json: { password } })
+const exportOf = ({ client }: User) => client.get('v1/account/export', { responseType: 'text' })
 const linesOf = (body: string): Line[] => {
-  t.ok(body.endsWith('\n'), 'the last line is whole')
+  t.ok(body.endsWith('\n'), 'the last line is complete')
   return body
     .trimEnd()
     .split('\n')
     .map((line): Line => JSON.parse(line))
 }
 
-async function plantReactions(db: Db, account: string, count: number) {
+async function seedReactions(db: Db, account: string, count: number) {
   const own = toUuid(account)
   const documents = Array.from({ length: count }, () => {
     const post = toUuid(newId())
@@ -26,7 +26,7 @@ async function plantReactions(db: Db, account: string, count: number) {
   await db.collection<{ _id: object }>('reactions').insertMany(documents)
 }
 
-t.test('it wants the password again', async (t) => {
+t.test('an export requires a confirmed password', async (t) => {
   const { url } = await testServer(t)
   const ann = await signUp(url)
   t.equal((await makeClient(url).get('v1/account/export')).statusCode, 401)
@@ -34,7 +34,7 @@ t.test('it wants the password again', async (t) => {
   t.match({ statusCode, body }, { statusCode: 403, body: { code: 'confirmation-required' } })
 })
 
-t.test('all that is kept of an account, and nothing that could be used as it', async (t) => {
+t.test('an export has everything that is stored of the account, and no secret or hash', async (t) => {
   const { url, db } = await testServer(t)
   const [ann, bob] = [await signUp(url, 'ann_takes'), await signUp(url, 'bob_stays')]
   await ann.client.patch('v1/account', { json: { displayName: 'Ann', bio: 'Leaving\nsoon' } })
@@ -44,10 +44,10 @@ t.test('all that is kept of an account, and nothing that could be used as it', a
   await ann.client.put(`v1/posts/${other}/reaction`, { json: { value: 'dislike' } })
   await ann.client.put('v1/accounts/bob_stays/follow')
   await bob.client.put('v1/accounts/ann_takes/follow')
-  await plantReactions(db, await idOf(ann), 450)
+  await seedReactions(db, await idOf(ann), 450)
   await makeClient(url).post('v1/session', { json: { username: 'ann_takes', password: 'not at all her password' } })
   const confirmed = await confirm(ann)
-  const answer = await take(ann)
+  const answer = await exportOf(ann)
 
   t.match(answer, {
     statusCode: 200,
@@ -88,7 +88,7 @@ t.test('all that is kept of an account, and nothing that could be used as it', a
   t.notMatch(answer.body, /\$2[aby]\$|bcrypt|Not Ann’s/)
 })
 
-t.test('it is written down once, and by HEAD not at all', async (t) => {
+t.test('an export adds one activity event, and HEAD adds none', async (t) => {
   const { url, db } = await testServer(t)
   const ann = await signUp(url)
   await confirm(ann)
@@ -96,21 +96,21 @@ t.test('it is written down once, and by HEAD not at all', async (t) => {
   const head = await ann.client.head('v1/account/export', { responseType: 'text' })
   t.match(head, { statusCode: 200, headers: { 'content-type': 'application/x-ndjson' }, body: '' })
   t.equal(await exported(), 0)
-  await take(ann)
+  await exportOf(ann)
   t.equal(await exported(), 1)
   const { body } = await ann.client.get<{ items: { event: string }[] }>('v1/account/activity')
   t.equal(body.items[0]?.event, 'exported')
 })
 
-t.test('whose session ends meanwhile gets no more, and no last line', async (t) => {
+t.test('an export is cut off when its session ends, and lacks the end line', async (t) => {
   const { url, db } = await testServer(t)
   const ann = await signUp(url)
   await confirm(ann)
-  await plantReactions(db, await idOf(ann), 30_000)
-  const thief = new AbortController()
+  await seedReactions(db, await idOf(ann), 30_000)
+  const abort = new AbortController()
   const response = await fetch(`${url}/v1/account/export`, {
     headers: { cookie: await ann.client.jar.getCookieString(url) },
-    signal: thief.signal,
+    signal: abort.signal,
   })
   const reader = response.body?.getReader()
   let text = new TextDecoder().decode((await reader?.read())?.value)
@@ -120,7 +120,7 @@ t.test('whose session ends meanwhile gets no more, and no last line', async (t) 
       text += new TextDecoder().decode(chunk.value)
     }
   })()
-  await t.rejects(rest, 'the connection breaks off')
+  await t.rejects(rest, 'the connection is closed')
   t.ok(text.split('\n').length < 30_000, `${text.split('\n').length} lines`)
   t.notMatch(text, '"end"')
 })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { makeClient, testServer } from '../helper.ts'
 
-/** 40 characters that zxcvbn finds hard. */
+/** 40 characters that zxcvbn rates as strong. */
 const strong = 'vexed 9 quartz; jumbo lynx whirl: pfg 42'
 
 t.test('passwords', async (t) => {
@@ -21,14 +21,14 @@ t.test('passwords', async (t) => {
     if (typeof password === 'string' && password.length > 4) t.notOk(JSON.stringify(body).includes(password), 'no echo')
   }
 
-  t.test('15 to 256 characters: code points, after NFKC', async (t) => {
+  t.test('a password has 15 to 256 code points after NFKC', async (t) => {
     const emoji = ['🦉', '🌍', '🎲', '🧲', '🥨', '🛶', '🧵', '🪁', '🦔', '🍄', '🚲', '🧊', '🪐', '🎻', '🧭']
-    // zxcvbn finds long texts hard enough whatever they are made of, so 241 more characters do no harm.
+    // zxcvbn rates any long text as strong, so the added spaces do not matter.
     const longest = `${strong}${' '.repeat(256 - strong.length)}`
     for (const fits of [strong.slice(0, 15), emoji.join(''), longest, `${longest.slice(0, -3)}ﬃ`]) {
       t.equal((await signUp(fits)).statusCode, 201, fits.slice(0, 20))
     }
-    // The ligature is three characters after NFKC, and a letter with its accent is one.
+    // After NFKC the ligature has three characters, and a letter with its accent has one.
     const decomposed = 'a\u0301e\u0301i\u0301o\u0301u\u0301xk9;q#vz2w'
     await refused(t, decomposed.normalize('NFC').slice(0, 14).normalize('NFD'))
     for (const password of [
@@ -43,7 +43,7 @@ t.test('passwords', async (t) => {
       await refused(t, password)
   })
 
-  t.test('the username is not in it, whatever the case or the form of its letters', async (t) => {
+  t.test('a password that contains the username in any case or Unicode form is refused', async (t) => {
     await refused(t, `${strong} Kestrel`, 'kestrel')
     await refused(t, `${strong}KESTREL`, 'Kestrel')
     await refused(t, 'ｋｅｓｔｒｅｌ vexed quartz jumbo', 'kestrel')
@@ -51,24 +51,24 @@ t.test('passwords', async (t) => {
     t.equal((await signUp(`${strong} kestre l`, 'kestrel')).statusCode, 201)
   })
 
-  t.test('what is soon guessed is refused', async (t) => {
+  t.test('a password that is quickly guessed is refused', async (t) => {
     const easy = ['123456789012345', 'qwertyuiopasdfgh', 'passwordpassword', 'aaaaaaaaaaaaaaa', 'abcdefghijklmnop']
     for (const password of [...easy, 'PasswordPassword', 'p4ssw0rdp4ssw0rd', 'ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ']) {
       await refused(t, password)
     }
   })
 
-  t.test('a long one is not refused because it takes long to judge, nor taken because it goes on', async (t) => {
+  t.test('long passwords: 256 random characters are accepted, 256 repeated ones refused', async (t) => {
     const random = randomBytes(192).toString('base64')
     t.equal(random.length, 256)
     t.equal((await signUp(random)).statusCode, 201)
     await refused(t, 'a'.repeat(256))
-    t.equal((await signUp(`${'a'.repeat(32)}${strong}`)).statusCode, 201, 'a weak beginning is not the whole')
+    t.equal((await signUp(`${'a'.repeat(32)}${strong}`)).statusCode, 201, 'a weak beginning does not matter')
     const around = (ends: string) => `${ends.repeat(64)}${random.slice(0, 93)}${ends.repeat(64)}`
-    t.equal((await signUp(around('a'))).statusCode, 201, 'nor are both ends')
+    t.equal((await signUp(around('a'))).statusCode, 201, 'nor do weak ends')
   })
 
-  t.test('every character counts, also after bcrypt’s 72 bytes and after a NUL', async (t) => {
+  t.test('every character counts, even after 72 bytes (bcrypt’s limit) and after a NUL', async (t) => {
     const pairs = [
       ['a difference after 72 bytes', `${strong}${strong}A`, `${strong}${strong}B`],
       ['a difference after a NUL', `${strong}\0A`, `${strong}\0B`],
@@ -87,7 +87,7 @@ t.test('passwords', async (t) => {
     }
   })
 
-  t.test('what is the same after NFKC is the same', async (t) => {
+  t.test('passwords that are equal after NFKC are equal', async (t) => {
     const { username } = await signUp(`Caf\u00e9 \uFB03 \u2460 ${strong}`)
     for (const form of ['Cafe\u0301 ffi 1', 'Caf\u00e9 \uFB03 1', 'Ｃａｆ\u00e9 ffi \u2460']) {
       t.equal((await login(username, `${form} ${strong}`)).statusCode, 200, form)
@@ -111,7 +111,7 @@ t.test('passwords', async (t) => {
   )
 })
 
-t.test('PASSWORD_MIN_LENGTH lowers the least length, and nothing else', async (t) => {
+t.test('PASSWORD_MIN_LENGTH lowers the minimum length, but not the required strength', async (t) => {
   const { url } = await testServer(t, { PASSWORD_MIN_LENGTH: '8' })
   const signUp = async (username: string, password: string) =>
     (await makeClient(url).post('v1/accounts', { json: { username, password } })).statusCode

@@ -35,7 +35,7 @@ t.test('accounts reset-password: one-time passwords', async (t) => {
       t.equal(devices, 0, 'no device is known')
       const first = await logIn(username, oneTime)
       t.equal(first.statusCode, 200)
-      t.equal((await logIn(username, oneTime)).statusCode, 401, 'once')
+      t.equal((await logIn(username, oneTime)).statusCode, 401, 'a second login is refused')
       const { items } = (await first.client.get<{ items: Item[] }>('v1/account/activity')).body
       t.match(items, [
         { event: 'login' },
@@ -45,20 +45,27 @@ t.test('accounts reset-password: one-time passwords', async (t) => {
       ])
       const same = { currentPassword: oneTime, newPassword: oneTime }
       const kept = await first.client.put('v1/account/password', { json: same })
-      t.match(kept.body, { code: 'validation', errors: [{ pointer: '/body/newPassword' }] }, 'it cannot be kept')
-      const wide = {
+      t.match(
+        kept.body,
+        { code: 'validation', errors: [{ pointer: '/body/newPassword' }] },
+        'it cannot be the new password',
+      )
+      const fullWidth = {
         currentPassword: oneTime,
         newPassword: oneTime.replace(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0)),
       }
       for (let n = 0; n < 12; n += 1) {
-        t.equal((await first.client.put('v1/account/password', { json: wide })).statusCode, 400, 'nor in wide letters')
+        t.equal(
+          (await first.client.put('v1/account/password', { json: fullWidth })).statusCode,
+          400,
+          'nor in full-width letters',
+        )
       }
       const confirmed = await first.client.post('v1/session/confirm', { json: { password: oneTime } })
-      t.equal(confirmed.statusCode, 401, 'it is for choosing another, and for nothing else')
+      t.equal(confirmed.statusCode, 401, 'it cannot confirm a session')
       const json = { currentPassword: oneTime, newPassword }
       t.equal((await first.client.put('v1/account/password', { json })).statusCode, 204)
-      for (const n of [1, 2])
-        t.equal((await logIn(username, newPassword)).statusCode, 200, `as often as one likes: ${n}`)
+      for (const n of [1, 2]) t.equal((await logIn(username, newPassword)).statusCode, 200, `login ${n}`)
       t.equal((await logIn(username, oneTime)).statusCode, 401)
       t.notOk(lines.join('').includes(oneTime))
     },
@@ -67,8 +74,8 @@ t.test('accounts reset-password: one-time passwords', async (t) => {
   t.test('of three concurrent logins with a one-time password, one succeeds', async (t) => {
     const { username } = await signUp(url)
     const { oneTime } = await reset(username)
-    const both = await Promise.all([logIn(username, oneTime), logIn(username, oneTime), logIn(username, oneTime)])
-    t.same(both.map(({ statusCode }) => statusCode).sort(), [200, 401, 401])
+    const logins = await Promise.all([logIn(username, oneTime), logIn(username, oneTime), logIn(username, oneTime)])
+    t.same(logins.map(({ statusCode }) => statusCode).sort(), [200, 401, 401])
   })
 
   t.test('a one-time password is refused after 24 hours', async (t) => {

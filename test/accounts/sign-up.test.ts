@@ -7,10 +7,10 @@ type Problem = { errors: { pointer: string; detail: string }[] }
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
-t.test('signing up over http', async (t) => {
+t.test('sign-up over HTTP', async (t) => {
   const { url, db } = await testServer(t)
 
-  t.test('with a name and a password only: the defaults, its place, and a session', async (t) => {
+  t.test('username and password suffice: 201 with defaults, Location and a session', async (t) => {
     const client = makeClient(url)
     const { statusCode, headers, body } = await client.post<Account>('v1/accounts', {
       json: { username: 'Ann_1', password },
@@ -32,19 +32,19 @@ t.test('signing up over http', async (t) => {
     t.same((await makeClient(url).get('v1/accounts/Ann_1')).body, { ...body, viewer: null })
   })
 
-  t.test('with everything: text is kept in NFC', async (t) => {
+  t.test('displayName and bio are stored in NFC', async (t) => {
     const json = { username: 'bob', password, displayName: 'Bob\u0065\u0301', bio: 'line\n\ttwo 🌍' }
     const { statusCode, body } = await makeClient(url).post('v1/accounts', { json })
     t.equal(statusCode, 201)
     t.match(body, { displayName: 'Bob\u00e9', bio: 'line\n\ttwo 🌍' })
   })
 
-  t.test('an empty displayName is not absent', async (t) => {
+  t.test('an empty displayName stays empty', async (t) => {
     const json = { username: 'nameless', password, displayName: '' }
     t.match((await makeClient(url).post('v1/accounts', { json })).body, { displayName: '' })
   })
 
-  t.test('three cookies with the attributes of the contract', async (t) => {
+  t.test('a sign-up sets the session, refresh and device cookies with their attributes', async (t) => {
     const { headers, body } = await makeClient(url).post<Account>('v1/accounts', {
       json: { username: 'cookie', password },
     })
@@ -61,7 +61,7 @@ t.test('signing up over http', async (t) => {
     }
   })
 
-  t.test('a session that the request carried ends', async (t) => {
+  t.test('a sign-up ends the session that the request carried', async (t) => {
     const ann = await signUp(url)
     const old = ann.client.jar.getCookieStringSync(url)
     const { statusCode } = await ann.client.post('v1/accounts', { json: { username: 'second', password } })
@@ -80,7 +80,7 @@ t.test('signing up over http', async (t) => {
     t.equal((await client.get('v1/session')).statusCode, 200)
   })
 
-  t.test('every fault is named by its own pointer, and nothing is kept', async (t) => {
+  t.test('each invalid member has its own pointer, and no account is created', async (t) => {
     const before = await db.collection('accounts').countDocuments()
     const json = { username: 'no way', password: 7, displayName: 'x'.repeat(51), bio: '\0', rank: 'admin' }
     const { statusCode, body } = await makeClient(url).post<Problem>('v1/accounts', { json })
@@ -90,14 +90,14 @@ t.test('signing up over http', async (t) => {
     t.same(pointers, ['/body/bio', '/body/displayName', '/body/password', '/body/rank', '/body/username'])
     t.notMatch(JSON.stringify(body), /no way|xxx|admin/, 'values are not echoed')
     for (const missing of ['username', 'password']) {
-      const json = { username: 'whole', password, [missing]: undefined }
+      const json = { username: 'complete', password, [missing]: undefined }
       t.match((await makeClient(url).post('v1/accounts', { json })).body, { errors: [{ pointer: `/body/${missing}` }] })
     }
     t.equal(await db.collection('accounts').countDocuments(), before)
   })
 })
 
-t.test('with COOKIE_SECURE the cookies are __Host- and Secure, and no other name is read', async (t) => {
+t.test('with COOKIE_SECURE cookies are Secure with the prefix __Host-, and others are ignored', async (t) => {
   const { url } = await testServer(t, { COOKIE_SECURE: 'true' })
   const { statusCode, headers } = await makeClient(url).post('v1/accounts', { json: { username: 'ann', password } })
   t.equal(statusCode, 201)
@@ -111,5 +111,5 @@ t.test('with COOKIE_SECURE the cookies are __Host- and Secure, and no other name
   const token = cookies['__Host-session']?.value
   const get = async (cookie: string) => (await makeClient(url).get('v1/session', { headers: { cookie } })).statusCode
   t.equal(await get(`__Host-session=${token}`), 200)
-  t.equal(await get(`session=${token}`), 401, 'a cookie that another host may have planted')
+  t.equal(await get(`session=${token}`), 401, 'a cookie that another host could have set')
 })

@@ -3,11 +3,12 @@ import { makeClient, password, signUp, testServer } from '../helper.ts'
 
 t.test('usernames', async (t) => {
   const { url, db } = await testServer(t)
-  const take = (username: unknown) =>
+  const signUpAs = (username: unknown) =>
     makeClient(url).post<{ id?: string }>('v1/accounts', { json: { username, password } })
 
-  t.test('3 to 30 of A–Z a–z 0–9 _', async (t) => {
-    for (const name of ['abc', 'x'.repeat(30), '___', '007', 'A_z_0']) t.equal((await take(name)).statusCode, 201, name)
+  t.test('a username has 3 to 30 of A–Z a–z 0–9 _', async (t) => {
+    for (const name of ['abc', 'x'.repeat(30), '___', '007', 'A_z_0'])
+      t.equal((await signUpAs(name)).statusCode, 201, name)
     const refused = [
       '',
       'ab',
@@ -23,14 +24,14 @@ t.test('usernames', async (t) => {
       'ſam',
     ]
     for (const name of [...refused, '\uFF21bc', 'abc\u0000', null, 5, {}, ['ann']]) {
-      const { statusCode, body } = await take(name)
+      const { statusCode, body } = await signUpAs(name)
       t.equal(statusCode, 400, JSON.stringify(name))
       t.match(body, { code: 'validation', errors: [{ pointer: '/body/username' }] })
     }
   })
 
-  t.test('found whatever the case and shown as typed', async (t) => {
-    await take('KlausKinski')
+  t.test('a username is found in any case and shown as typed', async (t) => {
+    await signUpAs('KlausKinski')
     for (const name of ['KlausKinski', 'klauskinski', 'KLAUSKINSKI']) {
       const { statusCode, body } = await makeClient(url).get(`v1/accounts/${name}`)
       t.equal(statusCode, 200, name)
@@ -41,7 +42,7 @@ t.test('usernames', async (t) => {
     }
   })
 
-  t.test('a letter that only folds to one of ours finds nobody', async (t) => {
+  t.test('a letter that case folding maps to ASCII finds no account', async (t) => {
     // toLowerCase() makes k of the Kelvin sign; ignoring case in a regular expression makes s of the long s.
     for (const name of ['\u212AlausKinski', 'klau\u017FKin\u017Fki', 'Klaus\u212Ainski', '\uFF2BlausKinski']) {
       t.equal((await makeClient(url).get(`v1/accounts/${encodeURIComponent(name)}`)).statusCode, 404, name)
@@ -51,8 +52,16 @@ t.test('usernames', async (t) => {
     }
   })
 
-  t.test('a path that cannot be a name is 404, like one that nobody has', async (t) => {
-    for (const name of ['ab', 'no%20body', 'no.body', 'x'.repeat(31), '%00%00%00', '%F0%9F%8C%8D', 'nobody_here']) {
+  t.test('an invalid username in a path gets 404, like an unknown one', async (t) => {
+    for (const name of [
+      'ab',
+      'in%20valid',
+      'in.valid',
+      'x'.repeat(31),
+      '%00%00%00',
+      '%F0%9F%8C%8D',
+      'no_such_account',
+    ]) {
       for (const path of [`v1/accounts/${name}`, `v1/accounts/${name}/posts`]) {
         const { statusCode, body } = await makeClient(url).get(path)
         t.equal(statusCode, 404, path)
@@ -61,29 +70,29 @@ t.test('usernames', async (t) => {
     }
   })
 
-  t.test('taken whatever the case', async (t) => {
+  t.test('a username is taken in every case', async (t) => {
     const { username } = await signUp(url, 'Taken_Name')
     for (const name of [username, username.toLowerCase(), username.toUpperCase()]) {
-      const { statusCode, body } = await take(name)
+      const { statusCode, body } = await signUpAs(name)
       t.equal(statusCode, 409, name)
       t.match(body, { code: 'username-taken' })
     }
   })
 
-  t.test('20 at once in different cases: exactly one is given it', async (t) => {
+  t.test('20 concurrent sign-ups with one username in different cases: one gets 201, 19 get 409', async (t) => {
     const count = () => Promise.all(['accounts', 'usernames', 'credentials', 'accountCounts'].map(size))
     const size = (name: string) => db.collection(name).countDocuments()
     const before = await count()
     const names = Array.from({ length: 20 }, (_, i) =>
       [...'racers'].map((c, bit) => (i & (1 << bit) ? c.toUpperCase() : c)),
     )
-    const answers = await Promise.all(names.map((name) => take(name.join(''))))
+    const answers = await Promise.all(names.map((name) => signUpAs(name.join(''))))
     const statuses = answers.map(({ statusCode }) => statusCode).sort()
     t.same(statuses, [201, ...Array(19).fill(409)])
     t.same(
       await count(),
       before.map((size) => size + 1),
-      'the losers left nothing behind',
+      'refused sign-ups store nothing',
     )
     const winner = answers.find(({ statusCode }) => statusCode === 201)
     t.match((await makeClient(url).get('v1/accounts/racers')).body, { id: winner?.body.id })

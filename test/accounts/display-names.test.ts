@@ -5,7 +5,7 @@ import { twoServers } from '../sessions/servers.ts'
 type Named = { username: string; displayName: string }
 type Item = Partial<Named> & { author?: Named; account?: Named; post?: { author: Named } }
 
-t.test('a new displayName shows everywhere at once, on every server', async (t) => {
+t.test('a new displayName shows in every list and view at once, on every server', async (t) => {
   const { urls } = await twoServers(t)
   const [ann, bob] = [await signUp(urls[0], 'ann'), await signUp(urls[1], 'bob')]
   const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: '.' } })).body
