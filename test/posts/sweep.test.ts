@@ -9,8 +9,8 @@ import { freshDatabase, makeClient, signUp, testConfig, testServer } from '../he
 
 type Key = { _id: { post: UUID; account: UUID } }
 
-/** Reactions of accounts that need not exist, as the server keeps them. */
-async function plantReactions(db: Db, post: UUID, count: number) {
+/** Seeds reactions by accounts that do not exist. */
+async function seedReactions(db: Db, post: UUID, count: number) {
   const documents = Array.from({ length: count }, () => {
     const account = toUuid(v7())
     return { _id: { post, account }, post, account, value: 'like', order: toUuid(v7()) }
@@ -19,11 +19,11 @@ async function plantReactions(db: Db, post: UUID, count: number) {
 }
 
 const reactionsOf = (db: Db, post: UUID) => db.collection('reactions').countDocuments({ post })
-const sweepsIn = (db: Db) => db.collection('removedPosts').countDocuments({ sweptAt: { $exists: false } })
+const unsweptTombstones = (db: Db) => db.collection('removedPosts').countDocuments({ sweptAt: { $exists: false } })
 
-const untilSwept = (db: Db) => eventually(async () => (await sweepsIn(db)) === 0)
+const untilSwept = (db: Db) => eventually(async () => (await unsweptTombstones(db)) === 0)
 
-t.test('1,500 reactions go after the post, and no others', async (t) => {
+t.test('the sweep of a deleted post deletes its 1,500 reactions and no others', async (t) => {
   const { url, db } = await testServer(t)
   const ann = await signUp(url)
   const [doomed, kept] = await Promise.all(
@@ -33,21 +33,21 @@ t.test('1,500 reactions go after the post, and no others', async (t) => {
     }),
   )
   if (!doomed || !kept) throw new Error('no posts')
-  await plantReactions(db, doomed.uuid, 1_500)
-  await plantReactions(db, kept.uuid, 20)
+  await seedReactions(db, doomed.uuid, 1_500)
+  await seedReactions(db, kept.uuid, 20)
   t.equal((await ann.client.delete(`v1/posts/${doomed.id}`)).statusCode, 204)
-  t.equal((await makeClient(url).get(`v1/posts/${doomed.id}/reactions`)).statusCode, 404, 'out of reach at once')
+  t.equal((await makeClient(url).get(`v1/posts/${doomed.id}/reactions`)).statusCode, 404, 'hidden at once')
   await untilSwept(db)
-  t.equal(await sweepsIn(db), 0)
+  t.equal(await unsweptTombstones(db), 0)
   t.equal(await reactionsOf(db, doomed.uuid), 0)
   t.equal(await reactionsOf(db, kept.uuid), 20)
 })
 
-t.test('a sweep that a crash cut off is taken up at the next start', async (t) => {
+t.test('a start sweeps the tombstones that a crash left', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const [one, other] = [toUuid(v7()), toUuid(v7())]
-  await plantReactions(db, one, 600)
-  await plantReactions(db, other, 3)
+  await seedReactions(db, one, 600)
+  await seedReactions(db, other, 3)
   await db
     .collection<{ _id: UUID; removal: UUID }>('removedPosts')
     .insertMany([one, other, toUuid(v7())].map((_id) => ({ _id, removal: toUuid(v7()) })))
@@ -55,14 +55,14 @@ t.test('a sweep that a crash cut off is taken up at the next start', async (t) =
   t.teardown(() => app.close())
   await app.ready()
   await untilSwept(db)
-  t.equal(await sweepsIn(db), 0)
+  t.equal(await unsweptTombstones(db), 0)
   t.equal(await db.collection('reactions').countDocuments(), 0)
 })
 
-t.test('a server that ends in the middle leaves the rest to the next', async (t) => {
+t.test('a server that closes during a sweep leaves the rest to the next, which two servers can share', async (t) => {
   const { db, connection } = await freshDatabase(t)
   const posts = Array.from({ length: 30 }, () => toUuid(v7()))
-  for (const post of posts) await plantReactions(db, post, 400)
+  for (const post of posts) await seedReactions(db, post, 400)
   await db
     .collection<{ _id: UUID; removal: UUID }>('removedPosts')
     .insertMany(posts.map((_id) => ({ _id, removal: toUuid(v7()) })))
@@ -74,12 +74,12 @@ t.test('a server that ends in the middle leaves the rest to the next', async (t)
   }
   const first = await start()
   await first.close()
-  const left = await sweepsIn(db)
+  const left = await unsweptTombstones(db)
   const reactions = await db.collection('reactions').countDocuments()
-  t.ok(left > 0, `${left} posts and ${reactions} reactions are left`)
-  t.ok(reactions <= left * 400, 'no wish was taken back before its reactions were gone')
+  t.ok(left > 0, `${left} tombstones and ${reactions} reactions are left`)
+  t.ok(reactions <= left * 400, 'no tombstone was marked as swept before its reactions were deleted')
   const apps = await Promise.all([start(), start()])
   await untilSwept(db)
-  t.equal(await db.collection('reactions').countDocuments(), 0, 'two servers sweep together')
+  t.equal(await db.collection('reactions').countDocuments(), 0, 'two servers share the sweep')
   await Promise.all(apps.map((app) => app.close()))
 })
