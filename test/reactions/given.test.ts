@@ -4,7 +4,7 @@ import { makeClient, signUp, testServer } from '../helper.ts'
 type Given = { post: { id: string; text: string; viewer: { reaction: string } }; value: string; reactedAt: string }
 type Page = { items: Given[]; nextCursor: string | null }
 
-t.test('what one reacted to', async (t) => {
+t.test('an account’s own reactions: by their first time, filtered, paged, with posts as they are now', async (t) => {
   const { url } = await testServer(t)
   const [ann, bob] = [await signUp(url), await signUp(url)]
   const ids: string[] = []
@@ -34,12 +34,12 @@ t.test('what one reacted to', async (t) => {
       ['0', 'dislike'],
       ['2', 'like'],
     ],
-    'by when each began',
+    'newest first',
   )
   t.ok(before.items.every(({ post, value }) => post.viewer.reaction === value))
 
   await react(2, 'dislike')
-  t.same((await shown()).at(-1), ['2', 'dislike'], 'whoever changes their mind keeps the place')
+  t.same((await shown()).at(-1), ['2', 'dislike'], 'a changed reaction keeps its position')
   t.equal((await given()).items.at(-1)?.reactedAt, before.items.at(-1)?.reactedAt)
   t.same(await shown('?value=like'), [
     ['1', 'like'],
@@ -53,11 +53,19 @@ t.test('what one reacted to', async (t) => {
   const first = await given('?limit=3')
   await react(3, 'like')
   await ann.client.delete(`v1/posts/${ids[4]}/reaction`)
-  t.same(await shown(`?limit=3&cursor=${first.nextCursor}`), [['2', 'dislike']], 'whatever happens meanwhile')
+  t.same(
+    await shown(`?limit=3&cursor=${first.nextCursor}`),
+    [['2', 'dislike']],
+    'later reactions do not change the next page',
+  )
   for (const query of ['?value=like', '?value=dislike']) {
     t.equal((await ann.client.get(`v1/account/reactions${query}&cursor=${first.nextCursor}`)).statusCode, 400)
   }
-  t.equal((await bob.client.get(`v1/account/reactions?cursor=${first.nextCursor}`)).statusCode, 400, 'not another’s')
+  t.equal(
+    (await bob.client.get(`v1/account/reactions?cursor=${first.nextCursor}`)).statusCode,
+    400,
+    'a cursor of another account',
+  )
 
   await bob.client.delete(`v1/posts/${ids[1]}`)
   await bob.client.patch(`v1/posts/${ids[0]}`, { json: { text: '0, edited' } })
@@ -68,11 +76,11 @@ t.test('what one reacted to', async (t) => {
       ['0, edited', 'dislike'],
       ['2', 'dislike'],
     ],
-    'posts as they are now, or not',
+    'posts as they are now, without the deleted one',
   )
 })
 
-t.test('it is one’s own business', async (t) => {
+t.test('an account’s own reactions require a session and are not cached', async (t) => {
   const { url } = await testServer(t)
   t.equal((await makeClient(url).get('v1/account/reactions')).statusCode, 401)
   const { client } = await signUp(url)
