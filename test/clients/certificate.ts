@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { generate } from 'selfsigned'
 
-/** A certificate of nobody's for these names, made anew, and the argument that makes a Chromium trust it alone. */
+/** A new self-signed certificate for these names, and the argument that makes Chromium trust it. */
 export async function makeCertificate(names: readonly string[]) {
   const altNames = names.map((value) => ({ type: 2 as const, value })) // 2 is a DNS name
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'Rookery’s tests' }], {

@@ -1,18 +1,18 @@
 import t from 'tap'
 import { password, testServer } from '../helper.ts'
-import { ask, inChromium, openChromium } from './chromium.ts'
+import { fetchFrom, inChromium, openChromium } from './chromium.ts'
 
-t.test('in Chromium', inChromium, async (t) => {
+t.test('in Chromium over http', inChromium, async (t) => {
   const { url, port } = await testServer(t)
   const context = await openChromium(t)
   const page = await context.newPage()
-  const faults: string[] = []
-  page.on('console', (message) => message.type() === 'error' && faults.push(message.text()))
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('requestfailed', (request) => faults.push(`${request.url()} failed`))
+  const errors: string[] = []
+  page.on('console', (message) => message.type() === 'error' && errors.push(message.text()))
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('requestfailed', (request) => errors.push(`${request.url()} failed`))
   const cookies = async () => (await context.cookies()).map(({ name }) => name).sort()
 
-  await t.test('the page for people shows the API, and its CSP is in nobody’s way', async (t) => {
+  await t.test('the API documentation page renders without CSP violations', async (t) => {
     const response = await page.goto(`${url}/docs`)
     t.equal(response?.status(), 200)
     t.match(response?.headers()['content-security-policy'], /default-src 'none'/)
@@ -20,40 +20,43 @@ t.test('in Chromium', inChromium, async (t) => {
     const paths = await page.locator('.opblock-summary-path').allTextContents()
     t.ok(paths.some((path) => path.replaceAll('\u200b', '').includes('/v1/session/refresh')))
     t.match(await page.title(), /\S/)
-    t.same(faults, [], 'no error in the console')
-    const blocked = await page.evaluate(`fetch('https://elsewhere.invalid/').then(() => 'went', () => 'blocked')`)
+    t.same(errors, [], 'no error in the console')
+    const blocked = await page.evaluate(`fetch('https://elsewhere.invalid/').then(() => 'allowed', () => 'blocked')`)
     t.equal(blocked, 'blocked')
-    t.match(faults.join(), /Content Security Policy/, 'so a violation would have been seen')
+    t.match(errors.join(), /Content Security Policy/, 'violations are observed')
     if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT })
   })
 
-  await t.test('a page of this server holds a session', async (t) => {
+  await t.test('a page of the server can sign up, write, refresh, log out and log in with its cookies', async (t) => {
     const credentials = { username: 'chromium_user', password }
-    t.equal((await ask(page, 'POST', '/v1/accounts', credentials)).status, 201)
+    t.equal((await fetchFrom(page, 'POST', '/v1/accounts', credentials)).status, 201)
     t.same(await cookies(), ['device', 'refresh', 'session'])
-    t.equal(await page.evaluate('document.cookie'), '', 'no script sees a token')
+    t.equal(await page.evaluate('document.cookie'), '', 'scripts cannot read tokens')
     for (const cookie of await context.cookies()) {
       t.match(cookie, { httpOnly: true, secure: false, sameSite: cookie.name === 'session' ? 'Lax' : 'Strict' })
     }
-    const post = await ask(page, 'POST', '/v1/posts', { text: 'From Chromium' })
+    const post = await fetchFrom(page, 'POST', '/v1/posts', { text: 'From Chromium' })
     t.equal(post.status, 201)
-    t.equal((await ask(page, 'PUT', `/v1/posts/${post.body?.id}/reaction`, { value: 'like' })).status, 200)
+    t.equal((await fetchFrom(page, 'PUT', `/v1/posts/${post.body?.id}/reaction`, { value: 'like' })).status, 200)
     const before = (await context.cookies()).find(({ name }) => name === 'refresh')?.value
-    t.equal((await ask(page, 'POST', '/v1/session/refresh')).status, 200)
+    t.equal((await fetchFrom(page, 'POST', '/v1/session/refresh')).status, 200)
     t.not((await context.cookies()).find(({ name }) => name === 'refresh')?.value, before)
-    t.match(await ask(page, 'GET', '/v1/session'), { status: 200, body: { account: { username: 'chromium_user' } } })
-    t.equal((await ask(page, 'DELETE', '/v1/session')).status, 204)
+    t.match(await fetchFrom(page, 'GET', '/v1/session'), {
+      status: 200,
+      body: { account: { username: 'chromium_user' } },
+    })
+    t.equal((await fetchFrom(page, 'DELETE', '/v1/session')).status, 204)
     t.same(await cookies(), ['device'])
-    t.equal((await ask(page, 'GET', '/v1/session')).status, 401)
-    t.equal((await ask(page, 'POST', '/v1/session', credentials)).status, 200)
+    t.equal((await fetchFrom(page, 'GET', '/v1/session')).status, 401)
+    t.equal((await fetchFrom(page, 'POST', '/v1/session', credentials)).status, 200)
   })
 
-  await t.test('the three names of loopback are one server, each with cookies of its own', async (t) => {
+  await t.test('127.0.0.1 and localhost are one server with separate cookies', async (t) => {
     const other = await context.newPage()
     await other.goto(`http://localhost:${port}/docs`)
-    t.equal((await ask(other, 'GET', '/v1/session')).status, 401)
-    t.equal((await ask(other, 'POST', '/v1/session', { username: 'chromium_user', password })).status, 200)
-    t.equal((await ask(other, 'POST', '/v1/posts', { text: 'From localhost' })).status, 201)
+    t.equal((await fetchFrom(other, 'GET', '/v1/session')).status, 401)
+    t.equal((await fetchFrom(other, 'POST', '/v1/session', { username: 'chromium_user', password })).status, 200)
+    t.equal((await fetchFrom(other, 'POST', '/v1/posts', { text: 'From localhost' })).status, 201)
     await other.close()
   })
 })

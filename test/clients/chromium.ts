@@ -9,11 +9,16 @@ export type Answer = {
   body: { id?: string; code?: string; account?: { username: string }; viewer?: object | null } | undefined
 }
 
-const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/opt/google/chrome/chrome']
+const usualPaths = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/opt/google/chrome/chrome',
+]
 
-/** Where a Chromium is: what CHROMIUM names, or a usual place. */
+/** The path of a Chromium: CHROMIUM, or a usual one. */
 async function findChromium(): Promise<string | undefined> {
-  for (const path of process.env.CHROMIUM ? [process.env.CHROMIUM] : places) {
+  for (const path of process.env.CHROMIUM ? [process.env.CHROMIUM] : usualPaths) {
     const found = await access(path, constants.X_OK).then(
       () => true,
       () => false,
@@ -25,18 +30,18 @@ async function findChromium(): Promise<string | undefined> {
 
 const executablePath = await findChromium()
 
-/** For a test with a Chromium: passed over where there is none, but not in CI, and given the time of a slow machine. */
+/** Options of a test that needs Chromium. Without one it is skipped, but fails in CI. */
 export const inChromium = {
-  skip: executablePath === undefined && !process.env.CI && 'no Chromium here: install it, or set CHROMIUM to one',
+  skip: executablePath === undefined && !process.env.CI && 'no Chromium: install it, or set CHROMIUM to its path',
   timeout: 240_000,
 }
 
 /**
- * A browser without a window and a past that talks to nobody of its own accord; it ends with the test. What it does by
- * default for its user, to send no cookie from one site to another, it must not do here: that is for SameSite to do.
+ * A headless browser with a new profile and no requests of its own; it ends with the test. Its default blocking of
+ * third-party cookies is off, so that only SameSite holds cookies back.
  */
 export async function openChromium(t: Test, args: readonly string[] = []): Promise<BrowserContext> {
-  if (executablePath === undefined) throw new Error('In CI a Chromium is needed')
+  if (executablePath === undefined) throw new Error('CI requires a Chromium')
   const profile = await mkdtemp(join(tmpdir(), 'rookery-chromium-'))
   t.teardown(() => rm(profile, { recursive: true, force: true, maxRetries: 3 }))
   await mkdir(join(profile, 'Default'))
@@ -48,11 +53,11 @@ export async function openChromium(t: Test, args: readonly string[] = []): Promi
   return context
 }
 
-/** Asks from inside a page, as its own script would. */
-export function ask(page: Page, method: string, url: string, body?: object): Promise<Answer> {
+/** Sends a request from inside a page, as the page's own script would. */
+export function fetchFrom(page: Page, method: string, url: string, body?: object): Promise<Answer> {
   const headers = body && { 'content-type': 'application/json' }
   const options = { method, credentials: 'include', headers, body: body && JSON.stringify(body) }
-  // Text, because what runs in the page has the types of a browser.
+  // A string, because the page's code has the types of a browser.
   return page.evaluate(`(async () => {
     const response = await fetch(${JSON.stringify(url)}, ${JSON.stringify(options)})
     const text = await response.text()

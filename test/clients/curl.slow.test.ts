@@ -8,13 +8,13 @@ import { password, testServer } from '../helper.ts'
 const run = promisify(execFile)
 const missing = await run('curl', ['--version']).then(
   () => false as const,
-  () => 'there is no curl on this machine',
+  () => 'no curl',
 )
 
-t.test('curl with -c and -b holds a session', { skip: missing }, async (t) => {
+t.test('curl with -c and -b can sign up, write, refresh, log out and log in', { skip: missing }, async (t) => {
   const { url } = await testServer(t)
   const jar = join(t.testdir(), 'cookies')
-  /** Runs curl as a person types it; an empty `.curlrc` of somebody else plays no part. */
+  /** Runs curl without the user's `.curlrc`. */
   const curl = async (method: string, path: string, data?: object) => {
     const body = data ? ['-H', 'Content-Type: application/json', '-d', JSON.stringify(data)] : []
     const args = ['-q', '-sS', '--noproxy', '*', '-m', '60', '-c', jar, '-b', jar, '-X', method, ...body]
@@ -43,7 +43,7 @@ t.test('curl with -c and -b holds a session', { skip: missing }, async (t) => {
   t.not(await readFile(jar, 'utf8'), before)
   t.equal((await curl('GET', 'session')).status, 200)
   t.equal((await curl('DELETE', 'session')).status, 204)
-  // What the jar holds now is not looked at: curl 7.88 keeps all but the last cookie that one answer clears.
+  // The jar is not compared: curl 7.88 keeps all but the last cookie that one response clears.
   t.equal((await curl('GET', 'session')).status, 401)
   t.equal((await curl('POST', 'session/refresh')).status, 401)
   t.equal((await curl('POST', 'session', credentials)).status, 200)

@@ -3,7 +3,7 @@ import { makeClient, password, testServer } from '../helper.ts'
 
 type Post = { id: string }
 
-t.test('got with tough-cookie holds a session', async (t) => {
+t.test('got with tough-cookie can sign up, write, refresh, log out and log in', async (t) => {
   const { url } = await testServer(t)
   const client = makeClient(url)
   const json = { username: 'got_user', password }
@@ -16,11 +16,11 @@ t.test('got with tough-cookie holds a session', async (t) => {
   t.match(liked.body, { value: 'like', counts: { likes: 1 } })
   const before = await client.jar.getCookieString(url)
   t.equal((await client.post('v1/session/refresh')).statusCode, 200)
-  t.not(await client.jar.getCookieString(url), before, 'the jar took the new tokens')
+  t.not(await client.jar.getCookieString(url), before, 'the jar has the new tokens')
   t.equal((await client.get('v1/session')).statusCode, 200)
   t.equal((await client.delete('v1/session')).statusCode, 204)
   const left = (await client.jar.getCookies(url)).map(({ key }) => key)
-  t.same(left, ['device'], 'the jar dropped what was cleared')
+  t.same(left, ['device'], 'the jar dropped the cleared cookies')
   t.equal((await client.get('v1/session')).statusCode, 401)
-  t.equal((await client.post('v1/session', { json })).statusCode, 200, 'and logs in again')
+  t.equal((await client.post('v1/session', { json })).statusCode, 200)
 })

@@ -7,7 +7,7 @@ import { password, testServer } from '../helper.ts'
 const run = promisify(execFile)
 const script = fileURLToPath(new URL('session.py', import.meta.url))
 
-/** A Python that has httpx: that on the PATH, or the one PYTHON names. */
+/** A Python with httpx: PYTHON, or the one on the PATH. */
 async function findPython(): Promise<string | undefined> {
   for (const python of [process.env.PYTHON, 'python3', 'python']) {
     if (!python) continue
@@ -21,10 +21,10 @@ async function findPython(): Promise<string | undefined> {
 }
 
 const python = await findPython()
-const skip = python === undefined && !process.env.CI && 'no python3 here has httpx: pip install httpx'
+const skip = python === undefined && !process.env.CI && 'no python3 with httpx: pip install httpx'
 
-t.test('Python’s httpx holds a session', { skip }, async (t) => {
-  if (python === undefined) throw new Error('In CI a python3 with httpx is needed: pip install httpx')
+t.test('Python’s httpx can sign up, write, refresh, log out and log in', { skip }, async (t) => {
+  if (python === undefined) throw new Error('CI requires a python3 with httpx: pip install httpx')
   const { url } = await testServer(t)
   const { stdout } = await run(python, [script, url, 'httpx_user', password])
   const all = ['device', 'refresh', 'session']
@@ -33,9 +33,9 @@ t.test('Python’s httpx holds a session', { skip }, async (t) => {
     ['post', 201, all],
     ['like', 200, all],
     ['refresh', 200, all],
-    ['who', 200, all],
+    ['session', 200, all],
     ['log out', 204, ['device']],
-    ['nobody', 401, ['device']],
+    ['no session', 401, ['device']],
     ['log in', 200, all],
   ])
 })

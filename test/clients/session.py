@@ -1,4 +1,4 @@
-"""A session as a user of Python's httpx holds it; test/clients/httpx.slow.test.ts runs it."""
+"""Keeps a session with Python's httpx; test/clients/httpx.slow.test.ts runs it."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import httpx
 url, username, password = sys.argv[1:]
 seen = []
 
-# trust_env: a proxy of the machine has nothing to say about loopback.
+# trust_env=False: the machine's proxy settings must not apply to loopback.
 with httpx.Client(base_url=f"{url}/v1", timeout=60, trust_env=False) as client:
 
     def step(name, response):
@@ -22,9 +22,9 @@ with httpx.Client(base_url=f"{url}/v1", timeout=60, trust_env=False) as client:
     before = client.cookies["refresh"]
     step("refresh", client.post("/session/refresh"))
     assert client.cookies["refresh"] != before
-    assert step("who", client.get("/session")).json()["account"]["username"] == username
+    assert step("session", client.get("/session")).json()["account"]["username"] == username
     step("log out", client.delete("/session"))
-    step("nobody", client.get("/session"))
+    step("no session", client.get("/session"))
     step("log in", client.post("/session", json=credentials))
 
 print(json.dumps(seen))

@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 import { testServer } from '../helper.ts'
 import { makeCertificate } from './certificate.ts'
-import { tlsFront } from './tls-front.ts'
+import { tlsProxy } from './tls-proxy.ts'
 
 /**
- * Whatever is not ours, under any name: each page is blank, and sets the cookies that its address asks for, one a `set`.
- * @returns its port.
+ * Another server under any name. Each page is blank and sets the cookies in the `set` parameters of its URL.
+ * @returns its port
  */
 async function blankSite(t: Test): Promise<number> {
   const server = createServer(({ url = '/' }, response) => {
@@ -20,25 +20,25 @@ async function blankSite(t: Test): Promise<number> {
   return (server.address() as AddressInfo).port // TCP always
 }
 
-/** A server over http, with a neighbour of the same site (its port is no matter for that) and one of another. */
-export async function overHttp(t: Test) {
+/** A Rookery server over HTTP, and the origins of a same-site and of a cross-site page. Ports do not make a site. */
+export async function httpSites(t: Test) {
   const { app, db, url } = await testServer(t)
   const blank = await blankSite(t)
-  const origins = { home: url, sibling: `http://127.0.0.1:${blank}`, stranger: `http://localhost:${blank}` }
+  const origins = { home: url, sameSite: `http://127.0.0.1:${blank}`, crossSite: `http://localhost:${blank}` }
   return { app, db, ...origins, secure: false, args: [] }
 }
 
-/** The same over https. A name of its own does not set the sibling apart: the site is `rookery.test`. */
-export async function overHttps(t: Test) {
+/** The same over HTTPS. The site is `rookery.test`, so another host name below it is same-site. */
+export async function httpsSites(t: Test) {
   const names = ['app.rookery.test', 'evil.rookery.test', 'evil.example']
   const certificate = await makeCertificate(names)
-  const front = await tlsFront(t, certificate)
-  const [home = '', sibling = '', stranger = ''] = names.map((name) => `https://${name}:${front.port}`)
+  const proxy = await tlsProxy(t, certificate)
+  const [home = '', sameSite = '', crossSite = ''] = names.map((name) => `https://${name}:${proxy.port}`)
   const { app, db, url, port } = await testServer(t, { COOKIE_SECURE: 'true', PUBLIC_ORIGIN: home })
   const blank = await blankSite(t)
-  for (const name of names) front.ports.set(name, name === 'app.rookery.test' ? port : blank)
+  for (const name of names) proxy.ports.set(name, name === 'app.rookery.test' ? port : blank)
   const args = [certificate.trust, '--host-resolver-rules=MAP *.rookery.test 127.0.0.1, MAP evil.example 127.0.0.1']
-  // What someone between the browser and us can say in our name, as long as the browser asks over http.
+  // What an attacker in the network can answer in the server's name, as long as the browser uses http.
   const impostor = `http://app.rookery.test:${blank}`
-  return { app, db, url, home, sibling, stranger, impostor, secure: true, args }
+  return { app, db, url, home, sameSite, crossSite, impostor, secure: true, args }
 }

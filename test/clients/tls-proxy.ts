@@ -4,14 +4,14 @@ import { createServer } from 'node:tls'
 import type { Test } from 'tap'
 
 /**
- * Ends TLS for several names on one port: what comes for a name goes on, byte by byte, to the port of loopback that
- * `ports` has for it, so that not a header is added or lost.
+ * A proxy that terminates TLS for several names on one port, and forwards the bytes unchanged to the loopback port
+ * that `ports` has for the name.
  */
-export async function tlsFront(t: Test, certificate: { cert: string; key: string }) {
+export async function tlsProxy(t: Test, certificate: { cert: string; key: string }) {
   const ports = new Map<unknown, number>()
   const server = createServer(certificate, (socket) => {
     const port = ports.get(socket.servername)
-    // How either side ends is none of our affair.
+    // Either side may end the connection in any way.
     if (port === undefined) socket.destroy()
     else pipeline(socket, connect(port, '127.0.0.1'), socket, () => undefined)
   })
