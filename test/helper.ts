@@ -11,16 +11,16 @@ import { type Environment, readConfig } from '../src/config.ts'
 /** A password that the server accepts. */
 export const password = 'three blind mice sing 7 songs'
 
-/** The mongod of this test run: see test/run.ts. */
+/** The mongod of this test run, which test/run.ts starts. */
 function testDatabase() {
   const { TEST_MONGODB_URI, TEST_DB_USER, TEST_DB_PASSWORD } = process.env
   if (!TEST_MONGODB_URI || !TEST_DB_USER || !TEST_DB_PASSWORD) {
-    throw new Error('There is no database for tests: run "npm test", or "npm run test:file -- test/one.test.ts".')
+    throw new Error('Tests need a database: run "npm test", or "npm run test:file -- test/one.test.ts".')
   }
   return { uri: TEST_MONGODB_URI, username: TEST_DB_USER, password: TEST_DB_PASSWORD }
 }
 
-/** An empty database of its own for a test, dropped when it ends. */
+/** A new database, dropped when the test ends. */
 export async function freshDatabase(t: Test) {
   const { uri, username, password } = testDatabase()
   const name = `test_${randomBytes(6).toString('hex')}`
@@ -35,7 +35,7 @@ export async function freshDatabase(t: Test) {
   return { db: client.db(name), client, connection: { uri: url.href, username, password } }
 }
 
-/** The configuration of a test's server: any free port, cheap hashes, a key of its own; `env` comes on top. */
+/** The configuration of a test's server: any free port, cheap hashes, a random key; `env` overrides it. */
 export async function testConfig(
   connection: { uri: string; username: string; password: string },
   env: Environment = {},
@@ -53,7 +53,7 @@ export async function testConfig(
   })
 }
 
-/** A real server on a database of its own, listening on loopback; both end with the test. */
+/** A server on a new database, listening on loopback; both end with the test. `lines` has its log. */
 export async function testServer(t: Test, env: Environment = {}) {
   const database = await freshDatabase(t)
   const config = await testConfig(database.connection, env)
@@ -66,7 +66,7 @@ export async function testServer(t: Test, env: Environment = {}) {
   return { app, config, db: database.db, connection: database.connection, url: `http://127.0.0.1:${port}`, port, lines }
 }
 
-/** A client with a cookie jar of its own, as a browser has; an error's status is an answer like any other. */
+/** A client with a new cookie jar. It neither retries nor throws on an error status. */
 export function makeClient(url: string): Got & { jar: CookieJar } {
   const jar = new CookieJar()
   const client = got.extend({
@@ -80,7 +80,7 @@ export function makeClient(url: string): Got & { jar: CookieJar } {
   return Object.assign(client, { jar })
 }
 
-/** Somebody who has signed up and is logged in. */
+/** Signs up a new account and returns its client, which is logged in. */
 export async function signUp(url: string, username = `u${randomBytes(6).toString('hex')}`) {
   const client = makeClient(url)
   const response = await client.post('v1/accounts', { json: { username, password } })
