@@ -31,7 +31,7 @@ t.test('a client that hangs up while its password is checked is counted', { time
 
   await hangUp('not the password')
   await hangUp(password)
-  // The hashing queue is in order: these checks end after the two above.
+  // These checks begin later and take as long, so the two above have ended by then.
   for (let n = 0; n < 2; n += 1) t.equal((await attemptLogin(port, 'bob')).status, 401)
   expectLimited(t, await attemptLogin(port, 'ann', { password }), pair, 2)
   t.equal(await countAttempts(db, pair), 2 + 2)
