@@ -28,8 +28,8 @@ const log = { info: tell, warn: tell, error: tell }
 const longest = 240
 /** How many files run in a process: to load the server and to warm up costs more CPU time than most of their tests. */
 const filesAtMost = 6
-/** Most tests wait for a database or a clock half of their time. */
-const jobs = 2 * availableParallelism()
+/** How many processes run beside each other: most tests wait half of their time, and slow ones have many processes. */
+const jobs = { fast: 2 * availableParallelism(), slow: availableParallelism() }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
@@ -53,10 +53,14 @@ try {
   process.exitCode = 1
 }
 
+function isSlow(file: string): boolean {
+  return file.endsWith('.slow.test.ts')
+}
+
 async function chosen({ slow, all }: { slow: boolean; all: boolean }): Promise<string[]> {
   const files: string[] = []
   for await (const file of glob('test/**/*.test.ts', { cwd: root })) files.push(file)
-  return files.filter((file) => all || file.endsWith('.slow.test.ts') === slow).sort()
+  return files.filter((file) => all || isSlow(file) === slow).sort()
 }
 
 /**
@@ -105,9 +109,9 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
 /** What runs in one process, and what it is called: as a shell would take it. */
 type Batch = { name: string; files: string[] }
 
-/** Slow ones alone, as they may disturb others; of the rest a few of one folder. */
+/** A few of one folder each. */
 function batchesOf(files: string[]): Batch[] {
-  const folders = Map.groupBy(files, (file) => (file.endsWith('.slow.test.ts') ? file : dirname(file)))
+  const folders = Map.groupBy(files, (file) => dirname(file))
   return [...folders].flatMap(([folder, all]) => {
     const [first = ''] = all
     if (all.length === 1) return { name: first, files: all }
@@ -121,10 +125,13 @@ function batchesOf(files: string[]): Batch[] {
 
 async function runAll(files: string[], env: NodeJS.ProcessEnv) {
   const total = { passed: 0, failed: 0 }
-  const batches = batchesOf(files)
-  const left = batches.values()
+  const { fast = [], slow = [] } = Object.groupBy(files, (file) => (isSlow(file) ? 'slow' : 'fast'))
+  const phases = [
+    { batches: batchesOf(fast), lanes: jobs.fast },
+    { batches: slow.map((file): Batch => ({ name: file, files: [file] })), lanes: jobs.slow },
+  ]
   let count = 0
-  const lane = async () => {
+  const lane = async (left: Iterable<Batch>) => {
     for (const batch of left) {
       const begun = performance.now()
       const { passed, failed, skipped, output } = await runBatch(batch, env)
@@ -136,8 +143,12 @@ async function runAll(files: string[], env: NodeJS.ProcessEnv) {
       if (stopping.signal.aborted) return
     }
   }
-  process.stdout.write(`1..${batches.length}\n`)
-  await Promise.all(Array.from({ length: jobs }, lane))
+  process.stdout.write(`1..${phases.flatMap(({ batches }) => batches).length}\n`)
+  for (const { batches, lanes } of phases) {
+    const left = batches.values()
+    await Promise.all(Array.from({ length: lanes }, () => lane(left)))
+    if (stopping.signal.aborted) break
+  }
   return total
 }
 
