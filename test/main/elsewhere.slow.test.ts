@@ -53,5 +53,8 @@ t.test('an invalid or unreadable .env stops the start with a sentence', async (t
   await rm(join(folder, '.env'))
   await mkdir(join(folder, '.env'))
   const unreadable = await new ServerProcess(t, {}, { folder, envFile: true }).ended
-  t.match(unreadable, { code: 1, error: /^There is a \.env in the project’s root that cannot be read\.\n$/ })
+  t.match(unreadable, {
+    code: 1,
+    error: /^The file \.env in the project’s root cannot be read: check its permissions\.\n$/,
+  })
 })

@@ -146,7 +146,7 @@ t.test('a fault at the start of a cluster is reported once, as a sentence', asyn
       /^WEB_CONCURRENCY above 1 needs a directory for a socket, .*\(ENOENT\).*\n$/,
     ],
     ['a bad number', { WEB_CONCURRENCY: '65' }, /WEB_CONCURRENCY must be a whole number from 1 to 64/],
-    ['a metrics port in use', { METRICS_PORT: taken }, new RegExp(`^METRICS_PORT ${taken} .* cannot be listened on`)],
+    ['a metrics port in use', { METRICS_PORT: taken }, new RegExp(`^METRICS_PORT ${taken} .* is not available`)],
   ] as const) {
     const ended = await new ServerProcess(t, { ...env, ...faulty }).ended
     t.match(ended, { code: 1, error: says }, what)
