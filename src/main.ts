@@ -1,12 +1,12 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import closeWithGrace from 'close-with-grace'
 import { type Config, readConfig } from './config.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
 import { createLogger } from './operations/logging.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
 import { startPrimary } from './processes/primary.ts'
+import { onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
 import { toErrorText } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -51,31 +51,31 @@ async function start(): Promise<void> {
   }
 }
 
-const otherSignals = [
-  'SIGHUP',
-  'SIGQUIT',
-  'SIGILL',
-  'SIGTRAP',
-  'SIGABRT',
-  'SIGBUS',
-  'SIGFPE',
-  'SIGSEGV',
-  'SIGUSR2',
-] as const
-
 /** Installed before the start is complete: the first of several processes serves requests while the others start. */
 function closeOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
-  // Node.js handles other signals and uncaught errors: after a bug, no code runs that might write.
-  const skip = [...otherSignals, 'uncaughtException', 'unhandledRejection', 'beforeExit'] as const
-  closeWithGrace({ delay: drainTimeoutMs, logger: log, skip: [...skip] }, async ({ signal }) => {
+  const close = async () => {
     // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
-    log.info(`${signal}: no new requests are accepted, those in flight are finished`)
     const service = await starting
     await service.drain()
     await service.close()
     await database.close()
-  })
+  }
+  const shutDown = (signal: ShutdownSignal) => {
+    log.info({ signal }, 'shutting down: finishing requests in flight')
+    setTimeout(() => {
+      log.error('requests in flight were cut off after the drain timeout')
+      process.exit(1)
+    }, drainTimeoutMs).unref()
+    close().then(
+      () => process.exit(0),
+      (error) => {
+        log.error({ err: error }, 'shutdown failed')
+        process.exit(1)
+      },
+    )
+  }
+  onShutdownSignal(shutDown, () => 1)
 }
 
 start().catch((error) => {

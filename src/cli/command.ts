@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
 import { StartError, toErrorText } from '../start-error.ts'
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -37,22 +38,14 @@ function parseArguments<const Config extends ParseArgsConfig>(config: Config): P
 }
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 }
-/** The terminal and npm can both deliver one Ctrl-C: a repeat within this time is not a second one. */
-const sameSignalMs = 250
-
 /** The first SIGINT or SIGTERM aborts `signal`, and a second one exits the process. */
 export function handleInterrupts(): { signal: AbortSignal; exitCode(): number | null } {
   const controller = new AbortController()
   let exitCode: number | null = null
-  let interruptedAt = 0
-  for (const [name, code] of Object.entries(exitCodes)) {
-    process.on(name, () => {
-      if (exitCode !== null && performance.now() - interruptedAt > sameSignalMs) process.exit(code)
-      if (exitCode !== null) return
-      interruptedAt = performance.now()
-      exitCode = code
-      controller.abort()
-    })
+  const interrupt = (signal: ShutdownSignal) => {
+    exitCode = exitCodes[signal]
+    controller.abort()
   }
+  onShutdownSignal(interrupt, (signal) => exitCodes[signal])
   return { signal: controller.signal, exitCode: () => exitCode }
 }

@@ -22,6 +22,8 @@ type Options = {
   /** whether to read its .env */
   envFile?: boolean
   node?: string
+  /** whether `npm start` runs it, in a process group of its own, as in a terminal */
+  npm?: boolean
 }
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; out: string; error: string }
@@ -43,12 +45,15 @@ export class ServerProcess {
   readonly ended: Promise<Ended>
 
   /** Runs `src/main.ts` as `npm start` does, on free ports unless `env` says otherwise. */
-  constructor(t: Test, env: Environment, { folder = root, envFile = false, node = process.execPath }: Options = {}) {
+  constructor(t: Test, env: Environment, options: Options = {}) {
+    const { folder = root, envFile = false, node = process.execPath, npm = false } = options
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
-    this.child = spawn(node, [join(folder, 'run.mjs'), 'src/main.ts'], {
-      // Nothing must depend on the working directory.
-      cwd: tmpdir(),
+    const [file, args] = npm ? ['npm', ['start']] : [node, [join(folder, 'run.mjs'), 'src/main.ts']]
+    this.child = spawn(file, args, {
+      // Without npm, nothing must depend on the working directory.
+      cwd: npm ? folder : tmpdir(),
+      detached: npm,
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -62,7 +67,7 @@ export class ServerProcess {
       ...{ code, signal },
       ...{ out: this.out, error: this.error },
     }))
-    t.teardown(() => this.kill('SIGKILL'))
+    t.teardown(() => (npm ? this.killGroup('SIGKILL') : this.kill('SIGKILL')))
   }
 
   /** Resolves with the first match in its output. @throws Error with the output if it exits without one */
@@ -85,6 +90,12 @@ export class ServerProcess {
     return url
   }
 
+  /** As a terminal does with Ctrl-C. */
+  killGroup(signal: NodeJS.Signals): void {
+    const { pid, exitCode, signalCode } = this.child
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, signal)
+  }
+
   async kill(signal: NodeJS.Signals): Promise<Ended> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal)
     return this.ended
@@ -100,6 +111,8 @@ export async function startServer(
   const server = new ServerProcess(t, env, options)
   return Object.assign(server, { url: await server.ready() })
 }
+
+export const startNpmServer = (t: Test, env: Environment) => startServer(t, env, { npm: true })
 
 /** Whether no process uses the directory any more. */
 export const nothingRuns = (folder: string) =>
