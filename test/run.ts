@@ -12,24 +12,24 @@ import { StartError } from '../src/start-error.ts'
 
 const help = `Usage: npm run test:file -- [--slow | --all] [--coverage] [FILE...]
 
-Runs test files, some of a folder in one process, several processes beside each other. Without a FILE it runs all but
-test/**/*.slow.test.ts: those kill processes, start servers and clusters, download, or drive browsers and clients in
-other languages. Each of them has a process of its own.
+Runs test files: several of one folder share a process, and several processes run concurrently. Without a FILE it runs
+all but test/**/*.slow.test.ts, which kill processes, start servers and clusters, download, or drive browsers and
+clients in other languages. Each slow file has a process of its own.
 
   --slow      only those
   --all       every file
-  --coverage  show which lines of src/ and bot/ they reach
+  --coverage  show which lines of src/ and bot/ the tests reach
 `
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const username = 'rookery-test'
 const log = { info: tell, warn: tell, error: tell }
-/** How long a file may take, in seconds: then the test that runs fails. */
-const longest = 240
-/** How many files run in a process: to load the server and to warm up costs more CPU time than most of their tests. */
-const filesAtMost = 6
-/** How many processes run beside each other: most tests wait half of their time, and slow ones have many processes. */
-const jobs = { fast: 2 * availableParallelism(), slow: availableParallelism() }
+/** The time limit of a file: the test that is running then fails. */
+const fileTimeoutSeconds = 240
+/** Files share a process because loading the server takes more CPU time than most of their tests. */
+const maxFilesPerProcess = 6
+/** Most tests wait half of their time; slow ones start processes of their own. */
+const maxProcesses = { fast: 2 * availableParallelism(), slow: availableParallelism() }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
@@ -47,7 +47,8 @@ try {
     },
   })
   if (values.help) process.stdout.write(help)
-  else process.exitCode = await runTests(positionals.length > 0 ? positionals : await chosen(values), values.coverage)
+  else
+    process.exitCode = await runTests(positionals.length > 0 ? positionals : await selectFiles(values), values.coverage)
 } catch (error) {
   tell(error instanceof StartError ? error.message : String(error instanceof Error ? error.stack : error))
   process.exitCode = 1
@@ -57,7 +58,7 @@ function isSlow(file: string): boolean {
   return file.endsWith('.slow.test.ts')
 }
 
-async function chosen({ slow, all }: { slow: boolean; all: boolean }): Promise<string[]> {
+async function selectFiles({ slow, all }: { slow: boolean; all: boolean }): Promise<string[]> {
   const files: string[] = []
   for await (const file of glob('test/**/*.test.ts', { cwd: root })) files.push(file)
   return files.filter((file) => all || isSlow(file) === slow).sort()
@@ -106,19 +107,18 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
   }
 }
 
-/** What runs in one process, and what it is called: as a shell would take it. */
+/** The files of one process. The name is a shell pattern that matches them. */
 type Batch = { name: string; files: string[] }
 
-/** A few of one folder each. */
 function batchesOf(files: string[]): Batch[] {
   const folders = Map.groupBy(files, (file) => dirname(file))
   return [...folders].flatMap(([folder, all]) => {
     const [first = ''] = all
     if (all.length === 1) return { name: first, files: all }
-    const count = Math.ceil(all.length / filesAtMost)
-    return Array.from({ length: count }, (_, nth) => {
-      const some = all.slice((nth * all.length) / count, ((nth + 1) * all.length) / count)
-      return { name: `${folder}/{${some.map((file) => basename(file, '.test.ts'))}}.test.ts`, files: some }
+    const count = Math.ceil(all.length / maxFilesPerProcess)
+    return Array.from({ length: count }, (_, n) => {
+      const slice = all.slice((n * all.length) / count, ((n + 1) * all.length) / count)
+      return { name: `${folder}/{${slice.map((file) => basename(file, '.test.ts'))}}.test.ts`, files: slice }
     })
   })
 }
@@ -127,50 +127,53 @@ async function runAll(files: string[], env: NodeJS.ProcessEnv) {
   const total = { passed: 0, failed: 0 }
   const { fast = [], slow = [] } = Object.groupBy(files, (file) => (isSlow(file) ? 'slow' : 'fast'))
   const phases = [
-    { batches: batchesOf(fast), lanes: jobs.fast },
-    { batches: slow.map((file): Batch => ({ name: file, files: [file] })), lanes: jobs.slow },
+    { batches: batchesOf(fast), processes: maxProcesses.fast },
+    { batches: slow.map((file): Batch => ({ name: file, files: [file] })), processes: maxProcesses.slow },
   ]
   let count = 0
-  const lane = async (left: Iterable<Batch>) => {
-    for (const batch of left) {
-      const begun = performance.now()
+  const runAllOf = async (queue: Iterable<Batch>) => {
+    for (const batch of queue) {
+      const startedAt = performance.now()
       const { passed, failed, skipped, output } = await runBatch(batch, env)
       total.passed += passed
       total.failed += failed
       count += 1
-      const notes = [`time=${Math.round(performance.now() - begun)}ms`, ...(skipped > 0 ? [`${skipped} skipped`] : [])]
+      const notes = [
+        `time=${Math.round(performance.now() - startedAt)}ms`,
+        ...(skipped > 0 ? [`${skipped} skipped`] : []),
+      ]
       process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${batch.name} # ${notes.join(', ')}\n`)
       if (stopping.signal.aborted) return
     }
   }
   process.stdout.write(`1..${phases.flatMap(({ batches }) => batches).length}\n`)
-  for (const { batches, lanes } of phases) {
-    const left = batches.values()
-    await Promise.all(Array.from({ length: lanes }, () => lane(left)))
+  for (const { batches, processes } of phases) {
+    const queue = batches.values()
+    await Promise.all(Array.from({ length: processes }, () => runAllOf(queue)))
     if (stopping.signal.aborted) break
   }
   return total
 }
 
-/** Runs it in a process group of its own, so that what its tests have started ends with it when it is killed. */
+/** A process group of its own, so that a kill also reaches the processes that the tests have started. */
 async function runBatch({ name, files }: Batch, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const patience = longest * files.length
+  const timeoutSeconds = fileTimeoutSeconds * files.length
   const child = spawn(process.execPath, ['test/run-files.ts', ...files], {
     cwd: root,
-    env: { ...process.env, ...env, TAP_TIMEOUT: String(patience) },
+    env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
   const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL'))
-  // One that tap's own time-out does not end.
-  const timer = setTimeout(kill, (patience + 60) * 1_000)
+  // For a process that tap's own timeout does not end.
+  const timer = setTimeout(kill, (timeoutSeconds + 60) * 1_000)
   stopping.signal.addEventListener('abort', kill)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
   const [code, signal] = await once(child, 'close')
   clearTimeout(timer)
   stopping.signal.removeEventListener('abort', kill)
-  // tap ends with `# { total: 3, pass: 2, fail: 1 }`, in a form that leaves out what is zero.
+  // tap ends with `# { total: 3, pass: 2, fail: 1 }`, without the counts that are zero.
   const total = output.match(/^# \{ total: .*\}$/m)?.[0] ?? ''
   const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(total)?.[1] ?? 0)
   const [passed, failed, skipped] = [count('pass'), count('fail'), count('skip')]
