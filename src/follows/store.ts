@@ -3,12 +3,13 @@ import { batchLoader } from '../database/batch-loader.ts'
 import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
-import type { FollowCommand, FollowResult } from './follow.ts'
+import type { Submitted } from '../writer/operation.ts'
+import type { FollowResult, follow } from './follow.ts'
 import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
 
 export type Follow = { from: string; to: string; since: Date; order: string }
 
-export type FollowWriter = { follow(command: FollowCommand): Promise<FollowResult> }
+export type FollowWriter = { follow: Submitted<typeof follow> }
 
 export function followStore(db: Db, writer: FollowWriter) {
   const follows: Collection<FollowDocument> = db.collection('follows')

@@ -3,17 +3,18 @@ import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
+import type { Submitted } from '../writer/operation.ts'
 import { noCounts } from './counts.ts'
-import type { CreatePostCommand, CreatePostResult } from './create.ts'
-import type { DeletePostCommand, DeletePostResult } from './delete.ts'
-import type { EditPostCommand, EditPostResult } from './edit.ts'
+import type { createPost } from './create.ts'
+import type { DeletePostResult, deletePost } from './delete.ts'
+import type { editPost } from './edit.ts'
 import { type Claim, idempotencyRecords } from './idempotency.ts'
 import { listIndexes, type Post, type PostDocument, toPost } from './model.ts'
 
 export type PostWriter = {
-  createPost(command: CreatePostCommand): Promise<CreatePostResult>
-  editPost(command: EditPostCommand): Promise<EditPostResult>
-  deletePost(command: DeletePostCommand): Promise<DeletePostResult>
+  createPost: Submitted<typeof createPost>
+  editPost: Submitted<typeof editPost>
+  deletePost: Submitted<typeof deletePost>
 }
 
 export type CreateOutcome =

@@ -3,9 +3,10 @@ import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
+import type { Submitted } from '../writer/operation.ts'
 import { listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
-import type { ReactCommand, ReactResult } from './react.ts'
-import type { SweepReactionsCommand, SweepReactionsResult } from './sweep.ts'
+import type { ReactResult, react } from './react.ts'
+import type { SweepReactionsResult, sweepReactions } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
 
 export type Reaction = { post: string; account: string; value: ReactionValue; reactedAt: Date; order: string }
@@ -13,8 +14,8 @@ export type Reaction = { post: string; account: string; value: ReactionValue; re
 const values: ReactionValue[] = ['like', 'dislike']
 
 export type ReactionWriter = {
-  react(command: ReactCommand): Promise<ReactResult>
-  sweepReactions(command: SweepReactionsCommand): Promise<SweepReactionsResult>
+  react: Submitted<typeof react>
+  sweepReactions: Submitted<typeof sweepReactions>
 }
 
 export function reactionStore(db: Db, writer: ReactionWriter) {

@@ -4,7 +4,7 @@ import type { BatchContext } from './batch-context.ts'
 import type { WriterFence } from './fence.ts'
 import type { ApplyBatch } from './group-commit.ts'
 
-/** One kind of write that goes in batches. Commands and results are JSON: they may travel to another process and back. */
+/** One kind of command that is written in batches. Commands and results are JSON: the writer can be another process. */
 export type WriteOperation<Command extends object, Result> = {
   readonly name: string
   /** Names the document that other commands write too: the post, or an account's counts. */
@@ -16,6 +16,10 @@ export type WriteOperation<Command extends object, Result> = {
 
 /** Its commands are those that {@link execute} submitted under its name. */
 export type AnyWriteOperation = WriteOperation<object, unknown>
+
+/** The writer's method for an operation: `Submitted<typeof react>`. */
+export type Submitted<Operation> =
+  Operation extends WriteOperation<infer Command, infer Result> ? (command: Command) => Promise<Result> : never
 
 export type Submission = { operation: string; command: object }
 
