@@ -12,8 +12,8 @@ import { type AnyWriteOperation, execute, type Submit } from './writer/operation
 import { remoteSubmit } from './writer/remote.ts'
 
 /**
- * Every write that goes in batches, in the order in which a batch applies them. All commands of a batch arrived at the
- * same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
+ * Every operation that is written in batches, in the order in which a batch applies them. All commands of a batch arrived
+ * at the same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
  */
 const operations: readonly AnyWriteOperation[] = [createPost, editPost, react, follow, deletePost, sweepReactions]
 

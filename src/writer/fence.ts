@@ -2,7 +2,7 @@ import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
 import { StaleError } from '../database/failures.ts'
 import { type BatchContext, unassignedWriter } from './batch-context.ts'
 
-/** A slot for one writer at a time. The unassigned writer's row is written by whatever adds a slot. */
+/** A slot for one writer at a time. Every transaction that adds a slot writes the unassigned writer's row. */
 type WriterDocument = { _id: number; owner: UUID | null; epoch: number; batches: number; at: Date }
 
 const slotIdleMs = 600_000
@@ -56,7 +56,7 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
     async commitEpoch(entered: Epoch, session: ClientSession): Promise<void> {
       const { writer, epoch } = entered
       const isCurrent = await touch(writers, { _id: writer, owner, epoch }, { batches: 1 }, session)
-      // Only now: what an aborted transaction has read need not be true.
+      // Only after this write: reads of an aborted transaction are not reliable.
       current = isCurrent ? entered : undefined
       if (!isCurrent) throw new StaleError('the epoch was bumped')
     },
@@ -80,7 +80,7 @@ async function touch(
 export const deletionFence = (db: Db) => ({
   /**
    * When the transaction commits, every batch either was committed before it, or sees what it writes. Must be its first
-   * write: a busy writer keeps its row locked for whatever comes later, which then has to run again.
+   * write: otherwise later steps conflict with busy writers, and the transaction must retry.
    */
   async bumpEpoch(session: ClientSession): Promise<void> {
     const writers: Collection<WriterDocument> = db.collection('writers')

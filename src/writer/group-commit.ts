@@ -10,7 +10,7 @@ import {
 import { delayRetry, type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 
-/** Writes items in one transaction, perhaps more than once; the results are in their order. It throws to write none. */
+/** Writes items in one transaction, perhaps more than once; results are in their order. If it throws, nothing is written. */
 export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientSession) => Promise<Result[]>
 
 export type GroupCommit<Item, Result> = {
@@ -34,18 +34,18 @@ type Queued<Item, Result> = {
 // Bound how long a transaction blocks conflicting writes, and how much of MongoDB's cache it fills.
 const maxBatchItems = 500
 const maxBatchBytes = 1_000_000
-/** About what is written in a second: behind this many an item would be late. */
+/** About one second of writes: a command queued behind more would miss its deadline. */
 export const maxQueued = 20_000
 const minRemainingMs = 250
-/** How often a batch runs again because of conflicts before it is split; a part, before its key is deferred. */
+/** How many conflicts a batch retries before it is split by key, and a part of it before its key is deferred. */
 const conflictsBeforeSplit = 8
 const conflictsBeforeDefer = 1
 const triesBetweenBatches = { keys: 5, items: maxBatchItems }
 const idlePauseMs = 10
 
 /**
- * What arrives while a transaction commits goes together in the next one, without a timer (DeWitt et al.,
- * "Implementation Techniques for Main Memory Database Systems", 1984, 3).
+ * Commands that arrive during a commit share the next one, without a timer (DeWitt et al., "Implementation Techniques
+ * for Main Memory Database Systems", 1984, 3).
  *
  * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
  * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.

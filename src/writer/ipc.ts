@@ -7,7 +7,7 @@ export type Failure = 'unavailable' | 'overloaded' | 'failed'
 
 export type Response = [n: number, result: unknown] | [n: number, result: null, failure: Failure]
 
-// Each process counts performance.now() from its own start, on the same monotonic clock. Sending "so long from now"
+// Each process counts performance.now() from its own start, on the same monotonic clock. Sending the remaining time
 // instead would be wrong for a process that is stopped before it reads the message.
 const start = Number(process.hrtime.bigint()) / 1e6 - performance.now()
 
