@@ -37,7 +37,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
 
 /**
  * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
- * step. It is hidden meanwhile, and the writers' fence keeps new content from being written.
+ * step. Until then it is hidden, and the writers' fence keeps new content from being written.
  */
 export function contentDeletion(stores: Stores) {
   const { activity, posts, tombstones } = stores

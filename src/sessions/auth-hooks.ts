@@ -28,7 +28,7 @@ export function viewerFromCookie(request: FastifyRequest, cookies: SessionCookie
   return token === undefined ? undefined : request.server.accessTokens.read(token)
 }
 
-/** The database is asked only while this process may have missed a revocation: see revocation-cache.ts. */
+/** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
 async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
   const { cookies, feed, lastSeen, revocations, sessions } = context
   const viewer = viewerFromCookie(request, cookies)

@@ -18,7 +18,7 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
 }
 
 /**
- * Creates a session in the transaction that proves the account's right to it, and ends the session that the request
+ * Creates a session in the transaction that authenticates the account, and ends the session that the request
  * carried: a browser has one at a time.
  */
 export async function issueSession(

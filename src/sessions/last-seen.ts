@@ -5,7 +5,7 @@ import type { SessionDocument } from './model.ts'
 
 const writeIntervalMs = 60_000
 
-/** In the background, at most once a minute for each session: the query skips what other processes have written. */
+/** Writes lastSeenAt in the background, at most once a minute for each session: the query skips what others wrote. */
 export function lastSeen(db: Db, log: FastifyBaseLogger) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   let notedAt = new Map<string, number>()

@@ -34,7 +34,7 @@ const isInvalidCredentials = (error: unknown) => error instanceof Problem && err
 
 /**
  * Verifies a name and a password and issues a session. The attempt counts against the limits from just before the hash
- * is computed, so that attempts in the queue block no other; a success and a failure on our side release it.
+ * is computed, so that attempts in the queue block no other; a success and a server error release it.
  * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`.
  */
 export async function logIn(
@@ -63,7 +63,7 @@ export async function logIn(
     )
     if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
     const deadline = performance.now() + transactionTimeoutMs
-    // Before the transaction: while a right password waits for its session, it must not count as a failure.
+    // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }

@@ -20,7 +20,7 @@ export function revocationCache(db: Db) {
   let currentAsOf = Number.NEGATIVE_INFINITY
 
   return {
-    /** Looked up here from now on: the stream may be late, and a session must not be live after the response to its end. */
+    /** From now on this process queries the database for these sessions, because the change stream may lag. */
     async revoke(sessions: readonly UUID[], transaction: ClientSession): Promise<void> {
       if (sessions.length === 0) return
       for (const session of sessions) endingUntil.set(session.toString(), performance.now() + endingMs)
@@ -29,7 +29,7 @@ export function revocationCache(db: Db) {
       await collection.insertMany(documents, { session: transaction })
     },
 
-    /** Whether a session is live; undefined when the database must be asked. */
+    /** Whether a session is live; undefined when the database must be queried. */
     isLive(session: string): boolean | undefined {
       if (revokedUntil.has(session)) return false
       if (endingUntil.has(session) || performance.now() - currentAsOf > maxStalenessMs) return undefined
@@ -45,7 +45,7 @@ export function revocationCache(db: Db) {
       currentAsOf = Math.max(currentAsOf, sentAt)
     },
 
-    /** From now on revocations may be missing, so the database is asked. */
+    /** From now on revocations may be missing, so the database is queried. */
     markStale(): void {
       currentAsOf = Number.NEGATIVE_INFINITY
     },

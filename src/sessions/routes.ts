@@ -59,7 +59,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       }
       // Cookies are not cleared: another tab may just have received newer ones.
       if (rotated.outcome !== 'rotated') throw unauthenticated()
-      // Even if the rest fails: the token is used up, and a client without its successor would look like a thief.
+      // Even if the rest fails: the token is used up, and a client without its successor would trigger reuse detection.
       setSessionCookies(request, reply, cookies, rotated)
       return viewLoggedIn(context, rotated.session)
     },
