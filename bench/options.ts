@@ -29,7 +29,7 @@ export type Options = {
   help: boolean
 }
 
-/** Parses the command line. Throws UsageError. */
+/** Parses the command line. @throws UsageError */
 export function readOptions(args: string[], known: readonly string[]): Options {
   const { only = [], seconds, rounds, processes, profile, help = false } = parse(args)
   for (const name of only) {

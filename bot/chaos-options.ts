@@ -33,7 +33,7 @@ const options = z.object({
 /** `pause` is in seconds; `botArgs` are passed to the bot unchanged. */
 export type ChaosOptions = z.infer<typeof options> & { botArgs: string[] }
 
-/** Parses the command line and validates the bot's part of it. Throws UsageError. */
+/** Parses the command line and validates the bot's part of it. @throws UsageError */
 export function readChaosOptions(args: string[]): ChaosOptions {
   const end = args.indexOf('--')
   const botArgs = end === -1 ? [] : args.slice(end + 1)

@@ -81,7 +81,7 @@ async function runRound(
   return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }
 }
 
-/** Kills one target after the other until `stop` aborts. Throws when the server does not recover. */
+/** Kills one target after the other until `stop` aborts. @throws Error when the server does not recover */
 async function killInRotation(
   server: LocalServer,
   targets: readonly KillTarget[],

@@ -10,7 +10,7 @@ export type Existing = {
   mismatches: string[]
 }
 
-/** Settles deletions without response, which every other comparison depends on. Throws Unreadable. */
+/** Settles deletions without response, which every other comparison depends on. @throws Unreadable */
 export async function resolveDeletions(reader: Reader, ledger: Ledger, onRead: () => void): Promise<Existing> {
   const existing: Existing = { accounts: new Map(), posts: new Map(), mismatches: [] }
   const { mismatches } = existing

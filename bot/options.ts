@@ -52,7 +52,7 @@ const types = {
 
 export type Options = z.infer<typeof options>
 
-/** Parses the bot's command line. Throws UsageError, also for a URL on another machine without --yes-really. */
+/** Parses the bot's command line. @throws UsageError, also for a URL on another machine without --yes-really */
 export function readOptions(args: string[]): Options {
   const values = parseOptions(args, types, options)
   const { url, help: helpRequested, 'yes-really': remoteAllowed } = values
@@ -67,7 +67,7 @@ export function isLoopback(url: URL): boolean {
   return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname)
 }
 
-/** Parses options of the given types and validates them with `schema`. Throws UsageError. */
+/** Parses options of the given types and validates them with `schema`. @throws UsageError */
 export function parseOptions<Schema extends z.ZodType>(
   args: string[],
   types: NonNullable<ParseArgsConfig['options']>,

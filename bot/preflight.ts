@@ -3,7 +3,7 @@ import got, { RequestError } from 'got'
 /** The message is one sentence for the terminal. */
 export class PreflightError extends Error {}
 
-/** Checks that Rookery responds at `base`; 503 is accepted, as the robots wait for it. Throws PreflightError. */
+/** Checks that Rookery responds at `base`; 503 is accepted, as the robots wait for it. @throws PreflightError */
 export async function checkServer(base: URL): Promise<void> {
   const response = await got(new URL('/health/ready', base), {
     followRedirect: false,

@@ -31,7 +31,7 @@ export function below(random: Random, limit: number): number {
   return Math.floor(random() * limit)
 }
 
-/** A random element. Throws a RangeError when there is none. */
+/** A random element. @throws RangeError when there is none */
 export function pick<T>(random: Random, choices: readonly T[]): T {
   const choice = choices[below(random, choices.length)]
   if (choice === undefined) throw new RangeError('pick() needs at least one choice')

@@ -20,7 +20,7 @@ export class Reader {
     this.#stats = stats
   }
 
-  /** Resolves to null on 404. Throws Unreadable. */
+  /** Resolves to null on 404. @throws Unreadable */
   async read<T extends z.ZodType>(action: string, path: string, schema: T): Promise<z.infer<T> | null> {
     const result = await this.#client.send({ action, method: 'GET', path })
     const parsed = result.status === 200 ? schema.safeParse(result.body) : null
@@ -32,7 +32,7 @@ export class Reader {
     throw new Unreadable(`${path}: ${reason}`)
   }
 
-  /** Reads a list through the first page with an item that satisfies `isLast`. Throws Unreadable. */
+  /** Reads a list through the first page with an item that satisfies `isLast`. @throws Unreadable */
   list<T extends z.ZodType>(
     action: string,
     path: string,

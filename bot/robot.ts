@@ -5,7 +5,7 @@ import { readPages } from './pages.ts'
 import type { PostRef, ReactionStep } from './plan.ts'
 import { GaveUp, type RobotContext, readBody, SessionClient } from './session-client.ts'
 
-/** Acts as one account and records what the server acknowledged; skips unacknowledged posts. Throws GaveUp. */
+/** Acts as one account and records what the server acknowledged; skips unacknowledged posts. @throws GaveUp */
 export class Robot {
   readonly identity: Identity
   #context: RobotContext

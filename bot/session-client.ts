@@ -37,7 +37,7 @@ export class SessionClient {
     return this.#client.send(call)
   }
 
-  /** Reads a public resource. Throws GaveUp unless the response is a 200 that matches `schema`. */
+  /** Reads a public resource. @throws GaveUp unless the response is a 200 that matches `schema` */
   async get<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T>> {
     const call = { action: 'read profile', method: 'GET', path } as const
     const result = await this.#client.send(call)
@@ -78,7 +78,7 @@ export class SessionClient {
     else this.#context.stats.recordFailure(call.action, is2xx(result) ? unexpectedBody : result.cause)
   }
 
-  /** Records the result. Throws GaveUp when the call got no response. */
+  /** Records the result. @throws GaveUp when the call got no response */
   recordOrGiveUp(call: Call, result: CallResult, succeeded: boolean): void {
     this.record(call, result, succeeded)
     if (result.status === null) throw new GaveUp(result.cause)

@@ -2,7 +2,7 @@ import { compareTimeline } from './compare-lists.ts'
 import type { Ledger } from './ledger.ts'
 import type { Robot } from './robot.ts'
 
-/** Compares the run's part of a robot's timeline with the ledger. No robot may write meanwhile. Throws GaveUp. */
+/** Compares the run's part of a robot's timeline with the ledger. Run it while no robot writes. @throws GaveUp */
 export async function verifyTimeline(robot: Robot, ledger: Ledger): Promise<string[]> {
   const { index, username } = robot.identity
   // The value says whether the follow is certain: uncertain authors may be shown or not.
