@@ -51,7 +51,7 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
       return await fetchInto(cacheDir, source, options.log)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      options.log.info(`  failed: ${reason}`)
+      options.log.warn(`fetching mongod from ${source.name} failed: ${reason}`)
       tried.push(`${source.name}: ${reason}`)
     }
   }

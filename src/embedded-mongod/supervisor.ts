@@ -26,12 +26,12 @@ export function superviseMongod(
       if (stopping.signal.aborted) return
       const exitedAt = Date.now()
       if (exitedAt - startedAt > stableAfterMs) failures = 0
-      if (failures === 0) log.warn(`MongoDB exited unexpectedly (exit code ${exitCode}): restarting it`)
+      if (failures === 0) log.warn(`mongod exited unexpectedly (exit code ${exitCode}): restarting it`)
       await delay(backOffMs(failures++), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       startedAt = Date.now()
       mongod = await restart().catch((error: Error) => {
-        log.error(`MongoDB does not start: ${error.message}`)
+        log.error(`mongod does not start: ${error.message}`)
         return mongod
       })
       if (stopping.signal.aborted) return await mongod.stop()
@@ -42,10 +42,10 @@ export function superviseMongod(
   async function logOutcome(started: MongodProcess, exitedAt: number): Promise<void> {
     const opened = await started.listening
     if (stopping.signal.aborted) return
-    if (opened) return log.info(`MongoDB is running again after ${((Date.now() - exitedAt) / 1_000).toFixed(1)} s`)
+    if (opened) return log.info(`mongod is running again after ${((Date.now() - exitedAt) / 1_000).toFixed(1)} s`)
     const { kind, message } = await started.startFailure()
     // The previous mongod is still shutting down: the next restart succeeds.
-    if (kind !== 'data in use') log.error(`MongoDB does not start: ${message}`)
+    if (kind !== 'data in use') log.error(`mongod does not start: ${message}`)
   }
 
   const watching = watch()
