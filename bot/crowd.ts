@@ -44,9 +44,9 @@ export async function runCrowd(
 
   const phase = async (name: string, steps: number, act: (robot: Robot, done: () => void) => Promise<void>) => {
     if (context.stop.aborted) return
-    const shown = progress.begin(name, robots.length * steps)
-    await forEachConcurrent(robots, robots.length, async (robot) => {
-      if (inactive.has(robot)) return
+    const active = robots.filter((robot) => !inactive.has(robot))
+    const shown = progress.begin(name, active.length * steps)
+    await forEachConcurrent(active, active.length, async (robot) => {
       await act(robot, shown.step).catch((error: unknown) => {
         if (!(error instanceof GaveUp)) throw error
         inactive.add(robot)
