@@ -1,8 +1,9 @@
 import { isIPv6 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-// ipaddr.js mistakes the IPv4-compatible `::203.0.113.1` (RFC 4291, 2.5.5.1) for an IPv4-mapped address (2.5.5.2).
-const parse = (ip: string) => ipaddr.process(ip.replace(/^::(?=\d+\.)/, '::0:'))
+// ipaddr.js mistakes the IPv4-compatible `::203.0.113.1` (RFC 4291, 2.5.5.1) for an IPv4-mapped address (2.5.5.2), and
+// throws for a zone such as `%br-lan` or `%eth0.100` (RFC 4007, 11).
+const parse = (ip: string) => ipaddr.process(ip.replace(/%.*$/, '').replace(/^::(?=\d+\.)/, '::0:'))
 
 /** An address as it is stored and shown: an IPv4-mapped IPv6 address as the IPv4 address. */
 export function canonicalAddress(ip: string): string {

@@ -21,6 +21,9 @@ t.test('addressKey: IPv4 by address, IPv6 by /64, IPv4-mapped IPv6 as IPv4', asy
     '1:2:3:4:5:6:7:8': '1:2:3:4::/64',
     '1::8': '1:0:0:0::/64',
     'fe80::1%eth0': 'fe80:0:0:0::/64',
+    'fe80::1%eth0.100': 'fe80:0:0:0::/64',
+    'fe80::1%br-lan': 'fe80:0:0:0::/64',
+    '::ffff:203.0.113.1%br-lan': '203.0.113.1',
   }
   for (const [address, key] of Object.entries(keys)) t.equal(addressKey(address), key, address)
 })
@@ -43,6 +46,7 @@ t.test('networkKey: IPv6 by /48, undefined for IPv4', async (t) => {
 t.test('canonicalAddress: an IPv4-mapped IPv6 address is shown as IPv4', async (t) => {
   t.equal(canonicalAddress('::ffff:192.0.2.7'), '192.0.2.7')
   t.equal(canonicalAddress('::FFFF:C000:207'), '192.0.2.7')
+  t.equal(canonicalAddress('fe80::1%br-lan'), 'fe80::1%br-lan', 'the zone stays')
   t.equal(canonicalAddress('::ffff:0.0.0.0'), '0.0.0.0')
   t.equal(canonicalAddress('::ffff:ffff:ffff'), '255.255.255.255')
   t.equal(canonicalAddress('192.0.2.7'), '192.0.2.7')
