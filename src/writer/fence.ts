@@ -2,8 +2,8 @@ import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
 import { StaleError } from '../database/failures.ts'
 import { type BatchContext, unassignedWriter } from './batch-context.ts'
 
-/** A slot for one writer at a time. Every transaction that adds a slot writes the unassigned writer's row. */
-type WriterDocument = { _id: number; owner: UUID | null; epoch: number; batches: number; at: Date }
+/** One writer's slot; its epoch is `raised`. Every transaction that adds a slot writes the unassigned writer's row. */
+type WriterDocument = { _id: number; owner: UUID | null; raised: number; passed: number; at: Date }
 
 const slotIdleMs = 600_000
 
@@ -26,21 +26,20 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
     const isIdle = { _id: { $gt: unassignedWriter }, at: { $lt: new Date(at.getTime() - slotIdleMs) } }
     const slot = await writers.findOneAndUpdate(
       { $or: [{ owner }, isIdle] },
-      // Adding 0 creates the field in rows that an older version wrote.
-      { $set: { owner, at }, $inc: { batches: 1, epoch: 0 } },
+      { $set: { owner, at }, $inc: { passed: 1 } },
       { session, sort: { _id: 1 }, returnDocument: 'after' },
     )
     if (slot) return slot
     // A deletion that bumps the epoch now does not see the new row, but conflicts on this one.
-    await touch(writers, { _id: unassignedWriter }, { batches: 1 }, session, true)
+    await touch(writers, { _id: unassignedWriter }, { passed: 1 }, session, true)
     const [last] = await writers.find({}, { session }).sort({ _id: -1 }).limit(1).toArray()
-    const added = { _id: (last?._id ?? unassignedWriter) + 1, owner, epoch: 0, batches: 0, at }
+    const added = { _id: (last?._id ?? unassignedWriter) + 1, owner, raised: 0, passed: 0, at }
     await writers.insertOne(added, { session })
     return added
   }
 
   async function readContext(session: ClientSession): Promise<Epoch> {
-    const { _id: writer, epoch } = await claimSlot(session)
+    const { _id: writer, raised: epoch } = await claimSlot(session)
     const deleted = await readDeletedAccounts(session)
     return { writer, epoch, isDeleted: (account) => deleted.has(account) }
   }
@@ -55,7 +54,7 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
      */
     async commitEpoch(entered: Epoch, session: ClientSession): Promise<void> {
       const { writer, epoch } = entered
-      const isCurrent = await touch(writers, { _id: writer, owner, epoch }, { batches: 1 }, session)
+      const isCurrent = await touch(writers, { _id: writer, owner, raised: epoch }, { passed: 1 }, session)
       // Only after this write: reads of an aborted transaction are not reliable.
       current = isCurrent ? entered : undefined
       if (!isCurrent) throw new StaleError('the epoch was bumped')
@@ -68,7 +67,7 @@ export type WriterFence = ReturnType<typeof writerFence>
 async function touch(
   writers: Collection<WriterDocument>,
   filter: Partial<WriterDocument>,
-  increment: { batches: number } | { epoch: number },
+  increment: { passed: number } | { raised: number },
   session: ClientSession,
   upsert = false,
 ): Promise<boolean> {
@@ -84,8 +83,8 @@ export const deletionFence = (db: Db) => ({
    */
   async bumpEpoch(session: ClientSession): Promise<void> {
     const writers: Collection<WriterDocument> = db.collection('writers')
-    await touch(writers, { _id: unassignedWriter }, { epoch: 1 }, session, true)
-    await writers.updateMany({ _id: { $gt: unassignedWriter } }, { $inc: { epoch: 1 } }, { session })
+    await touch(writers, { _id: unassignedWriter }, { raised: 1 }, session, true)
+    await writers.updateMany({ _id: { $gt: unassignedWriter } }, { $inc: { raised: 1 } }, { session })
   },
 })
 
