@@ -21,43 +21,57 @@ function startWorker(): StrengthWorker {
   return { thread, ready }
 }
 
+const maxTimeouts = 5
+
 /**
  * In a worker thread: a long password of look-alike characters takes more than a second. An idle thread does not keep the
  * process alive.
- * @param timeoutMs - for each estimate; extended while this process gets less than half a core
+ * @param timeoutMs - for each estimate; up to five times as long while this process gets less than half a core
  */
 export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
   let worker: StrengthWorker | undefined
   let last: Promise<unknown> = Promise.resolve()
 
+  function start(): StrengthWorker {
+    const started = startWorker()
+    worker = started
+    started.thread.once('exit', () => {
+      if (worker === started) worker = undefined
+    })
+    return started
+  }
+
   const estimate = async (password: string) => {
-    worker ??= startWorker()
-    const { thread, ready } = worker
+    const { thread, ready } = worker ?? start()
     thread.ref()
     const discardWorker = (error: unknown) => {
       worker = undefined
       throw error
     }
     await ready.catch(discardWorker)
+    const deadline = performance.now() + maxTimeouts * timeoutMs
     return new Promise<number | undefined>((resolve, reject) => {
       const settle = (outcome: () => void) => {
         clearInterval(timer)
         thread.off('message', onEstimate)
         thread.off('error', onError)
+        thread.off('exit', onExit)
         outcome()
       }
       const onEstimate = (guesses: number) => settle(() => resolve(guesses))
       const onError = (error: unknown) => settle(() => reject(error))
+      const onExit = () => onError(new Error('the strength estimator was closed'))
       const startUsage = process.cpuUsage()
       const timer = setInterval(() => {
         const { user, system } = process.cpuUsage(startUsage)
-        if ((user + system) / 1_000 < timeoutMs / 2) return
+        if ((user + system) / 1_000 < timeoutMs / 2 && performance.now() < deadline) return
         worker = undefined
         void thread.terminate()
         settle(() => resolve(undefined))
       }, timeoutMs)
       thread.on('message', onEstimate)
       thread.on('error', onError)
+      thread.on('exit', onExit)
       thread.postMessage(password)
     })
       .catch(discardWorker)
@@ -66,7 +80,7 @@ export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
 
   return {
     warm: () => {
-      worker ??= startWorker()
+      if (!worker) start()
     },
     guesses: (password) => {
       const result = last.then(() => estimate(password))

@@ -53,6 +53,18 @@ t.test('close ends the thread, also without one and during an estimate', async (
   await Promise.all([early.close(), t.rejects(estimate, { message: /closed/ }, 'the pending estimate rejects')])
 })
 
+t.test('a thread that exits rejects the pending estimate, and the next estimate starts another', async (t) => {
+  const strength = strengthEstimator()
+  t.teardown(() => strength.close())
+  await strength.guesses('passwordpassword')
+  const pending = strength.guesses(slowPassword)
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await Promise.all([strength.close(), t.rejects(pending, { message: /closed/ })])
+  await strength.close()
+  const next = await strength.guesses('vexed 9 quartz; jumbo lynx')
+  t.ok(next !== undefined && next > 1e12, `${next}`)
+})
+
 t.test('an idle estimator keeps no process alive, neither warmed nor used', async (t) => {
   const module = new URL('../../src/credentials/strength.ts', import.meta.url)
   const program = `import { sharedEstimator } from '${module}'
