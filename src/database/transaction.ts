@@ -47,30 +47,35 @@ export function transactor(client: MongoClient, onSession?: (id: string) => void
   return (work, deadline = performance.now() + transactionTimeoutMs, maxConflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
     if (onSession) noteSession(session)
-    const running = run(session, work, deadline, maxConflicts)
-    return settleBy(running, deadline + commitReplyMs)
+    const retries: Retries = { cause: undefined }
+    return settleBy(run(session, work, deadline, maxConflicts, retries), deadline + commitReplyMs, retries)
   }
 }
+
+/** The cause of the last retry is the cause of a timeout. */
+type Retries = { cause: unknown }
 
 async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
   deadline: number,
   maxConflicts: number,
+  retries: Retries,
 ): Promise<T> {
   let conflicts = 0
   const retry = async (attempt: number, cause: unknown) => {
+    retries.cause = cause
     const delayMs = retryDelayMs(attempt)
     if (performance.now() + delayMs > deadline) throw timeoutError(cause)
     await sleep(delayMs)
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
-      if (performance.now() > deadline) throw timeoutError()
+      if (performance.now() > deadline) throw timeoutError(retries.cause)
       try {
         session.startTransaction(transactionOptions)
         const result = await work(session)
-        if (performance.now() > deadline) throw timeoutError()
+        if (performance.now() > deadline) throw timeoutError(retries.cause)
         await commit(session, retry)
         return result
       } catch (error) {
@@ -102,9 +107,9 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
 }
 
 /** Answers the caller in time even if MongoDB hangs; the transaction is aborted at its next step. */
-async function settleBy<T>(running: Promise<T>, limit: number): Promise<T> {
+async function settleBy<T>(running: Promise<T>, limit: number, retries: Retries): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(timeoutError()), limit - performance.now())
+  const timer = setTimeout(() => reject(timeoutError(retries.cause)), limit - performance.now())
   try {
     return await Promise.race([running, promise])
   } finally {
