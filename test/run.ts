@@ -28,8 +28,8 @@ const log = { info: tell, warn: tell, error: tell }
 const fileTimeoutSeconds = 240
 /** Files share a process because loading the server takes more CPU time than most of their tests. */
 const maxFilesPerProcess = 6
-/** Most tests wait half of their time; slow ones start processes of their own. */
-const maxProcesses = { fast: 2 * availableParallelism(), slow: availableParallelism() }
+/** Most tests wait most of their time; slow ones start processes of their own. */
+const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
