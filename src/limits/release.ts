@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { backOffMs } from '../back-off.ts'
 
 const responseDelayMs = 500
-const maxTries = 12
+const maxAttempts = 12
 
 /** Before the response, so that the client's next request finds it free; during an outage, in the background. */
 export async function releaseSoon(release: () => Promise<void>, log: FastifyBaseLogger): Promise<void> {
@@ -11,12 +11,12 @@ export async function releaseSoon(release: () => Promise<void>, log: FastifyBase
 }
 
 async function persist(release: () => Promise<void>, log: FastifyBaseLogger): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await release()
     } catch (error) {
-      if (tries === maxTries) return log.warn({ err: error }, 'reserved capacity was not released')
-      await sleep(backOffMs(tries), undefined, { ref: false })
+      if (attempt === maxAttempts) return log.warn({ err: error }, 'reserved capacity was not released')
+      await sleep(backOffMs(attempt), undefined, { ref: false })
     }
   }
 }

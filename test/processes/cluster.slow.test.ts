@@ -7,26 +7,26 @@ import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient } from '../helper.ts'
 import { freshFolder, ServerProcess, takenPort } from '../main/server-process.ts'
-import { people, pidsOf, startCluster } from './cluster.ts'
-import { checkHammered, hammer } from './contention-load.ts'
+import { signUpUsers, pidsOf, startCluster } from './cluster.ts'
+import { expectExactState, runContention } from './contention-load.ts'
 
 t.test('four API processes under writes to one post', { timeout: 120_000 }, async (t) => {
   const TMPDIR = await freshFolder(t)
   const { server, url, db } = await startCluster(t, 4, { TMPDIR })
   t.equal((await pidsOf(server, 'api')).length, 4)
   t.equal((await pidsOf(server, 'writer')).length, 1)
-  const crowd = await people(url, 32)
-  const [ann] = crowd
+  const users = await signUpUsers(url, 32)
+  const [ann] = users
   if (!ann) throw new Error('no account')
   const write = async (text: string) => (await ann.client.post<{ id: string }>('v1/posts', { json: { text } })).body.id
   const post = await write('Hot')
 
   t.test('counts are exact, and every write is accepted', async (t) => {
     const until = performance.now() + 4_000
-    const { memories, statuses, slowest } = await hammer(crowd, post, () => performance.now() > until)
+    const { acknowledged, statuses, slowest } = await runContention(users, post, () => performance.now() > until)
     t.comment(`the slowest took ${Math.round(slowest)} ms`)
     t.same(Object.keys(statuses), ['200', '201'], `${JSON.stringify(statuses)}`)
-    await checkHammered(t, db, { crowd, memories, post })
+    await expectExactState(t, db, { users, acknowledged, post })
   })
 
   t.test('a post that one process acknowledged is visible in all of them at once', async (t) => {
@@ -41,7 +41,7 @@ t.test('four API processes under writes to one post', { timeout: 120_000 }, asyn
   t.test('SIGINT to all processes at once: requests in flight are finished, and nothing remains', async (t) => {
     t.equal((await readdir(TMPDIR)).length, 1, 'the directory of the socket')
     const statuses: (number | string)[] = []
-    const writers = crowd.map(async ({ client }, n) => {
+    const writers = users.map(async ({ client }, n) => {
       for (let sent = 0; ; sent += 1) {
         const answer = await client
           .post('v1/posts', { json: { text: `Last words ${n} ${sent}` } })

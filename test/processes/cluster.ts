@@ -48,7 +48,7 @@ export async function killOne(server: ServerProcess, role: Role): Promise<void> 
 }
 
 /** Signs up `count` accounts. */
-export async function people(url: string, count: number) {
+export async function signUpUsers(url: string, count: number) {
   const all: Awaited<ReturnType<typeof signUp>>[] = []
   // In small groups: the queue for password hashes is limited.
   while (all.length < count) {

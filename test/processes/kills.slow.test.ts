@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { killOne, people, pidsOf, startCluster } from './cluster.ts'
-import { checkHammered, hammer } from './contention-load.ts'
+import { killOne, signUpUsers, pidsOf, startCluster } from './cluster.ts'
+import { expectExactState, runContention } from './contention-load.ts'
 
 t.test('no write is lost or duplicated when processes are killed under load', { timeout: 200_000 }, async (t) => {
   const { server, url, db } = await startCluster(t, 4)
-  const crowd = await people(url, 24)
+  const users = await signUpUsers(url, 24)
   const newPost = async () =>
-    (await crowd[0]?.client.post<{ id: string }>('v1/posts', { json: { text: 'Hot' } }))?.body.id ?? ''
+    (await users[0]?.client.post<{ id: string }>('v1/posts', { json: { text: 'Hot' } }))?.body.id ?? ''
 
   t.test('the writer process is killed six times: every acknowledged write exists once', async (t) => {
     const post = await newPost()
     let enough = false
-    const hammering = hammer(crowd, post, () => enough)
+    const load = runContention(users, post, () => enough)
     for (let n = 0; n < 6; n += 1) {
       await delay(300 + 130 * n)
       await killOne(server, 'writer')
@@ -21,9 +21,9 @@ t.test('no write is lost or duplicated when processes are killed under load', { 
     }
     await delay(1_500)
     enough = true
-    const { memories, statuses } = await hammering
+    const { acknowledged, statuses } = await load
     t.comment(statuses)
-    await checkHammered(t, db, { crowd, memories, post })
+    await expectExactState(t, db, { users, acknowledged, post })
   })
 
   t.test(
@@ -31,15 +31,15 @@ t.test('no write is lost or duplicated when processes are killed under load', { 
     async (t) => {
       const post = await newPost()
       let enough = false
-      const hammering = hammer(crowd, post, () => enough)
+      const load = runContention(users, post, () => enough)
       for (let n = 0; n < 3; n += 1) {
         await delay(500)
         await killOne(server, 'api')
       }
       await delay(1_000)
       enough = true
-      const { memories } = await hammering
-      await checkHammered(t, db, { crowd, memories, post })
+      const { acknowledged } = await load
+      await expectExactState(t, db, { users, acknowledged, post })
       t.equal((await pidsOf(server, 'api')).length, 4)
       const exits = [...server.out.matchAll(/worker exited unexpectedly.*\n +role: "api"\n.*\n +exitStatus: "?(\w+)/g)]
       t.same(
@@ -52,7 +52,7 @@ t.test('no write is lost or duplicated when processes are killed under load', { 
 
   t.test('a hanging writer process: requests get 503 in time, and are not written when it resumes', async (t) => {
     const post = await newPost()
-    const [ann, bob] = crowd
+    const [ann, bob] = users
     const [writer] = await pidsOf(server, 'writer')
     if (!ann || !bob || !writer) throw new Error('no account or no writer process')
     process.kill(writer, 'SIGSTOP')
