@@ -7,7 +7,7 @@ import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient } from '../helper.ts'
 import { freshFolder, ServerProcess, takenPort } from '../main/server-process.ts'
-import { signUpUsers, pidsOf, startCluster } from './cluster.ts'
+import { pidsOf, signUpUsers, startCluster } from './cluster.ts'
 import { expectExactState, runContention } from './contention-load.ts'
 
 t.test('four API processes under writes to one post', { timeout: 120_000 }, async (t) => {

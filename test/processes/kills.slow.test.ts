@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { killOne, signUpUsers, pidsOf, startCluster } from './cluster.ts'
+import { killOne, pidsOf, signUpUsers, startCluster } from './cluster.ts'
 import { expectExactState, runContention } from './contention-load.ts'
 
 t.test('no write is lost or duplicated when processes are killed under load', { timeout: 200_000 }, async (t) => {
