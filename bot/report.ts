@@ -38,8 +38,8 @@ export function table(rows: StatsRow[], retries: CauseCount[], failures: CauseCo
 
 export function verdict({ totals, mismatches, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
   const { posts, reactions, follows, deleted } = totals
-  const counts = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
-  const compared = `${counts}, ${counted(deleted, 'deletion')} checked`
+  const written = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
+  const acknowledged = `the ${written} and ${counted(deleted, 'deletion')} that it acknowledged`
   const lines: string[] = []
   for (const [cause, robots] of gaveUp) lines.push(`${counted(robots, 'robot')} gave up: ${cause}.`)
   if (totals.unknown > 0) {
@@ -47,13 +47,13 @@ export function verdict({ totals, mismatches, unreadable, gaveUp }: Findings, in
   }
   if (interrupted) lines.push('Interrupted: only writes acknowledged before the interruption were checked.')
   if (unreadable !== null) return [...lines, `ledger check incomplete: ${unreadable}`]
-  if (mismatches.length === 0) return [...lines, `ledger agrees: ${compared}`]
+  if (mismatches.length === 0) return [...lines, `ledger agrees: the server's content matches ${acknowledged}`]
   const more = mismatches.length - maxMismatchesShown
   return [
     ...lines,
     ...mismatches.slice(0, maxMismatchesShown),
     ...(more > 0 ? [`and ${grouped(more)} more`] : []),
-    `ledger disagrees: ${counted(mismatches.length, 'mismatch', 'mismatches')}, ${compared}`,
+    `ledger disagrees: the server's content has ${counted(mismatches.length, 'mismatch', 'mismatches')} with ${acknowledged}`,
   ]
 }
 

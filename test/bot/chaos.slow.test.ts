@@ -46,7 +46,7 @@ t.test('a round with kills of mongod and the server passes and leaves no files',
   const { code, out, left } = await ended()
   t.equal(code, 0, out)
   t.match(out, /mongod killed [1-9]\d* times, server killed \d+ times/)
-  t.match(out, /ledger agrees: 32 posts, .*, [1-9]\d* deletions? checked/)
+  t.match(out, /ledger agrees: .* 32 posts, .* [1-9]\d* deletions? /)
   t.match(out, /drift 0\n/)
   t.match(out, /1 of 1 rounds passed/)
   t.same(left, [])

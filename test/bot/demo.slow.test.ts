@@ -31,7 +31,7 @@ t.test('the demo runs bot and server on a database of its own and leaves no file
   const { code, output } = await run(args, env)
   t.equal(code, 0, 'exit code', { output })
   t.match(output, /^server \| .*Rookery listens on http:\/\/127\.0\.0\.1:(?!5000\b)\d+/m)
-  t.match(output, /^bot {4}\| ledger agrees: 10 posts, \d+ reactions, \d follows, \d deletions? checked/m)
+  t.match(output, /^bot {4}\| ledger agrees: .* 10 posts, \d+ reactions, \d follows and \d deletions? /m)
   t.strictSame(await readdir(TMPDIR), [])
 })
 
@@ -54,6 +54,6 @@ t.test('an interrupted demo verifies acknowledged writes and leaves no files', {
     },
   )
   t.equal(code, 130, 'exit code', { output })
-  t.match(output, /ledger agrees: 50 posts/)
+  t.match(output, /ledger agrees: .* 50 posts/)
   t.strictSame(await readdir(TMPDIR), [])
 })
