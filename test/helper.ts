@@ -87,3 +87,13 @@ export async function signUp(url: string, username = `u${randomBytes(6).toString
   if (response.statusCode !== 201) throw new Error(`sign-up answered ${response.statusCode}`)
   return { client, username }
 }
+
+/** Repeats a request while contention on a busy machine uses up its time: a client repeats a 503 too. */
+export async function retry503<Response extends { statusCode: number }>(
+  send: () => PromiseLike<Response>,
+): Promise<Response> {
+  for (let attempts = 1; ; attempts += 1) {
+    const response = await send()
+    if (response.statusCode !== 503 || attempts === 20) return response
+  }
+}

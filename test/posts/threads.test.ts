@@ -2,7 +2,7 @@ import type { UUID } from 'mongodb'
 import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
-import { makeClient, signUp, testServer } from '../helper.ts'
+import { makeClient, retry503, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 
 type Post = { id: string; replyTo: string | null; counts: { replies: number } }
@@ -71,8 +71,10 @@ t.test('after concurrent replies and deletions on two servers the count equals t
   await Promise.all(
     users.map(async ({ client }) => {
       for (let n = 0; n < 12; n += 1) {
-        const id = await write(client, root)
-        if (n % 3 === 0) await client.delete(`v1/posts/${id}`)
+        const headers = { 'idempotency-key': String(n) }
+        const json = { text: 'A reply', replyTo: root }
+        const { body } = await retry503(() => client.post<{ id: string }>('v1/posts', { json, headers }))
+        if (n % 3 === 0) await retry503(() => client.delete(`v1/posts/${body.id}`))
       }
     }),
   )
