@@ -69,5 +69,3 @@ export function createContext(config: AppConfig, db: Db, transact: Transact, wri
     usernameHoldDays,
   }
 }
-
-export type AppContext = ReturnType<typeof createContext>
