@@ -1,0 +1,19 @@
+/** Where a secret manager keeps a secret: `vault:MOUNT/PATH#FIELD` or `aws-sm:NAME_OR_ARN#FIELD`. */
+export type Reference = {
+  manager: 'vault' | 'aws-sm'
+  /** MOUNT/PATH, or NAME_OR_ARN. */
+  path: string
+  /** Undefined: the whole secret. */
+  field: string | undefined
+}
+
+/** @returns undefined for a text that is no reference */
+export function parseReference(text: string): Reference | undefined {
+  const [, manager, path, field] = /^(vault|aws-sm):(?!\/)([^#\s]+)(?:#(\S+))?$/.exec(text) ?? []
+  if (path === undefined || (manager !== 'vault' && manager !== 'aws-sm')) return undefined
+  return { manager, path, field }
+}
+
+/** Whether a secret's value is a reference to it, or a URL, by mistake. Such a value would work, and be no secret. */
+export const looksLikeReference = (text: string): boolean =>
+  /^\s*(vault:|aws-sm:|arn:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)
