@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import got from 'got'
-import { variableNames } from '../src/config.ts'
+import { allVariableNames } from '../src/config.ts'
 
 const root = join(import.meta.dirname, '..')
 const readyTimeoutMs = 300_000
@@ -94,7 +94,7 @@ export function forwardSignals() {
 /** Empties every variable that could lead the server to another database or port; an empty one also hides `.env`. */
 function isolatedEnvironment(): NodeJS.ProcessEnv {
   const kept = new Set(['MONGOD_BINARY', 'LOG_LEVEL', 'BCRYPT_COST', 'WEB_CONCURRENCY'])
-  const emptied = variableNames.filter((name) => !kept.has(name)).flatMap((name) => [name, `${name}_FILE`])
+  const emptied = allVariableNames.filter((name) => !kept.has(name))
   return { ...process.env, ...Object.fromEntries(emptied.map((name) => [name, ''])) }
 }
 

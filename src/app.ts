@@ -26,27 +26,38 @@ import { refuseCrossSite } from './http/origin.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { limitWrites } from './limits/hooks.ts'
+import { throttleKey } from './limits/throttle-key.ts'
 import { health } from './operations/health.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
+import type { SecretAge } from './secrets/refresh.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
-/** For a process of a cluster: its writer, and how to recover from a crash of its predecessor. */
-export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
+/**
+ * What the program gives to an app: the secrets and their ages, and in a process of a cluster its writer, and how to
+ * recover from a crash of its predecessor.
+ */
+export type AppParts = {
+  secrets?: LiveSecrets
+  secretAges?: () => SecretAge[]
+  writer?: Writer
+  crashRecovery?: CrashRecovery
+}
 
 /** @throws StartError when the database is unreachable or cannot be used */
 export async function buildApp(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = createLogger(config.log),
-  cluster: Cluster = {},
+  { secrets = liveSecrets(config.secrets, log), secretAges, writer, crashRecovery }: AppParts = {},
 ) {
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
@@ -61,7 +72,7 @@ export async function buildApp(
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
   logRequests(app)
-  await app.register(metrics, { address: config.metrics })
+  await app.register(metrics, { address: config.metrics, secretAges })
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
@@ -70,10 +81,18 @@ export async function buildApp(
   parseBodies(app)
   enforceDeadlines(app)
 
-  const { writer, crashRecovery } = cluster
-  const assertPeppers = (db: Db) => assertPeppersConfigured(db, config.peppers)
+  const assertPeppers = (db: Db) => assertPeppersConfigured(db, secrets.current.peppers)
   await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
-  const context = createContext(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
+  const { db, transact } = app
+  secrets.prepare('peppers', ({ peppers }) => assertPeppersConfigured(db, peppers))
+  const context = createContext(config, {
+    db,
+    log,
+    secrets,
+    throttleKey: await throttleKey(db, config.secrets.throttleKey),
+    transact,
+    writer: writer ?? localWriter(db, transact),
+  })
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
@@ -87,7 +106,7 @@ export async function buildApp(
   await app.register(documents)
   await app.register(health)
   await app.register(cookie)
-  await app.register(accessTokens, { signKey: config.jwtSignKey })
+  await app.register(accessTokens, { signKey: config.secrets.signKeys })
 
   await app.register(
     async (api) => {

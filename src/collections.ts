@@ -22,6 +22,7 @@ export const collections: Collections = {
   devices: deviceIndexes,
   follows: followIndexes,
   idempotency: idempotencyIndexes,
+  keys: [],
   posts: postIndexes,
   reactionDays: [],
   reactions: reactionIndexes,

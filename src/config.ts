@@ -1,13 +1,12 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { readSecret } from './secrets/environment.ts'
+import type { Environment } from './environment.ts'
 import { readOrCreateSecret } from './secrets/generated.ts'
-import { parsePeppers } from './secrets/pepper.ts'
-import { findSignKeyFaults } from './secrets/sign-key.ts'
+import { type SecretName, type SecretTexts, secretNames } from './secrets/names.ts'
+import { type SecretReader, secretReader } from './secrets/reader.ts'
+import { parseSecrets } from './secrets/secrets.ts'
 import { StartError } from './start-error.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 const integer = (min: number, max: number) =>
   z
@@ -86,6 +85,7 @@ const variables = z.object({
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .optional(),
+  SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
   LIMIT_WRITES_PER_ADDRESS: integer(1, 100_000_000).optional(),
@@ -96,11 +96,14 @@ const variables = z.object({
   LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
 })
 
-/** The secrets. Each can also be read from the file that `NAME_FILE` names. */
-export const secretNames: readonly string[] = ['DB_PASSWORD', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER']
-
 /** Every variable, secrets included; a test compares `env.sample` with this list. */
 export const variableNames: readonly string[] = [...Object.keys(variables.shape), ...secretNames]
+
+/** Every variable, and those that say where a secret comes from. */
+export const allVariableNames: readonly string[] = [
+  ...variableNames,
+  ...secretNames.flatMap((name) => [`${name}_FILE`, `${name}_FROM`]),
+]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 const anyAddress = /^(0\.0\.0\.0|::)$/
@@ -139,13 +142,79 @@ function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
   return Object.freeze(value)
 }
 
+type Options = {
+  /** Whether to generate the secrets of the embedded mode that do not exist. */
+  createSecrets?: boolean
+}
+
 /**
+ * Reads the configuration, and keeps the reader of its secrets open, so that they can be read again.
  * @param env - an empty value counts as absent
  * @param root - the base of relative paths
  * @throws StartError with one line for each fault, naming the variable and never a secret's value
  */
-export async function readConfig(env: Environment, root: string = process.cwd(), { createSecrets = true } = {}) {
+export async function loadConfig(env: Environment, root: string, options: Options = {}) {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const reader = secretReader(given, root)
+  try {
+    const { texts, ...config } = await readAll(given, root, reader, options)
+    return { config: deepFreeze(config), texts, reader }
+  } catch (error) {
+    reader.close()
+    throw error
+  }
+}
+
+/** {@link loadConfig} for a program that reads its secrets once. */
+export async function readConfig(env: Environment, root: string = process.cwd(), options: Options = {}) {
+  const { config, reader } = await loadConfig(env, root, options)
+  reader.close()
+  return config
+}
+
+const hasSource = (reader: SecretReader, ...names: SecretName[]) => names.some((name) => reader.names.includes(name))
+
+function missingSecrets(given: Environment, reader: SecretReader, production: boolean): string[] {
+  if (given.MONGODB_URI === undefined && !production) return []
+  const context = given.MONGODB_URI === undefined ? 'in production' : 'with MONGODB_URI'
+  // A fault of its source counts as a source, too.
+  const isMissing = (...names: SecretName[]) =>
+    !hasSource(reader, ...names) && !names.some((name) => reader.faults.some((fault) => fault.startsWith(name)))
+  return [
+    ...(isMissing('DB_PASSWORD', 'DB_CREDENTIALS')
+      ? [`DB_PASSWORD is required ${context}: set it, DB_PASSWORD_FILE or DB_PASSWORD_FROM`]
+      : []),
+    ...(isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
+      ? [`JWT_SIGN_KEY is required ${context}: generate one with openssl rand -hex 32`]
+      : []),
+  ]
+}
+
+/** Two ways to configure the same thing. */
+function contradictions(given: Environment, reader: SecretReader): string[] {
+  const both = (one: string, other: string) => `${one} and ${other} are both set: remove one of them`
+  return [
+    ...(hasSource(reader, 'DB_CREDENTIALS') && hasSource(reader, 'DB_PASSWORD')
+      ? [both('DB_CREDENTIALS', 'DB_PASSWORD')]
+      : []),
+    ...(hasSource(reader, 'DB_CREDENTIALS') && given.DB_USER !== undefined ? [both('DB_CREDENTIALS', 'DB_USER')] : []),
+    ...(hasSource(reader, 'JWT_SIGN_KEYS') && hasSource(reader, 'JWT_SIGN_KEY')
+      ? [both('JWT_SIGN_KEYS', 'JWT_SIGN_KEY')]
+      : []),
+  ]
+}
+
+/** The secrets of the embedded mode that no variable sets. */
+async function readGenerated(reader: SecretReader, dataDir: string, create: boolean): Promise<SecretTexts> {
+  const texts: SecretTexts = {}
+  if (!hasSource(reader, 'DB_PASSWORD', 'DB_CREDENTIALS'))
+    texts.DB_PASSWORD = await readOrCreateSecret(dataDir, 'db-password', create)
+  if (!hasSource(reader, 'JWT_SIGN_KEY', 'JWT_SIGN_KEYS'))
+    texts.JWT_SIGN_KEY = await readOrCreateSecret(dataDir, 'jwt-sign-key', create)
+  return texts
+}
+
+async function readAll(given: Environment, root: string, reader: SecretReader, { createSecrets = true }: Options) {
   const faults: string[] = []
   const parsed = variables.safeParse(given)
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')} ${issue.message}`)
@@ -153,11 +222,6 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
     if (name.startsWith('LIMIT_') && !variableNames.includes(name))
       faults.push(`${name} is not a known limit: see env.sample`)
   }
-  const dbPassword = await readSecret(given, 'DB_PASSWORD', root, faults)
-  const signKey = await readSecret(given, 'JWT_SIGN_KEY', root, faults)
-  if (signKey !== undefined) faults.push(...findSignKeyFaults(signKey))
-  const pepper = await readSecret(given, 'PASSWORD_PEPPER', root, faults)
-  const peppers = pepper === undefined ? [] : parsePeppers(pepper, faults)
 
   // Faulty variables are read as absent, so that one message reports all faults.
   const faultyNames = new Set(parsed.error?.issues.map(({ path }) => path[0]))
@@ -167,13 +231,13 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   const host = settings.HOST ?? '127.0.0.1'
   const cookieSecure = settings.COOKIE_SECURE ?? production
   const bcryptCost = settings.BCRYPT_COST ?? 12
-  const secretsRequired = given.MONGODB_URI !== undefined || production
-  const context = given.MONGODB_URI !== undefined ? 'with MONGODB_URI' : 'in production'
-  if (secretsRequired && !given.DB_PASSWORD && !given.DB_PASSWORD_FILE)
-    faults.push(`DB_PASSWORD is required ${context}: set it, or DB_PASSWORD_FILE`)
-  if (secretsRequired && !given.JWT_SIGN_KEY && !given.JWT_SIGN_KEY_FILE) {
-    faults.push(`JWT_SIGN_KEY is required ${context}: generate one with openssl rand -hex 32`)
-  }
+  const rules = { dbUser: settings.DB_USER ?? 'rookery' }
+
+  const read = await reader.read(reader.names)
+  faults.push(...reader.faults, ...contradictions(given, reader), ...missingSecrets(given, reader, production))
+  parseSecrets(read.texts, rules, faults)
+  const outOfReach = read.faults.filter(({ error }) => error.fault === 'out-of-reach')
+  faults.push(...read.faults.filter((fault) => !outOfReach.includes(fault)).map(({ error }) => error.message))
   if (production && cookieSecure && given.PUBLIC_ORIGIN === undefined) {
     faults.push(
       'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: set the origins that browsers use, such as https://rookery.example',
@@ -181,27 +245,32 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   }
   if (production) faults.push(...cookieFaults(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
+  const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
-    throw new StartError(['The configuration is invalid:', ...faults.map((fault) => `  ${fault}`)].join('\n'))
+    throw new StartError(
+      ['The configuration is invalid:', ...[...faults, ...unread].map((fault) => `  ${fault}`)].join('\n'),
+    )
+  if (unread.length > 0) throw new StartError(unread.join('\n'), 'out-of-reach')
 
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
-  const username = settings.DB_USER ?? 'rookery'
-  const password = dbPassword ?? (await readOrCreateSecret(dataDir, 'db-password', createSecrets))
-  return deepFreeze({
+  const texts = { ...(await readGenerated(reader, dataDir, createSecrets)), ...read.texts }
+  return {
+    texts,
+    secrets: parseSecrets(texts, rules, []),
     host,
     port: settings.PORT ?? 5000,
     processes: settings.WEB_CONCURRENCY ?? 1,
     /** Undefined: those of {@link defaultOrigins}. */
     publicOrigins: settings.PUBLIC_ORIGIN,
     database: settings.MONGODB_URI
-      ? { kind: 'external' as const, uri: settings.MONGODB_URI, username, password }
-      : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY, username, password },
-    jwtSignKey: signKey ?? (await readOrCreateSecret(dataDir, 'jwt-sign-key', createSecrets)),
+      ? { kind: 'external' as const, uri: settings.MONGODB_URI }
+      : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
-    peppers,
+    dbUser: rules.dbUser,
+    secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
@@ -217,7 +286,7 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
         device: settings.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
       },
     },
-  })
+  }
 }
 
 export type Config = Awaited<ReturnType<typeof readConfig>>

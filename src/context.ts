@@ -18,6 +18,7 @@ import { slidingWindow } from './limits/sliding-window.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
+import type { LiveSecrets } from './secrets/live.ts'
 import { sessionCookies } from './sessions/cookies.ts'
 import { deviceStore } from './sessions/devices.ts'
 import { lastSeen } from './sessions/last-seen.ts'
@@ -29,9 +30,19 @@ import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
 import { deletionFence } from './writer/fence.ts'
 
+type Parts = {
+  db: Db
+  log: FastifyBaseLogger
+  secrets: Pick<LiveSecrets, 'current'>
+  throttleKey: string
+  transact: Transact
+  writer: Writer
+}
+
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
-export function createContext(config: AppConfig, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
-  const { bcryptCost, jwtSignKey, limits, passwordMinLength, peppers, processes, usernameHoldDays } = config
+export function createContext(config: AppConfig, parts: Parts) {
+  const { bcryptCost, limits, passwordMinLength, processes, usernameHoldDays } = config
+  const { db, log, secrets, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
@@ -53,10 +64,16 @@ export function createContext(config: AppConfig, db: Db, transact: Transact, wri
     follows,
     lastSeen: lastSeen(db, log),
     limits,
-    loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, jwtSignKey),
+    loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
     passwordMinLength,
-    passwords: passwordService({ cost: bcryptCost, peppers, processes }),
+    passwords: passwordService({
+      cost: bcryptCost,
+      processes,
+      get peppers() {
+        return secrets.current.peppers
+      },
+    }),
     posts,
     reactions,
     revocations,

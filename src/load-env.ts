@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { type Environment, secretNames } from './config.ts'
+import type { Environment } from './environment.ts'
+import { managerSecretNames } from './secrets/managers.ts'
+import { secretNames } from './secrets/names.ts'
 import { StartError } from './start-error.ts'
 
 /**
@@ -10,7 +12,7 @@ import { StartError } from './start-error.ts'
  */
 export function loadEnv(): Environment {
   const env = { ...parseEnv(readDotEnv()), ...process.env }
-  for (const name of secretNames) delete process.env[name]
+  for (const name of [...secretNames, ...managerSecretNames]) delete process.env[name]
   return env
 }
 

@@ -1,13 +1,17 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Config, readConfig } from './config.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { type Config, loadConfig } from './config.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
 import { createLogger } from './operations/logging.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
 import { startPrimary } from './processes/primary.ts'
-import { onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
-import { toErrorText } from './start-error.ts'
+import type { Credentials } from './secrets/db-credentials.ts'
+import { liveSecrets } from './secrets/live.ts'
+import { type SecretRefresh, secretRefresh } from './secrets/refresh.ts'
+import { onHangUp, onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
+import { exitCodeOf, toErrorText } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -15,31 +19,59 @@ type Logger = ReturnType<typeof createLogger>
 
 const drainTimeoutMs = 10_000
 
-async function startDatabase({ database }: Config, log: Logger) {
-  const { username, password } = database
+async function startDatabase({ database, secrets }: Config, log: Logger) {
+  const { username, password } = secrets.database
   if (database.kind === 'external') {
-    const noop = { announceClosing: () => undefined, close: async () => undefined }
+    const noop = { announceClosing: () => undefined, setUser: async () => undefined, close: async () => undefined }
     return { connection: { uri: database.uri, username, password }, description: 'MONGODB_URI', ...noop }
   }
   const { dataDir, mongodBinary } = database
+  let user = secrets.database
   const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log })
   return {
     connection: { uri: mongod.uri, username, password },
     description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
     announceClosing: () => mongod.announceClosing(),
+    async setUser(next: Credentials) {
+      if (isDeepStrictEqual(next, user)) return
+      await mongod.setUser(next.username, next.password)
+      user = next
+    },
     close: () => mongod.close(),
   }
 }
 
 type Database = Awaited<ReturnType<typeof startDatabase>>
 
+function startService(config: Config, { connection }: Database, log: Logger, secrets: () => SecretRefresh) {
+  const refresh: SecretRefresh['refresh'] = (reason) => secrets().refresh(reason)
+  const ages = () => secrets().ages()
+  if (config.processes > 1) return startPrimary(config, connection, log, { refresh, ages })
+  return startApiServer(config, connection, log, {
+    secrets: liveSecrets(config.secrets, log, refresh),
+    secretAges: ages,
+  })
+}
+
 async function start(): Promise<void> {
-  const config = await readConfig(loadEnv(), root)
+  const { config, texts, reader } = await loadConfig(loadEnv(), root)
   const log = createLogger(config.log)
   const database = await startDatabase(config, log)
   try {
-    const starting = (config.processes === 1 ? startApiServer : startPrimary)(config, database.connection, log)
-    closeOnSignal(starting, database, log)
+    const starting = startService(config, database, log, () => secrets)
+    const secrets = secretRefresh({
+      reader,
+      texts,
+      rules: config,
+      intervalSeconds: config.secretsRefreshSeconds,
+      async apply(next) {
+        const service = await starting
+        await database.setUser(next.database)
+        await service.updateSecrets(next)
+      },
+      log,
+    })
+    closeOnSignal(starting, database, secrets, log)
     const { url } = await starting
     log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.description}`)
@@ -52,12 +84,13 @@ async function start(): Promise<void> {
 }
 
 /** Installed before the start is complete: the first of several processes serves requests while the others start. */
-function closeOnSignal(starting: Promise<Service>, database: Database, log: Logger): void {
+function closeOnSignal(starting: Promise<Service>, database: Database, secrets: SecretRefresh, log: Logger): void {
   const close = async () => {
     // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
     const service = await starting
     await service.drain()
+    secrets.close()
     await service.close()
     await database.close()
   }
@@ -76,9 +109,10 @@ function closeOnSignal(starting: Promise<Service>, database: Database, log: Logg
     )
   }
   onShutdownSignal(shutDown, () => 1)
+  onHangUp(() => void secrets.refresh('signal'))
 }
 
 start().catch((error) => {
   process.stderr.write(`${toErrorText(error)}\n`)
-  process.exit(1)
+  process.exit(exitCodeOf(error))
 })

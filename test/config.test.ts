@@ -130,6 +130,12 @@ t.test('the configuration is deeply frozen', async (t) => {
   const lists = { TRUSTED_PROXIES: '10.0.0.0/8', PASSWORD_PEPPER: 'a:salt and vinegar' }
   const config = await readConfig({ ...production, ...lists })
   const parts = [config, config.database, config.metrics, config.log, config.limits, config.trustedProxies]
-  for (const part of [...parts, config.publicOrigins, config.peppers, ...config.peppers])
+  for (const part of [
+    ...parts,
+    config.publicOrigins,
+    config.secrets,
+    config.secrets.peppers,
+    ...config.secrets.peppers,
+  ])
     t.ok(Object.isFrozen(part), JSON.stringify(part))
 })

@@ -1,7 +1,7 @@
 import { glob, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
-import { secretNames } from '../src/config.ts'
+import { secretNames } from '../src/secrets/names.ts'
 import { parsePeppers } from '../src/secrets/pepper.ts'
 import { findSignKeyFaults } from '../src/secrets/sign-key.ts'
 

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import t from 'tap'
-import { defaultOrigins, type Environment, readConfig, variableNames } from '../src/config.ts'
+import { defaultOrigins, readConfig, variableNames } from '../src/config.ts'
+import type { Environment } from '../src/environment.ts'
 import { production, secrets } from './config/faults.ts'
 
 const sample = await readFile(new URL('../env.sample', import.meta.url), 'utf8')

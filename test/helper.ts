@@ -6,7 +6,8 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { CookieJar } from 'tough-cookie'
 import { buildApp } from '../src/app.ts'
-import { type Environment, readConfig } from '../src/config.ts'
+import { readConfig } from '../src/config.ts'
+import type { Environment } from '../src/environment.ts'
 
 /** A password that the server accepts. */
 export const password = 'three blind mice sing 7 songs'

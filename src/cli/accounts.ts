@@ -9,7 +9,8 @@ Sets a one-time password for an account and ends all of its sessions. The passwo
 hours; after that login, the account's owner sets a new one (PUT /v1/account/password). The server can keep running.
 The command connects to the database of the server's configuration: MONGODB_URI, or else the one in DATA_DIR.
 
-Exit code: 0 done, 1 no account has this username, 2 bad arguments or database out of reach.
+Exit code: 0 done, 1 no account has this username, 69 the database is out of reach,
+78 bad arguments or configuration, 70 a fault of the program.
 `
 
 function readUsername(positionals: string[]): string {
@@ -20,7 +21,7 @@ function readUsername(positionals: string[]): string {
 
 async function runResetPassword(username: string): Promise<number> {
   return withDatabase({ appName: 'rookery accounts' }, async ({ client, databaseName }, config) => {
-    const hashing = { cost: config.bcryptCost, peppers: config.peppers }
+    const hashing = { cost: config.bcryptCost, peppers: config.secrets.peppers }
     const reset = await resetPassword(client, databaseName, username, hashing)
     if (reset.outcome === 'not-found') {
       printError(`No account has the username ${username}.`)
@@ -37,6 +38,5 @@ async function runResetPassword(username: string): Promise<number> {
 await runCli({
   help,
   args: { allowPositionals: true },
-  errorCode: 2,
   run: ({ positionals }) => runResetPassword(readUsername(positionals)),
 })

@@ -1,6 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
-import { StartError, toErrorText } from '../start-error.ts'
+import { exitCodeOf, StartError, toErrorText } from '../start-error.ts'
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`)
 export const printError = (line: string) => void process.stderr.write(`${line}\n`)
@@ -10,7 +10,6 @@ type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs<Config
 export type Command<Config extends ParseArgsConfig> = {
   help: string
   args: Config
-  errorCode: number
   run(parsed: Parsed<Config>): Promise<number>
 }
 
@@ -22,7 +21,7 @@ export async function runCli<const Config extends ParseArgsConfig>(command: Comm
     else process.exitCode = await command.run(parsed)
   } catch (error) {
     printError(toErrorText(error))
-    process.exitCode = command.errorCode
+    process.exitCode = exitCodeOf(error)
   }
 }
 

@@ -16,6 +16,7 @@ import { readFileIfExists } from '../embedded-mongod/data-dir.ts'
 import { lockDataDir } from '../embedded-mongod/data-dir-lock.ts'
 import { startEmbeddedMongod } from '../embedded-mongod/start.ts'
 import { loadEnv } from '../load-env.ts'
+import type { Credentials } from '../secrets/db-credentials.ts'
 import { StartError } from '../start-error.ts'
 import { printError } from './command.ts'
 
@@ -27,7 +28,7 @@ type CommandDatabase = {
 }
 
 type ClientOptions = { appName: string; socketTimeoutMS?: number }
-type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }>
+type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }> & Credentials
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const log = { info: printError, warn: printError, error: printError }
@@ -42,7 +43,7 @@ export async function withDatabase<Result>(
   work: (database: CommandDatabase, config: Config) => Promise<Result>,
 ): Promise<Result> {
   const config = await readConfig(loadEnv(), root, { createSecrets: false })
-  const database = await openDatabase(config.database, options)
+  const database = await openDatabase(config, options)
   try {
     return await work(database, config)
   } catch (error) {
@@ -52,9 +53,10 @@ export async function withDatabase<Result>(
   }
 }
 
-async function openDatabase(config: Config['database'], options: ClientOptions): Promise<CommandDatabase> {
-  if (config.kind === 'embedded') return openEmbedded(config, options)
-  return connect(config, options, (error) => toConnectionError(error, config))
+async function openDatabase({ database, secrets }: Config, options: ClientOptions): Promise<CommandDatabase> {
+  if (database.kind === 'embedded') return openEmbedded({ ...database, ...secrets.database }, options)
+  const connection = { uri: database.uri, ...secrets.database }
+  return connect(connection, options, (error) => toConnectionError(error, connection))
 }
 
 /** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
@@ -101,6 +103,7 @@ async function connectToServer(
 ): Promise<CommandDatabase> {
   const unreachable = new StartError(
     `A server uses DATA_DIR ${dataDir}, but its MongoDB does not respond: try again when it does.`,
+    'out-of-reach',
   )
   for (const deadline = performance.now() + serverWaitMs; performance.now() < deadline; await sleep(200)) {
     const port = await readFileIfExists(join(dataDir, 'mongod', 'port'))

@@ -12,7 +12,7 @@ Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creat
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
 see docs/decisions/0006-compose-database.md.
 
-Exit code: 0 done, 1 a variable is missing, or MongoDB is not ready within 2 minutes.
+Exit code: 0 done, 78 a variable is missing, 69 MongoDB is not ready within 2 minutes.
 `
 
 const timeoutMs = 120_000
@@ -82,7 +82,8 @@ async function prepareDatabase(): Promise<number> {
     } catch (error) {
       // Retried: mongod might still be starting, electing a primary, or waiting for its key file.
       const reason = error instanceof Error ? error.message : String(error)
-      if (performance.now() > deadline) throw new StartError(`MongoDB at ${host} did not become ready: ${reason}`)
+      if (performance.now() > deadline)
+        throw new StartError(`MongoDB at ${host} did not become ready: ${reason}`, 'out-of-reach')
     }
   }
   print(
@@ -91,4 +92,4 @@ async function prepareDatabase(): Promise<number> {
   return 0
 }
 
-await runCli({ help, args: {}, errorCode: 1, run: prepareDatabase })
+await runCli({ help, args: {}, run: prepareDatabase })

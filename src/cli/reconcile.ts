@@ -19,7 +19,8 @@ The command connects to the database of the server's configuration: MONGODB_URI,
 The last line is the drift that remains: the sum of all differences between stored and real counts, and of the documents
 whose post or account no longer exists. It must be 0.
 
-Exit code: 0 no drift remains, 1 drift remains, 2 bad options or database out of reach, 130 or 143 interrupted.
+Exit code: 0 no drift remains, 1 drift remains, 69 the database is out of reach, 78 bad options or
+configuration, 70 a fault of the program, 130 or 143 interrupted.
 `
 
 /** The socket timeout, in milliseconds, exceeds MongoDB's snapshot history of 300 s: a slower read fails by itself. */
@@ -49,6 +50,5 @@ async function runReconcile(fix: boolean): Promise<number> {
 await runCli({
   help,
   args: { options: { fix: { type: 'boolean' } } },
-  errorCode: 2,
   run: ({ values }) => runReconcile(values.fix ?? false),
 })

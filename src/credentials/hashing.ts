@@ -6,7 +6,7 @@ import type { Pepper } from '../secrets/pepper.ts'
 /** A stored password. `scheme` names how the hash was made, so that a later version can change it. */
 export type StoredPassword = { scheme: 1; pepper: string | null; bcrypt: string }
 
-export type Hashing = { cost: number; peppers: readonly Pepper[] }
+export type Hashing = { readonly cost: number; readonly peppers: readonly Pepper[] }
 
 // Domain separation, not a secret: our digests match no plain bcrypt hashes leaked from another service.
 const defaultKey = 'rookery password v1'

@@ -15,14 +15,18 @@ import { sharedEstimator as strength } from './strength.ts'
 
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/** At most one hash for each core, three in all, and 64 waiting. @param processes - share the cores */
-export function passwordService({ processes, ...hashing }: Hashing & { processes: number }) {
+/**
+ * At most one hash for each core, three in all, and 64 waiting.
+ * @param hashing - read at each hash: its peppers may change. `processes` share the cores.
+ */
+export function passwordService(hashing: Hashing & { readonly processes: number }) {
+  const { processes } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
   const runHash = hashQueue({ maxRunning: Math.min(cores, 3), maxWaiting: 64 })
   // A queue of its own: slow estimates must not delay logins.
   const runEstimate = hashQueue({ maxRunning: 1, maxWaiting: 64 })
-  const decoy = decoyPassword(hashing)
+  const decoyOf = decoys(hashing)
   return {
     warm: () => strength.warm(),
 
@@ -52,7 +56,7 @@ export function passwordService({ processes, ...hashing }: Hashing & { processes
         await onStart?.()
         ticket.signal.throwIfAborted()
         if (credential === undefined) {
-          await verifyPassword(password, '', await decoy, hashing.peppers)
+          await verifyPassword(password, '', await decoyOf(), hashing.peppers)
           return { matches: false, rehashed: undefined }
         }
         const matches = await verifyPassword(password, account, credential.password, hashing.peppers)
@@ -60,6 +64,19 @@ export function passwordService({ processes, ...hashing }: Hashing & { processes
         return { matches, rehashed: rehash ? await hashPassword(password, account, hashing) : undefined }
       }, ticket)
     },
+  }
+}
+
+/** The decoy for the present first pepper: a removed pepper must not make unknown usernames fail differently. */
+function decoys(hashing: Hashing): () => Promise<StoredPassword> {
+  let pepper = hashing.peppers[0]
+  let decoy = decoyPassword(hashing)
+  return () => {
+    if (pepper !== hashing.peppers[0]) {
+      pepper = hashing.peppers[0]
+      decoy = decoyPassword(hashing)
+    }
+    return decoy
   }
 }
 

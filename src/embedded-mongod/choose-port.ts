@@ -26,7 +26,7 @@ async function waitUntilFree(port: number, key: string, deadline: number): Promi
   let recognizedAt = Date.now()
   while (!(await isPortFree(port))) {
     if (Date.now() > deadline)
-      throw new StartError(`The MongoDB of an earlier start does not shut down (port ${port}).`)
+      throw new StartError(`The MongoDB of an earlier start does not shut down (port ${port}).`, 'out-of-reach')
     if (await isOwnMongod(port, key, Date.now() > shutDownAt)) recognizedAt = Date.now()
     else if (Date.now() - recognizedAt > shutdownMs) return false
     await delay(200)

@@ -38,6 +38,7 @@ export async function lockDataDir(dir: string, closingTimeoutMs: number, onWait:
       const holderPid = other === 'silent' ? '' : ` (process ${other.pid})`
       throw new StartError(
         `DATA_DIR ${dir} is in use by another Rookery server${holderPid}. Stop that server, or set another DATA_DIR.`,
+        'out-of-reach',
       )
     }
     if (attempts === 0 && other !== 'gone') onWait()

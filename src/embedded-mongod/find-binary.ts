@@ -55,7 +55,7 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
       tried.push(`${source.name}: ${reason}`)
     }
   }
-  throw new StartError(notFoundMessage(tried, options.dataSeries))
+  throw new StartError(notFoundMessage(tried, options.dataSeries), 'out-of-reach')
 }
 
 function notFoundMessage(tried: string[], dataSeries: string | undefined): string {

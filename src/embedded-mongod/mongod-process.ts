@@ -49,6 +49,7 @@ export async function startMongod(dataDir: DataDir, binary: string, shutdownWait
     if (kind === 'other' || Date.now() > deadline) {
       throw new StartError(
         `MongoDB does not start on DATA_DIR ${dataDir.root}: ${message}. Its log is ${dataDir.logFile}`,
+        'out-of-reach',
       )
     }
     await delay(100)

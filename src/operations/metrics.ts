@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
-import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { SecretAge } from '../secrets/refresh.ts'
 import { StartError } from '../start-error.ts'
 
 type Address = { host: string; port: number }
@@ -18,9 +19,26 @@ export function createRegistry(): Registry {
   return registry
 }
 
+/** Adds the age of each secret that is read again, by the secret's name. */
+export function measureSecretAges(registry: Registry, ages: () => SecretAge[]): void {
+  const gauge = new Gauge({
+    name: 'rookery_secret_age_seconds',
+    help: 'Seconds since a secret was last read from its source.',
+    labelNames: ['secret'],
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      for (const { secret, seconds } of ages()) gauge.set({ secret }, seconds)
+    },
+  })
+}
+
+type Options = { address: Address | undefined; secretAges?: (() => SecretAge[]) | undefined }
+
 /** Measures and serves metrics. Without an address, the primary of the cluster serves them: serveClusterMetrics. */
-export const metrics = fp<{ address: Address | undefined }>(async (app, { address }) => {
+export const metrics = fp<Options>(async (app, { address, secretAges }) => {
   const registry = createRegistry()
+  if (secretAges) measureSecretAges(registry, secretAges)
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Request duration in seconds by method, route and status.',
@@ -87,6 +105,7 @@ async function serveMetrics(
       reject(
         new StartError(
           `METRICS_PORT ${port} on ${host} is not available (${codeOf(error)}): set another port, or 0 for any.`,
+          'out-of-reach',
         ),
       )
     })

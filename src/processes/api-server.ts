@@ -1,14 +1,17 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { buildApp, type Cluster } from '../app.ts'
+import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
+import { liveSecrets } from '../secrets/live.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
 
 export type Service = {
   url: string
   drain(): Promise<void>
   close(): Promise<void>
+  updateSecrets(next: Partial<Secrets>): Promise<void>
 }
 
 export type MeasuredService = Service & { metrics(): Promise<ProcessMetrics> }
@@ -18,9 +21,9 @@ export async function startApiServer(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger,
-  { name = 'Rookery', ...cluster }: Cluster & { name?: string } = {},
+  { name = 'Rookery', secrets = liveSecrets(config.secrets, log), ...parts }: AppParts & { name?: string } = {},
 ): Promise<MeasuredService> {
-  const app = await buildApp(config, connection, log, cluster)
+  const app = await buildApp(config, connection, log, { ...parts, secrets })
   const { host, port } = config
   try {
     const url = await app.listen({ host, port, listenTextResolver: (address) => `${name} listens on ${address}` })
@@ -33,6 +36,7 @@ export async function startApiServer(
         await drained
       },
       close: () => app.close(),
+      updateSecrets: (next) => secrets.update(next),
       metrics: () => app.metrics.getMetricsAsJSON(),
     }
   } catch (error) {
@@ -46,6 +50,7 @@ function listenError(error: unknown, { host, port }: AppConfig): unknown {
   if (code === 'EADDRINUSE')
     return new StartError(
       `PORT ${port} on ${host} is already in use: stop the process that listens there, or set PORT.`,
+      'out-of-reach',
     )
   if (code === 'EACCES')
     return new StartError(`PORT ${port} needs privileges that this user does not have: set PORT to 1024 or higher.`)

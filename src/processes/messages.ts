@@ -2,6 +2,9 @@ import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import type { CrashRecovery } from '../database/plugin.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
+import type { RefreshReason } from '../secrets/live.ts'
+import type { Secrets } from '../secrets/secrets.ts'
+import type { StartFault } from '../start-error.ts'
 
 /** The role of a worker of the cluster: an API process serves HTTP, the writer process writes for all of them. */
 export type Role = 'api' | 'writer'
@@ -15,10 +18,17 @@ export type StartMessage = {
   orphanedSessions: CrashRecovery['orphanedSessions']
 }
 
-export type PrimaryMessage = StartMessage | { kind: 'stop' } | { kind: 'metrics' }
+export type PrimaryMessage =
+  | StartMessage
+  | { kind: 'stop' }
+  | { kind: 'metrics' }
+  | { kind: 'secrets'; changes: Partial<Secrets> }
+  | { kind: 'secrets-refreshed'; id: number }
 
 export type WorkerMessage =
   | { kind: 'ready'; url: string }
   | { kind: 'session'; id: string }
   | { kind: 'metrics'; metrics: ProcessMetrics }
-  | { kind: 'start-error'; message: string }
+  | { kind: 'secrets-updated' }
+  | { kind: 'refresh-secrets'; id: number; reason: RefreshReason }
+  | { kind: 'start-error'; message: string; fault: StartFault | undefined }

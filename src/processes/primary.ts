@@ -3,28 +3,47 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
+import { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
-import { serveClusterMetrics } from '../operations/metrics.ts'
+import { measureSecretAges, serveClusterMetrics } from '../operations/metrics.ts'
+import type { SecretRefresh } from '../secrets/refresh.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
 import type { Service } from './api-server.ts'
 import { freePort } from './free-port.ts'
-import type { Role } from './messages.ts'
+import type { Role, StartMessage } from './messages.ts'
 import { type Slot, superviseSlot } from './slot.ts'
 import { forkWorker } from './worker-handle.ts'
 
 /** Starts the API processes and the writer process; serves no requests. @throws StartError if one cannot start */
-export async function startPrimary(config: Config, connection: Connection, log: FastifyBaseLogger): Promise<Service> {
+export async function startPrimary(
+  config: Config,
+  connection: Connection,
+  log: FastifyBaseLogger,
+  { refresh = async () => {}, ages = () => [] }: Partial<Pick<SecretRefresh, 'refresh' | 'ages'>> = {},
+): Promise<Service> {
+  let { secrets } = config
   const socketDir = await createSocketDir()
+  const registry = new Registry()
+  measureSecretAges(registry, ages)
   const slots: Slot[] = []
   let closeMetrics = async () => {}
   // Workers share a port in node:cluster only if all of them ask for the same number, which 0 would not give.
   const port = config.port || (await freePort(config.host))
 
   function openSlot(role: Role): Slot {
-    const workerConfig = { ...config, port, metrics: undefined }
-    const start = { kind: 'start', role, config: workerConfig, connection, socket: join(socketDir, 'writer') } as const
-    const slot = superviseSlot(role, (orphanedSessions) => forkWorker({ ...start, orphanedSessions }), log)
+    const startMessage = (orphanedSessions: readonly string[]): StartMessage => ({
+      kind: 'start',
+      role,
+      config: { ...config, secrets, port, metrics: undefined },
+      connection: { ...connection, ...secrets.database },
+      socket: join(socketDir, 'writer'),
+      orphanedSessions,
+    })
+    const fork = (orphanedSessions: readonly string[]) =>
+      forkWorker({ role, startMessage: () => startMessage(orphanedSessions), refreshSecrets: refresh })
+    const slot = superviseSlot(role, fork, log)
     slots.push(slot)
     return slot
   }
@@ -35,8 +54,18 @@ export async function startPrimary(config: Config, connection: Connection, log: 
   }
 
   async function collectMetrics() {
-    const all = await Promise.all(slots.map((slot) => slot.metrics()))
+    const all = await Promise.all([registry.getMetricsAsJSON(), ...slots.map((slot) => slot.metrics())])
     return all.filter((metrics) => metrics !== undefined)
+  }
+
+  async function updateSecrets(next: Secrets): Promise<void> {
+    secrets = next
+    const { database, ...keys } = next
+    // A removed key must be refused at once by all processes.
+    await Promise.all(slots.map((slot) => slot.updateSecrets(keys)))
+    // One by one, so that most processes keep serving if the new user has a fault. The writer, the first slot, is last.
+    const [writer, ...apis] = slots
+    for (const slot of [...apis, writer]) await slot?.updateSecrets({ database })
   }
 
   // A hanging worker would outlive every exit of the primary but SIGKILL.
@@ -56,6 +85,7 @@ export async function startPrimary(config: Config, connection: Connection, log: 
       // The writer process runs until every API process has exited.
       drain: async () => void (await Promise.all(apiSlots.map((slot) => slot.stop()))),
       close,
+      updateSecrets,
     }
   } catch (error) {
     await close()

@@ -13,6 +13,7 @@ const maxOrphanedSessions = 2_000
 export type Slot = {
   ready: Promise<string>
   metrics: WorkerHandle['metrics']
+  updateSecrets: WorkerHandle['updateSecrets']
   stop(): Promise<void>
   kill(): void
 }
@@ -47,6 +48,7 @@ export function superviseSlot(
   return {
     ready,
     metrics: () => worker.metrics(),
+    updateSecrets: (changes) => worker.updateSecrets(changes),
     kill: () => worker.kill(),
     async stop() {
       stopping.abort()

@@ -2,12 +2,16 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ProcessMetrics } from '../operations/metrics.ts'
+import type { RefreshReason } from '../secrets/live.ts'
+import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
-import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
+import type { PrimaryMessage, Role, StartMessage, WorkerMessage } from './messages.ts'
 
 /** MongoDB sessions remembered for each worker: the driver reuses a few, so the least recent ones are closed. */
 const maxSessions = 1_000
 const metricsTimeoutMs = 1_000
+/** Connecting as a new database user takes this long if MongoDB does not respond. */
+const updateTimeoutMs = 20_000
 
 export type WorkerExit = { status: number | string; startError: string | undefined }
 
@@ -19,12 +23,20 @@ export type WorkerHandle = {
   sessions: ReadonlySet<string>
   /** The worker's metrics, or undefined when it does not answer within a second. */
   metrics(): Promise<ProcessMetrics | undefined>
+  /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer within 20 s. */
+  updateSecrets(changes: Partial<Secrets>): Promise<void>
   stop(): void
   kill(): void
 }
 
-export function forkWorker(startMessage: StartMessage): WorkerHandle {
-  const { role } = startMessage
+type Options = {
+  role: Role
+  /** Called when the process is ready to start, so that it gets the newest secrets. */
+  startMessage(): StartMessage
+  refreshSecrets(reason: RefreshReason): Promise<void>
+}
+
+export function forkWorker({ role, startMessage, refreshSecrets }: Options): WorkerHandle {
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
     args: [role],
@@ -36,16 +48,20 @@ export function forkWorker(startMessage: StartMessage): WorkerHandle {
   const exited = Promise.withResolvers<WorkerExit>()
   let startError: string | undefined
   let resolveMetrics = (_: ProcessMetrics) => {}
+  let resolveUpdate = () => {}
   const sessions = new Set<string>()
   // Sending to an exiting worker fails; its exit event follows.
   const send = (message: PrimaryMessage) => worker.send(message, () => undefined)
-  worker.once('online', () => send(startMessage))
+  worker.once('online', () => send(startMessage()))
   worker.on('message', (message: WorkerMessage) => {
     if (message.kind === 'ready') ready.resolve(message.url)
     else if (message.kind === 'metrics') resolveMetrics(message.metrics)
+    else if (message.kind === 'secrets-updated') resolveUpdate()
+    else if (message.kind === 'refresh-secrets')
+      refreshSecrets(message.reason).finally(() => send({ kind: 'secrets-refreshed', id: message.id }))
     else if (message.kind === 'start-error') {
       startError = message.message
-      ready.reject(new StartError(message.message))
+      ready.reject(message.fault ? new StartError(message.message, message.fault) : new Error(message.message))
     } else if (message.kind === 'session') addSession(message.id)
   })
   worker.on('error', (error) => ready.reject(error))
@@ -75,6 +91,14 @@ export function forkWorker(startMessage: StartMessage): WorkerHandle {
       if (!worker.isConnected()) return undefined
       send({ kind: 'metrics' })
       return Promise.race([answer, sleep(metricsTimeoutMs, undefined, { ref: false })])
+    },
+    async updateSecrets(changes) {
+      const updated = new Promise<void>((resolve) => {
+        resolveUpdate = resolve
+      })
+      if (!worker.isConnected()) return
+      send({ kind: 'secrets', changes })
+      await Promise.race([updated, exited.promise, sleep(updateTimeoutMs, undefined, { ref: false })])
     },
     stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
     kill: () => void worker.process.kill('SIGKILL'),

@@ -4,6 +4,7 @@ import { collections } from '../collections.ts'
 import { database } from '../database/plugin.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
+import { liveSecrets, type RefreshReason } from '../secrets/live.ts'
 import { StartError } from '../start-error.ts'
 import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
@@ -13,6 +14,17 @@ import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 const send = (message: WorkerMessage) => void process.send?.(message)
 const onSession = (id: string) => send({ kind: 'session', id })
 
+let refreshes = 0
+const refreshing = new Map<number, () => void>()
+
+/** The primary reads the secrets for all processes, and sends those that changed before its reply. */
+function refreshSecrets(reason: RefreshReason): Promise<void> {
+  refreshes += 1
+  const id = refreshes
+  send({ kind: 'refresh-secrets', id, reason })
+  return new Promise((resolve) => refreshing.set(id, resolve))
+}
+
 async function startApiProcess({
   config,
   connection,
@@ -20,8 +32,10 @@ async function startApiProcess({
   orphanedSessions,
 }: StartMessage): Promise<MeasuredService> {
   const writer = remoteWriter(socket)
-  const service = await startApiServer(config, connection, createLogger(config.log), {
+  const log = createLogger(config.log)
+  const service = await startApiServer(config, connection, log, {
     writer,
+    secrets: liveSecrets(config.secrets, log, refreshSecrets),
     crashRecovery: { orphanedSessions, onSession },
     name: `Process ${process.pid}`,
   })
@@ -37,7 +51,9 @@ async function startApiProcess({
 /** Uses Fastify only to open and close the database: there are no routes. */
 async function startWriterProcess(message: StartMessage): Promise<MeasuredService> {
   const { config, connection, socket, orphanedSessions } = message
-  const app = Fastify({ loggerInstance: createLogger(config.log) })
+  const log = createLogger(config.log)
+  const secrets = liveSecrets(config.secrets, log, refreshSecrets)
+  const app = Fastify({ loggerInstance: log })
   await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
   const metrics = createRegistry()
@@ -47,6 +63,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
     // The primary stops the writer process after the API processes, its only clients.
     drain: async () => undefined,
     metrics: () => metrics.getMetricsAsJSON(),
+    updateSecrets: (changes) => secrets.update(changes),
     async close() {
       close()
       await app.close()
@@ -72,7 +89,8 @@ async function stop(service: MeasuredService | undefined): Promise<void> {
 function reportStartError(error: unknown): void {
   const message = error instanceof StartError ? error.message : 'see its stack'
   if (!(error instanceof StartError)) process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
-  process.send?.({ kind: 'start-error', message } satisfies WorkerMessage, () => process.exit(1))
+  const fault = error instanceof StartError ? error.fault : undefined
+  process.send?.({ kind: 'start-error', message, fault } satisfies WorkerMessage, () => process.exit(1))
 }
 
 let starting: Promise<MeasuredService> | undefined
@@ -82,6 +100,15 @@ process.on('message', (message: PrimaryMessage) => {
     starting.catch(reportStartError)
   } else if (message.kind === 'metrics') {
     starting?.then(async ({ metrics }) => send({ kind: 'metrics', metrics: await metrics() })).catch(() => undefined)
+  } else if (message.kind === 'secrets') {
+    // Before its start, the process has none: its start message will have the newest.
+    Promise.resolve(starting)
+      .then((service) => service?.updateSecrets(message.changes))
+      .catch(() => undefined)
+      .finally(() => send({ kind: 'secrets-updated' }))
+  } else if (message.kind === 'secrets-refreshed') {
+    refreshing.get(message.id)?.()
+    refreshing.delete(message.id)
   } else {
     Promise.resolve(starting).then(stop, () => undefined)
   }
@@ -90,5 +117,5 @@ process.on('message', (message: PrimaryMessage) => {
 cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
 })
-// Ctrl-C sends SIGINT to the whole process group: only the primary decides when a worker stops.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+// A terminal sends these to the whole process group: only the primary acts on them.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)

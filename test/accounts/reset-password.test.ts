@@ -86,7 +86,7 @@ t.test('accounts reset-password: one-time passwords', async (t) => {
     t.equal((await logIn(username, oneTime)).statusCode, 401)
   })
 
-  t.test('an unknown username exits with 1 and bad arguments with 2; nothing changes', async (t) => {
+  t.test('an unknown username exits with 1 and bad arguments with 78; nothing changes', async (t) => {
     const { client } = await signUp(url)
     t.match(await run('reset-password', 'missing_one'), {
       code: 1,
@@ -97,11 +97,11 @@ t.test('accounts reset-password: one-time passwords', async (t) => {
     for (const args of [[], ['reset-password', 'a', 'b']]) {
       t.match(
         await run(...args),
-        { code: 2, out: '', error: /^Give a command and a username.\n\nUsage/ },
+        { code: 78, out: '', error: /^Give a command and a username.\n\nUsage/ },
         args.join(' '),
       )
     }
-    t.match(await run('--force', 'x'), { code: 2, out: '', error: /^Unknown option '--force': see --help\.\n$/ })
+    t.match(await run('--force', 'x'), { code: 78, out: '', error: /^Unknown option '--force': see --help\.\n$/ })
     t.match(await run('--help'), { code: 0, out: /^Usage: npm run accounts/, error: '' })
     t.equal((await client.get('v1/session')).statusCode, 200)
   })

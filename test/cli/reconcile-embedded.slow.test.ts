@@ -84,10 +84,10 @@ t.test('reconcile works on an embedded database with and without a running serve
     t.equal(server.error, '')
   })
 
-  t.test('with a password other than the server’s it exits with 2', async (t) => {
+  t.test('with a password other than the server’s it exits with 78', async (t) => {
     const { code, out, error } = await runReconcile(t, { ...env, DB_PASSWORD: 'certainly not the password' })
     t.match(error, /^MongoDB at 127\.0\.0\.1:\d+ refuses the user rookery: check DB_USER and DB_PASSWORD\.\n$/)
-    t.match({ code, out }, { code: 2, out: '' })
+    t.match({ code, out }, { code: 78, out: '' })
   })
 
   t.test('without a server it starts mongod, and stops it at the end', async (t) => {
@@ -119,7 +119,7 @@ t.test('reconcile works on an embedded database with and without a running serve
 
 const key = 'one that is long enough: 0123456789abcdef'
 
-t.test('with a server whose MongoDB does not respond it exits with 2 after 10 s', { timeout: 120_000 }, async (t) => {
+t.test('with a server whose MongoDB does not respond it exits with 69 after 10 s', { timeout: 120_000 }, async (t) => {
   const refusal = async (port?: number) => {
     const folder = await freshFolder(t)
     await mkdir(join(folder, 'mongod'))
@@ -128,7 +128,7 @@ t.test('with a server whose MongoDB does not respond it exits with 2 after 10 s'
     const lock = await lockDataDir(folder, 0, () => undefined)
     t.teardown(() => lock.release())
     const { code, out, error } = await runReconcile(t, { DATA_DIR: folder, DB_PASSWORD: 'p', JWT_SIGN_KEY: key })
-    t.match({ code, out }, { code: 2, out: '' })
+    t.match({ code, out }, { code: 78, out: '' })
     t.equal(error, `A server uses DATA_DIR ${folder}, but its MongoDB does not respond: try again when it does.\n`)
   }
   await Promise.all([refusal(), refusal(await findFreePort())])
@@ -142,16 +142,16 @@ t.test('reconcile reads .env in the project’s root', async (t) => {
   await writeFile(join(folder, '.env'), 'DATA_DIR=kept-here\nDB_PASSWORD=p\n')
   const env = { DATA_DIR: undefined, DB_PASSWORD: undefined }
   const { code, error } = await startReconcile(t, env, [], folder).ended
-  t.equal(code, 2)
+  t.equal(code, 69)
   t.match(error, `There is no database in DATA_DIR ${join(folder, 'kept-here')}: `)
   t.notOk(existsSync(join(folder, 'kept-here', 'db-password')), 'a secret from .env is not generated')
 })
 
-t.test('in a directory without a database it exits with 2 and creates nothing', async (t) => {
+t.test('in a directory without a database it exits with 78 and creates nothing', async (t) => {
   const folder = await freshFolder(t)
   const DATA_DIR = join(folder, 'mistyped')
   const { code, out, error } = await runReconcile(t, { DATA_DIR })
-  t.match({ code, out }, { code: 2, out: '' })
+  t.match({ code, out }, { code: 78, out: '' })
   t.equal(error, `There is no database in DATA_DIR ${DATA_DIR}: start the server once, or set DATA_DIR.\n`)
   t.same(await readdir(folder), [], 'nothing is created')
 })

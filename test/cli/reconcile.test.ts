@@ -51,7 +51,7 @@ t.test('with --fix, a drift in a locked document remains and is reported', { tim
   t.match(out, `  post ${free}: likes: 2 stored, 0 counted (fixed)\ndrift 4 (2 fixed)\n`)
 })
 
-t.test('bad options, and options that npm consumed, exit with 2 and one sentence', async (t) => {
+t.test('bad options, and options that npm consumed, exit with 78 and one sentence', async (t) => {
   const refusals: [args: string[], env: Record<string, string>, sentence: string][] = [
     [['--fxi'], {}, "Unknown option '--fxi': see --help.\n"],
     [['--fix=yes'], {}, "Option '--fix' does not take an argument: see --help.\n"],
@@ -60,38 +60,41 @@ t.test('bad options, and options that npm consumed, exit with 2 and one sentence
     [[], { COOKIE_SECURE: 'perhaps' }, 'The configuration is invalid:\n  COOKIE_SECURE must be true or false\n'],
   ]
   for (const [args, env, error] of refusals) {
-    t.strictSame(await runReconcile(t, env, args), { code: 2, out: '', error })
+    t.strictSame(await runReconcile(t, env, args), { code: 78, out: '', error })
   }
   const help = await runReconcile(t, {}, ['--help'])
   t.match(help, { code: 0, error: '', out: /^Usage: npm run reconcile -- \[options\]\n/ })
   for (const word of ['--fix', '--help', 'drift', 'Exit code']) t.match(help.out, word)
 })
 
-t.test('a database out of reach, or that refuses the user, exits with 2 and a sentence without a secret', async (t) => {
-  const { connection } = await indexedDatabase(t)
-  const { host } = new URL(connection.uri)
-  const env = external(connection)
-  const DB_PASSWORD = 'certainly-not-the-password'
-  const wrong = await runReconcile(t, { ...env, DB_PASSWORD })
-  const us = connection.username
-  t.strictSame(wrong, {
-    ...{ code: 2, out: '' },
-    error: `MongoDB at ${host} refuses the user ${us}: check DB_USER and DB_PASSWORD.\n`,
-  })
-  const closed = createServer().listen(0, '127.0.0.1')
-  await once(closed, 'listening')
-  const dead = `127.0.0.1:${(closed.address() as { port: number }).port}` // TCP always
-  await new Promise((resolve) => closed.close(resolve))
-  const absent = await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${dead}/rookery` })
-  t.strictSame(absent, {
-    ...{ code: 2, out: '' },
-    error: `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.\n`,
-  })
-  t.match(await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${host}/config` }), {
-    ...{ code: 2, out: '' },
-    error: new RegExp(`^MongoDB at ${host} denies the user ${us} a necessary privilege: not auth[^\n]*\n$`),
-  })
-})
+t.test(
+  'a database out of reach exits with 69, one that refuses the user with 78, both with a sentence without a secret',
+  async (t) => {
+    const { connection } = await indexedDatabase(t)
+    const { host } = new URL(connection.uri)
+    const env = external(connection)
+    const DB_PASSWORD = 'certainly-not-the-password'
+    const wrong = await runReconcile(t, { ...env, DB_PASSWORD })
+    const us = connection.username
+    t.strictSame(wrong, {
+      ...{ code: 78, out: '' },
+      error: `MongoDB at ${host} refuses the user ${us}: check DB_USER and DB_PASSWORD.\n`,
+    })
+    const closed = createServer().listen(0, '127.0.0.1')
+    await once(closed, 'listening')
+    const dead = `127.0.0.1:${(closed.address() as { port: number }).port}` // TCP always
+    await new Promise((resolve) => closed.close(resolve))
+    const absent = await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${dead}/rookery` })
+    t.strictSame(absent, {
+      ...{ code: 69, out: '' },
+      error: `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.\n`,
+    })
+    t.match(await runReconcile(t, { ...env, MONGODB_URI: `mongodb://${host}/config` }), {
+      ...{ code: 78, out: '' },
+      error: new RegExp(`^MongoDB at ${host} denies the user ${us} a necessary privilege: not auth[^\n]*\n$`),
+    })
+  },
+)
 
 t.test('SIGINT stops reconcile after the current fix, without a half-done one or an open transaction', async (t) => {
   const { db, connection } = await indexedDatabase(t)

@@ -18,15 +18,19 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       kind: 'embedded',
       dataDir: '/a/project/.data',
       mongodBinary: undefined,
-      username: 'rookery',
-      password: secrets.DB_PASSWORD,
     },
-    jwtSignKey: secrets.JWT_SIGN_KEY,
+    secrets: {
+      database: { username: 'rookery', password: secrets.DB_PASSWORD },
+      signKeys: secrets.JWT_SIGN_KEY,
+      peppers: [],
+      throttleKey: undefined,
+    },
     cookieSecure: false,
     trustedProxies: [],
     metrics: { host: '127.0.0.1', port: 9464 },
     bcryptCost: 12,
-    peppers: [],
+    dbUser: 'rookery',
+    secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     usernameHoldDays: 0,
     log: { level: 'info', readable: true },
@@ -56,14 +60,14 @@ t.test('the embedded mode generates its secrets once and keeps them', async (t) 
   const root = await mkdtemp(join(tmpdir(), 'rookery-config-'))
   t.teardown(() => rm(root, { recursive: true }))
   const first = await readConfig({}, root)
-  t.match(first.jwtSignKey, /^[\w-]{43}$/)
-  t.match(first.database.password, /^[\w-]{43}$/)
-  t.not(first.jwtSignKey, first.database.password)
+  t.match(first.secrets.signKeys, /^[\w-]{43}$/)
+  t.match(first.secrets.database.password, /^[\w-]{43}$/)
+  t.not(first.secrets.signKeys, first.secrets.database.password)
   t.same(await readConfig({}, root), first)
   const given = await readConfig({ DB_PASSWORD: 'given' }, root)
   t.same(
     given,
-    { ...first, database: { ...first.database, password: 'given' } },
+    { ...first, secrets: { ...first.secrets, database: { username: 'rookery', password: 'given' } } },
     'DB_PASSWORD replaces only the database password',
   )
   t.same(await readConfig({}, root), first, 'a given password is not stored')

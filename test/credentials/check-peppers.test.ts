@@ -29,7 +29,7 @@ async function start(
   const app = await buildApp(config, connection, pino({ level: 'silent' })).catch((error: unknown) => error)
   if (!(app instanceof Error)) return void (await (app as { close(): Promise<void> }).close()) // the app
   t.type(app, StartError)
-  t.notOk(config.peppers.some(({ secret }) => app.message.includes(secret)))
+  t.notOk(config.secrets.peppers.some(({ secret }) => app.message.includes(secret)))
   return app.message
 }
 

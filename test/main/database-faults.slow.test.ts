@@ -16,8 +16,8 @@ t.test('a database out of reach, or that refuses the user, stops the start with 
   const { connection } = await freshDatabase(t)
   const { host, search } = new URL(connection.uri)
   const env = { DB_USER: connection.username, DB_PASSWORD: connection.password, JWT_SIGN_KEY: key }
-  const refusal = (MONGODB_URI: string, sentence: string, more = {}) =>
-    expectRefusal(t, { ...env, MONGODB_URI, ...more }, sentence)
+  const refusal = (MONGODB_URI: string, sentence: string, more = {}, exitCode: 69 | 78 = 78) =>
+    expectRefusal(t, { ...env, MONGODB_URI, ...more }, sentence, exitCode)
 
   const closed = createServer().listen(0, '127.0.0.1')
   await once(closed, 'listening')
@@ -26,6 +26,8 @@ t.test('a database out of reach, or that refuses the user, stops the start with 
   await refusal(
     `mongodb://${dead}/rookery`,
     `MongoDB at ${dead} does not respond: check MONGODB_URI, and that MongoDB is running.`,
+    {},
+    69,
   )
 
   const wrong = { DB_PASSWORD: 'certainly-not-the-password' }

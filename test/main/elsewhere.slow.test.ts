@@ -49,12 +49,12 @@ t.test('an invalid or unreadable .env stops the start with a sentence', async (t
   const folder = await copyProject(t)
   await writeFile(join(folder, '.env'), 'COOKIE_SECURE=perhaps\n')
   const wrong = await new ServerProcess(t, {}, { folder, envFile: true }).ended
-  t.match(wrong, { code: 1, error: 'The configuration is invalid:\n  COOKIE_SECURE must be true or false\n' })
+  t.match(wrong, { code: 78, error: 'The configuration is invalid:\n  COOKIE_SECURE must be true or false\n' })
   await rm(join(folder, '.env'))
   await mkdir(join(folder, '.env'))
   const unreadable = await new ServerProcess(t, {}, { folder, envFile: true }).ended
   t.match(unreadable, {
-    code: 1,
+    code: 78,
     error: /^The file \.env in the project’s root cannot be read: check its permissions\.\n$/,
   })
 })

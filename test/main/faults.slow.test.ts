@@ -15,6 +15,7 @@ t.test('a port in use stops the start with the name of its variable, and no mong
       t,
       { DATA_DIR, [name]: port },
       new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`),
+      69,
     )
     t.ok(await nothingRuns(DATA_DIR), name)
   }
@@ -23,7 +24,7 @@ t.test('a port in use stops the start with the name of its variable, and no mong
 t.test('an invalid configuration stops the start before DATA_DIR is created', async (t) => {
   const DATA_DIR = join(await freshFolder(t), 'not-made')
   const { code, out, error } = await new ServerProcess(t, { DATA_DIR, PORT: 'http', BCRYPT_COST: '1' }).ended
-  t.match({ code, out }, { code: 1, out: '' })
+  t.match({ code, out }, { code: 78, out: '' })
   t.match(error, /^The configuration is invalid:\n {2}PORT must .*\n {2}BCRYPT_COST must .*\n$/)
   t.notOk(existsSync(DATA_DIR))
 })
@@ -45,6 +46,7 @@ t.test('a second server on DATA_DIR exits with the first one’s pid, and the fi
     t,
     { DATA_DIR },
     `DATA_DIR ${DATA_DIR} is in use by another Rookery server (process ${first.child.pid})`,
+    69,
   )
   const { username } = await signUp(first.url)
   t.match(await makeClient(first.url).get(`v1/accounts/${username}`), { statusCode: 200 })

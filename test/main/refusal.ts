@@ -1,11 +1,16 @@
 import type { Test } from 'tap'
-import type { Environment } from '../../src/config.ts'
+import type { Environment } from '../../src/environment.ts'
 import { ServerProcess } from './server-process.ts'
 
-/** Expects a start to fail with one sentence on stderr and exit code 1. */
-export async function expectRefusal(t: Test, env: Environment, sentence: RegExp | string): Promise<void> {
+/** Expects a start to fail with one sentence on stderr and an exit code: 78 for the configuration, 69 out of reach. */
+export async function expectRefusal(
+  t: Test,
+  env: Environment,
+  sentence: RegExp | string,
+  exitCode: 69 | 78 = 78,
+): Promise<void> {
   const { code, out, error } = await new ServerProcess(t, env).ended
-  t.equal(code, 1)
+  t.equal(code, exitCode)
   t.match(error, sentence)
   t.match(error, /^[^\n]+\n$/, 'one line, without a stack')
   t.notMatch(out, /Rookery listens/)

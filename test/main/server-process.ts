@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { type Environment, secretNames, variableNames } from '../../src/config.ts'
+import { allVariableNames } from '../../src/config.ts'
+import type { Environment } from '../../src/environment.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */
-const names = [...variableNames, ...secretNames.map((name) => `${name}_FILE`)]
-const all = (value: '' | undefined) => Object.fromEntries(names.map((name) => [name, value]))
+const all = (value: '' | undefined) => Object.fromEntries(allVariableNames.map((name) => [name, value]))
 
 type Options = {
   /** the project's root; default: this one */

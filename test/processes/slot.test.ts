@@ -22,6 +22,7 @@ function fakes() {
       exited: exited.promise,
       sessions,
       metrics,
+      updateSecrets: async () => undefined,
       stop,
       kill: stop,
     }

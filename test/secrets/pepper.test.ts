@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { external, faultsOf } from '../config/faults.ts'
 
-const readPeppers = async (PASSWORD_PEPPER: string) => (await readConfig({ ...external, PASSWORD_PEPPER })).peppers
+const readPeppers = async (PASSWORD_PEPPER: string) =>
+  (await readConfig({ ...external, PASSWORD_PEPPER })).secrets.peppers
 const a = { id: 'a', secret: 'hunter2-of-the-first' }
 const b = { id: '2026-11_B', secret: 'hunter2:with=other/characters+ and a space' }
 const text = ({ id, secret }: typeof a) => `${id}:${secret}`
@@ -17,7 +18,7 @@ async function expectRefused(t: Test, PASSWORD_PEPPER: string, ...why: (string |
 }
 
 t.test('no pepper, one, or several are read in their order', async (t) => {
-  t.same((await readConfig(external)).peppers, [])
+  t.same((await readConfig(external)).secrets.peppers, [])
   t.same(await readPeppers(''), [])
   t.same(await readPeppers(text(a)), [a])
   t.same(await readPeppers(`${text(b)},${text(a)}`), [b, a])
@@ -59,7 +60,7 @@ t.test('each id is used once', async (t) => {
 t.test('PASSWORD_PEPPER_FILE contains one pepper per line', async (t) => {
   const root = t.testdir({ peppers: `${text(b)}\n${text(a)}\n`, bad: 'hunter2', none: '\n' })
   const from = (PASSWORD_PEPPER_FILE: string) => ({ ...external, PASSWORD_PEPPER_FILE })
-  t.same((await readConfig(from('peppers'), root)).peppers, [b, a])
+  t.same((await readConfig(from('peppers'), root)).secrets.peppers, [b, a])
   t.match(await faultsOf(t, from('bad'), root), [/^PASSWORD_PEPPER must contain id:secret/])
   t.same(await faultsOf(t, from('none'), root), ['PASSWORD_PEPPER_FILE names an empty file: write the secret to it'])
   t.same(await faultsOf(t, from('missing'), root), [
