@@ -26,9 +26,10 @@ t.test('the values in env.sample are the defaults', async (t) => {
   const { publicOrigins: _, ...defaults } = await readConfig(secrets)
   t.same(config, defaults)
   t.same(new Set(publicOrigins), new Set(defaultOrigins(config.host, config.port)))
+  const keys = ['JWT_SIGN_KEY', 'JWT_SIGN_KEYS', 'PASSWORD_PEPPER', 'THROTTLE_KEY']
   t.same(
     entries.filter(({ value }) => value === '').map(({ name }) => name),
-    ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'MONGOD_BINARY', 'JWT_SIGN_KEY', 'PASSWORD_PEPPER'],
+    ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'DB_CREDENTIALS', 'MONGOD_BINARY', ...keys],
     'only variables without a default have no value',
   )
 })

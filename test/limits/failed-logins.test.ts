@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { password, testConfig, testServer } from '../helper.ts'
+import { password, signUp, testConfig, testServer } from '../helper.ts'
 import { type Answer, ask, cookieOf } from '../http/wire.ts'
 import { attemptLogin, attemptLogins, countAttempts, countStatuses, expectLimited } from './login-attempts.ts'
 
@@ -126,7 +126,9 @@ t.test(
     }
     t.notOk(text.includes(typed), 'not as plain text')
 
-    const other = await buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
+    const THROTTLE_KEY = randomBytes(32).toString('hex')
+    const config = await testConfig(connection, { THROTTLE_KEY })
+    const other = await buildApp(config, connection, pino({ level: 'silent' }))
     t.teardown(() => other.close())
     const url = await other.listen({ host: '127.0.0.1', port: 0 })
     await attemptLogin(Number(new URL(url).port), typed)
@@ -138,3 +140,14 @@ t.test(
     )
   },
 )
+
+t.test('a server with a new sign key keeps the counts: 11 failed logins are one too many', async (t) => {
+  const { url, port, connection } = await testServer(t)
+  const { username } = await signUp(url)
+  await attemptLogins(port, username, 10)
+  // testConfig generates a new sign key.
+  const other = await buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
+  t.teardown(() => other.close())
+  const otherUrl = await other.listen({ host: '127.0.0.1', port: 0 })
+  t.equal((await attemptLogin(Number(new URL(otherUrl).port), username)).status, 429)
+})
