@@ -1,0 +1,22 @@
+import httpProxy from '@fastify/http-proxy'
+import Fastify from 'fastify'
+import type { Gateway, GatewayOptions } from './gateway.ts'
+import { serviceOf } from './paths.ts'
+
+/** The gateway of a laptop without nginx. */
+export async function startHttpProxy({ host, port, addresses }: GatewayOptions): Promise<Gateway> {
+  const app = Fastify()
+  await app.register(httpProxy, {
+    upstream: '',
+    http2: false,
+    replyOptions: {
+      getUpstream: (request) => `http://${addresses[serviceOf(request.url)]}`,
+      rewriteRequestHeaders: (request, headers) => ({
+        ...headers,
+        'x-forwarded-for': [request.headers['x-forwarded-for'], request.ip].flat().filter(Boolean).join(', '),
+      }),
+    },
+  })
+  await app.listen({ host, port })
+  return { name: 'http-proxy', close: () => app.close() }
+}

@@ -1,0 +1,54 @@
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spawnGuarded } from '../src/embedded-mongod/child-guard.ts'
+import { waitUntilListening } from '../src/embedded-mongod/port.ts'
+import { StartError } from '../src/start-error.ts'
+import type { Gateway, GatewayOptions } from './gateway.ts'
+
+/** The paths that nginx would otherwise expect below /var, where only root may write. */
+const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi']
+
+/**
+ * Runs nginx with services.conf.template in the foreground. It ends with this process, however that ends.
+ * @throws StartError if nginx does not listen
+ */
+export async function startNginx({ host, port, addresses }: GatewayOptions): Promise<Gateway> {
+  const dir = await mkdtemp(join(tmpdir(), 'rookery-nginx-'))
+  const values: Readonly<Record<string, string>> = {
+    ACCOUNTS_ADDRESS: addresses.accounts,
+    POSTS_ADDRESS: addresses.posts,
+    LISTEN_ADDRESS: `${host}:${port}`,
+  }
+  const template = await readFile(new URL('services.conf.template', import.meta.url), 'utf8')
+  const services = template.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => values[name] ?? '')
+  const config = join(dir, 'nginx.conf')
+  await writeFile(config, frame(dir, services))
+  const errorLog = join(dir, 'error.log')
+  const log = await open(errorLog, 'a')
+  const nginx = spawnGuarded('nginx', ['-e', errorLog, '-p', dir, '-c', config], log.fd)
+  await log.close()
+  const close = async () => {
+    await nginx.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+  const exited = new AbortController()
+  nginx.exited.then(() => exited.abort())
+  if (await waitUntilListening(port, exited.signal)) return { name: 'nginx', close }
+  const said = await readFile(errorLog, 'utf8')
+  await close()
+  throw new StartError(`nginx does not start: ${said.trim()}`, 'out-of-reach')
+}
+
+const frame = (dir: string, services: string) => `
+daemon off;
+pid ${join(dir, 'nginx.pid')};
+worker_processes 1;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+events { worker_connections 4096; }
+http {
+  access_log off;
+  ${temporaryPaths.map((name) => `${name}_temp_path ${join(dir, name)};`).join('\n  ')}
+  ${services}
+}
+`
