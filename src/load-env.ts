@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { type Environment, secretNames } from './config.ts'
+import { awsSdkNames } from './secrets/aws/settings.ts'
 import { StartError } from './start-error.ts'
 
 /**
  * Reads process.env and `.env`, the former with precedence. Removes the secrets from process.env, because child
- * processes inherit it.
+ * processes inherit it. Adds what the AWS SDK reads there.
  * @throws StartError when `.env` exists and cannot be read
  */
 export function loadEnv(): Environment {
   const env = { ...parseEnv(readDotEnv()), ...process.env }
   for (const name of secretNames) delete process.env[name]
+  for (const name of awsSdkNames) if (env[name]) process.env[name] = env[name]
   return env
 }
 
