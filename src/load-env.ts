@@ -1,18 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import type { Environment } from './environment.ts'
+import { awsSdkNames } from './secrets/aws/settings.ts'
 import { managerSecretNames } from './secrets/managers.ts'
 import { secretNames } from './secrets/names.ts'
 import { StartError } from './start-error.ts'
 
 /**
  * Reads process.env and `.env`, the former with precedence. Removes the secrets from process.env, because child
- * processes inherit it.
+ * processes inherit it. Adds what the AWS SDK reads there.
  * @throws StartError when `.env` exists and cannot be read
  */
 export function loadEnv(): Environment {
   const env = { ...parseEnv(readDotEnv()), ...process.env }
   for (const name of [...secretNames, ...managerSecretNames]) delete process.env[name]
+  for (const name of awsSdkNames) if (env[name]) process.env[name] = env[name]
   return env
 }
 
