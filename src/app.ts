@@ -32,8 +32,10 @@ import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import { fixedKeys, ringOfOne } from './secrets/key-ring.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
+import { jwks } from './sessions/jwks.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
@@ -83,11 +85,13 @@ export async function buildApp(
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 
+  const keys = fixedKeys(ringOfOne(config.jwtSignKey))
   await app.register(openapi, { accessCookie: context.cookies.accessName })
   await app.register(documents)
   await app.register(health)
   await app.register(cookie)
-  await app.register(accessTokens, { signKey: config.jwtSignKey })
+  await app.register(accessTokens, { keys })
+  await app.register(jwks, { keys })
 
   await app.register(
     async (api) => {
