@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto'
 
+export const kidForm = /^[\w.-]{1,64}$/
+
 type Named = {
   /** The key's id, in the header of each token that it signs. */
   readonly kid: string

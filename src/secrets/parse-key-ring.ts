@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { publicPartOf } from './ed25519.ts'
-import type { KeyRing, SignKey } from './key-ring.ts'
+import { type KeyRing, kidForm, type SignKey } from './key-ring.ts'
 import { looksLikeReference } from './reference.ts'
 import { findSignKeyFaults } from './sign-key.ts'
 
@@ -15,7 +15,7 @@ const Ed25519Jwk = z.strictObject({
   x: Bytes32,
   d: Bytes32.optional(),
 })
-const Kid = z.string().regex(/^[\w.-]{1,64}$/)
+const Kid = z.string().regex(kidForm)
 const Entry = z.strictObject({ kid: Kid, signFrom: z.iso.datetime(), key: z.union([z.string(), Ed25519Jwk]) })
 
 type Entry = z.infer<typeof Entry>

@@ -2,7 +2,7 @@ import jwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Id } from '../http/wire-types.ts'
-import { type LiveKeys, signingKey } from '../secrets/key-ring.ts'
+import { kidForm, type LiveKeys, signingKey } from '../secrets/key-ring.ts'
 import { jwtKeysOf, registeredSecret } from './jwt-keys.ts'
 import { boundedWait } from './key-refresh.ts'
 
@@ -32,7 +32,11 @@ declare module 'fastify' {
 // Strict: a member that this server does not write means that the token was forged, and `jku`, `jwk`, `x5u` or `crit`
 // would tell the verifier how to verify it (RFC 8725, 3.10).
 const Token = z.object({
-  header: z.strictObject({ alg: z.enum(['HS256', 'EdDSA']), typ: z.literal('rookery+jwt'), kid: z.string() }),
+  header: z.strictObject({
+    alg: z.enum(['HS256', 'EdDSA']),
+    typ: z.literal('rookery+jwt'),
+    kid: z.string().regex(kidForm),
+  }),
   payload: z.strictObject({
     iss: z.literal('rookery'),
     aud: z.literal('rookery'),
