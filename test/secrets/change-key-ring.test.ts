@@ -10,10 +10,11 @@ import {
 } from '../../src/secrets/change-key-ring.ts'
 import type { KeyRing } from '../../src/secrets/key-ring.ts'
 import { parseKeyRing } from '../../src/secrets/parse-key-ring.ts'
-import { ed25519Key, publicKey, secondsFromNow, symmetricKey } from './rings.ts'
+import { ed25519Key, publicKey, symmetricKey } from './rings.ts'
 
 const now = new Date()
 const life = 960
+const secondsFromNow = (seconds: number) => new Date(now.getTime() + seconds * 1_000)
 const kidsOf = (ring: KeyRing) => ring.map(({ kid }) => kid)
 const statesOf = (ring: KeyRing, at = now) => ring.map((key) => stateOf(key, ring, at, life))
 
@@ -41,12 +42,12 @@ t.test('a key is retirable once a newer one has signed for longer than a token l
   const ring = [
     ed25519Key('oldest', secondsFromNow(-9_000)),
     ed25519Key('old', secondsFromNow(-5_000)),
-    ed25519Key('current', new Date(now.getTime() - life * 1_000)),
+    ed25519Key('current', secondsFromNow(-life)),
     ed25519Key('next', secondsFromNow(600)),
   ]
   t.same(statesOf(ring), ['retirable', 'verifies', 'signs', 'next'])
   t.same(kidsOf(retire(ring, now, life)), ['old', 'current', 'next'])
-  const later = new Date(now.getTime() + 1_000)
+  const later = secondsFromNow(1)
   t.same(statesOf(ring, later), ['retirable', 'retirable', 'signs', 'next'])
   t.same(kidsOf(retire(ring, later, life)), ['current', 'next'])
   t.same(kidsOf(retire(retire(ring, later, life), later, life)), ['current', 'next'])
