@@ -33,10 +33,12 @@ import { metrics } from './operations/metrics.ts'
 import { documents, openapi } from './operations/openapi.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
+import { jwks } from './sessions/jwks.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
@@ -102,11 +104,16 @@ export async function buildApp(
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 
+  const keys: LiveKeys = {
+    current: () => secrets.current.signKeys,
+    refresh: () => secrets.refresh('unknown-key'),
+  }
   await app.register(openapi, { accessCookie: context.cookies.accessName })
   await app.register(documents)
   await app.register(health)
   await app.register(cookie)
-  await app.register(accessTokens, { signKey: config.secrets.signKeys })
+  await app.register(accessTokens, { keys })
+  await app.register(jwks, { keys })
 
   await app.register(
     async (api) => {

@@ -3,9 +3,11 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Environment } from './environment.ts'
 import { readOrCreateSecret } from './secrets/generated.ts'
+import { managerVariableNames } from './secrets/managers.ts'
 import { type SecretName, type SecretTexts, secretNames } from './secrets/names.ts'
 import { type SecretReader, secretReader } from './secrets/reader.ts'
 import { parseSecrets } from './secrets/secrets.ts'
+import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { StartError } from './start-error.ts'
 
 const integer = (min: number, max: number) =>
@@ -97,12 +99,17 @@ const variables = z.object({
 })
 
 /** Every variable, secrets included; a test compares `env.sample` with this list. */
-export const variableNames: readonly string[] = [...Object.keys(variables.shape), ...secretNames]
+export const variableNames: readonly string[] = [
+  ...Object.keys(variables.shape),
+  ...secretNames,
+  ...managerVariableNames,
+]
 
 /** Every variable, and those that say where a secret comes from. */
 export const allVariableNames: readonly string[] = [
   ...variableNames,
   ...secretNames.flatMap((name) => [`${name}_FILE`, `${name}_FROM`]),
+  ...vaultSecretNames.map((name) => `${name}_FILE`),
 ]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/

@@ -11,7 +11,7 @@ import { notFound, Problem, unauthenticated } from '../http/problems.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
-import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
+import { requireViewer, viewerFromCookie, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import type { AccountStore } from './store.ts'
@@ -60,11 +60,12 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))
       consume(request)
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
+      const carried = await viewerFromCookie(request, cookies)
       const { created, issued } = await transact(async (transaction) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
         await activity.record(account, 'account-created', request.client, transaction)
-        return { created, issued: await issueSession(request, account, context, transaction) }
+        return { created, issued: await issueSession(request, { account, carried }, context, transaction) }
       }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
       setSessionCookies(request, reply, cookies, issued)
       cookies.setDevice(reply, issued.device)

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The errors specific to this route; those that follow from its scope and schema are added. */
     problems?: readonly ProblemCode[]
+    /** The media type of the response; default: `application/json`. */
+    mediaType?: string
   }
 }
 
@@ -47,7 +49,8 @@ export function withAllResponses(schema: FastifySchema, route: RouteOptions): Fa
   // Fastify types responses as unknown; in this project each is a zod schema by status.
   for (const [status, body] of Object.entries(schema.response as Record<string, z.ZodType>)) {
     const description = STATUS_CODES[status] ?? status
-    const content = body === NdjsonStream ? json(ndjsonType, NdjsonText) : json('application/json', body)
+    const content =
+      body === NdjsonStream ? json(ndjsonType, NdjsonText) : json(route.config?.mediaType ?? 'application/json', body)
     responses[status] = body === NoContent ? body.describe(description) : { description, content }
   }
   const codes = [...problemsOf(schema, route)]

@@ -8,7 +8,6 @@ import { withAllResponses } from '../http/responses.ts'
 
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
-const KeySet = z.object({ keys: z.array(z.looseObject({})).max(0) })
 
 /** Generates the OpenAPI document from the routes' zod schemas. Register it before them. */
 export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
@@ -49,19 +48,6 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
       reply.header('cache-control', 'no-cache')
       return Document.parse(app.swagger())
     },
-  )
-
-  // A symmetric key must not be disclosed (RFC 7517, 9.2), so the set is empty (RFC 7517, 5.1).
-  app.get(
-    '/.well-known/jwks.json',
-    {
-      schema: {
-        summary: 'List the public keys for access tokens',
-        tags,
-        response: { 200: KeySet },
-      },
-    },
-    async () => ({ keys: [] }),
   )
 
   await app.register(async (page) => {

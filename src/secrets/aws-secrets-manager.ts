@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.ts'
 import { type AwsClient, openAwsClient } from './aws/client.ts'
 import { fieldText, wholeText } from './aws/secret-text.ts'
 import { readAwsSettings } from './aws/settings.ts'
@@ -11,7 +12,7 @@ import type { SecretManager } from './manager.ts'
  * @param env - see {@link readAwsSettings}
  * @throws StartError if the variables contradict each other
  */
-export function awsSecretsManager(env: Readonly<Record<string, string | undefined>>): SecretManager {
+export function awsSecretsManager(env: Environment): SecretManager {
   const settings = readAwsSettings(env)
   const clients = new Map<string | undefined, Promise<AwsClient>>()
   const pending = new Map<string, Promise<string>>()

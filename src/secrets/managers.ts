@@ -1,26 +1,32 @@
 import type { Environment } from '../environment.ts'
+import { awsSecretNames, awsVariableNames } from './aws/settings.ts'
+import { awsSecretsManager } from './aws-secrets-manager.ts'
 import type { SecretManager } from './manager.ts'
 import type { Reference } from './reference.ts'
+import { vaultSecretNames, vaultVariableNames } from './vault/settings.ts'
+import { vaultManager } from './vault.ts'
 
 type Options = { root: string; onLeaseDue: () => void }
 
 /** The variables of the managers' clients that are secrets themselves. */
-export const managerSecretNames: readonly string[] = []
+export const managerSecretNames: readonly string[] = [...vaultSecretNames, ...awsSecretNames]
+
+export const managerVariableNames: readonly string[] = [...vaultVariableNames, ...awsVariableNames]
 
 /** The clients of the secret managers. Each is opened when the first reference to it is read. */
-export function secretManagers(_env: Environment, _options: Options): SecretManager {
-  const opened = new Map<Reference['manager'], Promise<SecretManager>>()
-  async function open(name: Reference['manager']): Promise<SecretManager> {
-    throw new Error(`no client for ${name}`)
+export function secretManagers(env: Environment, options: Options): SecretManager {
+  const opened = new Map<Reference['manager'], SecretManager>()
+  function open(name: Reference['manager']): SecretManager {
+    const manager = name === 'vault' ? vaultManager(env, options) : awsSecretsManager(env)
+    opened.set(name, manager)
+    return manager
   }
   return {
-    async read(reference, options) {
-      const manager = opened.get(reference.manager) ?? open(reference.manager)
-      opened.set(reference.manager, manager)
-      return (await manager).read(reference, options)
+    async read(reference, settings) {
+      return (opened.get(reference.manager) ?? open(reference.manager)).read(reference, settings)
     },
     close() {
-      for (const manager of opened.values()) manager.then(({ close }) => close()).catch(() => undefined)
+      for (const manager of opened.values()) manager.close()
     },
   }
 }

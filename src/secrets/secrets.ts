@@ -1,12 +1,14 @@
 import { type Credentials, parseCredentials } from './db-credentials.ts'
+import { findSigningFaults, type KeyRing, ringOfOne } from './key-ring.ts'
 import type { SecretTexts } from './names.ts'
+import { parseKeyRing } from './parse-key-ring.ts'
 import { type Pepper, parsePeppers } from './pepper.ts'
 import { findSignKeyFaults } from './sign-key.ts'
 
 /** The secrets in use. Plain data, which is sent to worker processes. */
 export type Secrets = {
   readonly database: Credentials
-  readonly signKeys: string
+  readonly signKeys: KeyRing
   readonly peppers: readonly Pepper[]
   /** Undefined: the one that the database keeps. */
   readonly throttleKey: string | undefined
@@ -19,15 +21,24 @@ export type SecretRules = {
 
 /** Parses the texts of all secrets. Adds faults to `faults`; the result is complete only if there are none. */
 export function parseSecrets(texts: SecretTexts, { dbUser }: SecretRules, faults: string[]): Secrets {
-  const { DB_CREDENTIALS, DB_PASSWORD = '', JWT_SIGN_KEY = '', PASSWORD_PEPPER, THROTTLE_KEY } = texts
+  const { DB_CREDENTIALS, DB_PASSWORD = '', PASSWORD_PEPPER, THROTTLE_KEY } = texts
   const credentials = DB_CREDENTIALS === undefined ? undefined : parseCredentials(DB_CREDENTIALS, faults)
-  if (texts.JWT_SIGN_KEY !== undefined) faults.push(...findSignKeyFaults(JWT_SIGN_KEY))
   if (THROTTLE_KEY !== undefined && Buffer.byteLength(THROTTLE_KEY) < 32)
     faults.push('THROTTLE_KEY must be at least 32 bytes: generate one with openssl rand -hex 32')
   return {
     database: credentials ?? { username: dbUser, password: DB_PASSWORD },
-    signKeys: JWT_SIGN_KEY,
+    signKeys: parseSignKeys(texts, faults),
     peppers: PASSWORD_PEPPER === undefined ? [] : parsePeppers(PASSWORD_PEPPER, faults),
     throttleKey: THROTTLE_KEY,
   }
+}
+
+function parseSignKeys({ JWT_SIGN_KEY, JWT_SIGN_KEYS }: SecretTexts, faults: string[]): KeyRing {
+  if (JWT_SIGN_KEY !== undefined) {
+    faults.push(...findSignKeyFaults(JWT_SIGN_KEY))
+    return ringOfOne(JWT_SIGN_KEY)
+  }
+  const ring = JWT_SIGN_KEYS === undefined ? undefined : parseKeyRing(JWT_SIGN_KEYS, faults)
+  if (ring) faults.push(...findSigningFaults(ring, new Date()))
+  return ring ?? []
 }

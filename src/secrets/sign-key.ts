@@ -11,11 +11,14 @@ const printedKeys = new Set([
   '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
 ])
 
-/** Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2). */
-export function findSignKeyFaults(key: string): string[] {
+/**
+ * Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2).
+ * @param subject - what the fault calls the key
+ */
+export function findSignKeyFaults(key: string, subject = 'JWT_SIGN_KEY'): string[] {
   const advice = 'generate one with openssl rand -hex 32'
-  if (printedKeys.has(key)) return [`JWT_SIGN_KEY is printed in public documents: ${advice}`]
-  if (Buffer.byteLength(key) < 32) return [`JWT_SIGN_KEY must be at least 32 bytes: ${advice}`]
-  if (new Set(key).size < 12) return [`JWT_SIGN_KEY must have at least 12 different characters: ${advice}`]
+  if (printedKeys.has(key)) return [`${subject} is printed in public documents: ${advice}`]
+  if (Buffer.byteLength(key) < 32) return [`${subject} must be at least 32 bytes: ${advice}`]
+  if (new Set(key).size < 12) return [`${subject} must have at least 12 different characters: ${advice}`]
   return []
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Environment } from '../environment.ts'
 import { StartError } from '../start-error.ts'
 import type { SecretManager } from './manager.ts'
 import type { Reference } from './reference.ts'
@@ -24,10 +25,7 @@ type Options = {
  * GET, such as the database engine. Remembers and renews the leases of dynamic credentials.
  * @throws StartError if the variables do not name a server and one way to log in
  */
-export function vaultManager(
-  env: Readonly<Record<string, string | undefined>>,
-  { root, onLeaseDue }: Options,
-): SecretManager {
+export function vaultManager(env: Environment, { root, onLeaseDue }: Options): SecretManager {
   const { method, ...server } = readVaultSettings(env, root)
   const client = vaultClient(server)
   const tokens = tokenSource(client, method, () => leases.endAll())

@@ -1,8 +1,10 @@
-import { createHmac } from 'node:crypto'
 import jwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Id } from '../http/wire-types.ts'
+import { kidForm, type LiveKeys, signingKey } from '../secrets/key-ring.ts'
+import { jwtKeysOf, registeredSecret } from './jwt-keys.ts'
+import { boundedWait } from './key-refresh.ts'
 
 export const maxAccessTokenSeconds = 900
 /** The largest tolerated difference between the clocks of two servers. */
@@ -14,17 +16,27 @@ export type Viewer = { account: string; session: string }
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: {
-      /** The token expires at `endsAt`, or after 900 s. @returns `maxAge` in seconds. */
+      /**
+       * The token expires at `endsAt`, or after 900 s.
+       * @returns `maxAge` in seconds.
+       * @throws Error if no key of the ring can sign now
+       */
       sign(viewer: Viewer, endsAt: Date): { token: string; maxAge: number }
       read(token: string): Viewer | undefined
+      /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
+      readOrRefresh(token: string): Promise<Viewer | undefined>
     }
   }
 }
 
 // Strict: a member that this server does not write means that the token was forged, and `jku`, `jwk`, `x5u` or `crit`
 // would tell the verifier how to verify it (RFC 8725, 3.10).
-const Verified = z.object({
-  header: z.strictObject({ alg: z.literal('HS256'), typ: z.literal('rookery+jwt'), kid: z.string() }),
+const Token = z.object({
+  header: z.strictObject({
+    alg: z.enum(['HS256', 'EdDSA']),
+    typ: z.literal('rookery+jwt'),
+    kid: z.string().regex(kidForm),
+  }),
   payload: z.strictObject({
     iss: z.literal('rookery'),
     aud: z.literal('rookery'),
@@ -35,50 +47,105 @@ const Verified = z.object({
   }),
 })
 
+type Token = z.infer<typeof Token>
+
+function isTimely({ iat, exp }: Token['payload']): boolean {
+  // Revocations are kept for this long only: see revocation-cache.ts.
+  if (exp > iat + maxAccessTokenSeconds) return false
+  const now = Date.now() / 1_000
+  return exp > now && iat <= now + clockSkewSeconds
+}
+
 /** JWTs (RFC 7519) without personal data. `request.jwtVerify()` also reads the Authorization header, and is slower. */
-export const accessTokens = fp<{ signKey: string }>(async (app, { signKey }) => {
-  const kid = createHmac('sha256', signKey).update('kid').digest('base64url').slice(0, 8)
+export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
+  const { algorithm, secret } = registeredSecret(keys.current())
   await app.register(jwt, {
-    secret: signKey,
-    sign: { algorithm: 'HS256', iss: 'rookery', aud: 'rookery', kid, header: { alg: 'HS256', typ: 'rookery+jwt' } },
+    secret,
+    decode: { complete: true },
+    sign: { algorithm, iss: 'rookery', aud: 'rookery' },
     verify: {
-      algorithms: ['HS256'],
+      algorithms: [algorithm],
       allowedIss: 'rookery',
       allowedAud: 'rookery',
       checkTyp: 'rookery+jwt',
       requiredClaims: ['iss', 'aud', 'sub', 'sid', 'iat', 'exp'],
-      complete: true,
     },
   })
 
+  let ring = keys.current()
+  let jwtKeys = jwtKeysOf(ring)
   // A lookup in the verifier's own cache (`cache` of fast-jwt) takes three times as long.
   const verified = new Map<string, { viewer: Viewer; exp: number }>()
 
-  function verify(token: string): { viewer: Viewer; exp: number } | undefined {
+  /** The tokens of a removed key must be refused at once, so verified ones belong to one ring. */
+  function followRing(): void {
+    const current = keys.current()
+    if (current === ring) return
+    verified.clear()
+    ring = current
+    jwtKeys = jwtKeysOf(current)
+  }
+
+  /** @returns the parts of a token that would be valid if its signature were, which remains to be verified */
+  function decode(token: string): Token | undefined {
     try {
-      const { header, payload } = Verified.parse(app.jwt.verify(token))
-      if (header.kid !== kid) return undefined
-      // Revocations are kept for this long only: see revocation-cache.ts.
-      if (payload.exp > payload.iat + maxAccessTokenSeconds) return undefined
-      if (payload.iat > Date.now() / 1_000 + clockSkewSeconds) return undefined
-      const entry = { viewer: { account: payload.sub, session: payload.sid }, exp: payload.exp }
-      if (verified.size >= maxVerifiedTokens) verified.clear()
-      verified.set(token, entry)
-      return entry
+      const decoded = Token.parse(app.jwt.decode(token))
+      return isTimely(decoded.payload) ? decoded : undefined
     } catch {
       return undefined
     }
   }
 
+  function verify(token: string): { viewer: Viewer; exp: number } | undefined {
+    const decoded = decode(token)
+    if (decoded === undefined) return undefined
+    const key = jwtKeys.get(decoded.header.kid)
+    // The key decides on the algorithm, never the token (RFC 8725, 3.1).
+    if (key?.algorithm !== decoded.header.alg) return undefined
+    try {
+      app.jwt.verify(token, { key: key.verifyWith, algorithms: [key.algorithm] })
+    } catch {
+      return undefined
+    }
+    const { sub, sid, exp } = decoded.payload
+    const entry = { viewer: { account: sub, session: sid }, exp }
+    if (verified.size >= maxVerifiedTokens) verified.clear()
+    verified.set(token, entry)
+    return entry
+  }
+
+  function read(token: string): Viewer | undefined {
+    followRing()
+    const entry = verified.get(token) ?? verify(token)
+    return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
+  }
+
+  function namesUnknownKey(token: string): boolean {
+    const decoded = decode(token)
+    return decoded !== undefined && !jwtKeys.has(decoded.header.kid)
+  }
+
+  const refreshed = boundedWait(keys.refresh)
+
   app.decorate('accessTokens', {
     sign({ account, session }, endsAt) {
-      const now = Math.floor(Date.now() / 1_000)
-      const maxAge = Math.max(0, Math.min(maxAccessTokenSeconds, Math.floor(endsAt.getTime() / 1_000) - now))
-      return { token: app.jwt.sign({ sub: account, sid: session, iat: now, exp: now + maxAge }), maxAge }
+      followRing()
+      const now = new Date()
+      const key = jwtKeys.get(signingKey(ring, now)?.kid ?? '')
+      if (key?.signWith === undefined) throw new Error('no key of the ring can sign now')
+      const { kid, algorithm, signWith } = key
+      const iat = Math.floor(now.getTime() / 1_000)
+      const maxAge = Math.max(0, Math.min(maxAccessTokenSeconds, Math.floor(endsAt.getTime() / 1_000) - iat))
+      const claims = { sub: account, sid: session, iat, exp: iat + maxAge }
+      const header = { alg: algorithm, typ: 'rookery+jwt' }
+      return { token: app.jwt.sign(claims, { key: signWith, algorithm, kid, header }), maxAge }
     },
-    read(token) {
-      const entry = verified.get(token) ?? verify(token)
-      return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
+    read,
+    async readOrRefresh(token) {
+      const viewer = read(token)
+      if (viewer !== undefined || !namesUnknownKey(token)) return viewer
+      await refreshed()
+      return read(token)
     },
   })
 })

@@ -23,15 +23,16 @@ type AuthContext = {
   sessions: Pick<SessionStore, 'find'>
 }
 
-export function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Viewer | undefined {
+/** Call it outside transactions: a token with an unknown key waits for it. */
+export async function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer | undefined> {
   const token = cookies.access(request)
-  return token === undefined ? undefined : request.server.accessTokens.read(token)
+  return token === undefined ? undefined : request.server.accessTokens.readOrRefresh(token)
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
 async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
   const { cookies, feed, lastSeen, revocations, sessions } = context
-  const viewer = viewerFromCookie(request, cookies)
+  const viewer = await viewerFromCookie(request, cookies)
   if (!viewer) return null
   feed.noteUse()
   const isLive = revocations.isLive(viewer.session) ?? (await sessions.find(viewer)) !== undefined

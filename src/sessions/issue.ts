@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import { viewerFromCookie } from './auth-hooks.ts'
+import type { Viewer } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
 import { parseRefreshToken, type RefreshToken, serializeRefreshToken } from './refresh-token.ts'
@@ -20,14 +20,14 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
 /**
  * Creates a session in the transaction that authenticates the account, and ends the session that the request
  * carried: a browser has one at a time.
+ * @param carried - `viewerFromCookie`, called before the transaction
  */
 export async function issueSession(
   request: FastifyRequest,
-  account: string,
+  { account, carried }: { account: string; carried: Viewer | undefined },
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
-  const carried = viewerFromCookie(request, cookies)
   if (carried) await sessions.end(carried, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction)), device }

@@ -11,6 +11,7 @@ import { whileQueued, withDatabaseDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession, presentedRefreshToken } from './issue.ts'
 import type { LoginBody } from './schema.ts'
@@ -45,6 +46,7 @@ export async function logIn(
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, loginThrottle, mutex, passwords, sessions } = context
   const { client } = request
+  const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
   const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
@@ -72,7 +74,7 @@ export async function logIn(
       const presented = presentedRefreshToken(request, cookies)
       if (presented) await sessions.endByToken(presented, transaction)
       await activity.record(account, 'login', client, transaction)
-      return issueSession(request, account, context, transaction)
+      return issueSession(request, { account, carried }, context, transaction)
     }
     // All logins of an account write its credential.
     const issued = await mutex(account, () => context.transact(begin, deadline))

@@ -69,7 +69,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     '/session',
     { schema: { summary: 'Log out', tags, response: { 204: NoContent } } },
     async (request, reply) => {
-      const viewer = viewerFromCookie(request, cookies)
+      const viewer = await viewerFromCookie(request, cookies)
       const presented = presentedRefreshToken(request, cookies)
       if (viewer || presented) {
         await transact(async (transaction) => {

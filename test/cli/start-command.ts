@@ -14,14 +14,25 @@ const emptyVariables = Object.fromEntries([...allVariableNames, 'npm_config_fix'
  * Starts an operator's command as its npm script does.
  * @param program its path below src/
  * @param projectDir the project's root; default: this one
+ * @param input its standard input
  */
-export function startCommand(t: Test, program: string, env: Environment, args: string[] = [], projectDir = root) {
+export function startCommand(
+  t: Test,
+  program: string,
+  env: Environment,
+  args: string[] = [],
+  projectDir = root,
+  input = '',
+) {
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
   const child = spawn(process.execPath, [join(projectDir, 'run.mjs'), join('src', program), ...args], {
     cwd: tmpdir(),
     env: { ...process.env, ...emptyVariables, MONGOD_BINARY, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
+  // A command that does not read its input may exit first.
+  child.stdin.on('error', () => undefined)
+  child.stdin.end(input)
   t.teardown(() => child.kill('SIGKILL'))
   let [out, error] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => {

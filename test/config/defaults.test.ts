@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { defaultOrigins, readConfig } from '../../src/config.ts'
+import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
 /** The same in development and production. */
@@ -21,7 +22,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     },
     secrets: {
       database: { username: 'rookery', password: secrets.DB_PASSWORD },
-      signKeys: secrets.JWT_SIGN_KEY,
+      signKeys: ringOfOne(secrets.JWT_SIGN_KEY),
       peppers: [],
       throttleKey: undefined,
     },
@@ -60,9 +61,10 @@ t.test('the embedded mode generates its secrets once and keeps them', async (t) 
   const root = await mkdtemp(join(tmpdir(), 'rookery-config-'))
   t.teardown(() => rm(root, { recursive: true }))
   const first = await readConfig({}, root)
-  t.match(first.secrets.signKeys, /^[\w-]{43}$/)
+  const [key] = first.secrets.signKeys
+  t.match(key, { secret: /^[\w-]{43}$/ })
   t.match(first.secrets.database.password, /^[\w-]{43}$/)
-  t.not(first.secrets.signKeys, first.secrets.database.password)
+  t.notMatch(key, { secret: first.secrets.database.password })
   t.same(await readConfig({}, root), first)
   const given = await readConfig({ DB_PASSWORD: 'given' }, root)
   t.same(

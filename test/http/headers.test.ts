@@ -29,6 +29,7 @@ t.test('response headers', async (t) => {
       ['GET', '/openapi.json'],
       ['GET', '/.well-known/jwks.json'],
     ]
+    const mayHave = (path: string, header: string) => header === 'etag' && path === '/.well-known/jwks.json'
     for (const [method, path, options] of requests) {
       const { headers } = await ask(port, method, path, options)
       const name = `${method} ${path.slice(0, 30)}`
@@ -45,7 +46,7 @@ t.test('response headers', async (t) => {
         name,
       )
       for (const forbidden of ['server', 'x-powered-by', 'strict-transport-security', 'etag']) {
-        t.notOk(forbidden in headers, `no ${forbidden}: ${name}`)
+        t.ok(mayHave(path, forbidden) || !(forbidden in headers), `no ${forbidden}: ${name}`)
       }
       t.notOk(
         Object.keys(headers).some((header) => header.startsWith('access-control-')),

@@ -11,7 +11,7 @@ async function expectRefused(t: Test, key: string, why: RegExp): Promise<void> {
 }
 
 const expectAccepted = async (t: Test, key: string) =>
-  t.equal((await readConfig({ ...external, JWT_SIGN_KEY: key })).secrets.signKeys, key, key)
+  t.match((await readConfig({ ...external, JWT_SIGN_KEY: key })).secrets.signKeys, [{ secret: key }], key)
 
 t.test('a key has at least 32 bytes, however many characters', async (t) => {
   await expectAccepted(t, 'abcdefghijklmnopqrstuvwxyz-12345')

@@ -13,7 +13,11 @@ t.test('NAME_FILE: relative paths start from the root, and a fault never contain
   const root = t.testdir({ key: `${key}\n`, crlf: `${key}\r\n`, empty: '', line: '\n', folder: {} })
   await writeFile(join(root, 'bytes'), Buffer.from(Array.from({ length: 64 }, (_, index) => 128 + index)))
   for (const JWT_SIGN_KEY_FILE of ['key', 'crlf', join(root, 'key')])
-    t.equal((await readConfig({ ...rest, JWT_SIGN_KEY_FILE }, root)).secrets.signKeys, key, JWT_SIGN_KEY_FILE)
+    t.match(
+      (await readConfig({ ...rest, JWT_SIGN_KEY_FILE }, root)).secrets.signKeys,
+      [{ secret: key }],
+      JWT_SIGN_KEY_FILE,
+    )
   const faults = (JWT_SIGN_KEY_FILE: string, env: Environment = rest) =>
     faultsOf(t, { ...env, JWT_SIGN_KEY_FILE }, root)
   for (const file of ['empty', 'line'])

@@ -15,7 +15,8 @@ function sign(header: Json, payload: unknown, key: string, algorithm = 'sha256')
 }
 
 t.test('the access token', async (t) => {
-  const { url, config } = await testServer(t)
+  const signKey = randomBytes(32).toString('hex')
+  const { url } = await testServer(t, { JWT_SIGN_KEY: signKey })
   const { username, client } = await signUp(url)
   const own = (await client.get<{ id: string }>('v1/account')).body
   const login = await makeClient(url).post<{ session: { id: string } }>('v1/session', { json: { username, password } })
@@ -36,16 +37,16 @@ t.test('the access token', async (t) => {
     t.equal(exp - iat, 900)
     t.ok(Math.abs(iat - Date.now() / 1000) < 120)
     t.equal(
-      sign(header, payload, config.jwtSignKey),
+      sign(header, payload, signKey),
       token,
       'signed with JWT_SIGN_KEY, so the forgeries below are valid except for their change',
     )
-    t.notOk(config.jwtSignKey.includes(String(header.kid)), 'kid reveals no part of the key')
+    t.notOk(signKey.includes(String(header.kid)), 'kid reveals no part of the key')
   })
 
   t.test('a token with the right key but any other claim or header gets 401', async (t) => {
     t.equal(await status(token), 200)
-    t.equal(await status(sign(header, { ...payload, exp: payload.exp - 1 }, config.jwtSignKey)), 200)
+    t.equal(await status(sign(header, { ...payload, exp: payload.exp - 1 }, signKey)), 200)
     const now = Math.floor(Date.now() / 1000)
     const changed: [string, Json, unknown][] = [
       ['expired', header, { ...payload, iat: now - 1000, exp: now - 100 }],
@@ -74,7 +75,7 @@ t.test('the access token', async (t) => {
       ['jku: a remote key set', { ...header, jku: 'https://evil.example/jwks.json' }, payload],
       [
         'jwk: an embedded key',
-        { ...header, jwk: { kty: 'oct', k: Buffer.from(config.jwtSignKey).toString('base64url') } },
+        { ...header, jwk: { kty: 'oct', k: Buffer.from(signKey).toString('base64url') } },
         payload,
       ],
       ['x5u: a remote certificate', { ...header, x5u: 'https://evil.example/cert.pem' }, payload],
@@ -89,10 +90,10 @@ t.test('the access token', async (t) => {
       ]),
     ]
     for (const [name, header, payload] of changed) {
-      t.equal(await status(sign(header, payload, config.jwtSignKey)), 401, name)
+      t.equal(await status(sign(header, payload, signKey)), 401, name)
     }
-    t.equal(await status(sign({ ...header, alg: 'HS512' }, payload, config.jwtSignKey, 'sha512')), 401, 'HS512')
-    t.equal(await status(sign({ ...header, alg: 'HS384' }, payload, config.jwtSignKey, 'sha384')), 401, 'HS384')
+    t.equal(await status(sign({ ...header, alg: 'HS512' }, payload, signKey, 'sha512')), 401, 'HS512')
+    t.equal(await status(sign({ ...header, alg: 'HS384' }, payload, signKey, 'sha384')), 401, 'HS384')
   })
 
   t.test('a token with a foreign key, no signature, or another key type gets 401', async (t) => {
@@ -109,7 +110,7 @@ t.test('the access token', async (t) => {
     const other = await signUp(url)
     const { id } = (await other.client.get<{ id: string }>('v1/account')).body
     t.equal(await status(`${head}.${encode({ ...payload, sub: id })}.${signature}`), 401, 'the sub of another account')
-    t.equal(await status(sign(header, { ...payload, sub: id }, config.jwtSignKey)), 401, 'a session of another account')
+    t.equal(await status(sign(header, { ...payload, sub: id }, signKey)), 401, 'a session of another account')
     t.equal(await status(`${head}.${body}.${signature?.slice(0, -2)}`), 401, 'a truncated signature')
     for (const text of ['', '.', '..', 'x.y.z', `${token}.`, `${token}x`, '%00', '"', ` ${head}`]) {
       t.equal(await status(text), 401, JSON.stringify(text.slice(0, 20)))
@@ -137,7 +138,7 @@ t.test('the access token', async (t) => {
 
   t.test('a token that was accepted before gets 401 once it expires: the cache checks exp', async (t) => {
     const exp = Math.floor(Date.now() / 1000) + 4
-    const short = sign(header, { ...payload, exp }, config.jwtSignKey)
+    const short = sign(header, { ...payload, exp }, signKey)
     t.equal(await status(short), 200)
     while (Date.now() <= exp * 1000) await setTimeout(100)
     t.equal(await status(short), 401)

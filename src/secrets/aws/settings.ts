@@ -1,3 +1,4 @@
+import type { Environment } from '../../environment.ts'
 import { StartError } from '../../start-error.ts'
 
 /** The secrets. They are given to the client itself, so that process.env need not contain them. */
@@ -43,8 +44,6 @@ export type AwsSettings = {
   containerToken: string | undefined
   webIdentityTokenFile: string | undefined
 }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 /** @throws StartError if half of an access key is missing, or if an endpoint is no URL */
 export function readAwsSettings(env: Environment): AwsSettings {

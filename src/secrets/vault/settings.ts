@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import type { Environment } from '../../environment.ts'
 import { StartError } from '../../start-error.ts'
 
 /** The secrets. Each can also be read from the file that `NAME_FILE` names. */
@@ -26,8 +27,6 @@ export type LogInMethod =
   | { kind: 'kubernetes'; mount: string; role: string; serviceAccount: Proof }
 
 export type VaultSettings = { address: URL; namespace: string | undefined; method: LogInMethod }
-
-type Environment = Readonly<Record<string, string | undefined>>
 
 // The error of fetch() for a header that it refuses contains the header's value.
 const isHeaderText = (text: string) => /^[\x21-\x7e]+$/.test(text)

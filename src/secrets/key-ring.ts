@@ -1,0 +1,65 @@
+import { createHmac } from 'node:crypto'
+
+export const kidForm = /^[\w.-]{1,64}$/
+
+type Named = {
+  /** The key's id, in the header of each token that it signs. */
+  readonly kid: string
+  /** The time from which it signs, unless a newer key does. It verifies at any time. */
+  readonly signFrom: Date
+}
+
+export type SymmetricKey = Named & { readonly algorithm: 'HS256'; readonly secret: string }
+
+/** An Ed25519 key as in its JWK (RFC 8037, 2): without `d`, its private part, it only verifies. */
+export type Ed25519Key = Named & { readonly algorithm: 'EdDSA'; readonly x: string; readonly d: string | undefined }
+
+/** Plain data, so that it can be sent to another process. */
+export type SignKey = SymmetricKey | Ed25519Key
+
+export type KeyRing = readonly SignKey[]
+
+/** The key ring of a process that serves. */
+export type LiveKeys = {
+  /** The ring now: another object exactly when it has changed, because verified tokens are cached for each object. */
+  current(): KeyRing
+  /** Reads the source again, at most once in 10 s, and resolves when the ring may have changed. Never rejects. */
+  refresh(): Promise<void>
+}
+
+export const fixedKeys = (ring: KeyRing): LiveKeys => ({ current: () => ring, refresh: async () => {} })
+
+/** The ring of `JWT_SIGN_KEY`. Its kid is the same on every server and reveals nothing about the key. */
+export function ringOfOne(secret: string): KeyRing {
+  const kid = createHmac('sha256', secret).update('kid').digest('base64url').slice(0, 8)
+  return [{ kid, signFrom: new Date(0), algorithm: 'HS256', secret }]
+}
+
+export const canSign = (key: SignKey): boolean => key.algorithm === 'HS256' || key.d !== undefined
+
+/** The oldest first; of keys with the same time, the later one in the ring is newer. */
+export const byAge = (ring: KeyRing): SignKey[] =>
+  ring.toSorted((one, other) => one.signFrom.getTime() - other.signFrom.getTime())
+
+/** @returns the newest key that signs at this time: a secret or a private key whose `signFrom` has passed */
+export const signingKey = (ring: KeyRing, now: Date): SignKey | undefined =>
+  byAge(ring.filter((key) => canSign(key) && key.signFrom <= now)).at(-1)
+
+/** Finds what prevents a server with this ring from signing tokens. */
+export function findSigningFaults(ring: KeyRing, now: Date): string[] {
+  if (ring.length === 0) return ['JWT_SIGN_KEYS has no key: npm run keys -- generate prints a ring with one']
+  if (!ring.some(canSign)) return ['JWT_SIGN_KEYS has public keys only, which cannot sign: give it the private ones']
+  if (signingKey(ring, now) === undefined)
+    return ['JWT_SIGN_KEYS has no key that signs now: the signFrom of at least one must have passed']
+  return []
+}
+
+/** Finds what a server that only verifies must not have: a stolen copy of its ring must not be able to sign. */
+export function findVerifyingFaults(ring: KeyRing): string[] {
+  const advice = 'give it the ring that npm run keys -- public prints'
+  if (ring.length === 0) return [`SERVICES=posts verifies with public keys, and there is none: ${advice}`]
+  return ring.filter(canSign).map(({ kid, algorithm }) => {
+    const kind = algorithm === 'HS256' ? 'symmetric' : 'private'
+    return `SERVICES=posts verifies with public keys only: ${advice} (kid ${kid} is a ${kind} key)`
+  })
+}
