@@ -24,12 +24,12 @@ clients in other languages. Each slow file has a process of its own.
 const root = fileURLToPath(new URL('..', import.meta.url))
 const username = 'rookery-test'
 const log = { info: tell, warn: tell, error: tell }
-/** The time limit of a file: the test that is running then fails. */
-const fileTimeoutSeconds = 240
+/** The time limit of a file: the test that is running then fails. One slow file waits for 5 minutes. */
+const fileTimeoutSeconds = { fast: 240, slow: 480 }
 /** Files share a process because loading the server takes more CPU time than most of their tests. */
 const maxFilesPerProcess = 6
 /** Most tests wait most of their time; slow ones start processes of their own. */
-const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() }
+const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() + 1 }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
@@ -163,7 +163,7 @@ async function runAll(files: string[], env: NodeJS.ProcessEnv) {
 
 /** A process group of its own, so that a kill also reaches the processes that the tests have started. */
 async function runBatch({ name, files }: Batch, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const timeoutSeconds = fileTimeoutSeconds * files.length
+  const timeoutSeconds = fileTimeoutSeconds[files.some(isSlow) ? 'slow' : 'fast'] * files.length
   const child = spawn(process.execPath, ['test/run-files.ts', ...files], {
     cwd: root,
     env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) },

@@ -1,0 +1,85 @@
+import { fileURLToPath } from 'node:url'
+import { readConfig } from '../src/config.ts'
+import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
+import { loadEnv } from '../src/load-env.ts'
+import { createLogger } from '../src/operations/logging.ts'
+import { freePort } from '../src/processes/free-port.ts'
+import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
+import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
+import { startGateway } from './gateway.ts'
+import { prepareServices } from './prepare-services.ts'
+import { startServiceProcess } from './service-process.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Runs both services and the gateway on one machine, on an embedded MongoDB: npm run services. */
+async function start(): Promise<void> {
+  const env = loadEnv()
+  const config = await readConfig(env, root)
+  const log = createLogger(config.log)
+  const { database, secrets, host, port } = config
+  if (database.kind === 'external')
+    throw new StartError('npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.')
+  const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
+  const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
+  const close = async () => {
+    mongod.announceClosing()
+    for (const closeNext of closers.toReversed()) await closeNext()
+  }
+  try {
+    const settings = await prepareServices(mongod, database.dataDir, { host, port })
+    const services = await Promise.all(
+      (['accounts', 'posts'] as const).map(async (name) => {
+        const metricsPort = await freePort('127.0.0.1')
+        const service = startServiceProcess(name, await freePort('127.0.0.1'), {
+          ...settings[name],
+          METRICS_PORT: String(metricsPort),
+        })
+        return { name, metricsPort, ...service }
+      }),
+    )
+    closers.push(async () => {
+      for (const { kill } of services) kill('SIGTERM')
+      await Promise.all(services.map(({ exited }) => exited))
+    })
+    await Promise.all(services.map(({ ready }) => ready()))
+    const [accounts, posts] = services.map(({ address }) => address)
+    const gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
+    closers.push(() => gateway.close())
+
+    const exit = (code: number) =>
+      close().then(
+        () => process.exit(code),
+        (error) => {
+          log.error({ err: error }, 'shutdown failed')
+          process.exit(1)
+        },
+      )
+    onShutdownSignal(
+      () => void exit(0),
+      () => 1,
+    )
+    onHangUp(() => {
+      for (const { kill } of services) kill('SIGHUP')
+    })
+    for (const { name, exited } of services)
+      exited.then((exitCode) => {
+        log.error({ service: name, exitCode }, 'service exited unexpectedly: shutting down')
+        void exit(1)
+      })
+
+    const url = `http://${host}:${port}`
+    for (const { name, address, metricsPort } of services)
+      log.info(`${name.padEnd(11)} http://${address}, metrics http://127.0.0.1:${metricsPort}/metrics`)
+    log.info(`Rookery listens on ${url}, by ${gateway.name} in front of two services`)
+    log.info(`Try next    npx tsx bot --url ${url}   (in a second terminal)`)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+start().catch((error) => {
+  process.stderr.write(`${toErrorText(error)}\n`)
+  process.exit(exitCodeOf(error))
+})

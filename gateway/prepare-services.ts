@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readFileOrEmpty, replaceFile } from '../src/cli/replace-file.ts'
+import { defaultOrigins } from '../src/config.ts'
+import type { EmbeddedMongod } from '../src/embedded-mongod/start.ts'
+import { generateKey, serializeKeyRing, toPublicRing } from '../src/secrets/change-key-ring.ts'
+import { parseKeyRing } from '../src/secrets/parse-key-ring.ts'
+import { StartError } from '../src/start-error.ts'
+import type { ServiceName } from './paths.ts'
+
+type Address = { host: string; port: number }
+
+/**
+ * Creates a database user for each service, and the key ring of both, in files of DATA_DIR: no secret is in an
+ * environment. @returns the variables of each service
+ */
+export async function prepareServices(
+  mongod: EmbeddedMongod,
+  dataDir: string,
+  { host, port }: Address,
+): Promise<Record<ServiceName, NodeJS.ProcessEnv>> {
+  const dir = join(dataDir, 'services')
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const ringFile = join(dir, 'sign-keys.json')
+  await replaceFile(ringFile, (text) => text || serializeKeyRing([generateKey('EdDSA', new Date())]))
+  const faults: string[] = []
+  const ring = parseKeyRing(await readFileOrEmpty(ringFile), faults, ringFile)
+  if (!ring) throw new StartError(faults.join('\n'))
+  const publicRingFile = join(dir, 'public-keys.json')
+  await replaceFile(publicRingFile, () => serializeKeyRing(toPublicRing(ring)))
+
+  async function settingsOf(service: ServiceName, ringFile: string): Promise<NodeJS.ProcessEnv> {
+    const user = { username: `rookery-${service}`, password: randomBytes(24).toString('base64url') }
+    await mongod.setServiceUser(service, user)
+    const credentials = join(dir, `${service}-database.json`)
+    await replaceFile(credentials, () => JSON.stringify(user))
+    return {
+      MONGODB_URI: mongod.uri,
+      DB_USER: '',
+      DB_CREDENTIALS_FILE: credentials,
+      JWT_SIGN_KEYS_FILE: ringFile,
+      PUBLIC_ORIGIN: process.env.PUBLIC_ORIGIN || defaultOrigins(host, port).join(),
+      TRUSTED_PROXIES: '127.0.0.1',
+    }
+  }
+
+  return {
+    accounts: await settingsOf('accounts', ringFile),
+    posts: await settingsOf('posts', publicRingFile),
+  }
+}
