@@ -1,6 +1,3 @@
-import { spawnSync } from 'node:child_process'
-import { startHttpProxy } from './http-proxy.ts'
-import { startNginx } from './nginx.ts'
 import type { ServiceName } from './paths.ts'
 
 export type GatewayOptions = {
@@ -11,9 +8,3 @@ export type GatewayOptions = {
 }
 
 export type Gateway = { name: string; close(): Promise<void> }
-
-/** Starts nginx where it is installed, otherwise a proxy in this process. */
-export function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const hasNginx = spawnSync('nginx', ['-v'], { stdio: 'ignore' }).error === undefined
-  return hasNginx ? startNginx(options) : startHttpProxy(options)
-}

@@ -1,25 +1,28 @@
 import { fileURLToPath } from 'node:url'
-import { readConfig } from '../src/config.ts'
+import { loadConfig } from '../src/config.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
-import { startGateway } from './gateway.ts'
 import { prepareServices } from './prepare-services.ts'
 import { startServiceProcess } from './service-process.ts'
+import { startGateway } from './start.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Runs both services and the gateway on one machine, on an embedded MongoDB: npm run services. */
 async function start(): Promise<void> {
   const env = loadEnv()
-  const config = await readConfig(env, root)
+  const { config, texts, reader } = await loadConfig(env, root)
+  reader.close()
   const log = createLogger(config.log)
   const { database, secrets, host, port } = config
   if (database.kind === 'external')
-    throw new StartError('npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.')
+    throw new StartError(
+      'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
+    )
   const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
   const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
   const close = async () => {
@@ -27,7 +30,7 @@ async function start(): Promise<void> {
     for (const closeNext of closers.toReversed()) await closeNext()
   }
   try {
-    const settings = await prepareServices(mongod, database.dataDir, { host, port })
+    const settings = await prepareServices(mongod, { dataDir: database.dataDir, host, port, texts })
     const services = await Promise.all(
       (['accounts', 'posts'] as const).map(async (name) => {
         const metricsPort = await freePort('127.0.0.1')

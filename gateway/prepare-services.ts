@@ -5,11 +5,24 @@ import { readFileOrEmpty, replaceFile } from '../src/cli/replace-file.ts'
 import { defaultOrigins } from '../src/config.ts'
 import type { EmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { generateKey, serializeKeyRing, toPublicRing } from '../src/secrets/change-key-ring.ts'
+import { type SecretName, type SecretTexts, secretNames } from '../src/secrets/names.ts'
 import { parseKeyRing } from '../src/secrets/parse-key-ring.ts'
 import { StartError } from '../src/start-error.ts'
 import type { ServiceName } from './paths.ts'
 
-type Address = { host: string; port: number }
+type Options = {
+  dataDir: string
+  /** Where the gateway listens. */
+  host: string
+  port: number
+  /** The texts of the configured secrets. */
+  texts: SecretTexts
+}
+
+/** An empty variable hides the one of .env. */
+const hidden = Object.fromEntries(
+  ['DB_USER', ...secretNames.flatMap((name) => [name, `${name}_FILE`, `${name}_FROM`])].map((name) => [name, '']),
+)
 
 /**
  * Creates a database user for each service, and the key ring of both, in files of DATA_DIR: no secret is in an
@@ -17,8 +30,7 @@ type Address = { host: string; port: number }
  */
 export async function prepareServices(
   mongod: EmbeddedMongod,
-  dataDir: string,
-  { host, port }: Address,
+  { dataDir, host, port, texts }: Options,
 ): Promise<Record<ServiceName, NodeJS.ProcessEnv>> {
   const dir = join(dataDir, 'services')
   await mkdir(dir, { recursive: true, mode: 0o700 })
@@ -30,14 +42,22 @@ export async function prepareServices(
   const publicRingFile = join(dir, 'public-keys.json')
   await replaceFile(publicRingFile, () => serializeKeyRing(toPublicRing(ring)))
 
+  async function fileOf(name: SecretName): Promise<NodeJS.ProcessEnv> {
+    const text = texts[name]
+    if (text === undefined) return {}
+    const file = join(dir, name.toLowerCase())
+    await replaceFile(file, () => text)
+    return { [`${name}_FILE`]: file }
+  }
+
   async function settingsOf(service: ServiceName, ringFile: string): Promise<NodeJS.ProcessEnv> {
     const user = { username: `rookery-${service}`, password: randomBytes(24).toString('base64url') }
     await mongod.setServiceUser(service, user)
     const credentials = join(dir, `${service}-database.json`)
     await replaceFile(credentials, () => JSON.stringify(user))
     return {
+      ...hidden,
       MONGODB_URI: mongod.uri,
-      DB_USER: '',
       DB_CREDENTIALS_FILE: credentials,
       JWT_SIGN_KEYS_FILE: ringFile,
       PUBLIC_ORIGIN: process.env.PUBLIC_ORIGIN || defaultOrigins(host, port).join(),
@@ -46,7 +66,11 @@ export async function prepareServices(
   }
 
   return {
-    accounts: await settingsOf('accounts', ringFile),
+    accounts: {
+      ...(await settingsOf('accounts', ringFile)),
+      ...(await fileOf('PASSWORD_PEPPER')),
+      ...(await fileOf('THROTTLE_KEY')),
+    },
     posts: await settingsOf('posts', publicRingFile),
   }
 }
