@@ -10,6 +10,7 @@ import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
 import { deviceIndexes } from './sessions/devices.ts'
+import { lastSeenIndexes } from './sessions/last-seen.ts'
 import { sessionIndexes } from './sessions/model.ts'
 import { revocationIndexes } from './sessions/revocation-cache.ts'
 
@@ -23,6 +24,7 @@ export const collections: Collections = {
   follows: followIndexes,
   idempotency: idempotencyIndexes,
   keys: [],
+  lastSeen: lastSeenIndexes,
   posts: postIndexes,
   reactionDays: [],
   reactions: reactionIndexes,
