@@ -2,19 +2,13 @@ import cookie from '@fastify/cookie'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
-import { passwordRoutes } from './accounts/change-password.ts'
-import { deleteAccountRoute } from './accounts/delete-account.ts'
-import { exportRoute } from './accounts/export.ts'
-import { accountRoutes, publicAccountRoutes, signUpRoute } from './accounts/routes.ts'
-import { activityRoutes } from './activity/routes.ts'
-import { analyticsRoutes } from './analytics/routes.ts'
-import { collections } from './collections.ts'
+import { registerRoutes } from './api.ts'
+import { collectionsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
 import { type CrashRecovery, database } from './database/plugin.ts'
-import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
 import { enforceDeadlines } from './http/deadline.ts'
@@ -22,25 +16,17 @@ import { supportDraining } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
-import { refuseCrossSite } from './http/origin.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
-import { limitWrites } from './limits/hooks.ts'
 import { throttleKey } from './limits/throttle-key.ts'
-import { health } from './operations/health.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
-import { documents, openapi } from './operations/openapi.ts'
-import { postRoutes, publicPostRoutes } from './posts/routes.ts'
-import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import { documentPage, openapi } from './operations/openapi.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
+import { serviceNames } from './services.ts'
 import { accessTokens } from './sessions/access-token.ts'
-import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
-import { jwks } from './sessions/jwks.ts'
-import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
-import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
 /**
@@ -61,6 +47,8 @@ export async function buildApp(
   log: FastifyBaseLogger = createLogger(config.log),
   { secrets = liveSecrets(config.secrets, log), secretAges, writer, crashRecovery }: AppParts = {},
 ) {
+  const { services } = config
+  const servesAccounts = services.includes('accounts')
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
     ...serverOptions(config.trustedProxies, headers),
@@ -83,22 +71,26 @@ export async function buildApp(
   parseBodies(app)
   enforceDeadlines(app)
 
-  const assertPeppers = (db: Db) => assertPeppersConfigured(db, secrets.current.peppers)
+  // Hashed passwords, and failed logins below, belong to one service: another cannot even read them.
+  const assertPeppers = async (db: Db, { peppers } = secrets.current) => {
+    if (servesAccounts) await assertPeppersConfigured(db, peppers)
+  }
+  const collections = collectionsOf(services)
   await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
   const { db, transact } = app
-  secrets.prepare('peppers', ({ peppers }) => assertPeppersConfigured(db, peppers))
+  secrets.prepare('peppers', (next) => assertPeppers(db, next))
   const context = createContext(config, {
     db,
     log,
     secrets,
-    throttleKey: await throttleKey(db, config.secrets.throttleKey),
+    throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
     writer: writer ?? localWriter(db, transact),
   })
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
-    context.passwords.warm()
+    if (servesAccounts) context.passwords.warm()
   })
   app.addHook('onClose', async () => {
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
@@ -108,47 +100,16 @@ export async function buildApp(
     current: () => secrets.current.signKeys,
     refresh: () => secrets.refresh('unknown-key'),
   }
-  await app.register(openapi, { accessCookie: context.cookies.accessName })
-  await app.register(documents)
-  await app.register(health)
+  const parts = { config, context, keys }
   await app.register(cookie)
   await app.register(accessTokens, { keys })
-  await app.register(jwks, { keys })
-
-  await app.register(
-    async (api) => {
-      await api.register(refuseCrossSite, config)
-
-      await api.register(signUpRoute, context)
-      await api.register(sessionRoutes, context)
-
-      await api.register(async (everyone) => {
-        await everyone.register(optionalSession, context)
-        await everyone.register(publicAccountRoutes, context)
-        await everyone.register(publicPostRoutes, context)
-        await everyone.register(publicReactionRoutes, context)
-        await everyone.register(publicFollowRoutes, context)
-      })
-
-      await api.register(async (signedIn) => {
-        await signedIn.register(requireSession, context)
-        await signedIn.register(limitWrites, { ...context, viewerOf: requireViewer })
-        await signedIn.register(accountRoutes, context)
-        await signedIn.register(activityRoutes, context)
-        await signedIn.register(passwordRoutes, context)
-        await signedIn.register(ownSessionRoutes, context)
-        await signedIn.register(exportRoute, context)
-        await signedIn.register(deleteAccountRoute, context)
-        await signedIn.register(postRoutes, context)
-        await signedIn.register(ownReactionRoutes, context)
-        await signedIn.register(reactionRoutes, context)
-        await signedIn.register(followRoutes, context)
-        await signedIn.register(timelineRoutes, context)
-        await signedIn.register(analyticsRoutes, context)
-      })
-    },
-    { prefix: '/v1' },
-  )
+  await app.register(openapi, {
+    accessCookie: context.cookies.accessName,
+    // All of them, whichever this program serves: the services share one origin.
+    describe: (described) => registerRoutes(described, serviceNames, parts),
+  })
+  await app.register(documentPage)
+  await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app
 }

@@ -3,13 +3,16 @@ import { accountTombstoneIndexes } from './accounts/tombstone.ts'
 import { activityIndexes } from './activity/store.ts'
 import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
+import { type CollectionUses, insertedBy } from './database/roles.ts'
 import { followIndexes } from './follows/model.ts'
 import { fixedWindowIndexes } from './limits/fixed-window.ts'
 import { slidingWindowIndexes } from './limits/sliding-window.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
+import type { ServiceName, Services } from './services.ts'
 import { deviceIndexes } from './sessions/devices.ts'
+import { lastSeenIndexes } from './sessions/last-seen.ts'
 import { sessionIndexes } from './sessions/model.ts'
 import { revocationIndexes } from './sessions/revocation-cache.ts'
 
@@ -23,6 +26,7 @@ export const collections: Collections = {
   follows: followIndexes,
   idempotency: idempotencyIndexes,
   keys: [],
+  lastSeen: lastSeenIndexes,
   posts: postIndexes,
   reactionDays: [],
   reactions: reactionIndexes,
@@ -33,4 +37,55 @@ export const collections: Collections = {
   throttle: fixedWindowIndexes,
   usernames: usernameIndexes,
   writers: [],
+}
+
+/**
+ * What each service does with each collection; what is not here, its database user cannot do. Accounts deletes posts,
+ * reactions and follows with their account, and reads them for its export.
+ */
+export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
+  accounts: {
+    accountCounts: ['find', 'insert', 'update', 'remove'],
+    accounts: ['find', 'insert', 'update', 'remove'],
+    activity: ['find', 'insert', 'update', 'remove'],
+    attempts: ['find', 'insert', 'update', 'remove'],
+    credentials: ['find', 'insert', 'update', 'remove'],
+    devices: ['find', 'insert', 'update', 'remove'],
+    follows: ['find', 'remove'],
+    idempotency: ['remove'],
+    keys: ['find', 'insert', 'update'],
+    lastSeen: ['find', 'insert', 'update'],
+    posts: ['find', 'update', 'remove'],
+    reactionDays: ['insert', 'update'],
+    reactions: ['find', 'remove'],
+    removedAccounts: ['find', 'insert', 'update'],
+    removedPosts: ['find', 'insert'],
+    revocations: ['find', 'insert', 'update', 'changeStream'],
+    sessions: ['find', 'insert', 'update', 'remove'],
+    throttle: ['find', 'insert', 'update'],
+    usernames: ['find', 'insert', 'update', 'remove'],
+    writers: ['find', 'insert', 'update'],
+  },
+  posts: {
+    accountCounts: ['find', 'update'],
+    accounts: ['find'],
+    follows: ['find', 'insert', 'update', 'remove'],
+    idempotency: ['find', 'insert', 'update', 'remove'],
+    lastSeen: ['insert', 'update'],
+    posts: ['find', 'insert', 'update', 'remove'],
+    reactionDays: ['find', 'insert', 'update'],
+    reactions: ['find', 'insert', 'update', 'remove'],
+    removedAccounts: ['find'],
+    removedPosts: ['find', 'insert', 'update'],
+    revocations: ['find', 'insert', 'update', 'changeStream'],
+    throttle: ['find', 'insert', 'update'],
+    usernames: ['find'],
+    writers: ['find', 'insert', 'update'],
+  },
+}
+
+/** The collections that these services insert into, and so create at their start, with all indexes. */
+export function collectionsOf(services: Services): Collections {
+  const inserted = new Set(services.flatMap((service) => insertedBy(collectionUses[service])))
+  return Object.fromEntries(Object.entries(collections).filter(([name]) => inserted.has(name)))
 }

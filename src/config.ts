@@ -6,8 +6,9 @@ import { readOrCreateSecret } from './secrets/generated.ts'
 import { managerVariableNames } from './secrets/managers.ts'
 import { type SecretName, type SecretTexts, secretNames } from './secrets/names.ts'
 import { type SecretReader, secretReader } from './secrets/reader.ts'
-import { parseSecrets } from './secrets/secrets.ts'
+import { parseSecrets, type SecretRules } from './secrets/secrets.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
+import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
 
 const integer = (min: number, max: number) =>
@@ -37,6 +38,8 @@ const isAddressRange = (text: string) => {
   // A /0 would trust X-Forwarded-For from every client.
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
 }
+
+const isService = (name: string) => serviceNames.some((service) => service === name)
 
 const reservedOptions = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
 
@@ -75,6 +78,12 @@ const variables = z.object({
       error:
         'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated: a hop count or /0 would trust forged addresses',
     })
+    .optional(),
+  SERVICES: z
+    .string()
+    .transform(list)
+    .refine((names) => names.length > 0 && names.every(isService), 'must be accounts, posts or accounts,posts')
+    .transform((names) => serviceNames.filter((name) => names.includes(name)))
     .optional(),
   WEB_CONCURRENCY: integer(1, 64).optional(),
   METRICS_HOST: z.string().optional(),
@@ -181,17 +190,28 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
 
 const hasSource = (reader: SecretReader, ...names: SecretName[]) => names.some((name) => reader.names.includes(name))
 
-function missingSecrets(given: Environment, reader: SecretReader, production: boolean): string[] {
-  if (given.MONGODB_URI === undefined && !production) return []
-  const context = given.MONGODB_URI === undefined ? 'in production' : 'with MONGODB_URI'
+function missingSecrets(
+  given: Environment,
+  reader: SecretReader,
+  production: boolean,
+  { services }: SecretRules,
+): string[] {
+  const signs = services.includes('accounts')
   // A fault of its source counts as a source, too.
   const isMissing = (...names: SecretName[]) =>
     !hasSource(reader, ...names) && !names.some((name) => reader.faults.some((fault) => fault.startsWith(name)))
+  const noKeys =
+    !signs && isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
+      ? ['JWT_SIGN_KEYS is required with SERVICES=posts: set it to the ring that npm run keys -- public prints']
+      : []
+  if (given.MONGODB_URI === undefined && !production) return noKeys
+  const context = given.MONGODB_URI === undefined ? 'in production' : 'with MONGODB_URI'
   return [
     ...(isMissing('DB_PASSWORD', 'DB_CREDENTIALS')
       ? [`DB_PASSWORD is required ${context}: set it, DB_PASSWORD_FILE or DB_PASSWORD_FROM`]
       : []),
-    ...(isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
+    ...noKeys,
+    ...(signs && isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
       ? [`JWT_SIGN_KEY is required ${context}: generate one with openssl rand -hex 32`]
       : []),
   ]
@@ -238,10 +258,10 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
   const host = settings.HOST ?? '127.0.0.1'
   const cookieSecure = settings.COOKIE_SECURE ?? production
   const bcryptCost = settings.BCRYPT_COST ?? 12
-  const rules = { dbUser: settings.DB_USER ?? 'rookery' }
+  const rules = { dbUser: settings.DB_USER ?? 'rookery', services: settings.SERVICES ?? [...serviceNames] }
 
   const read = await reader.read(reader.names)
-  faults.push(...reader.faults, ...contradictions(given, reader), ...missingSecrets(given, reader, production))
+  faults.push(...reader.faults, ...contradictions(given, reader), ...missingSecrets(given, reader, production, rules))
   parseSecrets(read.texts, rules, faults)
   const outOfReach = read.faults.filter(({ error }) => error.fault === 'out-of-reach')
   faults.push(...read.faults.filter((fault) => !outOfReach.includes(fault)).map(({ error }) => error.message))
@@ -276,7 +296,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
-    dbUser: rules.dbUser,
+    ...rules,
     secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),

@@ -9,7 +9,7 @@ import type { AppConfig } from './config.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import { keyedMutex } from './database/keyed-mutex.ts'
-import { sweeper } from './database/sweeper.ts'
+import { idleSweeper, sweeper } from './database/sweeper.ts'
 import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
@@ -41,7 +41,7 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordMinLength, processes, usernameHoldDays } = config
+  const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
   const { db, log, secrets, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
@@ -78,7 +78,10 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     revocations,
     sessions: sessionStore(db, revocations),
-    sweepers: { accounts: sweeper(deletion.sweep, log), posts: sweeper(sweepPosts(db, reactions), log) },
+    sweepers: {
+      accounts: services.includes('accounts') ? sweeper(deletion.sweep, log) : idleSweeper,
+      posts: services.includes('posts') ? sweeper(sweepPosts(db, reactions), log) : idleSweeper,
+    },
     timelines: timelineStore(db),
     tokenRotation: tokenRotation(db),
     tombstones,

@@ -1,6 +1,9 @@
 import t, { type Test } from 'tap'
 import { type Config, readConfig } from '../src/config.ts'
-import { external, faultsOf, production } from './config/faults.ts'
+import { serializeKeyRing } from '../src/secrets/change-key-ring.ts'
+import type { KeyRing } from '../src/secrets/key-ring.ts'
+import { external, faultsOf, production, secrets } from './config/faults.ts'
+import { ed25519Key, publicKey, symmetricKey } from './secrets/rings.ts'
 
 async function expectRefused(t: Test, name: string, values: readonly string[]): Promise<void> {
   for (const value of values) {
@@ -129,10 +132,47 @@ t.test('an unknown limit is refused, and an empty variable counts as unset', asy
   t.same(await readConfig({ ...external, ...empty }), await readConfig(external))
 })
 
+t.test('SERVICES names one service or both, in any order', async (t) => {
+  const both = (config: Config) => config.services.join() === 'accounts,posts'
+  await expectAccepted(t, 'SERVICES', {
+    accounts: ({ services }) => services.join() === 'accounts',
+    'accounts,posts': both,
+    ' posts, accounts,': both,
+    'accounts,accounts': ({ services }) => services.join() === 'accounts',
+  })
+  await expectRefused(t, 'SERVICES', ['accounts;posts', 'Posts', ',', 'timeline', 'posts,timeline'])
+})
+
+t.test('SERVICES=posts needs public keys, and refuses any key that signs', async (t) => {
+  const { JWT_SIGN_KEY, ...rest } = { ...external, SERVICES: 'posts' }
+  const key = ed25519Key('one')
+  const ring = (keys: KeyRing) => ({ ...rest, JWT_SIGN_KEYS: serializeKeyRing(keys) })
+  t.match((await readConfig(ring([publicKey(key)]))).secrets.signKeys, [{ kid: 'one', x: key.x, d: undefined }])
+  t.match(await faultsOf(t, rest), [/^JWT_SIGN_KEYS is required with SERVICES=posts: .* npm run keys -- public/])
+  t.match(await faultsOf(t, { ...secrets, SERVICES: 'posts' }), [/^SERVICES=posts verifies .* is a symmetric key/])
+  for (const [env, kind] of [
+    [{ ...rest, JWT_SIGN_KEY }, 'symmetric'],
+    [ring([symmetricKey('two')]), 'symmetric'],
+    [ring([publicKey(key), ed25519Key('two')]), 'private'],
+  ] as const) {
+    const faults = await faultsOf(t, env)
+    t.match(faults, [new RegExp(`^SERVICES=posts verifies with public keys only: .* is a ${kind} key`)])
+    t.notMatch(faults.join(), JWT_SIGN_KEY)
+  }
+})
+
 t.test('the configuration is deeply frozen', async (t) => {
   const lists = { TRUSTED_PROXIES: '10.0.0.0/8', PASSWORD_PEPPER: 'a:salt and vinegar' }
   const config = await readConfig({ ...production, ...lists })
-  const parts = [config, config.database, config.metrics, config.log, config.limits, config.trustedProxies]
+  const parts = [
+    config,
+    config.services,
+    config.database,
+    config.metrics,
+    config.log,
+    config.limits,
+    config.trustedProxies,
+  ]
   for (const part of [
     ...parts,
     config.publicOrigins,

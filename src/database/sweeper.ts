@@ -3,6 +3,9 @@ import type { FastifyBaseLogger } from 'fastify'
 
 export type Sweeper = { wake(): void; close(): Promise<void> }
 
+/** For what another service sweeps. */
+export const idleSweeper: Sweeper = { wake: () => undefined, close: async () => undefined }
+
 const retryMs = 1_000
 /** Bounds how long another process's unfinished sweep waits after a crash. */
 const pollIntervalMs = 60_000

@@ -1,7 +1,14 @@
-import swagger from '@fastify/swagger'
+import swagger, { type StaticDocumentSpec } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { type FastifyPluginAsyncZod, jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import {
+  type FastifyPluginAsyncZod,
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
 import { withAllResponses } from '../http/responses.ts'
@@ -9,8 +16,28 @@ import { withAllResponses } from '../http/responses.ts'
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
 
-/** Generates the OpenAPI document from the routes' zod schemas. Register it before them. */
-export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
+type Options = {
+  accessCookie: string
+  /** Registers every route of the document with an instance that never serves a request. */
+  describe: (app: FastifyInstance) => Promise<void>
+}
+
+/** The OpenAPI document. It can have more routes than this process serves. */
+export const openapi = fp<Options>(async (app, { accessCookie, describe }) => {
+  const described = Fastify()
+  described.setValidatorCompiler(validatorCompiler)
+  described.setSerializerCompiler(serializerCompiler)
+  await described.register(fromSchemas, { accessCookie })
+  await describe(described)
+  await described.ready()
+  // The plugin serves the document as it is; its types lack OpenAPI 3.1 here.
+  const document = described.swagger() as StaticDocumentSpec['document']
+  await described.close()
+  await app.register(swagger, { mode: 'static', specification: { document } })
+})
+
+/** Generates the document from the routes' zod schemas. Register it before them. */
+const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -40,7 +67,7 @@ export const openapi = fp<{ accessCookie: string }>(async (app, { accessCookie }
   })
 })
 
-export const documents: FastifyPluginAsyncZod = async (app) => {
+export const documentRoute: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/openapi.json',
     { schema: { summary: 'Read this document', tags, response: { 200: Document } } },
@@ -49,15 +76,15 @@ export const documents: FastifyPluginAsyncZod = async (app) => {
       return Document.parse(app.swagger())
     },
   )
+}
 
-  await app.register(async (page) => {
-    page.addHook('onRequest', async (_request, reply) => {
-      const self = "'self'"
-      reply.header(
-        'content-security-policy',
-        `default-src 'none'; script-src ${self}; style-src ${self} 'unsafe-inline'; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-      )
-    })
-    await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
+export const documentPage: FastifyPluginAsync = async (page) => {
+  page.addHook('onRequest', async (_request, reply) => {
+    const self = "'self'"
+    reply.header(
+      'content-security-policy',
+      `default-src 'none'; script-src ${self}; style-src ${self} 'unsafe-inline'; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    )
   })
+  await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
 }

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import Fastify from 'fastify'
-import { collections } from '../collections.ts'
+import { collectionsOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
@@ -54,6 +54,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   const log = createLogger(config.log)
   const secrets = liveSecrets(config.secrets, log, refreshSecrets)
   const app = Fastify({ loggerInstance: log })
+  const collections = collectionsOf(config.services)
   await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
   const metrics = createRegistry()

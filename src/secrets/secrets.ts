@@ -1,5 +1,6 @@
+import type { Services } from '../services.ts'
 import { type Credentials, parseCredentials } from './db-credentials.ts'
-import { findSigningFaults, type KeyRing, ringOfOne } from './key-ring.ts'
+import { findSigningFaults, findVerifyingFaults, type KeyRing, ringOfOne } from './key-ring.ts'
 import type { SecretTexts } from './names.ts'
 import { parseKeyRing } from './parse-key-ring.ts'
 import { type Pepper, parsePeppers } from './pepper.ts'
@@ -17,28 +18,31 @@ export type Secrets = {
 export type SecretRules = {
   /** The database user of DB_PASSWORD. */
   dbUser: string
+  /** Without accounts, the server only verifies tokens, and must have no key that signs. */
+  services: Services
 }
 
 /** Parses the texts of all secrets. Adds faults to `faults`; the result is complete only if there are none. */
-export function parseSecrets(texts: SecretTexts, { dbUser }: SecretRules, faults: string[]): Secrets {
+export function parseSecrets(texts: SecretTexts, { dbUser, services }: SecretRules, faults: string[]): Secrets {
   const { DB_CREDENTIALS, DB_PASSWORD = '', PASSWORD_PEPPER, THROTTLE_KEY } = texts
   const credentials = DB_CREDENTIALS === undefined ? undefined : parseCredentials(DB_CREDENTIALS, faults)
   if (THROTTLE_KEY !== undefined && Buffer.byteLength(THROTTLE_KEY) < 32)
     faults.push('THROTTLE_KEY must be at least 32 bytes: generate one with openssl rand -hex 32')
   return {
     database: credentials ?? { username: dbUser, password: DB_PASSWORD },
-    signKeys: parseSignKeys(texts, faults),
+    signKeys: parseSignKeys(texts, services.includes('accounts'), faults),
     peppers: PASSWORD_PEPPER === undefined ? [] : parsePeppers(PASSWORD_PEPPER, faults),
     throttleKey: THROTTLE_KEY,
   }
 }
 
-function parseSignKeys({ JWT_SIGN_KEY, JWT_SIGN_KEYS }: SecretTexts, faults: string[]): KeyRing {
+function parseSignKeys({ JWT_SIGN_KEY, JWT_SIGN_KEYS }: SecretTexts, signs: boolean, faults: string[]): KeyRing {
   if (JWT_SIGN_KEY !== undefined) {
-    faults.push(...findSignKeyFaults(JWT_SIGN_KEY))
-    return ringOfOne(JWT_SIGN_KEY)
+    const ring = ringOfOne(JWT_SIGN_KEY)
+    faults.push(...(signs ? findSignKeyFaults(JWT_SIGN_KEY) : findVerifyingFaults(ring)))
+    return ring
   }
   const ring = JWT_SIGN_KEYS === undefined ? undefined : parseKeyRing(JWT_SIGN_KEYS, faults)
-  if (ring) faults.push(...findSigningFaults(ring, new Date()))
+  if (ring) faults.push(...(signs ? findSigningFaults(ring, new Date()) : findVerifyingFaults(ring)))
   return ring ?? []
 }

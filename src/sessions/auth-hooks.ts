@@ -20,7 +20,6 @@ type AuthContext = {
   feed: RevocationFeed
   lastSeen: LastSeen
   revocations: RevocationCache
-  sessions: Pick<SessionStore, 'find'>
 }
 
 /** Call it outside transactions: a token with an unknown key waits for it. */
@@ -31,11 +30,11 @@ export async function viewerFromCookie(request: FastifyRequest, cookies: Session
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
 async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
-  const { cookies, feed, lastSeen, revocations, sessions } = context
+  const { cookies, feed, lastSeen, revocations } = context
   const viewer = await viewerFromCookie(request, cookies)
   if (!viewer) return null
   feed.noteUse()
-  const isLive = revocations.isLive(viewer.session) ?? (await sessions.find(viewer)) !== undefined
+  const isLive = revocations.isLive(viewer.session) ?? (await revocations.readIsLive(viewer.session))
   if (!isLive) return null
   lastSeen.note(viewer.session)
   return viewer

@@ -10,8 +10,8 @@ export type SessionDocument = {
   previousTurn: Binary | null
   /** Derives the current turn from the previous one: see refresh-token.ts. */
   step: Binary | null
+  /** The last login, refresh or confirmation. */
   refreshedAt: Date
-  lastSeenAt: Date
   confirmedUntil: Date | null
   failures: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
@@ -38,7 +38,7 @@ export type Session = {
 }
 
 /** The projection for reads: without the hashes of the tokens. */
-export const publicFields = { account: 1, lastSeenAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
+export const publicFields = { account: 1, refreshedAt: 1, endsAt: 1, confirmedUntil: 1, ip: 1, userAgent: 1 } as const
 export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFields>
 
 export const notExpired = () => ({ endsAt: { $gt: new Date() } })
@@ -46,13 +46,17 @@ export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 const dayMs = 86_400_000
 export const lifetimesMs = { idle: 30 * dayMs, absolute: 90 * dayMs }
 
-export function toSession({ _id, account, lastSeenAt, endsAt, confirmedUntil, ip, userAgent }: PublicSession): Session {
+/** @param seenAt - see last-seen.ts; a login or a refresh can be later */
+export function toSession(
+  { _id, account, refreshedAt, endsAt, confirmedUntil, ip, userAgent }: PublicSession,
+  seenAt = refreshedAt,
+): Session {
   const id = _id.toString()
   return {
     id,
     account: account.toString(),
     createdAt: timeOf(id),
-    lastSeenAt,
+    lastSeenAt: seenAt > refreshedAt ? seenAt : refreshedAt,
     expiresAt: endsAt,
     confirmedUntil: confirmedUntil !== null && confirmedUntil.getTime() > Date.now() ? confirmedUntil : null,
     ip,

@@ -40,7 +40,7 @@ function newFamily(): Successor {
 function renewed(session: string, stored: StoredToken) {
   const absoluteEnd = new Date(timeOf(session).getTime() + lifetimesMs.absolute)
   const endsAt = { $min: [{ $add: ['$$NOW', lifetimesMs.idle] }, absoluteEnd] }
-  return { ...stored, refreshedAt: '$$NOW', lastSeenAt: '$$NOW', endsAt }
+  return { ...stored, refreshedAt: '$$NOW', endsAt }
 }
 
 /** `reused`: the token was presented after its grace period, which means that a copy was stolen. */

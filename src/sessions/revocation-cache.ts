@@ -1,4 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { batchLoader } from '../database/batch-loader.ts'
+import { toUuid } from '../database/ids.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import { clockSkewSeconds, maxAccessTokenSeconds } from './access-token.ts'
 
 /** The revocation of a session; or, with `sentAt`, a process's heartbeat: see revocation-feed.ts. */
@@ -19,6 +22,13 @@ export function revocationCache(db: Db) {
   const endingUntil = new Map<string, number>()
   let currentAsOf = Number.NEGATIVE_INFINITY
 
+  const isRevoked = batchLoader<true>(async (ids) => {
+    const found = await collection
+      .find({ _id: { $in: ids.map(toUuid) } }, { projection: { _id: 1 }, ...singleBatch(ids.length) })
+      .toArray()
+    return new Map(found.map(({ _id }) => [_id.toString(), true]))
+  })
+
   return {
     /** From now on this process queries the database for these sessions, because the change stream may lag. */
     async revoke(sessions: readonly UUID[], transaction: ClientSession): Promise<void> {
@@ -34,6 +44,14 @@ export function revocationCache(db: Db) {
       if (revokedUntil.has(session)) return false
       if (endingUntil.has(session) || performance.now() - currentAsOf > maxStalenessMs) return undefined
       return true
+    },
+
+    /**
+     * As `isLive`, from the database. Right for sessions with a valid access token: it expires when its session would, so a
+     * session that ended earlier was revoked.
+     */
+    async readIsLive(session: string): Promise<boolean> {
+      return !(await isRevoked(session))
     },
 
     add(session: string, until: Date): void {

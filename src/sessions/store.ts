@@ -1,10 +1,9 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { Viewer } from './access-token.ts'
+import { readLastSeen } from './last-seen.ts'
 import {
   lifetimesMs,
   notExpired,
@@ -29,12 +28,11 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
 
-  const read = batchLoader<PublicSession>(async (ids) => {
-    const found = await sessions
-      .find<PublicSession>({ _id: { $in: ids.map(toUuid) } }, { ...singleBatch(ids.length), projection: publicFields })
-      .toArray()
-    return new Map(found.map((session) => [session._id.toString(), session]))
-  })
+  const readSeen = (found: readonly { _id: UUID }[]) =>
+    readLastSeen(
+      db,
+      found.map(({ _id }) => _id),
+    )
 
   async function end(ids: readonly UUID[], transaction: ClientSession): Promise<void> {
     if (ids.length === 0) return
@@ -62,7 +60,6 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
         previousTurn: null,
         step: null,
         refreshedAt: now,
-        lastSeenAt: now,
         confirmedUntil: null,
         failures: 0,
         endsAt: new Date(now.getTime() + lifetimesMs.idle),
@@ -74,9 +71,13 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return { session: toSession(document), token }
     },
 
-    async find({ account, session }: Viewer): Promise<Session | undefined> {
-      const found = await read(session)
-      return found?.account.toString() === account && found.endsAt > new Date() ? toSession(found) : undefined
+    async find(viewer: Viewer): Promise<Session | undefined> {
+      const filter = { ...own(viewer), ...notExpired() }
+      const [found, lastSeen] = await Promise.all([
+        sessions.findOne<PublicSession>(filter, { projection: publicFields }),
+        readLastSeen(db, [toUuid(viewer.session)]),
+      ])
+      return found ? toSession(found, lastSeen.get(viewer.session)) : undefined
     },
 
     /** Before the password is checked, so that concurrent requests get no more than ten attempts. */
@@ -102,12 +103,15 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
         .sort({ _id: -1 })
         .limit(limit + 1)
         .toArray()
-      return found.map(toSession)
+      const lastSeen = await readSeen(found)
+      return found.map((session) => toSession(session, lastSeen.get(session._id.toString())))
     },
 
     async lastSeenAt(account: string): Promise<Date> {
-      const found = await sessions.find({ account: toUuid(account) }, { projection: { lastSeenAt: 1 } }).toArray()
-      return new Date(Math.max(0, ...found.map(({ lastSeenAt }) => lastSeenAt.getTime())))
+      const found = await sessions.find({ account: toUuid(account) }, { projection: { refreshedAt: 1 } }).toArray()
+      const lastSeen = await readSeen(found)
+      const times = [...found.map(({ refreshedAt }) => refreshedAt), ...lastSeen.values()]
+      return new Date(Math.max(0, ...times.map((time) => time.getTime())))
     },
 
     async end(viewer: Viewer, transaction: ClientSession): Promise<EndResult> {

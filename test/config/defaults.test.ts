@@ -31,6 +31,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     metrics: { host: '127.0.0.1', port: 9464 },
     bcryptCost: 12,
     dbUser: 'rookery',
+    services: ['accounts', 'posts'],
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     usernameHoldDays: 0,

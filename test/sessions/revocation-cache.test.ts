@@ -80,6 +80,14 @@ t.test('the revocation cache', async (t) => {
     },
   )
 
+  t.test('in the database a session is live unless it was revoked', async (t) => {
+    const { readIsLive, revoke } = revocationCache(db)
+    const [revoked, other] = [id(), id()]
+    await transact((transaction) => revoke([revoked], transaction))
+    const sessions = [revoked, other, revoked, id()].map((session) => session.toString())
+    t.same(await Promise.all(sessions.map(readIsLive)), [false, true, false, true])
+  })
+
   t.test('a revocation is stored for 900 s plus 60 s of clock skew, with a TTL index', async (t) => {
     await ensureIndexes(db, { revocations: revocationIndexes })
     t.match(await collection.indexes(), [{}, { key: { until: 1 }, expireAfterSeconds: 0 }])

@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify'
+import { passwordRoutes } from './accounts/change-password.ts'
+import { deleteAccountRoute } from './accounts/delete-account.ts'
+import { exportRoute } from './accounts/export.ts'
+import { accountRoutes, publicAccountRoutes, signUpRoute } from './accounts/routes.ts'
+import { activityRoutes } from './activity/routes.ts'
+import { analyticsRoutes } from './analytics/routes.ts'
+import type { AppConfig } from './config.ts'
+import type { createContext } from './context.ts'
+import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
+import { refuseCrossSite } from './http/origin.ts'
+import { limitWrites } from './limits/hooks.ts'
+import { health } from './operations/health.ts'
+import { documentRoute } from './operations/openapi.ts'
+import { postRoutes, publicPostRoutes } from './posts/routes.ts'
+import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import type { LiveKeys } from './secrets/key-ring.ts'
+import type { Services } from './services.ts'
+import { optionalSession, requireSession, requireViewer } from './sessions/auth-hooks.ts'
+import { jwks } from './sessions/jwks.ts'
+import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
+import { timelineRoutes } from './timeline/routes.ts'
+
+type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; keys: LiveKeys }
+
+/** Registers the routes of these services: the scope of each is public, or with a session. */
+export async function registerRoutes(app: FastifyInstance, services: Services, { config, context, keys }: Parts) {
+  const servesAccounts = services.includes('accounts')
+  const servesPosts = services.includes('posts')
+
+  await app.register(documentRoute)
+  await app.register(health)
+  await app.register(jwks, { keys })
+
+  await app.register(
+    async (api) => {
+      await api.register(refuseCrossSite, config)
+
+      if (servesAccounts) {
+        await api.register(signUpRoute, context)
+        await api.register(sessionRoutes, context)
+      }
+
+      await api.register(async (everyone) => {
+        await everyone.register(optionalSession, context)
+        if (servesAccounts) {
+          await everyone.register(publicAccountRoutes, context)
+        }
+        if (servesPosts) {
+          await everyone.register(publicPostRoutes, context)
+          await everyone.register(publicReactionRoutes, context)
+          await everyone.register(publicFollowRoutes, context)
+        }
+      })
+
+      await api.register(async (signedIn) => {
+        await signedIn.register(requireSession, context)
+        await signedIn.register(limitWrites, { ...context, viewerOf: requireViewer })
+        if (servesAccounts) {
+          await signedIn.register(accountRoutes, context)
+          await signedIn.register(activityRoutes, context)
+          await signedIn.register(passwordRoutes, context)
+          await signedIn.register(ownSessionRoutes, context)
+          await signedIn.register(exportRoute, context)
+          await signedIn.register(deleteAccountRoute, context)
+        }
+        if (servesPosts) {
+          await signedIn.register(postRoutes, context)
+          await signedIn.register(ownReactionRoutes, context)
+          await signedIn.register(reactionRoutes, context)
+          await signedIn.register(followRoutes, context)
+          await signedIn.register(timelineRoutes, context)
+          await signedIn.register(analyticsRoutes, context)
+        }
+      })
+    },
+    { prefix: '/v1' },
+  )
+}
