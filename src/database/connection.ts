@@ -35,6 +35,7 @@ export function toConnectionError(error: unknown, { uri, username }: Connection)
   if (isDatabaseOutOfReach(error)) {
     return new StartError(
       `MongoDB at ${hostsOf(uri)} does not respond: check MONGODB_URI, and that MongoDB is running.`,
+      'out-of-reach',
     )
   }
   if (error instanceof MongoServerError && error.code === 13) {
