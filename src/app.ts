@@ -38,8 +38,8 @@ import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
-/** For a process of a cluster: its writer, and how to recover from a crash of its predecessor. */
-export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery }
+/** For a process of a cluster: its writer, how to recover from a crash of its predecessor, and what a refused user causes. */
+export type Cluster = { writer?: Writer; crashRecovery?: CrashRecovery; onAccessRefused?: () => void }
 
 /** @throws StartError when the database is unreachable or cannot be used */
 export async function buildApp(
@@ -70,10 +70,11 @@ export async function buildApp(
   parseBodies(app)
   enforceDeadlines(app)
 
-  const { writer, crashRecovery } = cluster
+  const { writer, crashRecovery, onAccessRefused } = cluster
   const assertPeppers = (db: Db) => assertPeppersConfigured(db, config.peppers)
-  await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
-  const context = createContext(config, app.db, app.transact, writer ?? localWriter(app.db, app.transact), app.log)
+  await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery, onAccessRefused })
+  const context = createContext(config, app, writer ?? localWriter(app.db, app.transact))
+  app.databaseUser.onReplaced(context.feed.reopen)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()

@@ -1,5 +1,4 @@
-import type { FastifyBaseLogger } from 'fastify'
-import type { Db } from 'mongodb'
+import type { FastifyInstance } from 'fastify'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
@@ -10,7 +9,6 @@ import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import { keyedMutex } from './database/keyed-mutex.ts'
 import { sweeper } from './database/sweeper.ts'
-import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
@@ -29,8 +27,11 @@ import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
 import { deletionFence } from './writer/fence.ts'
 
+type Server = Pick<FastifyInstance, 'databaseUser' | 'db' | 'log' | 'transact'>
+
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
-export function createContext(config: AppConfig, db: Db, transact: Transact, writer: Writer, log: FastifyBaseLogger) {
+export function createContext(config: AppConfig, app: Server, writer: Writer) {
+  const { databaseUser, db, log, transact } = app
   const { bcryptCost, jwtSignKey, limits, passwordMinLength, peppers, processes, usernameHoldDays } = config
   const activity = activityStore(db)
   const follows = followStore(db, writer)
@@ -47,7 +48,7 @@ export function createContext(config: AppConfig, db: Db, transact: Transact, wri
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log),
+    feed: revocationFeed(db, revocations, log, databaseUser.noteRefusal),
     fence: deletionFence(db),
     fixedWindow: fixedWindow(db),
     follows,

@@ -57,3 +57,12 @@ export async function assertReplicaSet(db: Db, { uri }: Connection): Promise<voi
     `MongoDB at ${hostsOf(uri)} is not a replica set and has no transactions: start it with --replSet and initiate it; one node is enough.`,
   )
 }
+
+/** @throws StartError for a user without a role on the database: MongoDB lets it log in, and refuses what it does then */
+export async function assertGranted(db: Db, { uri, username }: Connection): Promise<void> {
+  const granted = await db.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray()
+  if (granted.length > 0) return
+  throw new StartError(
+    `MongoDB at ${hostsOf(uri)} denies the user ${username} every collection of the database ${db.databaseName}: grant it the roles of the user before it.`,
+  )
+}

@@ -41,7 +41,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
   await app.ready()
   const metrics = createRegistry()
-  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
+  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log, app.databaseUser.noteRefusal)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.
