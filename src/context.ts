@@ -31,7 +31,8 @@ type Server = Pick<FastifyInstance, 'databaseUser' | 'db' | 'log' | 'transact'>
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, app: Server, writer: Writer) {
-  const { databaseUser, db, log, transact } = app
+  const { db, log, transact } = app
+  const { noteRefusal } = app.databaseUser
   const { bcryptCost, jwtSignKey, limits, passwordMinLength, peppers, processes, usernameHoldDays } = config
   const activity = activityStore(db)
   const follows = followStore(db, writer)
@@ -48,7 +49,7 @@ export function createContext(config: AppConfig, app: Server, writer: Writer) {
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log, databaseUser.noteRefusal),
+    feed: revocationFeed(db, revocations, log, noteRefusal),
     fence: deletionFence(db),
     fixedWindow: fixedWindow(db),
     follows,
@@ -62,7 +63,10 @@ export function createContext(config: AppConfig, app: Server, writer: Writer) {
     reactions,
     revocations,
     sessions: sessionStore(db, revocations),
-    sweepers: { accounts: sweeper(deletion.sweep, log), posts: sweeper(sweepPosts(db, reactions), log) },
+    sweepers: {
+      accounts: sweeper(deletion.sweep, log, noteRefusal),
+      posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),
+    },
     timelines: timelineStore(db),
     tokenRotation: tokenRotation(db),
     tombstones,
