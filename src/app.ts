@@ -76,17 +76,26 @@ export async function buildApp(
     if (servesAccounts) await assertPeppersConfigured(db, peppers)
   }
   const collections = collectionsOf(services)
-  await app.register(database, { connection, collections, assertData: assertPeppers, crashRecovery })
-  const { db, transact } = app
+  await app.register(database, {
+    connection,
+    collections,
+    assertData: assertPeppers,
+    crashRecovery,
+    onAccessRefused: () => void secrets.refresh('database-refused'),
+  })
+  const { databaseUser, db, transact } = app
+  secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
   const context = createContext(config, {
     db,
     log,
+    noteRefusal: databaseUser.noteRefusal,
     secrets,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
     writer: writer ?? localWriter(db, transact),
   })
+  databaseUser.onReplaced(context.feed.reopen)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()

@@ -8,6 +8,7 @@ import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
+import type { NoteRefusal } from './database/access-refusals.ts'
 import { keyedMutex } from './database/keyed-mutex.ts'
 import { idleSweeper, sweeper } from './database/sweeper.ts'
 import type { Transact } from './database/transaction.ts'
@@ -33,6 +34,7 @@ import { deletionFence } from './writer/fence.ts'
 type Parts = {
   db: Db
   log: FastifyBaseLogger
+  noteRefusal: NoteRefusal
   secrets: Pick<LiveSecrets, 'current'>
   throttleKey: string
   transact: Transact
@@ -42,7 +44,7 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, secrets, throttleKey, transact, writer } = parts
+  const { db, log, noteRefusal, secrets, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
@@ -58,7 +60,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log),
+    feed: revocationFeed(db, revocations, log, noteRefusal),
     fence: deletionFence(db),
     fixedWindow: fixedWindow(db),
     follows,
@@ -79,8 +81,8 @@ export function createContext(config: AppConfig, parts: Parts) {
     revocations,
     sessions: sessionStore(db, revocations),
     sweepers: {
-      accounts: services.includes('accounts') ? sweeper(deletion.sweep, log) : idleSweeper,
-      posts: services.includes('posts') ? sweeper(sweepPosts(db, reactions), log) : idleSweeper,
+      accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
+      posts: services.includes('posts') ? sweeper(sweepPosts(db, reactions), log, noteRefusal) : idleSweeper,
     },
     timelines: timelineStore(db),
     tokenRotation: tokenRotation(db),

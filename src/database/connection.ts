@@ -35,6 +35,7 @@ export function toConnectionError(error: unknown, { uri, username }: Connection)
   if (isDatabaseOutOfReach(error)) {
     return new StartError(
       `MongoDB at ${hostsOf(uri)} does not respond: check MONGODB_URI, and that MongoDB is running.`,
+      'out-of-reach',
     )
   }
   if (error instanceof MongoServerError && error.code === 13) {
@@ -54,5 +55,14 @@ export async function assertReplicaSet(db: Db, { uri }: Connection): Promise<voi
   if (setName !== undefined || msg === 'isdbgrid') return
   throw new StartError(
     `MongoDB at ${hostsOf(uri)} is not a replica set and has no transactions: start it with --replSet and initiate it; one node is enough.`,
+  )
+}
+
+/** @throws StartError for a user without a role on the database: MongoDB lets it log in, and refuses what it does then */
+export async function assertGranted(db: Db, { uri, username }: Connection): Promise<void> {
+  const granted = await db.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray()
+  if (granted.length > 0) return
+  throw new StartError(
+    `MongoDB at ${hostsOf(uri)} denies the user ${username} every collection of the database ${db.databaseName}: grant it the roles of the user before it.`,
   )
 }

@@ -23,6 +23,23 @@ export class OverloadedError extends Error {
   override readonly name = 'OverloadedError'
 }
 
+/** Thrown for a write that did not happen because MongoDB refused the user of the process that writes. */
+export class AccessRefusedError extends Error {
+  override readonly name = 'AccessRefusedError'
+}
+
+/**
+ * Whether MongoDB refused the user: Unauthorized, AuthenticationFailed, or what Atlas answers instead. One refused login
+ * makes the driver close all connections, and fails the operations that wait for one.
+ */
+export function isAccessRefused(thrown: unknown): boolean {
+  const error = unwrapped(thrown)
+  if (error instanceof AccessRefusedError) return true
+  if (error instanceof MongoNetworkError) return isAccessRefused(error.cause)
+  if (!(error instanceof MongoServerError)) return false
+  return error.code === 13 || error.code === 18 || (error.code === 8_000 && error.hasErrorLabel('HandshakeError'))
+}
+
 /**
  * The driver (mongodb 7.9) does not label every broken connection: it passes on a failed write as the socket threw it, and
  * labels no error after its monitor has detected the outage. The error of a disconnected HTTP client has no `syscall`.

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
+import type { NoteRefusal } from './access-refusals.ts'
 
 export type Sweeper = { wake(): void; close(): Promise<void> }
 
@@ -14,7 +15,11 @@ const pollIntervalMs = 60_000
  * Sweeps when woken, every minute, and again after a failure. The tombstones in the database are the queue, so a crash
  * loses no work; sweeps of several processes may overlap.
  */
-export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: FastifyBaseLogger): Sweeper {
+export function sweeper(
+  sweep: (signal: AbortSignal) => Promise<void>,
+  log: FastifyBaseLogger,
+  noteRefusal: NoteRefusal,
+): Sweeper {
   const closing = new AbortController()
   let running: Promise<void> | undefined
   let pending = false
@@ -24,7 +29,7 @@ export function sweeper(sweep: (signal: AbortSignal) => Promise<void>, log: Fast
       pending = false
       await sweep(closing.signal).catch(async (error) => {
         if (closing.signal.aborted) return
-        log.warn({ err: error }, 'background sweep failed, retrying')
+        if (!noteRefusal(error)) log.warn({ err: error }, 'background sweep failed, retrying')
         pending = true
         await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => undefined)
       })

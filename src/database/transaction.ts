@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
-import { ConflictError, isBrokenConnection, isConflict, StaleError, TransactionTimeoutError } from './failures.ts'
+import {
+  ConflictError,
+  isAccessRefused,
+  isBrokenConnection,
+  isConflict,
+  StaleError,
+  TransactionTimeoutError,
+} from './failures.ts'
 
 const transactionOptions: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -29,13 +36,16 @@ export type Transact = <T>(
   maxConflicts?: number,
 ) => Promise<T>
 
+/** A MongoClient, or what stands for several. `abandon` takes a session whose transaction its user can no longer abort. */
+export type SessionSource = Pick<MongoClient, 'startSession'> & { abandon?: (session: ClientSession) => void }
+
 /**
  * Runs work in a transaction, and retries after a conflict or a lost reply. The work may run more than once: it must not
  * choose ids. Its own error aborts the transaction and is rethrown.
  * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs; a commit may still have been applied
  * @throws ConflictError after more than `maxConflicts` conflicts
  */
-export function transactor(client: MongoClient, onSession?: (id: string) => void): Transact {
+export function transactor(client: SessionSource, onSession?: (id: string) => void): Transact {
   const seen = new Set<string>()
   const noteSession = ({ id }: ClientSession) => {
     const uuid = id && UUID.createFromHexString(id.id.toString('hex')).toString()
@@ -48,7 +58,11 @@ export function transactor(client: MongoClient, onSession?: (id: string) => void
     const session = client.startSession()
     if (onSession) noteSession(session)
     const retries: Retries = { cause: undefined }
-    return settleBy(run(session, work, deadline, maxConflicts, retries), deadline + commitReplyMs, retries)
+    const running = run(session, work, deadline, maxConflicts, retries).catch((error) => {
+      if (isAccessRefused(error)) client.abandon?.(session)
+      throw error
+    })
+    return settleBy(running, deadline + commitReplyMs, retries)
   }
 }
 
@@ -80,6 +94,8 @@ async function run<T>(
         return result
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
+        // A login that is refused stays refused: a retry would only use up the time of the next request.
+        if (isAccessRefused(error)) throw error
         if (!(error instanceof StaleError || hasLabel(error, 'TransientTransactionError'))) throw error
         if (isConflict(error)) {
           conflicts += 1
@@ -99,8 +115,11 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
     try {
       return await session.commitTransaction()
     } catch (error) {
+      const isUnknown = hasLabel(error, 'UnknownTransactionCommitResult')
+      // The first commit's reply was lost, and the second one was refused: whether it was applied stays unknown.
+      if (isAccessRefused(error)) throw isUnknown || attempt > 0 ? timeoutError(error) : error
       // Without this label the commit was not applied: the caller retries the transaction from the start.
-      if (!hasLabel(error, 'UnknownTransactionCommitResult')) throw error
+      if (!isUnknown) throw error
       await retry(attempt, error)
     }
   }

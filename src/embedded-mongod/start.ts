@@ -9,6 +9,8 @@ import { superviseMongod } from './supervisor.ts'
 
 export type EmbeddedMongod = {
   uri: string
+  /** Creates the server's user, or gives it this password: for a password file that changes while the server runs. */
+  setUser(username: string, password: string): Promise<void>
   /** From now on, another start on the directory waits for this server to close instead of failing. */
   announceClosing(): void
   close(): Promise<void>
@@ -25,6 +27,7 @@ export type EmbeddedOptions = {
 
 const shutdownWaitMs = 10_000
 const primaryTimeoutMs = 60_000
+const adminTimeoutMs = 5_000
 
 /**
  * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits,
@@ -54,6 +57,10 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
     const supervisor = superviseMongod(mongod, () => spawnMongod(dataDir, path, port), dataDir.logFile, log)
     return {
       uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`,
+      setUser: (username, password) =>
+        withAdmin(`127.0.0.1:${port}`, dataDir.key, adminTimeoutMs, (admin) =>
+          ensureUser(admin, port, username, password),
+        ),
       announceClosing: () => lock.announceClosing(),
       close: async () => {
         lock.announceClosing()
@@ -69,7 +76,7 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
 
 async function setUp(mongod: MongodProcess, dataDir: DataDir, options: EmbeddedOptions): Promise<void> {
   const { port } = mongod
-  const done = withAdmin(`127.0.0.1:${port}`, dataDir.key, 5_000, async (admin) => {
+  const done = withAdmin(`127.0.0.1:${port}`, dataDir.key, adminTimeoutMs, async (admin) => {
     await ensurePrimary(admin, port, primaryTimeoutMs)
     await ensureUser(admin, port, options.username, options.password)
     await writeFileAtomic(dataDir.seriesFile, await readDataSeries(admin))

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { isAccessRefused, isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
 import {
   clientLeft,
   databaseUnavailable,
@@ -22,7 +22,7 @@ function internalError(cause: unknown): Problem {
 // An unforeseen error becomes `internal`, which does not disclose its message.
 function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
-  if (isDatabaseOutOfReach(error)) return databaseUnavailable(error)
+  if (isAccessRefused(error) || isDatabaseOutOfReach(error)) return databaseUnavailable(error)
   if (error instanceof OverloadedError) return overloaded('writes')
   if (!(error instanceof Error)) return internalError(error)
   const fastifyError = error as FastifyError
@@ -54,8 +54,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = toProblem(error, request)
   const { cause = problem, code } = problem
   // Without a stack: during an outage every request fails in the same way.
-  if (code === 'database-unavailable') request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
-  else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
+  if (code === 'database-unavailable') {
+    const isRefused = request.server.databaseUser.noteRefusal(cause)
+    if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
+  } else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
   return reply
     .code(problem.status)
     .headers(problem.headers)

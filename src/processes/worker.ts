@@ -55,10 +55,16 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   const secrets = liveSecrets(config.secrets, log, refreshSecrets)
   const app = Fastify({ loggerInstance: log })
   const collections = collectionsOf(config.services)
-  await app.register(database, { connection, collections, crashRecovery: { orphanedSessions, onSession } })
+  await app.register(database, {
+    connection,
+    collections,
+    crashRecovery: { orphanedSessions, onSession },
+    onAccessRefused: () => void secrets.refresh('database-refused'),
+  })
   await app.ready()
+  secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
   const metrics = createRegistry()
-  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log)
+  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log, app.databaseUser.noteRefusal)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { type ChangeStream, type Collection, type Db, UUID } from 'mongodb'
 import { backOffMs } from '../back-off.ts'
+import type { NoteRefusal } from '../database/access-refusals.ts'
 import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
 
 const heartbeatIntervalMs = 300
@@ -15,11 +16,12 @@ const stableAfterMs = 60_000
  * A stream that hangs looks like one without changes, so each process writes heartbeats with the time of its own clock:
  * when it reads its heartbeat back, it has read everything that was committed before the heartbeat was sent.
  */
-export function revocationFeed(db: Db, revocations: RevocationCache, log: FastifyBaseLogger) {
+export function revocationFeed(db: Db, revocations: RevocationCache, log: FastifyBaseLogger, noteRefusal: NoteRefusal) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   const self = new UUID()
   const closing = new AbortController()
   let stream: ChangeStream<RevocationDocument> | undefined
+  let reopen = () => {}
   let usedAt = performance.now()
   let isSending = false
 
@@ -36,7 +38,7 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
     isSending = true
     const heartbeat = { sentAt: performance.now(), until: new Date(Date.now() + heartbeatTtlMs) }
     // After a failure no heartbeat arrives, so the cache becomes stale.
-    await collection.replaceOne({ _id: self }, heartbeat, { upsert: true }).catch(() => undefined)
+    await collection.replaceOne({ _id: self }, heartbeat, { upsert: true }).catch(noteRefusal)
     isSending = false
   }
 
@@ -64,13 +66,18 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   async function follow(): Promise<void> {
     for (let failures = 0; !closing.signal.aborted; failures += 1) {
       const startedAt = performance.now()
-      await listen().catch((error) => {
-        if (!closing.signal.aborted) log.warn({ reason: String(error) }, 'revocation stream failed, reopening')
-      })
+      const reopening = Promise.withResolvers<'reopen'>()
+      reopen = () => reopening.resolve('reopen')
+      const end = await Promise.race([listen().catch((error: Error) => error), reopening.promise])
       revocations.markStale()
-      await stream?.close().catch(() => undefined)
+      if (end instanceof Error && !closing.signal.aborted && !noteRefusal(end)) {
+        log.warn({ reason: String(end) }, 'revocation stream failed, reopening')
+      }
+      // Without waiting: MongoDB may take a second to end a pending getMore, even after its cursor is closed.
+      stream?.close().catch(() => undefined)
       if (performance.now() - startedAt > stableAfterMs) failures = 0
-      await sleep(backOffMs(failures), undefined, { signal: closing.signal }).catch(() => undefined)
+      const pause = sleep(backOffMs(failures), undefined, { signal: closing.signal }).catch(() => undefined)
+      if ((await Promise.race([pause, reopening.promise])) === 'reopen') failures = 0
     }
   }
 
@@ -82,7 +89,9 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
     noteUse(): void {
       usedAt = performance.now()
     },
-    /** Does not wait for the stream: MongoDB may take a second to end a pending getMore, even after its cursor is closed. */
+    /** Opens another stream at once, on the database's current client; the database is queried until it is current. */
+    reopen: () => reopen(),
+    /** Does not wait for the stream to end. */
     close(): void {
       clearInterval(timer)
       closing.abort()

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { ClientSession } from 'mongodb'
 import {
   ConflictError,
+  isAccessRefused,
   isDatabaseOutOfReach,
   isDuplicateKey,
   OverloadedError,
@@ -87,6 +88,7 @@ export function groupCommit<Item, Result>(options: {
       }
     } catch (error) {
       if (error instanceof ConflictError) return splitByKey(batch)
+      if (isAccessRefused(error)) return rejectAll(batch, error)
       if (isDatabaseOutOfReach(error)) return requeue(batch, error)
       // The next snapshot sees what another process inserted concurrently.
       if (isDuplicateKey(error) && !isSecondTry) return commit(batch, maxConflicts, true)
@@ -95,6 +97,10 @@ export function groupCommit<Item, Result>(options: {
       await commit(batch.slice(0, middle), maxConflicts)
       await commit(batch.slice(middle), maxConflicts)
     }
+  }
+
+  function rejectAll(batch: Batch, error: unknown): void {
+    for (const { reject } of batch) reject(error)
   }
 
   async function splitByKey(batch: Batch): Promise<void> {

@@ -3,7 +3,7 @@ import type { Submission } from './operation.ts'
 
 export type Request = [n: number, submission: Submission, deadline: number]
 
-export type Failure = 'unavailable' | 'overloaded' | 'failed'
+export type Failure = 'refused' | 'unavailable' | 'overloaded' | 'failed'
 
 export type Response = [n: number, result: unknown] | [n: number, result: null, failure: Failure]
 

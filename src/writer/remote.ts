@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
+import { AccessRefusedError, OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
 import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
 import { maxQueued } from './group-commit.ts'
 import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './ipc.ts'
@@ -16,6 +16,7 @@ const reconnectMs = 25
 const expiryCheckMs = 100
 
 function toError(failure: Failure): Error {
+  if (failure === 'refused') return new AccessRefusedError("the writer's database user was refused")
   if (failure === 'unavailable') return new TransactionTimeoutError('the writer did not commit in time')
   if (failure === 'overloaded') return new OverloadedError("the writer's queue is full")
   return new Error('the writer failed: see its own log')

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
+import type { NoteRefusal } from '../database/access-refusals.ts'
 import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './ipc.ts'
@@ -15,9 +16,11 @@ export async function serveWriter(
   path: string,
   queue: GroupCommit<Submission, unknown>,
   log: FastifyBaseLogger,
+  noteRefusal: NoteRefusal,
 ): Promise<() => void> {
   function toFailure(error: unknown): Failure {
     if (error instanceof OverloadedError) return 'overloaded'
+    if (noteRefusal(error)) return 'refused'
     if (isDatabaseOutOfReach(error)) return 'unavailable'
     log.error({ err: error }, 'write failed')
     return 'failed'

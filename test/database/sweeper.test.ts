@@ -6,16 +6,21 @@ import { sweeper } from '../../src/database/sweeper.ts'
 import { eventually } from '../eventually.ts'
 
 const silent = pino({ level: 'silent' })
+const noteRefusal = () => false
 
 t.test('wakes during a sweep cause one more sweep, and sweeps never overlap', async (t) => {
   let [runs, running, maxRunning] = [0, 0, 0]
-  const { wake, close } = sweeper(async () => {
-    runs += 1
-    running += 1
-    maxRunning = Math.max(maxRunning, running)
-    await delay(20)
-    running -= 1
-  }, silent)
+  const { wake, close } = sweeper(
+    async () => {
+      runs += 1
+      running += 1
+      maxRunning = Math.max(maxRunning, running)
+      await delay(20)
+      running -= 1
+    },
+    silent,
+    noteRefusal,
+  )
   for (const _ of [1, 2, 3]) wake()
   await delay(5)
   for (const _ of [1, 2, 3]) wake()
@@ -29,10 +34,14 @@ t.test('wakes during a sweep cause one more sweep, and sweeps never overlap', as
 
 t.test('a failed sweep is retried', async (t) => {
   let runs = 0
-  const { wake, close } = sweeper(async () => {
-    runs += 1
-    if (runs === 1) throw new Error('once')
-  }, silent)
+  const { wake, close } = sweeper(
+    async () => {
+      runs += 1
+      if (runs === 1) throw new Error('once')
+    },
+    silent,
+    noteRefusal,
+  )
   wake()
   await eventually(() => runs >= 2)
   t.equal(runs, 2)
@@ -43,9 +52,13 @@ t.test('without a wake, a sweep runs every minute until the sweeper is closed', 
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   let runs = 0
-  const { close } = sweeper(async () => {
-    runs += 1
-  }, silent)
+  const { close } = sweeper(
+    async () => {
+      runs += 1
+    },
+    silent,
+    noteRefusal,
+  )
   mock.timers.tick(59_999)
   t.equal(runs, 0)
   mock.timers.tick(1)
@@ -57,11 +70,15 @@ t.test('without a wake, a sweep runs every minute until the sweeper is closed', 
 
 t.test('close aborts the running sweep, waits for it, and ignores later wakes', async (t) => {
   let [runs, ended] = [0, false]
-  const { wake, close } = sweeper(async (signal) => {
-    runs += 1
-    while (!signal.aborted) await delay(5)
-    ended = true
-  }, silent)
+  const { wake, close } = sweeper(
+    async (signal) => {
+      runs += 1
+      while (!signal.aborted) await delay(5)
+      ended = true
+    },
+    silent,
+    noteRefusal,
+  )
   wake()
   await delay(20)
   await close()

@@ -108,6 +108,38 @@ t.test('a connection that breaks during the commit: the commit is retried, and a
   t.same(await things.find().toArray(), [{ _id: 'a', n: 1 }])
 })
 
+const refused = () => new MongoServerError({ message: 'Authentication failed.', code: 18 })
+
+t.test('a transaction whose user MongoDB refuses fails at once, and writes nothing', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const things = db.collection<Thing>('things')
+  const cleared = new MongoNetworkError('the pool was cleared', { cause: refused() })
+  for (const error of [refused(), cleared]) {
+    let runs = 0
+    const done = transactor(client)(async (session) => {
+      runs += 1
+      await things.insertOne({ _id: 'a', n: 1 }, { session })
+      throw error
+    })
+    t.equal(await done.catch((thrown: unknown) => thrown), error)
+    t.equal(runs, 1)
+  }
+  t.equal(await things.countDocuments(), 0)
+})
+
+t.test('a commit that is refused was not applied; after a lost reply, whether it was is unknown', async (t) => {
+  const { client } = await freshDatabase(t)
+  const commit = (...errors: Error[]) =>
+    transactor(client)(async (session) => {
+      session.commitTransaction = async () => {
+        throw errors.shift() ?? new Error('one commit too many')
+      }
+    })
+  await t.rejects(commit(refused()), { code: 18 })
+  const lost = new MongoNetworkError('lost')
+  await t.rejects(commit(lost, refused()), { name: 'TransactionTimeoutError', cause: { code: 18 } })
+})
+
 t.test(
   'a document locked beyond the deadline: TransactionTimeoutError, and 503 for the client',
   { timeout: 120_000 },

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import type { MongoClient } from 'mongodb'
+import { MongoClient } from 'mongodb'
 import { test } from 'tap'
 import { StartError } from '../../src/start-error.ts'
 import { client, portOf, startElsewhere, startHere, username } from './fixtures/server.ts'
@@ -35,6 +35,21 @@ function connects(host: string, port: number): Promise<boolean> {
     socket.on('connect', () => socket.destroy())
   })
 }
+
+test('the password of a user can change, and another user be created, while mongod runs', async (t) => {
+  const { uri, setUser } = await startHere(t, t.testdir())
+  const find = (name: string, password: string) => {
+    const mongo = new MongoClient(uri, { auth: { username: name, password } })
+    t.teardown(() => mongo.close())
+    return mongo.db('any').collection('things').findOne()
+  }
+  await setUser(username, 'second password')
+  await t.rejects(find(username, 'first password'), { code: 18 })
+  await t.resolves(find(username, 'second password'))
+  await setUser('another', 'password')
+  await setUser('another', 'password')
+  await t.resolves(find('another', 'password'))
+})
 
 test('the user can do what the application does, and cannot create users or shut down', async (t) => {
   const mongo = client(t, (await startHere(t, t.testdir())).uri)

@@ -73,9 +73,14 @@ t.test('npm start serves with secrets from Vault, and each fault there has a sen
   const denied = 'secret/data/other: the policy of its token needs the capability "read" there.'
   await fails(78, 'secret/other#key', `${name} denies access to ${denied}`)
   const address = `http://127.0.0.1:${await freePort('127.0.0.1')}`
-  await fails(69, `${app}#key`, `Vault at ${address} does not respond (ECONNREFUSED): check VAULT_ADDR and that Vault runs.`, {
-    VAULT_ADDR: address,
-  })
+  await fails(
+    69,
+    `${app}#key`,
+    `Vault at ${address} does not respond (ECONNREFUSED): check VAULT_ADDR and that Vault runs.`,
+    {
+      VAULT_ADDR: address,
+    },
+  )
   await vault.seal()
   await fails(69, `${app}#key`, `${name} is sealed: unseal it.`)
 })

@@ -24,7 +24,7 @@ async function startFeed(t: Test, before: Document[] = [], lagMs = 0) {
   const { username, password } = connection
   const client = new MongoClient(proxy.uri(direct.databaseName), { auth: { username, password }, authSource: 'admin' })
   const cache = revocationCache(client.db())
-  const feed: RevocationFeed = revocationFeed(client.db(), cache, pino({ level: 'silent' }))
+  const feed: RevocationFeed = revocationFeed(client.db(), cache, pino({ level: 'silent' }), () => false)
   t.teardown(async () => {
     await feed.close()
     await client.close()
@@ -108,6 +108,22 @@ t.test('a heartbeat counts from when it was sent: replies that are a second late
   t.ok(seen.size >= 2, `${seen.size} heartbeats were sent`)
   proxy.delayReplies(0)
   t.ok(await becomes(true))
+})
+
+t.test('a feed that is reopened misses no revocation, and is current again', async (t) => {
+  const { cache, collection, feed, becomes } = await startFeed(t)
+  t.ok(await becomes(true))
+  const ended: UUID[] = []
+  for (let n = 0; n < 60; n += 1) {
+    if (n % 20 === 10) feed.reopen()
+    const session = new UUID()
+    await collection.insertOne({ _id: session, until: expiry() })
+    ended.push(session)
+    await delay(20)
+  }
+  t.ok(await becomes(true))
+  await eventually(() => ended.every((session) => cache.isLive(session.toString()) === false))
+  t.pass('all are known')
 })
 
 t.test(

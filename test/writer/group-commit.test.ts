@@ -1,5 +1,5 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
-import { type ClientSession, MongoClient, MongoNetworkError } from 'mongodb'
+import { type ClientSession, MongoClient, MongoNetworkError, MongoServerError } from 'mongodb'
 import t, { type Test } from 'tap'
 import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { delayRetry, type Transact, transactor } from '../../src/database/transaction.ts'
@@ -152,6 +152,13 @@ t.test('invalid items in a batch of 64 fail alone, and the others are written on
     t.ok(transactions() <= most, `${transactions()} transactions, ${most} at most`)
     t.match(await submitAll([{ n: 64 }]), [wrote(64)], 'later items are written')
   }
+})
+
+t.test('a batch whose user MongoDB refuses fails at once, neither retried nor halved', async (t) => {
+  const refused = new MongoServerError({ message: 'Authentication failed.', code: 18 })
+  const { submitAll, transactions } = await numbersCommit(t, { instead: () => () => Promise.reject(refused) })
+  t.same(await submitAll(upTo(3)), Array(3).fill({ status: 'rejected', reason: refused }))
+  t.equal(transactions(), 1)
 })
 
 t.test('a batch that conflicts runs again complete, in the same transact call', async (t) => {

@@ -6,12 +6,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
+import { accessRefusals } from '../../src/database/access-refusals.ts'
+import { AccessRefusedError, OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { remoteWriter } from '../../src/write-operations.ts'
 import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 import { eventually } from '../eventually.ts'
 
+const silent = pino({ level: 'silent' })
+const noteRefusal = () => false
 const post = { id: 'p', author: 'a', text: 'line\u2028by \n line 🐦 ü', replyTo: null, claim: null }
 const like = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
 
@@ -26,7 +29,7 @@ async function connectedPair(t: Test, submit: (entry: Submission, deadline?: num
   const path = await socketPath(t)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
-  const close = await serveWriter(path, { submit }, log)
+  const close = await serveWriter(path, { submit }, log, noteRefusal)
   const writer = remoteWriter(path)
   t.teardown(() => {
     writer.close()
@@ -83,6 +86,22 @@ t.test(
   },
 )
 
+t.test('a user that MongoDB refuses in the writer process is noted there, and known to the caller', async (t) => {
+  const path = await socketPath(t)
+  let refusals = 0
+  const count = accessRefusals(silent, () => {
+    refusals += 1
+  })
+  const submit = async () => {
+    throw new MongoServerError({ message: 'Authentication failed.', code: 18 })
+  }
+  t.teardown(await serveWriter(path, { submit }, silent, count))
+  const writer = remoteWriter(path)
+  t.teardown(() => writer.close())
+  await t.rejects(writer.react(like), AccessRefusedError)
+  t.equal(refusals, 1)
+})
+
 t.test(
   'a deadline arrives with the time that is left, although monotonic clocks differ between processes',
   async (t) => {
@@ -126,7 +145,7 @@ t.test('commands that an exited writer left unanswered go to the next one as ret
   await delay(120)
   const resubmitted: Submission[] = []
   const submit = async (entry: Submission) => void resubmitted.push(entry)
-  const close = await serveWriter(path, { submit }, pino({ level: 'silent' }))
+  const close = await serveWriter(path, { submit }, silent, noteRefusal)
   t.teardown(close)
   await Promise.all([first, second])
   t.same(resubmitted, [
@@ -145,7 +164,7 @@ t.test('without a writer a command fails at its deadline', { timeout: 120_000 },
   const from = performance.now()
   await t.rejects(writer.react(like), TransactionTimeoutError)
   t.ok(performance.now() - from >= 4_500)
-  const close = await serveWriter(path, { submit: async () => 'written' }, pino({ level: 'silent' }))
+  const close = await serveWriter(path, { submit: async () => 'written' }, silent, noteRefusal)
   t.teardown(close)
   t.equal(await writer.react(like), 'written', 'later commands reach the new writer')
 })
@@ -153,8 +172,8 @@ t.test('without a writer a command fails at its deadline', { timeout: 120_000 },
 t.test('a new writer replaces the socket that an earlier one left', async (t) => {
   const path = await socketPath(t)
   const submit = async () => 'written'
-  t.teardown(await serveWriter(path, { submit: async () => 'by the earlier one' }, pino({ level: 'silent' })))
-  t.teardown(await serveWriter(path, { submit }, pino({ level: 'silent' })))
+  t.teardown(await serveWriter(path, { submit: async () => 'by the earlier one' }, silent, noteRefusal))
+  t.teardown(await serveWriter(path, { submit }, silent, noteRefusal))
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   t.equal(await writer.react(like), 'written')
