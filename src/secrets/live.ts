@@ -31,9 +31,12 @@ export function liveSecrets(
   let updating: Promise<void> = Promise.resolve()
 
   async function updatePart(part: Part, next: Secrets): Promise<void> {
-    if (isDeepStrictEqual(current[part], next[part])) return
+    const isSame = isDeepStrictEqual(current[part], next[part])
+    // A user that was dropped and created again needs new connections, with the same credentials.
+    if (isSame && part !== 'database') return
     try {
       await preparations.get(part)?.(next)
+      if (isSame) return
       current = { ...current, [part]: next[part] }
       log.info({ secret: part }, 'secret changed')
     } catch (error) {
