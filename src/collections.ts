@@ -70,7 +70,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     accountCounts: ['find', 'update'],
     accounts: ['find'],
     follows: ['find', 'insert', 'update', 'remove'],
-    idempotency: ['find', 'insert', 'update', 'remove'],
+    idempotency: ['find', 'insert', 'update'],
     lastSeen: ['insert', 'update'],
     posts: ['find', 'insert', 'update', 'remove'],
     reactionDays: ['find', 'insert', 'update'],

@@ -90,6 +90,7 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
         TEST_DB_USER: username,
         TEST_DB_PASSWORD: password,
         TEST_MONGOD_BINARY: path,
+        TEST_MONGOD_KEY_FILE: join(folder, 'data', 'mongod', 'key'),
         // Each process would compile the same modules.
         ...(coverage
           ? { NODE_V8_COVERAGE: join(folder, 'coverage') }

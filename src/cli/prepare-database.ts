@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient } from 'mongodb'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
+import { createServiceRoles, roleNameOf } from '../service-roles.ts'
 import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
 
@@ -49,8 +50,7 @@ async function ensureUser(admin: Db, { username, password }: Credentials, databa
   await admin.command({
     [users.length > 0 ? 'updateUser' : 'createUser']: username,
     pwd: password,
-    // Collections, indexes, documents and change streams of one database, and nothing else.
-    roles: [{ role: 'readWrite', db: databaseName }],
+    roles: [{ role: roleNameOf(), db: databaseName }],
     mechanisms: ['SCRAM-SHA-256'],
     writeConcern: { w: 'majority' },
   })
@@ -75,6 +75,7 @@ async function prepareDatabase(): Promise<number> {
       const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
       await withAdmin(host, key, adminTimeoutMs, async (admin) => {
         await ensurePrimary(admin, target, deadline)
+        await createServiceRoles(admin, databaseName)
         await ensureUser(admin, credentials, databaseName)
       })
       await checkLogin(target, credentials)

@@ -28,9 +28,13 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
 const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
 
 /** Turns a connection error that the operator can act on into a StartError; returns any other error unchanged. */
-export function toConnectionError(error: unknown, { uri, username }: Connection): unknown {
+export function toConnectionError(
+  error: unknown,
+  { uri, username }: Connection,
+  variables = 'DB_USER and DB_PASSWORD',
+): unknown {
   if (error instanceof MongoServerError && (error.code === 18 || error.code === 8_000)) {
-    return new StartError(`MongoDB at ${hostsOf(uri)} refuses the user ${username}: check DB_USER and DB_PASSWORD.`)
+    return new StartError(`MongoDB at ${hostsOf(uri)} refuses the user ${username}: check ${variables}.`)
   }
   if (isDatabaseOutOfReach(error)) {
     return new StartError(

@@ -7,10 +7,10 @@ export type Credentials = { readonly username: string; readonly password: string
 const Form = z.object({ username: z.string().min(1), password: z.string().min(1) })
 
 /** Parses `{username, password}`, as AWS's rotation and Vault's database engine write it. Adds faults to `faults`. */
-export function parseCredentials(text: string, faults: string[]): Credentials | undefined {
+export function parseCredentials(text: string, faults: string[], variable = 'DB_CREDENTIALS'): Credentials | undefined {
   const parsed = Form.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
-  faults.push('DB_CREDENTIALS must be JSON with a username and a password: {"username": "…", "password": "…"}')
+  faults.push(`${variable} must be JSON with a username and a password: {"username": "…", "password": "…"}`)
   return undefined
 }
 

@@ -15,8 +15,8 @@ const rings: Record<ServiceName, string> = {
 
 /** Starts one service on a database, until the end of the test. Only accounts can sign tokens. */
 export async function startService(t: Test, service: ServiceName, connection: Connection) {
-  const env = { SERVICES: service, JWT_SIGN_KEY: '', JWT_SIGN_KEYS: rings[service] }
-  const config = await testConfig(connection, { ...env, LOG_LEVEL: 'debug' })
+  const env = { SERVICES: service, JWT_SIGN_KEY: '', JWT_SIGN_KEYS: rings[service], USERNAME_HOLD_DAYS: '1' }
+  const config = await testConfig(connection, env)
   const lines: string[] = []
   const app = await buildApp(config, connection, pino({ level: 'debug' }, { write: (line) => void lines.push(line) }))
   t.teardown(() => app.close())

@@ -1,0 +1,67 @@
+import type { Test } from 'tap'
+import { password, signUp } from '../helper.ts'
+
+type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
+
+/** Requests that cause each kind of query at least once: sign-up to deletion, by two accounts. */
+export async function useEveryRoute(t: Test, url: string): Promise<void> {
+  const ann = await signUp(url, 'ann_splits')
+  const bob = await signUp(url, 'bob_splits')
+
+  async function expect({ client }: typeof bob, steps: readonly Step[]): Promise<void> {
+    for (const [method, path, status, json] of steps) {
+      const response = await client(path, { method, ...(json && { json }) })
+      t.equal(response.statusCode, status, `${method} ${path}: ${JSON.stringify(response.body)}`)
+    }
+  }
+  async function post({ client }: typeof bob, text: string, replyTo?: string): Promise<string> {
+    const headers = { 'idempotency-key': text }
+    const json = { text, ...(replyTo !== undefined && { replyTo }) }
+    const response = await client.post<{ id: string }>('v1/posts', { json, headers })
+    t.equal(response.statusCode, 201, text)
+    return response.body.id
+  }
+
+  const root = await post(bob, 'root')
+  t.equal(await post(bob, 'root'), root, 'its idempotency key')
+  const reply = await post(bob, 'reply', root)
+  await expect(bob, [
+    ['put', `v1/posts/${root}/reaction`, 200, { value: 'like' }],
+    ['put', `v1/posts/${root}/reaction`, 200, { value: 'dislike' }],
+    ['put', `v1/posts/${reply}/reaction`, 200, { value: 'like' }],
+    ['patch', `v1/posts/${root}`, 200, { text: 'edited' }],
+    ['put', 'v1/accounts/ann_splits/follow', 204],
+    ['delete', 'v1/accounts/ann_splits/follow', 204],
+    ['put', 'v1/accounts/ann_splits/follow', 204],
+    ['get', 'v1/timeline', 200],
+    ['get', 'v1/posts', 200],
+    ['get', 'v1/account/reactions', 200],
+    ['get', 'v1/analytics/reactions?from=2026-01-01&to=2026-01-02', 200],
+    ['get', `v1/posts/${root}/replies`, 200],
+    ['get', `v1/posts/${root}/reactions`, 200],
+    ['get', 'v1/accounts/bob_splits', 200],
+    ['get', 'v1/accounts/ann_splits/followers', 200],
+    ['patch', 'v1/account', 200, { bio: 'Hoots' }],
+    ['post', 'v1/session', 401, { username: 'bob_splits', password: 'not at all his password' }],
+    ['post', 'v1/session', 200, { username: 'bob_splits', password }],
+    ['post', 'v1/session/refresh', 200],
+    ['post', 'v1/session/confirm', 200, { password }],
+    ['get', 'v1/sessions', 200],
+    ['delete', 'v1/sessions', 204],
+    ['get', 'v1/account/activity', 200],
+    ['delete', `v1/posts/${root}`, 204],
+  ])
+  const data = await bob.client.get('v1/account/export', { responseType: 'text' })
+  t.match(data.body, /"type":"post"[\s\S]*"type":"following"[\s\S]*\{"end":true\}\n$/)
+
+  await post(ann, 'by-ann', reply)
+  await expect(ann, [
+    ['put', `v1/posts/${reply}/reaction`, 200, { value: 'like' }],
+    ['post', 'v1/session/confirm', 200, { password }],
+    ['delete', 'v1/account', 204],
+  ])
+  const { body } = await bob.client.get<{ counts: object }>(`v1/posts/${reply}`)
+  t.same(body.counts, { likes: 1, dislikes: 0, replies: 0 }, 'accounts deleted what Ann wrote')
+  const own = await bob.client.get<{ counts: { following: number } }>('v1/account')
+  t.equal(own.body.counts.following, 0)
+}
