@@ -1,4 +1,4 @@
-import type { ServiceName } from './paths.ts'
+import type { ServiceName } from '../src/services.ts'
 
 export type GatewayOptions = {
   host: string

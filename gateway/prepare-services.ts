@@ -3,12 +3,15 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readFileOrEmpty, replaceFile } from '../src/cli/replace-file.ts'
 import { defaultOrigins } from '../src/config.ts'
+import { databaseOf } from '../src/database/connection.ts'
+import { ensureRoleUser } from '../src/database/users.ts'
 import type { EmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { generateKey, serializeKeyRing, toPublicRing } from '../src/secrets/change-key-ring.ts'
 import { type SecretName, type SecretTexts, secretNames } from '../src/secrets/names.ts'
 import { parseKeyRing } from '../src/secrets/parse-key-ring.ts'
+import { createServiceRoles, roleNameOf } from '../src/service-roles.ts'
+import type { ServiceName } from '../src/services.ts'
 import { StartError } from '../src/start-error.ts'
-import type { ServiceName } from './paths.ts'
 
 type Options = {
   dataDir: string
@@ -32,6 +35,8 @@ export async function prepareServices(
   mongod: EmbeddedMongod,
   { dataDir, host, port, texts }: Options,
 ): Promise<Record<ServiceName, NodeJS.ProcessEnv>> {
+  const databaseName = databaseOf(mongod.uri)
+  await mongod.administer((admin) => createServiceRoles(admin, databaseName))
   const dir = join(dataDir, 'services')
   await mkdir(dir, { recursive: true, mode: 0o700 })
   const ringFile = join(dir, 'sign-keys.json')
@@ -52,7 +57,7 @@ export async function prepareServices(
 
   async function settingsOf(service: ServiceName, ringFile: string): Promise<NodeJS.ProcessEnv> {
     const user = { username: `rookery-${service}`, password: randomBytes(24).toString('base64url') }
-    await mongod.setServiceUser(service, user)
+    await mongod.administer((admin) => ensureRoleUser(admin, user, { role: roleNameOf(service), db: databaseName }))
     const credentials = join(dir, `${service}-database.json`)
     await replaceFile(credentials, () => JSON.stringify(user))
     return {

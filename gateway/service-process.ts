@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { ServiceName } from '../src/services.ts'
 import { StartError } from '../src/start-error.ts'
-import type { ServiceName } from './paths.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

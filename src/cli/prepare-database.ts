@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient } from 'mongodb'
+import { ensureRoleUser } from '../database/users.ts'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
+import type { Credentials } from '../secrets/db-credentials.ts'
 import { createServiceRoles, roleNameOf } from '../service-roles.ts'
 import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
@@ -20,7 +22,6 @@ const timeoutMs = 120_000
 const adminTimeoutMs = 2_000
 
 type Target = { uri: string; host: string; databaseName: string; replicaSet: string }
-type Credentials = { username: string; password: string }
 
 function requireVariable(name: string): string {
   const value = process.env[name]
@@ -45,17 +46,6 @@ async function ensurePrimary(admin: Db, { replicaSet, host }: Target, deadline: 
   }
 }
 
-async function ensureUser(admin: Db, { username, password }: Credentials, databaseName: string): Promise<void> {
-  const { users } = await admin.command({ usersInfo: { user: username, db: 'admin' } })
-  await admin.command({
-    [users.length > 0 ? 'updateUser' : 'createUser']: username,
-    pwd: password,
-    roles: [{ role: roleNameOf(), db: databaseName }],
-    mechanisms: ['SCRAM-SHA-256'],
-    writeConcern: { w: 'majority' },
-  })
-}
-
 async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Promise<void> {
   const client = new MongoClient(uri, { auth, authSource: 'admin', serverSelectionTimeoutMS: 5_000 })
   try {
@@ -76,7 +66,7 @@ async function prepareDatabase(): Promise<number> {
       await withAdmin(host, key, adminTimeoutMs, async (admin) => {
         await ensurePrimary(admin, target, deadline)
         await createServiceRoles(admin, databaseName)
-        await ensureUser(admin, credentials, databaseName)
+        await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
       })
       await checkLogin(target, credentials)
       break

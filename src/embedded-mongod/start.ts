@@ -1,3 +1,4 @@
+import type { Db } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { ensurePrimary, ensureUser, readDataSeries, replicaSetName, withAdmin } from './admin.ts'
 import { type DataDir, prepareDataDir, readFileIfExists, writeFileAtomic } from './data-dir.ts'
@@ -9,6 +10,8 @@ import { superviseMongod } from './supervisor.ts'
 
 export type EmbeddedMongod = {
   uri: string
+  /** Runs work as MongoDB's administrator, for the users and roles of separate services. */
+  administer<Value>(work: (admin: Db) => Promise<Value>): Promise<Value>
   /** Creates the server's user, or gives it this password: for a password file that changes while the server runs. */
   setUser(username: string, password: string): Promise<void>
   /** From now on, another start on the directory waits for this server to close instead of failing. */
@@ -54,13 +57,13 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
     const mongod = await startMongod(dataDir, path, shutdownWaitMs)
     await setUp(mongod, dataDir, options)
     const { port } = mongod
+    const administer = <Value>(work: (admin: Db) => Promise<Value>) =>
+      withAdmin(`127.0.0.1:${port}`, dataDir.key, adminTimeoutMs, work)
     const supervisor = superviseMongod(mongod, () => spawnMongod(dataDir, path, port), dataDir.logFile, log)
     return {
       uri: `mongodb://127.0.0.1:${port}/?replicaSet=${replicaSetName}`,
-      setUser: (username, password) =>
-        withAdmin(`127.0.0.1:${port}`, dataDir.key, adminTimeoutMs, (admin) =>
-          ensureUser(admin, port, username, password),
-        ),
+      administer,
+      setUser: (username, password) => administer((admin) => ensureUser(admin, port, username, password)),
       announceClosing: () => lock.announceClosing(),
       close: async () => {
         lock.announceClosing()
