@@ -27,6 +27,9 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
 
 const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
 
+/** MongoDB quotes the complete command, whose first member says enough. */
+const withoutCommand = (message: string) => message.replace(/(\{ \w+: [^,}]*[^,} ]).*$/s, '$1 … }')
+
 /** Turns a connection error that the operator can act on into a StartError; returns any other error unchanged. */
 export function toConnectionError(
   error: unknown,
@@ -44,7 +47,7 @@ export function toConnectionError(
   }
   if (error instanceof MongoServerError && error.code === 13) {
     return new StartError(
-      `MongoDB at ${hostsOf(uri)} denies the user ${username} a necessary privilege: ${error.message}.`,
+      `MongoDB at ${hostsOf(uri)} denies the user ${username} a necessary privilege: ${withoutCommand(error.message)}.`,
     )
   }
   if (error instanceof MongoServerError || !(error instanceof Error)) return error
