@@ -50,7 +50,9 @@ async function start(): Promise<void> {
     const gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
     closers.push(() => gateway.close())
 
-    const exit = (code: number) =>
+    let isClosing = false
+    function exit(code: number): void {
+      isClosing = true
       close().then(
         () => process.exit(code),
         (error) => {
@@ -58,8 +60,9 @@ async function start(): Promise<void> {
           process.exit(1)
         },
       )
+    }
     onShutdownSignal(
-      () => void exit(0),
+      () => exit(0),
       () => 1,
     )
     onHangUp(() => {
@@ -67,8 +70,9 @@ async function start(): Promise<void> {
     })
     for (const { name, exited } of services)
       exited.then((exitCode) => {
+        if (isClosing) return
         log.error({ service: name, exitCode }, 'service exited unexpectedly: shutting down')
-        void exit(1)
+        exit(1)
       })
 
     const url = `http://${host}:${port}`

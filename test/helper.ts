@@ -8,6 +8,7 @@ import { CookieJar } from 'tough-cookie'
 import { buildApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import type { Environment } from '../src/environment.ts'
+import { startBehindGateway } from './gateway-server.ts'
 
 /** A password that the server accepts. */
 export const password = 'three blind mice sing 7 songs'
@@ -57,6 +58,12 @@ export async function testConfig(
 /** A server on a new database, listening on loopback; both end with the test. `lines` has its log. */
 export async function testServer(t: Test, env: Environment = {}) {
   const database = await freshDatabase(t)
+  // npm run test:gateway
+  if (process.env.TEST_GATEWAY) {
+    const { connection, db } = database
+    const services = { connection, name: db.databaseName, env, configure: testConfig }
+    return { db, connection, ...(await startBehindGateway(t, services)) }
+  }
   const config = await testConfig(database.connection, env)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
