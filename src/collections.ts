@@ -59,7 +59,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     reactionDays: ['insert', 'update'],
     reactions: ['find', 'remove'],
     removedAccounts: ['find', 'insert', 'update'],
-    removedPosts: ['find', 'insert'],
+    removedPosts: ['find', 'insert', 'update'],
     revocations: ['find', 'insert', 'update', 'changeStream'],
     sessions: ['find', 'insert', 'update', 'remove'],
     throttle: ['find', 'insert', 'update'],

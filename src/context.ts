@@ -82,7 +82,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     sessions: sessionStore(db, revocations),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
-      posts: services.includes('posts') ? sweeper(sweepPosts(db, reactions), log, noteRefusal) : idleSweeper,
+      posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),
     },
     timelines: timelineStore(db),
     tokenRotation: tokenRotation(db),

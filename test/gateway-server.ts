@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { startNginx } from '../gateway/nginx.ts'
 import { buildApp } from '../src/app.ts'
-import type { Config } from '../src/config.ts'
+import { type Config, defaultOrigins } from '../src/config.ts'
 import type { Connection } from '../src/database/connection.ts'
 import { findFreePort } from '../src/embedded-mongod/port.ts'
 import type { Environment } from '../src/environment.ts'
@@ -11,6 +11,11 @@ import { roleNameOf } from '../src/service-roles.ts'
 import type { ServiceName } from '../src/services.ts'
 import { ed25519Key } from './secrets/rings.ts'
 import { createRoles, createUser } from './services/users.ts'
+
+const ring = [ed25519Key('gateway')]
+
+/** The keys of accounts, which another server of the same test can have, too. */
+export const accountsKeys = { JWT_SIGN_KEY: '', JWT_SIGN_KEYS: serializeKeyRing(ring) }
 
 type Services = {
   connection: Connection
@@ -28,11 +33,13 @@ export async function startBehindGateway(t: Test, { connection, name, env, confi
   await createRoles(t, connection, name)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
-  const ring = [ed25519Key('shared')]
 
-  async function start(service: ServiceName, JWT_SIGN_KEYS: string) {
+  const port = await findFreePort()
+  const PUBLIC_ORIGIN = defaultOrigins('127.0.0.1', port).join()
+
+  async function start(service: ServiceName, keys: Environment) {
     const user = await createUser(t, connection, [{ role: roleNameOf(service), db: name }])
-    const own = { ...env, SERVICES: service, JWT_SIGN_KEY: '', JWT_SIGN_KEYS, TRUSTED_PROXIES: '127.0.0.1' }
+    const own = { PUBLIC_ORIGIN, TRUSTED_PROXIES: '127.0.0.1', ...env, SERVICES: service, ...keys }
     const config = await configure(user, own)
     const app = await buildApp(config, user, log)
     await app.listen({ host: '127.0.0.1', port: 0 })
@@ -40,9 +47,8 @@ export async function startBehindGateway(t: Test, { connection, name, env, confi
     return { app, config, address: `127.0.0.1:${portOf(app.server)}` }
   }
 
-  const accounts = await start('accounts', serializeKeyRing(ring))
-  const posts = await start('posts', serializeKeyRing(toPublicRing(ring)))
-  const port = await findFreePort()
+  const accounts = await start('accounts', accountsKeys)
+  const posts = await start('posts', { ...accountsKeys, JWT_SIGN_KEYS: serializeKeyRing(toPublicRing(ring)) })
   const addresses = { accounts: accounts.address, posts: posts.address }
   const gateway = await startNginx({ host: '127.0.0.1', port, addresses })
   t.teardown(() => gateway.close())

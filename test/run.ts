@@ -9,8 +9,9 @@ import { parseArgs } from 'node:util'
 import { findMongod } from '../src/embedded-mongod/find-binary.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
+import { runsBehindGateway } from './gateway-files.ts'
 
-const help = `Usage: npm run test:file -- [--slow | --all] [--coverage] [FILE...]
+const help = `Usage: npm run test:file -- [--slow | --all | --gateway] [--coverage] [FILE...]
 
 Runs test files: several of one folder share a process, and several processes run concurrently. Without a FILE it runs
 all but test/**/*.slow.test.ts, which kill processes, start servers and clusters, download, or drive browsers and
@@ -18,6 +19,7 @@ clients in other languages. Each slow file has a process of its own.
 
   --slow      only those
   --all       every file
+  --gateway   the tests of the HTTP API, against both services behind nginx instead of one server
   --coverage  show which lines of src/ and bot/ the tests reach
 `
 
@@ -42,13 +44,16 @@ try {
     options: {
       slow: { type: 'boolean', default: false },
       all: { type: 'boolean', default: false },
+      gateway: { type: 'boolean', default: false },
       coverage: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
   if (values.help) process.stdout.write(help)
-  else
+  else {
+    if (values.gateway) process.env.TEST_GATEWAY = 'nginx'
     process.exitCode = await runTests(positionals.length > 0 ? positionals : await selectFiles(values), values.coverage)
+  }
 } catch (error) {
   tell(error instanceof StartError ? error.message : String(error instanceof Error ? error.stack : error))
   process.exitCode = 1
@@ -58,9 +63,12 @@ function isSlow(file: string): boolean {
   return file.endsWith('.slow.test.ts')
 }
 
-async function selectFiles({ slow, all }: { slow: boolean; all: boolean }): Promise<string[]> {
+type Selection = { slow: boolean; all: boolean; gateway: boolean }
+
+async function selectFiles({ slow, all, gateway }: Selection): Promise<string[]> {
   const files: string[] = []
   for await (const file of glob('test/**/*.test.ts', { cwd: root })) files.push(file)
+  if (gateway) return files.filter(runsBehindGateway).sort()
   return files.filter((file) => all || isSlow(file) === slow).sort()
 }
 

@@ -2,7 +2,7 @@ import type { Db } from 'mongodb'
 import type { CountsDocument } from '../../src/accounts/counts.ts'
 import { dailyCountsIn, dayOf } from '../../src/analytics/daily-counts.ts'
 import { toUuid } from '../../src/database/ids.ts'
-import type { Transact } from '../../src/database/transaction.ts'
+import { transactor } from '../../src/database/transaction.ts'
 import type { FollowDocument } from '../../src/follows/model.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import type { ReactionDocument } from '../../src/reactions/model.ts'
@@ -19,8 +19,8 @@ export async function deleteAccount({ client }: User): Promise<number> {
 }
 
 /** The counts that differ from the documents that they count, in one snapshot. */
-export function countMismatches(db: Db, transact: Transact): Promise<string[]> {
-  return transact(async (session) => {
+export function countMismatches(db: Db): Promise<string[]> {
+  return transactor(db.client)(async (session) => {
     const all = <T extends object>(name: string) => db.collection<T>(name).find({}, { session }).toArray()
     const posts = await all<PostDocument>('posts')
     const reactions = await all<ReactionDocument>('reactions')

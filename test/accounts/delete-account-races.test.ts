@@ -9,7 +9,7 @@ t.test(
   'an account that writes at another server during its deletion leaves no documents',
   { timeout: 120_000 },
   async (t) => {
-    const { app, urls, db } = await twoServers(t)
+    const { urls, db } = await twoServers(t)
     const survivor = await signUp(urls[0])
     const posts: string[] = []
     for (const _ of [1, 2, 3]) {
@@ -58,13 +58,13 @@ t.test(
         [],
       )
       for (const id of ids) t.same(await documentsOf(db, id), {}, `round ${round}`)
-      t.same(await countMismatches(app.db, app.transact), [])
+      t.same(await countMismatches(db), [])
     }
   },
 )
 
 t.test('no concurrent request of its owner restores a deleted account', { timeout: 120_000 }, async (t) => {
-  const { app, urls, db } = await twoServers(t)
+  const { urls, db } = await twoServers(t)
   const requests: Record<string, (user: User) => Promise<{ statusCode: number }>> = {
     'a login': ({ username }) => makeClient(urls[1]).post('v1/session', { json: { username, password } }),
     'a new password': ({ client }) =>
@@ -91,5 +91,5 @@ t.test('no concurrent request of its owner restores a deleted account', { timeou
       if (deletion.statusCode === 204) t.same(await documentsOf(db, id), {}, name)
     }
   }
-  t.same(await countMismatches(app.db, app.transact), [])
+  t.same(await countMismatches(db), [])
 })

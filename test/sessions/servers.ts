@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import type { Connection } from '../../src/database/connection.ts'
 import type { Environment } from '../../src/environment.ts'
+import { accountsKeys } from '../gateway-server.ts'
 import { makeClient, password, testConfig, testServer } from '../helper.ts'
 import { type SetCookie, setCookies } from './set-cookies.ts'
 
@@ -11,7 +12,9 @@ export type Cookies = Record<string, SetCookie | undefined>
 type Client = ReturnType<typeof makeClient>
 
 /** Servers with this key accept each other's tokens, like the processes and machines of one deployment. */
-export const sharedKey = { JWT_SIGN_KEY: '0123456789abcdef by which several servers sign' }
+export const sharedKey: Environment = process.env.TEST_GATEWAY
+  ? accountsKeys
+  : { JWT_SIGN_KEY: '0123456789abcdef by which several servers sign' }
 
 /** Starts another server on a database, until the end of the test. */
 export async function serverOn(t: Test, connection: Connection, env: Environment = {}): Promise<string> {
