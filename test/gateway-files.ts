@@ -12,22 +12,31 @@ const folders = [
   'timeline',
 ]
 
-/** Tests of what nginx does in front of the services, or of a server's inside. */
+/** Tests of what nginx does in front of the services, or of the inside of one server. */
 const others = new Set([
-  // Bytes on a connection: nginx is the peer, and answers malformed requests itself.
+  // Bytes on a connection, and malformed requests such as TRACE and %zz: nginx answers them itself.
+  'accounts/usernames',
   'http/banners',
   'http/bodies',
+  'http/every-error',
   'http/framing',
   'http/headers',
   'http/keep-alive',
+  'http/methods',
   'http/pipelining',
   'http/slow-clients',
   'http/sockets',
+  'http/validation',
   // Tokens signed with JWT_SIGN_KEY, which posts refuses.
   'sessions/access-token',
   'sessions/jwks',
   // Which peer's X-Forwarded-For is trusted: here it is always nginx.
   'limits/proxies',
+  'limits/sign-ups',
+  // The inside of a server: its queues, its queries, its database as a whole.
+  'accounts/delete-content',
+  'credentials/hash-queue',
+  'sessions/revocation-reads',
 ])
 
 /** Whether a test file of the HTTP API runs through the gateway, too. */

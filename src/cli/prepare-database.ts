@@ -5,13 +5,15 @@ import { ensureRoleUser } from '../database/users.ts'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
 import type { Credentials } from '../secrets/db-credentials.ts'
 import { createServiceRoles, roleNameOf } from '../service-roles.ts'
+import { serviceNames } from '../services.ts'
 import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
 
 const help = `Usage: node src/cli/prepare-database.ts
 
 Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user
-(DB_USER, DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
+(DB_USER, DB_PASSWORD) and those of separate services, rookery-accounts (ACCOUNTS_DB_PASSWORD) and rookery-posts
+(POSTS_DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
 see docs/decisions/0006-compose-database.md.
 
@@ -55,6 +57,14 @@ async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Pro
   }
 }
 
+/** The users of separate services. Each has the name of its role. */
+function serviceUsers(): { role: string; password: string }[] {
+  return serviceNames.flatMap((service) => {
+    const password = process.env[`${service.toUpperCase()}_DB_PASSWORD`]
+    return password ? [{ role: roleNameOf(service), password }] : []
+  })
+}
+
 async function prepareDatabase(): Promise<number> {
   const target = parseTarget(requireVariable('MONGODB_URI'))
   const keyFile = requireVariable('MONGODB_KEY_FILE')
@@ -67,6 +77,8 @@ async function prepareDatabase(): Promise<number> {
         await ensurePrimary(admin, target, deadline)
         await createServiceRoles(admin, databaseName)
         await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
+        for (const { role, password } of serviceUsers())
+          await ensureRoleUser(admin, { username: role, password }, { role, db: databaseName })
       })
       await checkLogin(target, credentials)
       break

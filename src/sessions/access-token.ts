@@ -130,11 +130,11 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
   app.decorate('accessTokens', {
     sign({ account, session }, endsAt) {
       followRing()
-      const now = new Date()
-      const key = jwtKeys.get(signingKey(ring, now)?.kid ?? '')
+      const now = Date.now()
+      const key = jwtKeys.get(signingKey(ring, new Date(now))?.kid ?? '')
       if (key?.signWith === undefined) throw new Error('no key of the ring can sign now')
       const { kid, algorithm, signWith } = key
-      const iat = Math.floor(now.getTime() / 1_000)
+      const iat = Math.floor(now / 1_000)
       const maxAge = Math.max(0, Math.min(maxAccessTokenSeconds, Math.floor(endsAt.getTime() / 1_000) - iat))
       const claims = { sub: account, sid: session, iat, exp: iat + maxAge }
       const header = { alg: algorithm, typ: 'rookery+jwt' }
