@@ -128,7 +128,7 @@ t.test('with a server whose MongoDB does not respond it exits with 69 after 10 s
     const lock = await lockDataDir(folder, 0, () => undefined)
     t.teardown(() => lock.release())
     const { code, out, error } = await runReconcile(t, { DATA_DIR: folder, DB_PASSWORD: 'p', JWT_SIGN_KEY: key })
-    t.match({ code, out }, { code: 78, out: '' })
+    t.match({ code, out }, { code: 69, out: '' })
     t.equal(error, `A server uses DATA_DIR ${folder}, but its MongoDB does not respond: try again when it does.\n`)
   }
   await Promise.all([refusal(), refusal(await findFreePort())])
@@ -142,7 +142,7 @@ t.test('reconcile reads .env in the project’s root', async (t) => {
   await writeFile(join(folder, '.env'), 'DATA_DIR=kept-here\nDB_PASSWORD=p\n')
   const env = { DATA_DIR: undefined, DB_PASSWORD: undefined }
   const { code, error } = await startReconcile(t, env, [], folder).ended
-  t.equal(code, 69)
+  t.equal(code, 78)
   t.match(error, `There is no database in DATA_DIR ${join(folder, 'kept-here')}: `)
   t.notOk(existsSync(join(folder, 'kept-here', 'db-password')), 'a secret from .env is not generated')
 })
