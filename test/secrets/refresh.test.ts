@@ -90,6 +90,31 @@ t.test('an unknown key is a reason to read once in 10 s, a refused database user
   t.equal(applied.length, 2)
 })
 
+t.test('one read serves all reasons that arrive before it begins, and none begins after the end', async (t) => {
+  const root = t.testdir({ password: 'the first password' })
+  const { config, texts, reader } = await loadConfig({ ...others, DB_PASSWORD_FILE: 'password' }, root)
+  const reads: (boolean | undefined)[] = []
+  const counting: typeof reader = {
+    ...reader,
+    read(names, options) {
+      reads.push(options?.fresh)
+      return reader.read(names, options)
+    },
+  }
+  const log = pino({ level: 'silent' })
+  const parts = { reader: counting, texts, rules: config, intervalSeconds: 0, log }
+  const refresh = secretRefresh({ ...parts, apply: async () => {} })
+  await refresh.refresh('signal')
+  const reasons = ['signal', 'lease-due', 'database-refused', 'signal', 'unknown-key', 'lease-due'] as const
+  await Promise.all(reasons.map((reason) => refresh.refresh(reason)))
+  t.same(reads, [false, true], 'the credentials are fresh if one reason requires it')
+  const last = refresh.refresh('signal')
+  refresh.close()
+  await last
+  await refresh.refresh('signal')
+  t.equal(reads.length, 2)
+})
+
 t.test('without a secret from a file or a manager nothing is read again', async (t) => {
   const { config, texts, reader } = await loadConfig(external, '/')
   const apply = () => Promise.reject(new Error('applied'))
