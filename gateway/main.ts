@@ -6,7 +6,7 @@ import { createLogger } from '../src/operations/logging.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
-import { prepareServices } from './prepare-services.ts'
+import { prepareServices, writePublicRing } from './prepare-services.ts'
 import { startServiceProcess } from './service-process.ts'
 import { startGateway } from './start.ts'
 
@@ -18,7 +18,7 @@ async function start(): Promise<void> {
   const { config, texts, reader } = await loadConfig(env, root)
   reader.close()
   const log = createLogger(config.log)
-  const { database, secrets, host, port } = config
+  const { database, secrets, host, port, publicOrigins } = config
   if (database.kind === 'external')
     throw new StartError(
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
@@ -30,7 +30,8 @@ async function start(): Promise<void> {
     for (const closeNext of closers.toReversed()) await closeNext()
   }
   try {
-    const settings = await prepareServices(mongod, { dataDir: database.dataDir, host, port, texts })
+    const { dataDir } = database
+    const settings = await prepareServices(mongod, { dataDir, host, port, publicOrigins, texts })
     const services = await Promise.all(
       (['accounts', 'posts'] as const).map(async (name) => {
         const metricsPort = await freePort('127.0.0.1')
@@ -66,7 +67,11 @@ async function start(): Promise<void> {
       () => 1,
     )
     onHangUp(() => {
-      for (const { kill } of services) kill('SIGHUP')
+      writePublicRing(dataDir)
+        .catch((error) => log.warn({ reason: error.message }, 'the public keys of the ring were not written'))
+        .finally(() => {
+          for (const { kill } of services) kill('SIGHUP')
+        })
     })
     for (const { name, exited } of services)
       exited.then((exitCode) => {

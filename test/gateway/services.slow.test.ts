@@ -1,9 +1,12 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { allVariableNames } from '../../src/config.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { eventually } from '../eventually.ts'
+import { makeClient, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root } from '../main/server-process.ts'
 
 /** npm run services, once it is ready. */
@@ -36,4 +39,19 @@ t.test('npm run services: kill -9 leaves no service, gateway or mongod behind', 
     )
   await eventually(async () => (await Promise.all(services.map(isRefused))).every(Boolean))
   t.ok(await nothingRuns(folder))
+})
+
+t.test('npm run services: a key rotated in its ring is known to both services after SIGHUP', async (t) => {
+  const folder = await freshFolder(t)
+  const { child, url } = await startServices(t, folder)
+  const ring = join(folder, 'services', 'sign-keys.json')
+  await promisify(execFile)(process.execPath, ['run.mjs', 'src/cli/keys.ts', 'rotate', ring, '--in', '0'], {
+    cwd: root,
+  })
+  child.kill('SIGHUP')
+  const keySet = () => makeClient(url).get<{ keys: unknown[] }>('.well-known/jwks.json')
+  await eventually(async () => (await keySet()).body.keys.length === 2)
+  const { client } = await signUp(url)
+  const post = await client.post('v1/posts', { json: { text: 'signed with the new key' } })
+  t.equal(post.statusCode, 201)
 })
