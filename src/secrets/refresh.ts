@@ -44,7 +44,7 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
 
   function fail(name: SecretName, reason: string): void {
     // One line for each outage.
-    if (!failing.has(name)) log.warn({ secret: name, reason }, 'secret cannot be read, the last value serves')
+    if (!failing.has(name)) log.warn({ variable: name, reason }, 'secret cannot be read, the last value serves')
     failing.add(name)
   }
 
@@ -58,7 +58,7 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
     }
     accepted = candidate
     readAt.set(name, performance.now())
-    if (failing.delete(name)) log.info({ secret: name }, 'secret can be read again')
+    if (failing.delete(name)) log.info({ variable: name }, 'secret can be read again')
   }
 
   async function read(fresh: boolean): Promise<void> {
