@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../src/config.ts'
+import { isPortFree } from '../src/embedded-mongod/port.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
@@ -22,6 +23,11 @@ async function start(): Promise<void> {
   if (database.kind === 'external')
     throw new StartError(
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
+    )
+  if (!(await isPortFree(port)))
+    throw new StartError(
+      `PORT ${port} is already in use: stop the process that listens there, or set PORT.`,
+      'out-of-reach',
     )
   const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
   const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
@@ -73,7 +79,7 @@ async function start(): Promise<void> {
           for (const { kill } of services) kill('SIGHUP')
         })
     })
-    for (const { name, exited } of services)
+    for (const { name, exited } of [...services, gateway])
       exited.then((exitCode) => {
         if (isClosing) return
         log.error({ service: name, exitCode }, 'service exited unexpectedly: shutting down')

@@ -1,13 +1,17 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { allVariableNames } from '../../src/config.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
+import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, signUp } from '../helper.ts'
-import { freshFolder, nothingRuns, root } from '../main/server-process.ts'
+import { freshFolder, nothingRuns, root, takenPort } from '../main/server-process.ts'
+
+const skip = spawnSync('nginx', ['-v']).error ? 'nginx is not installed' : false
 
 /** npm run services, once it is ready. */
 async function startServices(t: Test, folder: string) {
@@ -39,6 +43,24 @@ t.test('npm run services: kill -9 leaves no service, gateway or mongod behind', 
     )
   await eventually(async () => (await Promise.all(services.map(isRefused))).every(Boolean))
   t.ok(await nothingRuns(folder))
+})
+
+t.test('npm run services: it ends with its gateway', { skip }, async (t) => {
+  const { child } = await startServices(t, await freshFolder(t))
+  const shells = (await processesWith('/bin/sh')).filter(({ parent }) => parent === child.pid)
+  const masters = await processesWith('nginx: master')
+  const nginx = masters.find(({ parent }) => shells.some(({ pid }) => pid === parent))
+  if (nginx) process.kill(nginx.pid, 'SIGKILL')
+  const [code] = await once(child, 'exit')
+  t.equal(code, 1)
+})
+
+t.test('npm run services: a PORT in use stops the start', async (t) => {
+  const env = { PORT: await takenPort(t), DATA_DIR: await freshFolder(t) }
+  const child = spawn(process.execPath, ['run.mjs', 'gateway/main.ts'], { cwd: root, env: { ...process.env, ...env } })
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  t.match(said, `PORT ${env.PORT} is already in use: `)
+  t.equal(code, 69)
 })
 
 t.test('npm run services: a key rotated in its ring is known to both services after SIGHUP', async (t) => {
