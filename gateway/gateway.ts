@@ -7,4 +7,9 @@ export type GatewayOptions = {
   addresses: Readonly<Record<ServiceName, string>>
 }
 
-export type Gateway = { name: string; close(): Promise<void> }
+export type Gateway = {
+  name: string
+  /** Resolves when it has ended, with its exit code. */
+  exited: Promise<number | null>
+  close(): Promise<void>
+}

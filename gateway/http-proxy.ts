@@ -18,5 +18,6 @@ export async function startHttpProxy({ host, port, addresses }: GatewayOptions):
     },
   })
   await app.listen({ host, port })
-  return { name: 'http-proxy', close: () => app.close() }
+  const exited = new Promise<null>((resolve) => app.server.once('close', () => resolve(null)))
+  return { name: 'http-proxy', exited, close: () => app.close() }
 }

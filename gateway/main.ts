@@ -1,12 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '../src/config.ts'
+import { isPortFree } from '../src/embedded-mongod/port.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
-import { prepareServices } from './prepare-services.ts'
+import { prepareServices, writePublicRing } from './prepare-services.ts'
 import { startServiceProcess } from './service-process.ts'
 import { startGateway } from './start.ts'
 
@@ -18,10 +19,15 @@ async function start(): Promise<void> {
   const { config, texts, reader } = await loadConfig(env, root)
   reader.close()
   const log = createLogger(config.log)
-  const { database, secrets, host, port } = config
+  const { database, secrets, host, port, publicOrigins } = config
   if (database.kind === 'external')
     throw new StartError(
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
+    )
+  if (!(await isPortFree(port)))
+    throw new StartError(
+      `PORT ${port} is already in use: stop the process that listens there, or set PORT.`,
+      'out-of-reach',
     )
   const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
   const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
@@ -30,7 +36,8 @@ async function start(): Promise<void> {
     for (const closeNext of closers.toReversed()) await closeNext()
   }
   try {
-    const settings = await prepareServices(mongod, { dataDir: database.dataDir, host, port, texts })
+    const { dataDir } = database
+    const settings = await prepareServices(mongod, { dataDir, host, port, publicOrigins, texts })
     const services = await Promise.all(
       (['accounts', 'posts'] as const).map(async (name) => {
         const metricsPort = await freePort('127.0.0.1')
@@ -66,9 +73,13 @@ async function start(): Promise<void> {
       () => 1,
     )
     onHangUp(() => {
-      for (const { kill } of services) kill('SIGHUP')
+      writePublicRing(dataDir)
+        .catch((error) => log.warn({ reason: error.message }, 'the public keys of the ring were not written'))
+        .finally(() => {
+          for (const { kill } of services) kill('SIGHUP')
+        })
     })
-    for (const { name, exited } of services)
+    for (const { name, exited } of [...services, gateway])
       exited.then((exitCode) => {
         if (isClosing) return
         log.error({ service: name, exitCode }, 'service exited unexpectedly: shutting down')

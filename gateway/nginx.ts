@@ -34,7 +34,7 @@ export async function startNginx({ host, port, addresses }: GatewayOptions): Pro
   }
   const exited = new AbortController()
   nginx.exited.then(() => exited.abort())
-  if (await waitUntilListening(port, exited.signal)) return { name: 'nginx', close }
+  if (await waitUntilListening(port, exited.signal)) return { name: 'nginx', exited: nginx.exited, close }
   const said = await readFile(errorLog, 'utf8')
   await close()
   throw new StartError(`nginx does not start: ${said.trim()}`, 'out-of-reach')

@@ -18,6 +18,8 @@ type Options = {
   /** Where the gateway listens. */
   host: string
   port: number
+  /** Undefined: those of the gateway. */
+  publicOrigins: readonly string[] | undefined
   /** The texts of the configured secrets. */
   texts: SecretTexts
 }
@@ -27,25 +29,41 @@ const hidden = Object.fromEntries(
   ['DB_USER', ...secretNames.flatMap((name) => [name, `${name}_FILE`, `${name}_FROM`])].map((name) => [name, '']),
 )
 
+const directoryIn = (dataDir: string) => join(dataDir, 'services')
+
+const ringFilesIn = (dir: string) => ({
+  ringFile: join(dir, 'sign-keys.json'),
+  publicRingFile: join(dir, 'public-keys.json'),
+})
+
+/**
+ * Writes the public keys of the ring to the file that posts reads. Again after each change of the ring, or posts would
+ * accept no token of the new key.
+ * @throws StartError if the ring has a fault
+ */
+export async function writePublicRing(dataDir: string): Promise<void> {
+  const { ringFile, publicRingFile } = ringFilesIn(directoryIn(dataDir))
+  const faults: string[] = []
+  const ring = parseKeyRing(await readFileOrEmpty(ringFile), faults, ringFile)
+  if (!ring) throw new StartError(faults.join('\n'))
+  await replaceFile(publicRingFile, () => serializeKeyRing(toPublicRing(ring)))
+}
+
 /**
  * Creates a database user for each service, and the key ring of both, in files of DATA_DIR: no secret is in an
  * environment. @returns the variables of each service
  */
 export async function prepareServices(
   mongod: EmbeddedMongod,
-  { dataDir, host, port, texts }: Options,
+  { dataDir, host, port, publicOrigins = defaultOrigins(host, port), texts }: Options,
 ): Promise<Record<ServiceName, NodeJS.ProcessEnv>> {
   const databaseName = databaseOf(mongod.uri)
   await mongod.administer((admin) => createServiceRoles(admin, databaseName))
-  const dir = join(dataDir, 'services')
+  const dir = directoryIn(dataDir)
   await mkdir(dir, { recursive: true, mode: 0o700 })
-  const ringFile = join(dir, 'sign-keys.json')
+  const { ringFile, publicRingFile } = ringFilesIn(dir)
   await replaceFile(ringFile, (text) => text || serializeKeyRing([generateKey('EdDSA', new Date())]))
-  const faults: string[] = []
-  const ring = parseKeyRing(await readFileOrEmpty(ringFile), faults, ringFile)
-  if (!ring) throw new StartError(faults.join('\n'))
-  const publicRingFile = join(dir, 'public-keys.json')
-  await replaceFile(publicRingFile, () => serializeKeyRing(toPublicRing(ring)))
+  await writePublicRing(dataDir)
 
   async function fileOf(name: SecretName): Promise<NodeJS.ProcessEnv> {
     const text = texts[name]
@@ -65,7 +83,7 @@ export async function prepareServices(
       MONGODB_URI: mongod.uri,
       DB_CREDENTIALS_FILE: credentials,
       JWT_SIGN_KEYS_FILE: ringFile,
-      PUBLIC_ORIGIN: process.env.PUBLIC_ORIGIN || defaultOrigins(host, port).join(),
+      PUBLIC_ORIGIN: publicOrigins.join(),
       TRUSTED_PROXIES: '127.0.0.1',
     }
   }

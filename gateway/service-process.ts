@@ -16,12 +16,12 @@ export type ServiceProcess = {
   kill(signal: NodeJS.Signals): void
 }
 
-/** Starts src/main.ts for one service, and prints its lines behind its name. */
+/** Starts src/main.ts for one service, and prints its lines behind its name. It ends with this process. */
 export function startServiceProcess(name: ServiceName, port: number, env: NodeJS.ProcessEnv): ServiceProcess {
-  const child = spawn(process.execPath, ['run.mjs', 'src/main.ts'], {
+  const child = spawn(process.execPath, ['run.mjs', 'gateway/run-service.ts'], {
     cwd: root,
     env: { ...process.env, ...env, SERVICES: name, HOST: '127.0.0.1', PORT: String(port) },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   for (const stream of [child.stdout, child.stderr])
     createInterface(stream).on('line', (line) => process.stdout.write(`${name.padEnd(8)} │ ${line}\n`))

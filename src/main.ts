@@ -54,6 +54,12 @@ function startService(config: Config, { connection }: Database, log: Logger, sec
 }
 
 async function start(): Promise<void> {
+  // From the beginning: a signal before there is something to reload must not end the process.
+  let isMissed = false
+  let reload = () => {
+    isMissed = true
+  }
+  onHangUp(() => reload())
   const { config, texts, reader } = await loadConfig(loadEnv(), root)
   const log = createLogger(config.log)
   const database = await startDatabase(config, log)
@@ -72,6 +78,8 @@ async function start(): Promise<void> {
       log,
     })
     closeOnSignal(starting, database, secrets, log)
+    reload = () => void secrets.refresh('signal')
+    if (isMissed) reload()
     const { url } = await starting
     log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.description}`)
@@ -109,7 +117,6 @@ function closeOnSignal(starting: Promise<Service>, database: Database, secrets: 
     )
   }
   onShutdownSignal(shutDown, () => 1)
-  onHangUp(() => void secrets.refresh('signal'))
 }
 
 start().catch((error) => {

@@ -41,9 +41,18 @@ export const canSign = (key: SignKey): boolean => key.algorithm === 'HS256' || k
 export const byAge = (ring: KeyRing): SignKey[] =>
   ring.toSorted((one, other) => one.signFrom.getTime() - other.signFrom.getTime())
 
-/** @returns the newest key that signs at this time: a secret or a private key whose `signFrom` has passed */
-export const signingKey = (ring: KeyRing, now: Date): SignKey | undefined =>
-  byAge(ring.filter((key) => canSign(key) && key.signFrom <= now)).at(-1)
+/** How far the clock of the machine that made a ring may be ahead of a server's. */
+const clockSkewMs = 60_000
+
+/**
+ * @returns the newest key that signs at this time: a secret or a private key whose `signFrom` has passed. If there is none,
+ * the oldest whose `signFrom` passes within a minute: after a leak, a ring of one new key must serve at once.
+ */
+export function signingKey(ring: KeyRing, now: Date): SignKey | undefined {
+  const signers = byAge(ring.filter(canSign))
+  const passed = signers.findLast(({ signFrom }) => signFrom <= now)
+  return passed ?? signers.find(({ signFrom }) => signFrom.getTime() <= now.getTime() + clockSkewMs)
+}
 
 /** Finds what prevents a server with this ring from signing tokens. */
 export function findSigningFaults(ring: KeyRing, now: Date): string[] {

@@ -38,10 +38,10 @@ export function liveSecrets(
       await preparations.get(part)?.(next)
       if (isSame) return
       current = { ...current, [part]: next[part] }
-      log.info({ secret: part }, 'secret changed')
+      log.info({ part }, 'secret changed')
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      log.warn({ secret: part, reason }, 'changed secret cannot be used yet, the last value serves')
+      log.warn({ part, reason }, 'changed secret cannot be used yet, the last value serves')
     }
   }
 

@@ -1,12 +1,13 @@
-import { isUtf8 } from 'node:buffer'
-import { readFile } from 'node:fs/promises'
 import type { Environment } from '../environment.ts'
 import { StartError } from '../start-error.ts'
 import type { SecretManager } from './manager.ts'
 import { secretManagers } from './managers.ts'
 import { type SecretName, type SecretTexts, secretNames } from './names.ts'
 import { looksLikeReference } from './reference.ts'
+import { fileReader, type ReadFile } from './secret-file.ts'
 import { findSource, type SecretSource } from './source.ts'
+
+const readTimeoutMs = 20_000
 
 /** A secret that could not be read, and why: a sentence that begins with the variable and contains no secret. */
 export type ReadFault = { name: SecretName; error: StartError }
@@ -35,6 +36,7 @@ export type SecretReader = {
 export function secretReader(env: Environment, root: string): SecretReader {
   let leaseDue = () => {}
   const managers = secretManagers(env, { root, onLeaseDue: () => leaseDue() })
+  const readFile = fileReader()
   const faults: string[] = []
   const sources = new Map<SecretName, SecretSource>()
   for (const name of secretNames) {
@@ -53,7 +55,7 @@ export function secretReader(env: Environment, root: string): SecretReader {
         const source = sources.get(name)
         if (source === undefined) return
         try {
-          texts[name] = await readSource(name, source, managers, options)
+          texts[name] = await withTimeout(source, readSource(name, source, { managers, readFile }, options))
         } catch (error) {
           if (!(error instanceof StartError)) throw error
           readFaults.push({ name, error })
@@ -69,14 +71,16 @@ export function secretReader(env: Environment, root: string): SecretReader {
   }
 }
 
+type Readers = { managers: SecretManager; readFile: ReadFile }
+
 async function readSource(
   name: SecretName,
   source: SecretSource,
-  managers: SecretManager,
+  readers: Readers,
   options?: { fresh?: boolean },
 ): Promise<string> {
   const { kind, variable } = source
-  const text = kind === 'value' ? source.text : await readElsewhere(source, managers, options)
+  const text = kind === 'value' ? source.text : await readElsewhere(source, readers, options)
   if (!looksLikeReference(text)) return text
   if (kind !== 'value') throw new StartError(`${variable} leads to a reference or a URL instead of a secret`)
   throw new StartError(`${name} is a reference or a URL, not a secret: to read it from there, set ${name}_FROM`)
@@ -84,24 +88,19 @@ async function readSource(
 
 async function readElsewhere(
   source: Exclude<SecretSource, { kind: 'value' }>,
-  managers: SecretManager,
+  { managers, readFile }: Readers,
   options?: { fresh?: boolean },
 ): Promise<string> {
-  if (source.kind === 'file') return readSecretFile(source.variable, source.path)
+  if (source.kind === 'file') return readFile(source.variable, source.path)
   return managers.read(source.reference, options).catch((error: unknown) => {
     throw error instanceof StartError ? new StartError(`${source.variable}: ${error.message}`, error.fault) : error
   })
 }
 
-/** Reads a file without its last newline. */
-async function readSecretFile(variable: string, path: string): Promise<string> {
-  const bytes = await readFile(path).catch(() => {
-    throw new StartError(`${variable} names a file that cannot be read: check its path and permissions`)
-  })
-  // Decoding random bytes as UTF-8 would silently lose most of their entropy.
-  if (!isUtf8(bytes))
-    throw new StartError(`${variable} names a file that is not UTF-8 text: encode it, for example in base64`)
-  const text = bytes.toString('utf8').replace(/\r?\n$/, '')
-  if (text === '') throw new StartError(`${variable} names an empty file: write the secret to it`)
-  return text
+/** A source that hangs must delay neither the start for ever, nor the secrets of other sources. */
+async function withTimeout<Value>({ variable }: SecretSource, promise: Promise<Value>): Promise<Value> {
+  const { promise: timedOut, reject } = Promise.withResolvers<never>()
+  const fault = new StartError(`${variable} cannot be read within ${readTimeoutMs / 1_000} s`, 'out-of-reach')
+  const timer = setTimeout(() => reject(fault), readTimeoutMs)
+  return Promise.race([promise, timedOut]).finally(() => clearTimeout(timer))
 }

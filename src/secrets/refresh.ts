@@ -7,9 +7,6 @@ import { parseSecrets, type SecretRules, type Secrets } from './secrets.ts'
 /** The least time between two reads for these reasons, in milliseconds: clients and outages can cause many. */
 const minIntervalMs: Partial<Record<RefreshReason, number>> = { 'unknown-key': 10_000, 'database-refused': 5_000 }
 
-/** A read that hangs, such as of a file on a lost network drive, must not delay the next for ever. */
-const readTimeoutMs = 20_000
-
 export type SecretAge = { secret: SecretName; seconds: number }
 
 export type SecretRefresh = {
@@ -41,11 +38,13 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
   const failing = new Set<SecretName>()
   const lastReadAt = new Map<RefreshReason, number>()
   let reading: Promise<void> = Promise.resolve()
+  let waiting: { isFresh: boolean; done: Promise<void> } | undefined
   let timer: NodeJS.Timeout | undefined
+  let closed = false
 
   function fail(name: SecretName, reason: string): void {
     // One line for each outage.
-    if (!failing.has(name)) log.warn({ secret: name, reason }, 'secret cannot be read, the last value serves')
+    if (!failing.has(name)) log.warn({ variable: name, reason }, 'secret cannot be read, the last value serves')
     failing.add(name)
   }
 
@@ -59,12 +58,12 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
     }
     accepted = candidate
     readAt.set(name, performance.now())
-    if (failing.delete(name)) log.info({ secret: name }, 'secret can be read again')
+    if (failing.delete(name)) log.info({ variable: name }, 'secret can be read again')
   }
 
-  async function read(reason: RefreshReason): Promise<void> {
+  async function read(fresh: boolean): Promise<void> {
     try {
-      const result = await withTimeout(reader.read(reader.changeable, { fresh: reason === 'database-refused' }))
+      const result = await reader.read(reader.changeable, { fresh })
       for (const { name, error } of result.faults) fail(name, error.message)
       for (const name of reader.changeable) {
         const text = result.texts[name]
@@ -76,20 +75,35 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
     }
   }
 
+  /** After a read in progress, which may have begun before the change that is the reason for this one. */
+  function readNext(isFresh: boolean): Promise<void> {
+    // One read serves all reasons that arrive before it begins: SIGHUP or a slow source would cause ever more.
+    if (waiting) {
+      waiting.isFresh ||= isFresh
+      return waiting.done
+    }
+    const done = reading.then(() => {
+      const { isFresh = false } = waiting ?? {}
+      waiting = undefined
+      return closed ? undefined : read(isFresh)
+    })
+    waiting = { isFresh, done }
+    return done
+  }
+
   async function refresh(reason: RefreshReason): Promise<void> {
-    if (reader.changeable.length === 0) return
+    if (reader.changeable.length === 0 || closed) return
     const now = performance.now()
     const allowedAt = (lastReadAt.get(reason) ?? Number.NEGATIVE_INFINITY) + (minIntervalMs[reason] ?? 0)
     if (now >= allowedAt) {
       lastReadAt.set(reason, now)
-      // After a read in progress, which may have begun before the change that is the reason for this one.
-      reading = reading.then(() => read(reason))
+      reading = readNext(reason === 'database-refused')
     }
     await reading
   }
 
   function schedule(): void {
-    if (intervalSeconds === 0 || reader.changeable.length === 0) return
+    if (intervalSeconds === 0 || reader.changeable.length === 0 || closed) return
     // ±10%, so that servers that started together do not read together.
     const delayMs = intervalSeconds * 1_000 * (0.9 + Math.random() / 5)
     timer = setTimeout(() => refresh('interval').finally(schedule), delayMs).unref()
@@ -104,14 +118,9 @@ export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, lo
       return [...readAt].map(([secret, at]) => ({ secret, seconds: (now - at) / 1_000 }))
     },
     close() {
+      closed = true
       clearTimeout(timer)
       reader.close()
     },
   }
-}
-
-async function withTimeout<Value>(promise: Promise<Value>): Promise<Value> {
-  const { promise: timedOut, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('the source of a secret does not answer')), readTimeoutMs)
-  return Promise.race([promise, timedOut]).finally(() => clearTimeout(timer))
 }

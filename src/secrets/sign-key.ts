@@ -12,12 +12,19 @@ const printedKeys = new Set([
 ])
 
 /**
+ * Whether a text is a key of another form, such as a ring or a JWK in JSON, or PEM. Its characters would be the secret, and
+ * those of a public key are known.
+ */
+const hasOtherForm = (text: string): boolean => /^\s*(-----BEGIN |\{\s*"|\[\s*\{)/.test(text)
+
+/**
  * Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2).
  * @param subject - what the fault calls the key
  */
 export function findSignKeyFaults(key: string, subject = 'JWT_SIGN_KEY'): string[] {
   const advice = 'generate one with openssl rand -hex 32'
   if (printedKeys.has(key)) return [`${subject} is printed in public documents: ${advice}`]
+  if (hasOtherForm(key)) return [`${subject} must be the secret itself, not JSON or PEM: ${advice}`]
   if (Buffer.byteLength(key) < 32) return [`${subject} must be at least 32 bytes: ${advice}`]
   if (new Set(key).size < 12) return [`${subject} must have at least 12 different characters: ${advice}`]
   return []

@@ -66,7 +66,7 @@ export function vaultManager(env: Environment, { root, onLeaseDue }: Options): S
 
   return {
     async read(reference: Reference, { fresh = false } = {}) {
-      const remembered = fresh ? undefined : leases.find(reference.path)
+      const remembered = leases.find(reference.path, fresh)
       return secretText(remembered ?? (await share(reference.path)), reference)
     },
     close() {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
-import { freshFolder, nothingRuns, startNpmServer, startServer } from './server-process.ts'
+import { freshFolder, nothingRuns, ServerProcess, startNpmServer, startServer } from './server-process.ts'
 
 const portOf = (url: string) => Number(new URL(url).port)
 
@@ -118,4 +118,14 @@ t.test('kill -9: no mongod remains, and the next start has every acknowledged po
   const { body } = await next.get<{ counts: { posts: number } }>(`v1/accounts/${username}`)
   const { items } = (await next.get<{ items: unknown[] }>(`v1/accounts/${username}/posts?limit=100`)).body
   t.equal(body.counts.posts, items.length, 'the count is exact')
+})
+
+t.test('SIGHUP while the server starts does not end it', async (t) => {
+  const server = new ServerProcess(t, { DATA_DIR: await freshFolder(t) })
+  await server.says(/First start/)
+  server.child.kill('SIGHUP')
+  const url = await server.ready()
+  t.equal((await fetch(`${url}/health/ready`)).status, 200)
+  server.child.kill('SIGTERM')
+  t.match(await server.ended, { code: 0, signal: null })
 })

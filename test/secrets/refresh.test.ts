@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { loadConfig } from '../../src/config.ts'
 import type { Environment } from '../../src/environment.ts'
+import { createLogger } from '../../src/operations/logging.ts'
 import { secretRefresh } from '../../src/secrets/refresh.ts'
 import type { Secrets } from '../../src/secrets/secrets.ts'
 import { external } from '../config/faults.ts'
@@ -23,7 +24,8 @@ async function refreshing(t: Test, env: Environment = {}) {
     rules: config,
     intervalSeconds: config.secretsRefreshSeconds,
     apply: async (secrets) => void applied.push(secrets),
-    log: pino({ level: 'info' }, { write: (line) => void lines.push(line) }),
+    // The server's logger, which redacts some members.
+    log: createLogger({ level: 'info', readable: false }, { write: (line) => void lines.push(line) }),
   })
   t.teardown(() => refresh.close())
   const write = (name: string, text: string) => writeFile(join(root, name), text)
@@ -59,7 +61,7 @@ t.test('while a secret cannot be read its last value serves, its age rises, and 
     lines.map((line) => JSON.parse(line)),
     [
       {
-        secret: 'DB_PASSWORD',
+        variable: 'DB_PASSWORD',
         reason: 'DB_PASSWORD_FILE names an empty file: write the secret to it',
         msg: 'secret cannot be read, the last value serves',
       },
@@ -68,7 +70,7 @@ t.test('while a secret cannot be read its last value serves, its age rises, and 
   await write('password', 'the second password')
   await refresh.refresh('signal')
   t.equal(last()?.database.password, 'the second password')
-  t.match(JSON.parse(lines[1] ?? '{}'), { secret: 'DB_PASSWORD', msg: 'secret can be read again' })
+  t.match(JSON.parse(lines[1] ?? '{}'), { variable: 'DB_PASSWORD', msg: 'secret can be read again' })
   t.ok(age() < before)
 })
 
@@ -78,7 +80,7 @@ t.test('a faulty new value is refused by itself, and the other secrets change', 
   await refresh.refresh('signal')
   t.match(last(), { database: { password: 'the second password' }, peppers: [{ id: 'a' }] })
   t.equal(lines.length, 1)
-  t.match(lines[0], /"secret":"PASSWORD_PEPPER".*entry 1 does not have this form/)
+  t.match(lines[0], /"variable":"PASSWORD_PEPPER".*entry 1 does not have this form/)
   t.notMatch(lines[0], /hunter2/)
 })
 
@@ -88,6 +90,31 @@ t.test('an unknown key is a reason to read once in 10 s, a refused database user
   t.equal(applied.length, 1)
   await Promise.all(Array.from({ length: 50 }, () => refresh.refresh('database-refused')))
   t.equal(applied.length, 2)
+})
+
+t.test('one read serves all reasons that arrive before it begins, and none begins after the end', async (t) => {
+  const root = t.testdir({ password: 'the first password' })
+  const { config, texts, reader } = await loadConfig({ ...others, DB_PASSWORD_FILE: 'password' }, root)
+  const reads: (boolean | undefined)[] = []
+  const counting: typeof reader = {
+    ...reader,
+    read(names, options) {
+      reads.push(options?.fresh)
+      return reader.read(names, options)
+    },
+  }
+  const log = pino({ level: 'silent' })
+  const parts = { reader: counting, texts, rules: config, intervalSeconds: 0, log }
+  const refresh = secretRefresh({ ...parts, apply: async () => {} })
+  await refresh.refresh('signal')
+  const reasons = ['signal', 'lease-due', 'database-refused', 'signal', 'unknown-key', 'lease-due'] as const
+  await Promise.all(reasons.map((reason) => refresh.refresh(reason)))
+  t.same(reads, [false, true], 'the credentials are fresh if one reason requires it')
+  const last = refresh.refresh('signal')
+  refresh.close()
+  await last
+  await refresh.refresh('signal')
+  t.equal(reads.length, 2)
 })
 
 t.test('without a secret from a file or a manager nothing is read again', async (t) => {

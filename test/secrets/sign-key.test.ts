@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { external, faultsOf } from '../config/faults.ts'
@@ -34,6 +34,20 @@ t.test('keys printed in public documents are refused', async (t) => {
   ])
     await expectRefused(t, key, /^JWT_SIGN_KEY is printed in public documents/)
 })
+
+t.test(
+  'a ring, a JWK or PEM is refused: the text of a public key would be a secret that everybody knows',
+  async (t) => {
+    const { publicKey } = generateKeyPairSync('ed25519')
+    const jwk = publicKey.export({ format: 'jwk' })
+    for (const key of [
+      publicKey.export({ format: 'pem', type: 'spki' }).toString(),
+      JSON.stringify(jwk),
+      JSON.stringify([{ kid: 'a', signFrom: '2026-11-28T10:00:00Z', key: jwk }], null, 2),
+    ])
+      await expectRefused(t, key, /^JWT_SIGN_KEY must be the secret itself, not JSON or PEM: /)
+  },
+)
 
 t.test('200 keys from openssl rand -hex 32 are accepted', async (t) => {
   for (let attempt = 0; attempt < 200; attempt++)

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -33,6 +34,14 @@ t.test('NAME_FILE: relative paths start from the root, and a fault never contain
   }
   const { dataDir } = (await readConfig({ ...secrets, DATA_DIR: 'below/data' }, root)).database as { dataDir: string } // embedded
   t.equal(dataDir, join(root, 'below/data'))
+})
+
+t.test('a pipe is refused and not opened: reading it would hang, or get nothing the second time', async (t) => {
+  const root = t.testdir({})
+  execFileSync('mkfifo', [join(root, 'pipe')])
+  t.same(await faultsOf(t, { ...rest, JWT_SIGN_KEY_FILE: 'pipe' }, root), [
+    'JWT_SIGN_KEY_FILE must name a regular file: a pipe could not be read again while the server runs',
+  ])
 })
 
 t.test('two sources for one secret, and two ways to name the database user or the keys, are faults', async (t) => {

@@ -96,3 +96,14 @@ t.test('recorded: reads of one lease agree until new credentials are requested',
   t.equal(await read('database/creds/my-role#password'), '132ae3ef-b')
   t.equal(vault.count(creds), 2)
 })
+
+t.test('recorded: credentials that MongoDB goes on refusing do not create ever more database users', async (t) => {
+  const users = ['a', 'b', 'c'].map((name) => credentials(name, 3_600))
+  const vault = await recordedVault(t, { ...database, [creds]: users })
+  const { read } = connectVault(t, vault.url, { VAULT_TOKEN })
+  await read('database/creds/my-role')
+  const fields = ['#username', '#username', '#password'].map((field) => `database/creds/my-role${field}`)
+  for (let round = 0; round < 20; round += 1)
+    t.same(await Promise.all(fields.map((field) => read(field, { fresh: true }))), ['b', 'b', '132ae3ef-b'])
+  t.equal(vault.count(creds), 2)
+})
