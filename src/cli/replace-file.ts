@@ -87,7 +87,10 @@ async function writeBeside(target: string, text: string, use: (path: string) => 
 async function copyOwnerAndMode(target: string, file: FileHandle): Promise<void> {
   const existing = await stat(target).catch(() => undefined)
   if (existing === undefined) return
-  // Only root can give a file to another user.
-  await file.chown(existing.uid, existing.gid).catch(() => undefined)
-  await file.chmod(existing.mode & 0o777)
+  // Only root can give a file to another user. The mode for that file's group must not go to ours.
+  const isGiven = await file.chown(existing.uid, existing.gid).then(
+    () => true,
+    () => false,
+  )
+  await file.chmod(existing.mode & (isGiven ? 0o777 : 0o700))
 }

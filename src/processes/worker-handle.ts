@@ -10,8 +10,8 @@ import type { PrimaryMessage, Role, StartMessage, WorkerMessage } from './messag
 /** MongoDB sessions remembered for each worker: the driver reuses a few, so the least recent ones are closed. */
 const maxSessions = 1_000
 const metricsTimeoutMs = 1_000
-/** Connecting as a new database user takes this long if MongoDB does not respond. */
-const updateTimeoutMs = 20_000
+/** Keys change at once. Connecting as a new database user takes a while if MongoDB does not respond. */
+const updateTimeoutMs = { keys: 2_000, database: 20_000 }
 
 export type WorkerExit = { status: number | string; startError: string | undefined }
 
@@ -23,7 +23,7 @@ export type WorkerHandle = {
   sessions: ReadonlySet<string>
   /** The worker's metrics, or undefined when it does not answer within a second. */
   metrics(): Promise<ProcessMetrics | undefined>
-  /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer within 20 s. */
+  /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer in time. */
   updateSecrets(changes: Partial<Secrets>): Promise<void>
   stop(): void
   kill(): void
@@ -98,7 +98,11 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
       })
       if (!worker.isConnected()) return
       send({ kind: 'secrets', changes })
-      await Promise.race([updated, exited.promise, sleep(updateTimeoutMs, undefined, { ref: false })])
+      await Promise.race([
+        updated,
+        exited.promise,
+        sleep(updateTimeoutMs[changes.database ? 'database' : 'keys'], undefined, { ref: false }),
+      ])
     },
     stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
     kill: () => void worker.process.kill('SIGKILL'),
