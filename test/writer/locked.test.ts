@@ -57,8 +57,8 @@ for (const count of [1, 20]) {
         for (const one of contending) one.catch(() => undefined)
         deferred.push(...contending.map(async (one) => void (await one.catch(() => undefined))))
         const answers = await Promise.all([
-          ...open.map((post) => writer.react(reactCommand(post, newId(), 'like'))),
-          writer.createPost(createCommand(author)),
+          ...open.map((post) => patientWriter.react(reactCommand(post, newId(), 'like'))),
+          patientWriter.createPost(createCommand(author)),
         ])
         const outcomes = answers.map(({ outcome }) => outcome)
         t.same(outcomes, [...open.map(() => 'reacted'), 'created'])
