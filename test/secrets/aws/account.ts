@@ -5,7 +5,7 @@ import { keys } from './reading.ts'
 
 /** An AWS account in moto, and the environment of a server that reads its secrets. */
 export async function awsAccount(t: Test) {
-  const { url } = await startMoto(t)
+  const { url, stop } = await startMoto(t)
   const env = { ...keys, AWS_REGION: 'eu-central-1', AWS_ENDPOINT_URL_SECRETS_MANAGER: url }
 
   function adminIn(region: string): SecretsManagerClient {
@@ -16,5 +16,5 @@ export async function awsAccount(t: Test) {
   const admin = adminIn('eu-central-1')
   const create = (name: string, text: string, client = admin) =>
     client.send(new CreateSecretCommand({ Name: name, SecretString: text }))
-  return { url, env, admin, adminIn, create }
+  return { url, env, admin, adminIn, create, stop }
 }

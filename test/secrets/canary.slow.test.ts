@@ -1,0 +1,90 @@
+import t, { type Test } from 'tap'
+import { rotatingDatabase } from '../database/fixtures/rotating-server.ts'
+import { createCanaries } from './fixtures/canaries.ts'
+import { useSecrets } from './fixtures/canary-requests.ts'
+import { plantFaults, plantSecrets } from './fixtures/canary-secrets.ts'
+import { type CanaryServer, createEvidence, startThree } from './fixtures/canary-servers.ts'
+import { type CreateSource, fromAws, fromFiles, fromValues, fromVault } from './fixtures/canary-sources.ts'
+
+/** The processes that a server starts: an api process twice and the writer; mongod with its two shells. */
+const startedAtLeast = { 'the cluster': 3, 'the single process': 0, 'the embedded mode': 3 }
+
+/** A token that Vault issues at a login. */
+const vaultToken = /\b(s|hvs)\.[A-Za-z0-9]{24,}\b/
+
+async function hide(t: Test, createSource: CreateSource, isChangeable: boolean): Promise<void> {
+  const canaries = createCanaries()
+  const controls = createCanaries()
+  const evidence = createEvidence()
+  const first = plantSecrets(canaries, 'first')
+  const { connection, setUser, administer } = await rotatingDatabase(t)
+  await setUser(first.username, first.password)
+  const source = await createSource(t, first, canaries)
+  const { external, embedded } = await startThree(t, connection.uri, source.env, evidence)
+  const servers = [...external, embedded]
+  const requests = {
+    kid: first.kid,
+    password: canaries.plant('an account’s password'),
+    marker: controls.plant('a path'),
+  }
+  const each = (work: (server: CanaryServer) => Promise<void>, some = servers) => Promise.all(some.map(work))
+  const use = (some = servers) =>
+    each(async ({ name, url }) => evidence.add(`responses of ${name}`, await useSecrets(url, requests)), some)
+
+  async function refuse(username: string): Promise<void> {
+    // A user with another password keeps its connections; a new user of the same name does not get them.
+    await administer({ dropUser: username })
+    await setUser(username, canaries.plant('a password that only MongoDB has'))
+  }
+
+  await use()
+  await each(({ look }) => look())
+
+  if (isChangeable) {
+    const second = plantSecrets(canaries, 'second', first.texts.PASSWORD_PEPPER)
+    await setUser(second.username, second.password)
+    await source.write(second.texts)
+    await each(({ logs, reload }) => logs('secret changed', 3, reload))
+    await use()
+    await source.write(plantFaults(canaries))
+    await each(({ logs, reload }) => logs('secret cannot be read', 4, reload))
+    await source.write(plantSecrets(canaries, 'third', second.texts.PASSWORD_PEPPER).texts)
+    // A user that the external MongoDB does not have.
+    await each(({ logs, reload }) => logs('changed secret cannot be used yet', 1, reload), external)
+    await embedded.logs('secret changed', 3, embedded.reload)
+    await refuse(second.username)
+  } else await refuse(first.username)
+  await each(({ logs }) => logs('database refused the user', 1, () => use(external)), external)
+
+  await source.remove()
+  if (isChangeable) await each(({ logs, reload }) => logs('secret cannot be read', 4, reload))
+  else servers.forEach(({ reload }) => void reload())
+  await use()
+  await each(({ look }) => look())
+  await each(({ stop }) => stop())
+
+  for (const [place, text] of evidence.texts) {
+    t.same(canaries.find(text), [], `${place}: ${text.length} characters`)
+    t.notMatch(text, vaultToken, place)
+  }
+  for (const { name, ownEnvironment } of servers) {
+    const shown = (place: string) => evidence.texts.get(`${place} of ${name}`) ?? ''
+    t.match(controls.find(shown('standard output')), ['a path as URI'], 'the search finds what is no secret in a log')
+    t.match(controls.find(shown('responses')).length > 0, true, 'and in a response')
+    t.match(shown('metrics'), /^http_request_duration_seconds_count\{.*status="401"/m)
+    const pids = new Set(shown('environments').match(/^\d+ \w+=/gm))
+    t.ok(pids.size >= (startedAtLeast[name as keyof typeof startedAtLeast] ?? 0), `${pids.size} processes of ${name}`)
+    t.match(shown('command lines'), /main\.ts/)
+    if (!isChangeable)
+      t.match(canaries.find(ownEnvironment()).join(), /JWT_SIGN_KEY/, 'the search finds secrets in an environment')
+  }
+}
+
+const options = { timeout: 240_000 }
+t.test('secrets from values appear nowhere', options, (t) => hide(t, fromValues, false))
+t.test('secrets from files appear nowhere', options, (t) => hide(t, fromFiles, true))
+t.test('secrets from Vault, and the AppRole’s secret ID, appear nowhere', options, (t) =>
+  hide(t, fromVault('approle'), true),
+)
+t.test('secrets from Vault, and the token, appear nowhere', options, (t) => hide(t, fromVault('token'), true))
+t.test('secrets from AWS, and the credentials, appear nowhere', options, (t) => hide(t, fromAws, true))
