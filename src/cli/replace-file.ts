@@ -29,10 +29,7 @@ async function readIfExists(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error) => (codeOf(error) === 'ENOENT' ? '' : Promise.reject(error)))
 }
 
-/**
- * Reads a file; one that does not exist counts as empty.
- * @throws StartError if it cannot be read
- */
+/** Reads a file; one that does not exist counts as empty. @throws StartError if it cannot be read */
 export async function readFileOrEmpty(path: string): Promise<string> {
   return readIfExists(path).catch((error) => Promise.reject(toStartError(error, path)))
 }

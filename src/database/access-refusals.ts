@@ -10,7 +10,6 @@ const logIntervalMs = 10_000
 /**
  * One log line in 10 s: after a rotation every operation is refused until the new user is there. The line has no message,
  * because MongoDB's contains the refused command.
- * @param onAccessRefused - called for every refusal
  */
 export function accessRefusals(log: FastifyBaseLogger, onAccessRefused: () => void): NoteRefusal {
   let loggedAt = Number.NEGATIVE_INFINITY

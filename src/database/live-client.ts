@@ -102,7 +102,6 @@ export function liveClient(
       isRefused = true
     },
 
-    /** Closes every client, also those in use. */
     async close(): Promise<void> {
       isClosed = true
       await Promise.all([current.client.close(), retired.closeAll()])

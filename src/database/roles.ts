@@ -3,7 +3,6 @@ import type { Collections } from './indexes.ts'
 
 export type Action = 'find' | 'insert' | 'update' | 'remove' | 'changeStream'
 
-/** The actions on each collection, by MongoDB's names. */
 export type CollectionUses = Readonly<Record<string, readonly Action[]>>
 
 /** A collection of '' stands for the database itself. */
@@ -34,7 +33,6 @@ export function privilegesOf(database: string, uses: CollectionUses, collections
 /** Creates the roles in the database, or makes existing ones equal. `db` is an administrator's. */
 export async function ensureRoles(db: Db, roles: readonly Role[]): Promise<void> {
   const { roles: found } = await db.command({ rolesInfo: roles.map(({ name }) => name) })
-  // MongoDB's reply.
   const existing = new Set((found as { role: string }[]).map(({ role }) => role))
   for (const { name, privileges } of roles) {
     await db.command({

@@ -9,7 +9,6 @@ import type { SecretManager } from './manager.ts'
  * Reads the current version of secrets from AWS Secrets Manager. An ARN's region precedes AWS_REGION. Credentials come
  * from `env`, or from the SDK's default chain: profiles, web identity, container, instance. The SDK is loaded by the first
  * read.
- * @param env - see {@link readAwsSettings}
  * @throws StartError if the variables contradict each other
  */
 export function awsSecretsManager(env: Environment): SecretManager {

@@ -44,7 +44,6 @@ export function stateOf(key: SignKey, ring: KeyRing, now: Date, tokenLifeSeconds
   return isOver ? 'retirable' : 'verifies'
 }
 
-/** Removes every key that can have no valid token any more. */
 export const retire = (ring: KeyRing, now: Date, tokenLifeSeconds: number): KeyRing =>
   ring.filter((key) => stateOf(key, ring, now, tokenLifeSeconds) !== 'retirable')
 

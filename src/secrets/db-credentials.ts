@@ -1,6 +1,5 @@
 import { z } from 'zod'
 
-/** The database user. */
 export type Credentials = { readonly username: string; readonly password: string }
 
 // AWS's rotation functions write more members, such as the host and the port.

@@ -19,7 +19,6 @@ export type SignKey = SymmetricKey | Ed25519Key
 
 export type KeyRing = readonly SignKey[]
 
-/** The key ring of a process that serves. */
 export type LiveKeys = {
   /** The ring now: another object exactly when it has changed, because verified tokens are cached for each object. */
   current(): KeyRing

@@ -2,7 +2,6 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Secrets } from './secrets.ts'
 
-/** Why the secrets are read again before their time. */
 export type RefreshReason = 'unknown-key' | 'database-refused' | 'lease-due' | 'signal' | 'interval'
 
 export type LiveSecrets = {

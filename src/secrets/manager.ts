@@ -1,6 +1,5 @@
 import type { Reference } from './reference.ts'
 
-/** A client of a secret manager such as Vault. */
 export type SecretManager = {
   /**
    * Reads the text of a secret: its field as it is, or the whole secret as JSON if the reference names no field.

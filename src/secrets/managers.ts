@@ -8,7 +8,6 @@ import { vaultManager } from './vault.ts'
 
 type Options = { root: string; onLeaseDue: () => void }
 
-/** The variables of the managers' clients that are secrets themselves. */
 export const managerSecretNames: readonly string[] = [...vaultSecretNames, ...awsSecretNames]
 
 export const managerVariableNames: readonly string[] = [...vaultVariableNames, ...awsVariableNames]

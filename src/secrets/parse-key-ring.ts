@@ -62,7 +62,6 @@ function toSignKey({ kid, signFrom, key }: Entry): SignKey {
 /**
  * Parses `JWT_SIGN_KEYS`: JSON `[{kid, signFrom, key}]`, where `key` is a secret for HS256 or the JWK of an Ed25519 key.
  * Adds faults to `faults`, each with the entry's number and kid only.
- * @param name - what a fault calls the text
  * @returns undefined if there was a fault
  */
 export function parseKeyRing(text: string, faults: string[], name = 'JWT_SIGN_KEYS'): KeyRing | undefined {

@@ -15,7 +15,6 @@ export type ReadFault = { name: SecretName; error: StartError }
 export type SecretReader = {
   /** Faults of the variables themselves, such as two sources for one secret. */
   readonly faults: readonly string[]
-  /** The secrets that have a source. */
   readonly names: readonly SecretName[]
   /** The secrets that can change while the program runs: those from files and from secret managers. */
   readonly changeable: readonly SecretName[]
@@ -29,10 +28,7 @@ export type SecretReader = {
   close(): void
 }
 
-/**
- * Reads secrets from the environment, from files and from secret managers.
- * @param root - the base of relative paths
- */
+/** Reads secrets from the environment, from files and from secret managers. @param root - the base of relative paths */
 export function secretReader(env: Environment, root: string): SecretReader {
   let leaseDue = () => {}
   const managers = secretManagers(env, { root, onLeaseDue: () => leaseDue() })

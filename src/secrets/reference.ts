@@ -1,13 +1,11 @@
 /** Where a secret manager keeps a secret: `vault:MOUNT/PATH#FIELD` or `aws-sm:NAME_OR_ARN#FIELD`. */
 export type Reference = {
   manager: 'vault' | 'aws-sm'
-  /** MOUNT/PATH, or NAME_OR_ARN. */
   path: string
   /** Undefined: the whole secret. */
   field: string | undefined
 }
 
-/** @returns undefined for a text that is no reference */
 export function parseReference(text: string): Reference | undefined {
   const [, manager, path, field] = /^(vault|aws-sm):(?!\/)([^#\s]+)(?:#(\S+))?$/.exec(text) ?? []
   if (path === undefined || (manager !== 'vault' && manager !== 'aws-sm')) return undefined

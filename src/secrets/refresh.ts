@@ -11,19 +11,16 @@ export type SecretAge = { secret: SecretName; seconds: number }
 
 export type SecretRefresh = {
   refresh(reason: RefreshReason): Promise<void>
-  /** How long ago each changeable secret was last read. */
   ages(): SecretAge[]
   close(): void
 }
 
 type Options = {
   reader: SecretReader
-  /** The texts of all secrets at the start. */
   texts: SecretTexts
   rules: SecretRules
   /** Seconds between two reads; 0: none without a reason. */
   intervalSeconds: number
-  /** Gets the secrets after each read. */
   apply(secrets: Secrets): Promise<void>
   log: FastifyBaseLogger
 }

@@ -16,7 +16,6 @@ export type Secrets = {
 }
 
 export type SecretRules = {
-  /** The database user of DB_PASSWORD. */
   dbUser: string
   /** Without accounts, the server only verifies tokens, and must have no key that signs. */
   services: Services

@@ -17,10 +17,7 @@ const printedKeys = new Set([
  */
 const hasOtherForm = (text: string): boolean => /^\s*(-----BEGIN |\{\s*"|\[\s*\{)/.test(text)
 
-/**
- * Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2).
- * @param subject - what the fault calls the key
- */
+/** Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2). */
 export function findSignKeyFaults(key: string, subject = 'JWT_SIGN_KEY'): string[] {
   const advice = 'generate one with openssl rand -hex 32'
   if (printedKeys.has(key)) return [`${subject} is printed in public documents: ${advice}`]

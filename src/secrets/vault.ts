@@ -14,7 +14,6 @@ import { tokenSource } from './vault/token.ts'
 const Versioned = z.object({ data: z.record(z.string(), z.unknown()).nullable() })
 
 type Options = {
-  /** The base of relative paths. */
   root: string
   /** Called when dynamic credentials will expire, and every 10 s until the next read, which obtains new ones. */
   onLeaseDue: () => void

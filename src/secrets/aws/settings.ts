@@ -35,7 +35,6 @@ export type AwsSettings = {
   region: string | undefined
   /** An address that replaces AWS's own, with the variable that a fault names. */
   endpoint: { url: URL; variable: string } | undefined
-  /** Undefined: the credentials come from the SDK's default chain. */
   keys: AwsKeys | undefined
   profile: string | undefined
   /** Whether this is a container for which AWS has credentials. */

@@ -1,12 +1,9 @@
 import { StartError } from '../../start-error.ts'
 
-/** A secret as a reference names it. */
 export type Target = {
-  /** A name or an ARN. */
   id: string
   /** Its name for an error: an ARN contains the account's number. */
   name: string
-  /** The region in its ARN. */
   region: string | undefined
 }
 

@@ -4,7 +4,6 @@ import { StartError } from '../../start-error.ts'
 export type Lifetime = { ttlSeconds: number; renewable: boolean }
 
 export type Renewal = {
-  /** Gives up renewing early. */
   end(): void
   stop(): void
 }

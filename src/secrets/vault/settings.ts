@@ -6,7 +6,6 @@ import { StartError } from '../../start-error.ts'
 /** The secrets. Each can also be read from the file that `NAME_FILE` names. */
 export const vaultSecretNames: readonly string[] = ['VAULT_TOKEN', 'VAULT_SECRET_ID']
 
-/** Every variable, secrets included. */
 export const vaultVariableNames: readonly string[] = [
   'VAULT_ADDR',
   'VAULT_NAMESPACE',
