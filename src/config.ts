@@ -2,11 +2,12 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Environment } from './environment.ts'
-import { readOrCreateSecret } from './secrets/generated.ts'
+import { readGeneratedSecrets } from './secrets/generated.ts'
 import { managerVariableNames } from './secrets/managers.ts'
-import { type SecretName, type SecretTexts, secretNames } from './secrets/names.ts'
+import { secretNames } from './secrets/names.ts'
 import { type SecretReader, secretReader } from './secrets/reader.ts'
-import { parseSecrets, type SecretRules } from './secrets/secrets.ts'
+import { parseSecrets } from './secrets/secrets.ts'
+import { findSourceFaults } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
@@ -188,59 +189,6 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   return config
 }
 
-const hasSource = (reader: SecretReader, ...names: SecretName[]) => names.some((name) => reader.names.includes(name))
-
-function missingSecrets(
-  given: Environment,
-  reader: SecretReader,
-  production: boolean,
-  { services }: SecretRules,
-): string[] {
-  const signs = services.includes('accounts')
-  // A fault of its source counts as a source, too.
-  const isMissing = (...names: SecretName[]) =>
-    !hasSource(reader, ...names) && !names.some((name) => reader.faults.some((fault) => fault.startsWith(name)))
-  const noKeys =
-    !signs && isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
-      ? ['JWT_SIGN_KEYS is required with SERVICES=posts: set it to the ring that npm run keys -- public prints']
-      : []
-  if (given.MONGODB_URI === undefined && !production) return noKeys
-  const context = given.MONGODB_URI === undefined ? 'in production' : 'with MONGODB_URI'
-  return [
-    ...(isMissing('DB_PASSWORD', 'DB_CREDENTIALS')
-      ? [`DB_PASSWORD is required ${context}: set it, DB_PASSWORD_FILE or DB_PASSWORD_FROM`]
-      : []),
-    ...noKeys,
-    ...(signs && isMissing('JWT_SIGN_KEY', 'JWT_SIGN_KEYS')
-      ? [`JWT_SIGN_KEY is required ${context}: generate one with openssl rand -hex 32`]
-      : []),
-  ]
-}
-
-/** Two ways to configure the same thing. */
-function contradictions(given: Environment, reader: SecretReader): string[] {
-  const both = (one: string, other: string) => `${one} and ${other} are both set: remove one of them`
-  return [
-    ...(hasSource(reader, 'DB_CREDENTIALS') && hasSource(reader, 'DB_PASSWORD')
-      ? [both('DB_CREDENTIALS', 'DB_PASSWORD')]
-      : []),
-    ...(hasSource(reader, 'DB_CREDENTIALS') && given.DB_USER !== undefined ? [both('DB_CREDENTIALS', 'DB_USER')] : []),
-    ...(hasSource(reader, 'JWT_SIGN_KEYS') && hasSource(reader, 'JWT_SIGN_KEY')
-      ? [both('JWT_SIGN_KEYS', 'JWT_SIGN_KEY')]
-      : []),
-  ]
-}
-
-/** The secrets of the embedded mode that no variable sets. */
-async function readGenerated(reader: SecretReader, dataDir: string, create: boolean): Promise<SecretTexts> {
-  const texts: SecretTexts = {}
-  if (!hasSource(reader, 'DB_PASSWORD', 'DB_CREDENTIALS'))
-    texts.DB_PASSWORD = await readOrCreateSecret(dataDir, 'db-password', create)
-  if (!hasSource(reader, 'JWT_SIGN_KEY', 'JWT_SIGN_KEYS'))
-    texts.JWT_SIGN_KEY = await readOrCreateSecret(dataDir, 'jwt-sign-key', create)
-  return texts
-}
-
 async function readAll(given: Environment, root: string, reader: SecretReader, { createSecrets = true }: Options) {
   const faults: string[] = []
   const parsed = variables.safeParse(given)
@@ -261,7 +209,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
   const rules = { dbUser: settings.DB_USER ?? 'rookery', services: settings.SERVICES ?? [...serviceNames] }
 
   const read = await reader.read(reader.names)
-  faults.push(...reader.faults, ...contradictions(given, reader), ...missingSecrets(given, reader, production, rules))
+  faults.push(...reader.faults, ...findSourceFaults(given, reader, production, rules))
   parseSecrets(read.texts, rules, faults)
   const outOfReach = read.faults.filter(({ error }) => error.fault === 'out-of-reach')
   faults.push(...read.faults.filter((fault) => !outOfReach.includes(fault)).map(({ error }) => error.message))
@@ -280,7 +228,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
   if (unread.length > 0) throw new StartError(unread.join('\n'), 'out-of-reach')
 
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
-  const texts = { ...(await readGenerated(reader, dataDir, createSecrets)), ...read.texts }
+  const texts = { ...(await readGeneratedSecrets(reader, dataDir, createSecrets)), ...read.texts }
   return {
     texts,
     secrets: parseSecrets(texts, rules, []),

@@ -2,6 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StartError } from '../start-error.ts'
+import type { SecretTexts } from './names.ts'
+import type { SecretReader } from './reader.ts'
+import { hasSource } from './source-faults.ts'
 
 /**
  * Reads a generated secret: 256 random bits in a file of mode 0600.
@@ -33,4 +36,18 @@ export async function readOrCreateSecret(dataDir: string, name: string, create =
     await rm(temporaryPath, { force: true }).catch(() => undefined)
   }
   throw new StartError(`${path} is empty: remove it, and the next start generates a new secret.`)
+}
+
+/** The secrets of the embedded mode that no variable sets. */
+export async function readGeneratedSecrets(
+  reader: SecretReader,
+  dataDir: string,
+  create: boolean,
+): Promise<SecretTexts> {
+  const texts: SecretTexts = {}
+  if (!hasSource(reader, 'DB_PASSWORD', 'DB_CREDENTIALS'))
+    texts.DB_PASSWORD = await readOrCreateSecret(dataDir, 'db-password', create)
+  if (!hasSource(reader, 'JWT_SIGN_KEY', 'JWT_SIGN_KEYS'))
+    texts.JWT_SIGN_KEY = await readOrCreateSecret(dataDir, 'jwt-sign-key', create)
+  return texts
 }
