@@ -1,10 +1,9 @@
 import { ClientSession, MongoClient } from 'mongodb'
+import type { Credentials } from '../secrets/db-credentials.ts'
 import { assertGranted, assertReplicaSet, type Connection, clientOptions, toConnectionError } from './connection.ts'
 import { forwardingDatabase } from './forwarding.ts'
 import { keyedMutex } from './keyed-mutex.ts'
 import { observeUse, retiredClients } from './retired-clients.ts'
-
-export type Credentials = Pick<Connection, 'username' | 'password'>
 
 export type Replacement = { outcome: 'replaced' } | { outcome: 'unchanged' }
 
