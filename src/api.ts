@@ -23,7 +23,6 @@ import { timelineRoutes } from './timeline/routes.ts'
 
 type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; keys: LiveKeys }
 
-/** Registers the routes of these services: the scope of each is public, or with a session. */
 export async function registerRoutes(app: FastifyInstance, services: Services, { config, context, keys }: Parts) {
   const servesAccounts = services.includes('accounts')
   const servesPosts = services.includes('posts')

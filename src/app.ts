@@ -29,10 +29,7 @@ import { serviceNames } from './services.ts'
 import { accessTokens } from './sessions/access-token.ts'
 import { localWriter, type Writer } from './write-operations.ts'
 
-/**
- * What the program gives to an app: the secrets and their ages, and in a process of a cluster its writer, and how to
- * recover from a crash of its predecessor.
- */
+/** The program's part: the secrets and, in a process of a cluster, its writer and its predecessor's crash. */
 export type AppParts = {
   secrets?: LiveSecrets
   secretAges?: () => SecretAge[]

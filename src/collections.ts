@@ -39,10 +39,7 @@ export const collections: Collections = {
   writers: [],
 }
 
-/**
- * What each service does with each collection; what is not here, its database user cannot do. Accounts deletes posts,
- * reactions and follows with their account, and reads them for its export.
- */
+/** All that each service's database user may do. Accounts deletes posts with their account, and exports them. */
 export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
   accounts: {
     accountCounts: ['find', 'insert', 'update', 'remove'],

@@ -165,8 +165,7 @@ type Options = {
 }
 
 /**
- * Reads the configuration, and keeps the reader of its secrets open, so that they can be read again.
- * @param env - an empty value counts as absent
+ * Reads the configuration. The reader of its secrets stays open, so that they can be read again.
  * @param root - the base of relative paths
  * @throws StartError with one line for each fault, naming the variable and never a secret's value
  */

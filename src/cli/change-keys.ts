@@ -31,7 +31,6 @@ function readDelay(seconds = '600'): Date {
   return new Date(Date.now() + Number(seconds) * 1_000)
 }
 
-/** @throws StartError with the first fault */
 function parseRing(json: string, name: string): KeyRing {
   if (json.trim() === '') throw new StartError(`${name} has no ring: npm run keys -- generate makes one.`)
   const faults: string[] = []

@@ -34,10 +34,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const log = { info: printError, warn: printError, error: printError }
 const serverWaitMs = 10_000
 
-/**
- * Connects to the database of the server's configuration for the duration of `work`.
- * @throws StartError when the configuration is invalid, or the database is out of reach or refuses the user
- */
+/** Runs work on the server's database. @throws StartError if it is not configured, out of reach, or refuses the user */
 export async function withDatabase<Result>(
   options: ClientOptions,
   work: (database: CommandDatabase, config: Config) => Promise<Result>,

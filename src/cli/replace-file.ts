@@ -6,7 +6,6 @@ import { lockFile } from './file-lock.ts'
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 
-/** @throws StartError with the path and the code of the error, such as EACCES */
 function toStartError(error: unknown, path: string): unknown {
   const code = codeOf(error)
   if (error instanceof StartError || typeof code !== 'string') return error
@@ -35,9 +34,8 @@ export async function readFileOrEmpty(path: string): Promise<string> {
 }
 
 /**
- * Replaces a file's text atomically: after a crash it has the old one or the new one. Concurrent changes follow one
- * another, mode and owner stay, and a new file has mode 0600.
- * @param change - gets the text, which is empty if the file does not exist
+ * Replaces a file's text, or that of a new one (''), atomically: a crash leaves the old text or the new one. Concurrent
+ * changes follow one another. Mode and owner stay; a new file has mode 0600.
  * @throws StartError if the file cannot be changed
  */
 export async function replaceFile(path: string, change: (text: string) => string): Promise<void> {

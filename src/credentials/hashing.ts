@@ -39,10 +39,7 @@ export async function hashPassword(
   return { scheme: 1, pepper: pepper?.id ?? null, bcrypt }
 }
 
-/**
- * One with an unpaired surrogate never matches: its UTF-8 encoding equals another password's.
- * @throws Problem `overloaded` when the pepper is not configured.
- */
+/** One with an unpaired surrogate never matches: its UTF-8 equals another password's. @throws Problem `overloaded` */
 export async function verifyPassword(
   password: string,
   account: string,

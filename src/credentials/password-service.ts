@@ -15,10 +15,7 @@ import { sharedEstimator as strength } from './strength.ts'
 
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/**
- * At most one hash for each core, three in all, and 64 waiting.
- * @param hashing - read at each hash: its peppers may change. `processes` share the cores.
- */
+/** At most one hash for each core, three in all, and 64 waiting. `hashing` is read at each hash: peppers may change. */
 export function passwordService(hashing: Hashing & { readonly processes: number }) {
   const { processes } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
@@ -40,11 +37,7 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
       return runHash(() => hashPassword(password, account, hashing), ticket)
     },
 
-    /**
-     * Without a credential it costs the same and does not match.
-     * @param onStart - called when the task leaves the queue, before the hash is computed
-     * @throws Problem `overloaded`, and what `onStart` throws
-     */
+    /** Costs the same without a credential. `onStart` is called before the hash. @throws Problem `overloaded` */
     verify(
       password: string,
       account: string,

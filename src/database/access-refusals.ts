@@ -7,10 +7,7 @@ export type NoteRefusal = (error: unknown) => boolean
 
 const logIntervalMs = 10_000
 
-/**
- * One log line in 10 s: after a rotation every operation is refused until the new user is there. The line has no message,
- * because MongoDB's contains the refused command.
- */
+/** Logs one line in 10 s, and without MongoDB's message, which contains the refused command. */
 export function accessRefusals(log: FastifyBaseLogger, onAccessRefused: () => void): NoteRefusal {
   let loggedAt = Number.NEGATIVE_INFINITY
   return (error) => {

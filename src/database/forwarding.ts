@@ -3,10 +3,7 @@ import type { Collection, CollectionOptions, Db, MongoClient } from 'mongodb'
 /** Chooses the client of a call by its options, and the current one for a call without options. */
 export type ChooseClient = (options?: unknown) => MongoClient
 
-/**
- * A database whose client can change: every call, on it and on its collections, goes to the client that `choose` names.
- * What a call returns, such as a cursor, stays with that client.
- */
+/** A database whose every call goes to the client that `choose` names; a cursor stays with its client. */
 export function forwardingDatabase(name: string, choose: ChooseClient): Db {
   const databases = perClient((client) => client.db(name))
   const collections = new Map<string, Collection>()
@@ -34,7 +31,6 @@ function perClient<Value>(open: (client: MongoClient) => Value): (client: MongoC
   }
 }
 
-/** @param overrides - members that take precedence over the target's */
 function forward<Target extends object>(
   target: (options?: unknown) => Target,
   overrides: Readonly<Record<string, unknown>> = {},

@@ -13,9 +13,8 @@ const idleBeforeCloseMs = 10_000
 const maxAbandoned = 1_000
 
 /**
- * The process's database, whose user can change while it serves. Operations go to the client of the last user, except
- * those in a session: a transaction ends on the client on which it began.
- * @param first - a connected client that no operation uses yet; it is closed once it has been replaced and is idle
+ * The process's database, whose user can change while it serves. Operations go to the client of the last user, but a
+ * transaction ends on the client on which it began. `first` is connected, and no operation uses it yet.
  */
 export function liveClient(
   first: MongoClient,
@@ -75,19 +74,15 @@ export function liveClient(
       return session
     },
 
-    /**
-     * Ends a transaction whose user was refused in the middle, and could not abort it, as soon as there is another client:
-     * it would keep its documents locked for a minute.
-     */
+    /** Ends a transaction that its refused user could not abort: its documents would stay locked for a minute. */
     abandon(session: ClientSession): void {
       if (abandoned.length < maxAbandoned) abandoned.push(session)
       if (clients.get(session) !== current.client) void killAbandoned()
     },
 
     /**
-     * Opens a client for the user, and makes it the current one. Replacements run one after another. The current user
-     * with its current password changes nothing, unless MongoDB has refused it: then its connections are opened again.
-     * @throws StartError when MongoDB is unreachable, or refuses the user or denies it everything: nothing has changed then
+     * Makes a client of this user the current one. The same credentials change nothing unless MongoDB has refused them.
+     * @throws StartError, with nothing changed, if MongoDB is unreachable, refuses the user or denies it everything
      */
     replace: (credentials: Credentials): Promise<Replacement> => inTurn('replace', () => replace(credentials)),
 

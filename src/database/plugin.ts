@@ -13,7 +13,6 @@ export type CrashRecovery = {
   onSession: (id: string) => void
 }
 
-/** The database's user: it can be replaced, and MongoDB can refuse it. */
 export type DatabaseUser = Pick<LiveClient, 'replace' | 'onReplaced'> & { noteRefusal: NoteRefusal }
 
 declare module 'fastify' {

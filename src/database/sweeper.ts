@@ -11,10 +11,7 @@ const retryMs = 1_000
 /** Bounds how long another process's unfinished sweep waits after a crash. */
 const pollIntervalMs = 60_000
 
-/**
- * Sweeps when woken, every minute, and again after a failure. The tombstones in the database are the queue, so a crash
- * loses no work; sweeps of several processes may overlap.
- */
+/** Sweeps when woken, every minute and after a failure. The tombstones are the queue, so a crash loses no work. */
 export function sweeper(
   sweep: (signal: AbortSignal) => Promise<void>,
   log: FastifyBaseLogger,

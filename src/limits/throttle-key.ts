@@ -3,10 +3,7 @@ import { Binary, type Collection, type Db } from 'mongodb'
 
 type KeyDocument = { _id: 'throttle'; key: Binary }
 
-/**
- * The key of the login throttle: THROTTLE_KEY, or one that the first server generates and keeps in the database. It must
- * be the same in all servers, and outlive every other key: with a new one, all counts would begin at zero.
- */
+/** THROTTLE_KEY, or one that the first server keeps in the database: with a new one, all counts would begin at zero. */
 export async function throttleKey(db: Db, given: string | undefined): Promise<string> {
   if (given !== undefined) return given
   const keys: Collection<KeyDocument> = db.collection('keys')

@@ -65,11 +65,7 @@ export const metrics = fp<Options>(async (app, { address, secretAges }) => {
 
 export type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>
 
-/**
- * In the primary: serves the sum of all processes' metrics.
- * @returns a function that stops serving.
- * @throws StartError if the port is not available.
- */
+/** Serves the sum of all processes' metrics until its result is called. @throws StartError if the port is taken */
 export function serveClusterMetrics(
   address: Address,
   collect: () => Promise<ProcessMetrics[]>,

@@ -6,9 +6,7 @@ import { parseTarget } from './aws/target.ts'
 import type { SecretManager } from './manager.ts'
 
 /**
- * Reads the current version of secrets from AWS Secrets Manager. An ARN's region precedes AWS_REGION. Credentials come
- * from `env`, or from the SDK's default chain: profiles, web identity, container, instance. The SDK is loaded by the first
- * read.
+ * An ARN's region precedes AWS_REGION. Credentials come from `env`, or else from the SDK's default chain.
  * @throws StartError if the variables contradict each other
  */
 export function awsSecretsManager(env: Environment): SecretManager {

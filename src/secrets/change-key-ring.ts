@@ -16,10 +16,7 @@ export function generateKey(algorithm: Algorithm, signFrom: Date): SignKey {
   return { kid, signFrom, algorithm, x, d }
 }
 
-/**
- * Adds a key, by default of the newest one's algorithm.
- * @throws StartError if no key of the ring is a secret or private
- */
+/** Adds a key, by default of the newest one's algorithm. @throws StartError for a ring of public keys */
 export function rotate(ring: KeyRing, signFrom: Date, algorithm?: Algorithm): { ring: KeyRing; added: SignKey } {
   const newest = byAge(ring.filter(canSign)).at(-1)
   if (newest === undefined)
@@ -47,10 +44,7 @@ export function stateOf(key: SignKey, ring: KeyRing, now: Date, tokenLifeSeconds
 export const retire = (ring: KeyRing, now: Date, tokenLifeSeconds: number): KeyRing =>
   ring.filter((key) => stateOf(key, ring, now, tokenLifeSeconds) !== 'retirable')
 
-/**
- * Removes a key at once, and with it the validity of its tokens.
- * @throws StartError if the ring has no such key, or no other key that signs
- */
+/** Removes a key, and with it its tokens' validity. @throws StartError if it is not there, or no other key signs */
 export function remove(ring: KeyRing, kid: string, now: Date): KeyRing {
   const rest = ring.filter((key) => key.kid !== kid)
   if (rest.length === ring.length) throw new StartError('The ring has no key with this kid: see npm run keys -- list.')

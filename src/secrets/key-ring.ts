@@ -53,7 +53,6 @@ export function signingKey(ring: KeyRing, now: Date): SignKey | undefined {
   return passed ?? signers.find(({ signFrom }) => signFrom.getTime() <= now.getTime() + clockSkewMs)
 }
 
-/** Finds what prevents a server with this ring from signing tokens. */
 export function findSigningFaults(ring: KeyRing, now: Date): string[] {
   if (ring.length === 0) return ['JWT_SIGN_KEYS has no key: npm run keys -- generate prints a ring with one']
   if (!ring.some(canSign)) return ['JWT_SIGN_KEYS has public keys only, which cannot sign: give it the private ones']

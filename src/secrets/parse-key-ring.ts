@@ -60,9 +60,8 @@ function toSignKey({ kid, signFrom, key }: Entry): SignKey {
 }
 
 /**
- * Parses `JWT_SIGN_KEYS`: JSON `[{kid, signFrom, key}]`, where `key` is a secret for HS256 or the JWK of an Ed25519 key.
- * Adds faults to `faults`, each with the entry's number and kid only.
- * @returns undefined if there was a fault
+ * Parses JSON `[{kid, signFrom, key}]`, where `key` is a secret for HS256 or the JWK of an Ed25519 key. A fault has
+ * only the entry's number and kid.
  */
 export function parseKeyRing(text: string, faults: string[], name = 'JWT_SIGN_KEYS'): KeyRing | undefined {
   const list = parseJson(text)

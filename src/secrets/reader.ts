@@ -28,7 +28,7 @@ export type SecretReader = {
   close(): void
 }
 
-/** Reads secrets from the environment, from files and from secret managers. @param root - the base of relative paths */
+/** Reads secrets from the environment, from files (relative to `root`) and from secret managers. */
 export function secretReader(env: Environment, root: string): SecretReader {
   let leaseDue = () => {}
   const managers = secretManagers(env, { root, onLeaseDue: () => leaseDue() })

@@ -25,10 +25,7 @@ type Options = {
   log: FastifyBaseLogger
 }
 
-/**
- * Reads the secrets again: at intervals, and for a reason such as SIGHUP. While a source is out of reach or its text is
- * faulty, the last value serves.
- */
+/** Reads secrets again at intervals and for a reason. The last value serves while a source or its text is faulty. */
 export function secretRefresh({ reader, texts, rules, intervalSeconds, apply, log }: Options): SecretRefresh {
   let accepted = texts
   const readAt = new Map(reader.changeable.map((name) => [name, performance.now()]))

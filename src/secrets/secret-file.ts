@@ -5,10 +5,7 @@ import { StartError } from '../start-error.ts'
 /** Reads a file without its last newline. `variable` names it in a fault. @throws StartError if it is no secret */
 export type ReadFile = (variable: string, path: string) => Promise<string>
 
-/**
- * Reads files one after another, and none twice at the same time. A read that hangs, such as on a lost network drive,
- * keeps one of the four threads that Node reads files and hashes passwords with: there must not be four.
- */
+/** Reads one file at a time: a read that hangs keeps one of Node's four threads, which also hash passwords. */
 export function fileReader(): ReadFile {
   const pending = new Map<string, Promise<Buffer | undefined>>()
   let last: Promise<unknown> = Promise.resolve()

@@ -11,13 +11,10 @@ const printedKeys = new Set([
   '192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf',
 ])
 
-/**
- * Whether a text is a key of another form, such as a ring or a JWK in JSON, or PEM. Its characters would be the secret, and
- * those of a public key are known.
- */
+/** Whether a text is a ring, a JWK or PEM: its characters would be the secret, and those of a public key are known. */
 const hasOtherForm = (text: string): boolean => /^\s*(-----BEGIN |\{\s*"|\[\s*\{)/.test(text)
 
-/** Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2). */
+/** Finds the fault of a key for HS256, which requires at least 256 bits (RFC 7518, 3.2). `subject` names the key. */
 export function findSignKeyFaults(key: string, subject = 'JWT_SIGN_KEY'): string[] {
   const advice = 'generate one with openssl rand -hex 32'
   if (printedKeys.has(key)) return [`${subject} is printed in public documents: ${advice}`]

@@ -20,8 +20,7 @@ type Options = {
 }
 
 /**
- * Reads secrets from HashiCorp Vault: version 1 and 2 of its key-value engine, and engines whose secrets can be read with
- * GET, such as the database engine. Remembers and renews the leases of dynamic credentials.
+ * Reads secrets with GET: the key-value engine's, and dynamic ones of others such as the database engine, with leases.
  * @throws StartError if the variables do not name a server and one way to log in
  */
 export function vaultManager(env: Environment, { root, onLeaseDue }: Options): SecretManager {

@@ -16,11 +16,7 @@ export type Viewer = { account: string; session: string }
 declare module 'fastify' {
   interface FastifyInstance {
     accessTokens: {
-      /**
-       * The token expires at `endsAt`, or after 900 s.
-       * @returns `maxAge` in seconds.
-       * @throws Error if no key of the ring can sign now
-       */
+      /** The token expires at `endsAt`, or after 900 s. `maxAge` is in seconds. @throws Error if no key can sign now */
       sign(viewer: Viewer, endsAt: Date): { token: string; maxAge: number }
       read(token: string): Viewer | undefined
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */

@@ -17,11 +17,7 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
   return text === undefined ? undefined : parseRefreshToken(text)
 }
 
-/**
- * Creates a session in the transaction that authenticates the account, and ends the session that the request
- * carried: a browser has one at a time.
- * @param carried - `viewerFromCookie`, called before the transaction
- */
+/** Ends the session that the request carried (`viewerFromCookie`), too: a browser has one at a time. */
 export async function issueSession(
   request: FastifyRequest,
   { account, carried }: { account: string; carried: Viewer | undefined },

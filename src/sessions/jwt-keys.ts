@@ -21,11 +21,7 @@ function toJwtKey(key: SignKey): JwtKey {
 
 export const jwtKeysOf = (ring: KeyRing): JwtKeys => new Map(ring.map((key) => [key.kid, toJwtKey(key)]))
 
-/**
- * The keys with which @fastify/jwt is registered. Every call names a key of its own; these only decide whether it signs
- * at all: with a public key it refuses to.
- * @throws StartError if the ring is empty
- */
+/** Only decides whether @fastify/jwt signs at all: each call names its own key. @throws StartError for an empty ring */
 export function registeredSecret(ring: KeyRing): {
   algorithm: SignKey['algorithm']
   secret: FastifyJWTOptions['secret']

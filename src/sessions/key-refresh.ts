@@ -2,10 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const refreshWaitMs = 3_000
 
-/**
- * @param refresh - reads the key ring again; never rejects
- * @returns a function that waits for a refresh, for 3 s at most; concurrent callers share one wait
- */
+/** Waits for `refresh`, which never rejects, for 3 s at most; concurrent callers share one wait. */
 export function boundedWait(refresh: () => Promise<void>): () => Promise<void> {
   let waiting: Promise<void> | undefined
 

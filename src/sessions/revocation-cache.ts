@@ -46,10 +46,7 @@ export function revocationCache(db: Db) {
       return true
     },
 
-    /**
-     * As `isLive`, from the database. Right for sessions with a valid access token: it expires when its session would, so a
-     * session that ended earlier was revoked.
-     */
+    /** From the database. A valid access token expires when its session would: an earlier end is a revocation. */
     async readIsLive(session: string): Promise<boolean> {
       return !(await isRevoked(session))
     },

@@ -8,10 +8,7 @@ import type { GroupCommit } from './group-commit.ts'
 import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './ipc.ts'
 import type { Submission } from './operation.ts'
 
-/**
- * @param path - in a folder that only our own user may enter: every connection is trusted
- * @returns a function that stops listening
- */
+/** Listens until its result is called. Only our own user may enter the folder of `path`: connections are trusted. */
 export async function serveWriter(
   path: string,
   queue: GroupCommit<Submission, unknown>,

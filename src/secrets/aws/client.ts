@@ -16,8 +16,7 @@ export type AwsClient = {
 }
 
 /**
- * Opens a client for one region. Loads the SDK, which other servers do without.
- * @param arnRegion - the region in the secret's ARN, which precedes that of the settings
+ * Opens a client for one region, the ARN's before that of the settings. Loads the SDK, which other servers do without.
  * @throws StartError if there is no region
  */
 export async function openAwsClient(settings: AwsSettings, arnRegion?: string): Promise<AwsClient> {

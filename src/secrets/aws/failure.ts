@@ -17,7 +17,7 @@ export function describeFailure(error: unknown): Failure {
   return { name: /^\w{1,60}$/.test(name) ? name : 'Error', code, message, status: $metadata?.httpStatusCode ?? 0 }
 }
 
-/** Describes a failed connection. @returns undefined if the server did respond */
+/** Describes a failed connection to `server`, and what to check. Undefined if the server did respond. */
 export function connectionFault(
   { name, code }: Failure,
   server: string,

@@ -23,10 +23,7 @@ const expired = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshR
 const wrongClock = new Set(['RequestExpired', 'RequestInTheFuture', 'RequestTimeTooSkewed'])
 const throttled = new Set(['RequestLimitExceeded', 'Throttling', 'ThrottlingException', 'TooManyRequestsException'])
 
-/**
- * Describes an error of GetSecretValue by its name: https://docs.aws.amazon.com/secretsmanager/latest/apireference/
- * API_GetSecretValue.html and CommonErrors.html. Emulators answer with other statuses than AWS.
- */
+/** By the names in AWS's reference of GetSecretValue: emulators answer with other statuses than AWS. */
 export function readFault(error: unknown, name: string, server: AwsServer): StartError {
   const failure = describeFailure(error)
   return (

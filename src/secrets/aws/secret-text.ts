@@ -18,10 +18,7 @@ export function wholeText({ SecretString, SecretBinary }: SecretValue, name: str
   return text
 }
 
-/**
- * Picks a member of a secret's JSON object. A member that is not a string becomes JSON.
- * @throws StartError if the secret is not such an object, or if the member does not exist or is empty
- */
+/** Picks a member of a secret's JSON; one of another type becomes JSON. @throws StartError if it has none */
 export function fieldText(text: string, name: string, field: string): string {
   const fields = parseFields(text)
   if (!fields) throw new StartError(`The secret ${name} is not a JSON object: write it as one, or remove "#${field}".`)

@@ -9,9 +9,8 @@ const Mount = z.object({
 })
 
 /**
- * Finds the path in Vault's HTTP API that reads MOUNT/PATH: version 2 of the key-value engine inserts `data/` between them.
- * Asks Vault where the mount ends, as its command line does.
- * @returns several paths to try if Vault does not tell
+ * Finds the path in Vault's HTTP API that reads MOUNT/PATH: version 2 of the key-value engine inserts `data/` after the
+ * mount. If Vault does not tell where that ends, there are several paths to try.
  */
 export async function locate(path: string, get: (path: string) => Promise<VaultResponse>): Promise<string[]> {
   // A URL with dot segments is another path.
