@@ -167,10 +167,11 @@ t.test('a batch that conflicts runs again complete, in the same transact call', 
   })
   await db.collection('contended').insertOne({ n: 0 })
   const holder = client.startSession()
-  holder.startTransaction()
+  // Not majority: on a busy machine the batch would run out of conflicts while the holder waits for the journal.
+  holder.startTransaction({ writeConcern: { w: 1, journal: false } })
   await db.collection('contended').updateOne({}, { $set: { held: true } }, { session: holder })
   const answers = submitAll(upTo(8))
-  await until(() => batches.length >= 4)
+  await until(() => batches.length >= 2)
   await holder.commitTransaction()
   await holder.endSession()
   t.same(await answers, numbersUpTo(8).map(wrote))
