@@ -5,6 +5,7 @@ import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
 import { freePort } from '../src/processes/free-port.ts'
+import { type ServiceName, serviceNames } from '../src/services.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
 import { prepareServices, writePublicRing } from './prepare-services.ts'
@@ -12,6 +13,17 @@ import { startServiceProcess } from './service-process.ts'
 import { startGateway } from './start.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Each service and its metrics get a free port. They might not be ready yet. */
+function startServices(settings: Record<ServiceName, NodeJS.ProcessEnv>) {
+  return Promise.all(
+    serviceNames.map(async (name) => {
+      const metricsPort = await freePort('127.0.0.1')
+      const env = { ...settings[name], METRICS_PORT: String(metricsPort) }
+      return { name, metricsPort, ...startServiceProcess(name, await freePort('127.0.0.1'), env) }
+    }),
+  )
+}
 
 /** Runs both services and the gateway on one machine, on an embedded MongoDB: npm run services. */
 async function start(): Promise<void> {
@@ -38,16 +50,7 @@ async function start(): Promise<void> {
   try {
     const { dataDir } = database
     const settings = await prepareServices(mongod, { dataDir, host, port, publicOrigins, texts })
-    const services = await Promise.all(
-      (['accounts', 'posts'] as const).map(async (name) => {
-        const metricsPort = await freePort('127.0.0.1')
-        const service = startServiceProcess(name, await freePort('127.0.0.1'), {
-          ...settings[name],
-          METRICS_PORT: String(metricsPort),
-        })
-        return { name, metricsPort, ...service }
-      }),
-    )
+    const services = await startServices(settings)
     closers.push(async () => {
       for (const { kill } of services) kill('SIGTERM')
       await Promise.all(services.map(({ exited }) => exited))

@@ -21,8 +21,8 @@ before the new version starts. Each role has what its service uses, and nothing 
   rookery           for both in one program
 
 It logs in as an administrator with ${variable}, or the file that ${variable}_FILE names: JSON such as
-{"username": "admin", "password": "…"}, of a user with the role userAdminAnyDatabase, which
-MongoDB requires for updating a role.
+{"username": "admin", "password": "…"}. The user needs the role userAdminAnyDatabase, because MongoDB requires it for
+updating a role.
 
   --print  prints the commands for mongosh instead, and needs no administrator
   --help   prints this

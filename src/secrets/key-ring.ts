@@ -26,8 +26,6 @@ export type LiveKeys = {
   refresh(): Promise<void>
 }
 
-export const fixedKeys = (ring: KeyRing): LiveKeys => ({ current: () => ring, refresh: async () => {} })
-
 /** The ring of `JWT_SIGN_KEY`. Its kid is the same on every server and reveals nothing about the key. */
 export function ringOfOne(secret: string): KeyRing {
   const kid = createHmac('sha256', secret).update('kid').digest('base64url').slice(0, 8)

@@ -3,7 +3,7 @@ import Fastify from 'fastify'
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose'
 import t, { type Test } from 'tap'
-import { fixedKeys, type LiveKeys } from '../../src/secrets/key-ring.ts'
+import type { LiveKeys } from '../../src/secrets/key-ring.ts'
 import { accessTokens } from '../../src/sessions/access-token.ts'
 import { sessionCookies } from '../../src/sessions/cookies.ts'
 import { jwks } from '../../src/sessions/jwks.ts'
@@ -66,7 +66,7 @@ t.test('jose verifies a cookie’s token from the URL of the key set alone, also
 
 t.test('the set has the public part of each Ed25519 key, those that sign later included, and no secret', async (t) => {
   const [current, next] = [ed25519Key('current'), ed25519Key('next', secondsFromNow(600))]
-  const keys = fixedKeys([symmetricKey('secret'), current, publicKey(ed25519Key('verifies')), next])
+  const keys = changeableKeys([symmetricKey('secret'), current, publicKey(ed25519Key('verifies')), next])
   const response = await fetch((await keyServer(t, keys)).url)
   t.match(response.headers.get('content-type'), /^application\/jwk-set\+json(;|$)/)
   const { keys: set } = (await response.json()) as { keys: Record<string, string>[] } // asserted below
