@@ -31,7 +31,7 @@ const fileTimeoutSeconds = { fast: 240, slow: 480 }
 /** Files share a process because loading the server takes more CPU time than most of their tests. */
 const maxFilesPerProcess = 6
 /** Most tests wait most of their time; slow ones start processes of their own. */
-const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() + 1 }
+const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() }
 
 type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
@@ -138,12 +138,20 @@ function batchesOf(files: string[]): Batch[] {
   })
 }
 
+const batchOf = (file: string): Batch => ({ name: file, files: [file] })
+
+/** Idle files wait for minutes and need next to no CPU time: they run beside the slow ones. */
+function kindOf(file: string): 'fast' | 'slow' | 'idle' {
+  if (file.endsWith('.idle.slow.test.ts')) return 'idle'
+  return isSlow(file) ? 'slow' : 'fast'
+}
+
 async function runAll(files: string[], env: NodeJS.ProcessEnv) {
   const total = { passed: 0, failed: 0 }
-  const { fast = [], slow = [] } = Object.groupBy(files, (file) => (isSlow(file) ? 'slow' : 'fast'))
+  const { fast = [], slow = [], idle = [] } = Object.groupBy(files, kindOf)
   const phases = [
-    { batches: batchesOf(fast), processes: maxProcesses.fast },
-    { batches: slow.map((file): Batch => ({ name: file, files: [file] })), processes: maxProcesses.slow },
+    { batches: batchesOf(fast), idle: [], processes: maxProcesses.fast },
+    { batches: slow.map(batchOf), idle: idle.map(batchOf), processes: maxProcesses.slow },
   ]
   let count = 0
   const runAllOf = async (queue: Iterable<Batch>) => {
@@ -161,10 +169,10 @@ async function runAll(files: string[], env: NodeJS.ProcessEnv) {
       if (stopping.signal.aborted) return
     }
   }
-  process.stdout.write(`1..${phases.flatMap(({ batches }) => batches).length}\n`)
-  for (const { batches, processes } of phases) {
+  process.stdout.write(`1..${phases.flatMap(({ batches, idle }) => [...batches, ...idle]).length}\n`)
+  for (const { batches, idle, processes } of phases) {
     const queue = batches.values()
-    await Promise.all(Array.from({ length: processes }, () => runAllOf(queue)))
+    await Promise.all([...Array.from({ length: processes }, () => runAllOf(queue)), runAllOf(idle)])
     if (stopping.signal.aborted) break
   }
   return total
