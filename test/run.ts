@@ -138,7 +138,9 @@ function batchesOf(files: string[]): Batch[] {
   })
 }
 
-const batchOf = (file: string): Batch => ({ name: file, files: [file] })
+function batchOf(file: string): Batch {
+  return { name: file, files: [file] }
+}
 
 /** Idle files wait for minutes and need next to no CPU time: they run beside the slow ones. */
 function kindOf(file: string): 'fast' | 'slow' | 'idle' {
