@@ -23,6 +23,7 @@ const others = new Set([
   'http/headers',
   'http/keep-alive',
   'http/methods',
+  'http/order-of-checks',
   'http/pipelining',
   'http/slow-clients',
   'http/sockets',
