@@ -6,9 +6,6 @@ import { plantFaults, plantSecrets } from './fixtures/canary-secrets.ts'
 import { type CanaryServer, createEvidence, startThree } from './fixtures/canary-servers.ts'
 import { type CreateSource, fromAws, fromFiles, fromValues, fromVault } from './fixtures/canary-sources.ts'
 
-/** The processes that a server starts: an api process twice and the writer; mongod with its two shells. */
-const startedAtLeast = { 'the cluster': 3, 'the single process': 0, 'the embedded mode': 3 }
-
 /** A token that Vault issues at a login. */
 const vaultToken = /\b(s|hvs)\.[A-Za-z0-9]{24,}\b/
 
@@ -64,27 +61,30 @@ async function hide(t: Test, createSource: CreateSource, isChangeable: boolean):
   await each(({ stop }) => stop())
 
   for (const [place, text] of evidence.texts) {
-    t.same(canaries.find(text), [], `${place}: ${text.length} characters`)
-    t.notMatch(text, vaultToken, place)
+    t.same(canaries.find(text), [], `no secret in ${place} (${text.length} characters)`)
+    t.notMatch(text, vaultToken, `no token of Vault in ${place}`)
   }
-  for (const { name, ownEnvironment } of servers) {
+  for (const { name, childrenMin, ownEnvironment } of servers) {
     const shown = (place: string) => evidence.texts.get(`${place} of ${name}`) ?? ''
-    t.match(controls.find(shown('standard output')), ['a path as URI'], 'the search finds what is no secret in a log')
-    t.match(controls.find(shown('responses')).length > 0, true, 'and in a response')
+    t.ok(controls.find(shown('standard output')).includes('a path as URI'), 'the search finds a path in the log')
+    t.ok(controls.find(shown('responses')).includes('a path as JSON'), 'the search finds a profile in the responses')
     t.match(shown('metrics'), /^http_request_duration_seconds_count\{.*status="401"/m)
-    const pids = new Set(shown('environments').match(/^\d+ \w+=/gm))
-    t.ok(pids.size >= (startedAtLeast[name as keyof typeof startedAtLeast] ?? 0), `${pids.size} processes of ${name}`)
     t.match(shown('command lines'), /main\.ts/)
-    if (!isChangeable)
-      t.match(canaries.find(ownEnvironment()).join(), /JWT_SIGN_KEY/, 'the search finds secrets in an environment')
+    t.ok(new Set(shown('environments').match(/^\d+(?= )/gm)).size >= childrenMin, `all processes of ${name}`)
+    const own = canaries.find(ownEnvironment())
+    if (!isChangeable) t.ok(own.includes('VAULT_TOKEN as plain text'), 'the search finds a secret in an environment')
   }
 }
 
-const options = { timeout: 240_000 }
-t.test('secrets from values appear nowhere', options, (t) => hide(t, fromValues, false))
-t.test('secrets from files appear nowhere', options, (t) => hide(t, fromFiles, true))
-t.test('secrets from Vault, and the AppRole’s secret ID, appear nowhere', options, (t) =>
-  hide(t, fromVault('approle'), true),
-)
-t.test('secrets from Vault, and the token, appear nowhere', options, (t) => hide(t, fromVault('token'), true))
-t.test('secrets from AWS, and the credentials, appear nowhere', options, (t) => hide(t, fromAws, true))
+const ways: { name: string; createSource: CreateSource; isChangeable: boolean }[] = [
+  { name: 'values', createSource: fromValues, isChangeable: false },
+  { name: 'files', createSource: fromFiles, isChangeable: true },
+  { name: 'Vault with an AppRole', createSource: fromVault('approle'), isChangeable: true },
+  { name: 'Vault with a token', createSource: fromVault('token'), isChangeable: true },
+  { name: 'AWS', createSource: fromAws, isChangeable: true },
+]
+
+for (const { name, createSource, isChangeable } of ways) {
+  const title = `no secret from ${name} is in a log, a metric, a response, a command line or a child’s environment`
+  t.test(title, { timeout: 240_000 }, (t) => hide(t, createSource, isChangeable))
+}
