@@ -42,8 +42,9 @@ export async function startNginx({ host, port, addresses }: GatewayOptions): Pro
 
 const frame = (dir: string, services: string) => `
 daemon off;
+# One process: a worker would outlive a killed master, and keep the port.
+master_process off;
 pid ${join(dir, 'nginx.pid')};
-worker_processes 1;
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 events { worker_connections 4096; }
 http {

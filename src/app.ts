@@ -46,6 +46,7 @@ export async function buildApp(
 ) {
   const { services } = config
   const servesAccounts = services.includes('accounts')
+  const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
     ...serverOptions(config.trustedProxies, headers),
@@ -111,8 +112,8 @@ export async function buildApp(
   await app.register(accessTokens, { keys })
   await app.register(openapi, {
     accessCookie: context.cookies.accessName,
-    // All of them, whichever this program serves: the services share one origin.
-    describe: (described) => registerRoutes(described, serviceNames, parts),
+    // All routes, whichever this program serves: the services share one origin.
+    describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
   await app.register(documentPage)
   await registerRoutes(app, services, parts)

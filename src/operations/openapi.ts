@@ -18,12 +18,16 @@ const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) }
 
 type Options = {
   accessCookie: string
-  /** Registers every route of the document with an instance that never serves a request. */
-  describe: (app: FastifyInstance) => Promise<void>
+  /** Registers every route of the document with an instance that never serves one. Undefined: this one has them all. */
+  describe: ((app: FastifyInstance) => Promise<void>) | undefined
 }
 
-/** The OpenAPI document. It can have more routes than this process serves. */
+/** The OpenAPI document. It can have more routes than this process serves. Register it before them. */
 export const openapi = fp<Options>(async (app, { accessCookie, describe }) => {
+  if (describe === undefined) {
+    await app.register(fromSchemas, { accessCookie })
+    return
+  }
   const described = Fastify()
   described.setValidatorCompiler(validatorCompiler)
   described.setSerializerCompiler(serializerCompiler)
@@ -36,7 +40,7 @@ export const openapi = fp<Options>(async (app, { accessCookie, describe }) => {
   await app.register(swagger, { mode: 'static', specification: { document } })
 })
 
-/** Generates the document from the routes' zod schemas. Register it before them. */
+/** Generates the document from the routes' zod schemas. */
 const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
   await app.register(swagger, {
     openapi: {

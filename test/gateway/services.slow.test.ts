@@ -46,13 +46,14 @@ t.test('npm run services: kill -9 leaves no service, gateway or mongod behind', 
 })
 
 t.test('npm run services: it ends with its gateway', { skip }, async (t) => {
-  const { child } = await startServices(t, await freshFolder(t))
+  const { child, url } = await startServices(t, await freshFolder(t))
   const shells = (await processesWith('/bin/sh')).filter(({ parent }) => parent === child.pid)
-  const masters = await processesWith('nginx: master')
-  const nginx = masters.find(({ parent }) => shells.some(({ pid }) => pid === parent))
-  if (nginx) process.kill(nginx.pid, 'SIGKILL')
+  const nginx = (await processesWith('nginx')).find(({ parent }) => shells.some(({ pid }) => pid === parent))
+  if (!nginx) throw new Error('no nginx')
+  process.kill(nginx.pid, 'SIGKILL')
   const [code] = await once(child, 'exit')
   t.equal(code, 1)
+  await t.rejects(fetch(url), 'nothing of nginx keeps the port')
 })
 
 t.test('npm run services: a PORT in use stops the start', async (t) => {
