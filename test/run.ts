@@ -28,6 +28,15 @@ const username = 'rookery-test'
 const log = { info: tell, warn: tell, error: tell }
 /** The time limit of a file: the test that is running then fails. One slow file waits for 5 minutes. */
 const fileTimeoutSeconds = { fast: 240, slow: 480 }
+/** They take longest: begun first, so that none of them runs alone at the end. */
+const longFolders = [
+  'test/limits',
+  'test/reconcile',
+  'test/accounts',
+  'test/credentials',
+  'test/writer',
+  'test/sessions',
+]
 /** Files share a process because loading the server takes more CPU time than most of their tests. */
 const maxFilesPerProcess = 6
 /** Most tests wait most of their time; slow ones start processes of their own. */
@@ -126,8 +135,10 @@ async function fastTemporaryDir(): Promise<string> {
 type Batch = { name: string; files: string[] }
 
 function batchesOf(files: string[]): Batch[] {
-  const folders = Map.groupBy(files, (file) => dirname(file))
-  return [...folders].flatMap(([folder, all]) => {
+  const folders = [...Map.groupBy(files, (file) => dirname(file))]
+  const isLong = ([folder]: [string, string[]]) => longFolders.includes(folder)
+  const ordered = [...folders.filter(isLong), ...folders.filter((entry) => !isLong(entry))]
+  return ordered.flatMap(([folder, all]) => {
     const [first = ''] = all
     if (all.length === 1) return { name: first, files: all }
     const count = Math.ceil(all.length / maxFilesPerProcess)
