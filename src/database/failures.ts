@@ -1,7 +1,13 @@
 import { MongoBulkWriteError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
+/** Thrown when a transaction was not committed by its deadline, and never will be. */
 export class TransactionTimeoutError extends Error {
   override readonly name = 'TransactionTimeoutError'
+}
+
+/** Thrown when MongoDB did not say whether it committed a transaction. */
+export class OutcomeUnknownError extends Error {
+  override readonly name = 'OutcomeUnknownError'
 }
 
 /** Thrown when a transaction kept conflicting with others. It wrote nothing. */
@@ -59,7 +65,8 @@ const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'E
 
 export function isDatabaseOutOfReach(thrown: unknown): boolean {
   const error = unwrapped(thrown)
-  if (error instanceof TransactionTimeoutError || isBrokenConnection(error)) return true
+  if (error instanceof TransactionTimeoutError || error instanceof OutcomeUnknownError) return true
+  if (isBrokenConnection(error)) return true
   if (error instanceof MongoError && unreachableNames.has(error.name)) return true
   if (!(error instanceof MongoServerError)) return false
   return (
