@@ -57,7 +57,7 @@ export const database = fp<Options>(async (app, options) => {
       onAccessRefused?.()
     })
     app.decorate('db', live.db)
-    app.decorate('transact', transactor(live, crashRecovery?.onSession))
+    app.decorate('transact', transactor(live, { onSession: crashRecovery?.onSession }))
     app.decorate('databaseUser', { replace: live.replace, onReplaced: live.onReplaced, noteRefusal })
   } catch (error) {
     // Fastify does not run onClose hooks when a plugin fails.

@@ -19,7 +19,7 @@ t.test('the transaction of a killed process blocks no write once its replacement
   const killed = new MongoClient(uri, { auth: { username, password }, authSource: 'admin' })
   t.teardown(() => killed.close())
   const written = Promise.withResolvers<void>()
-  const pendingWrite = transactor(killed, (id) => void sessions.push(id))(async (session) => {
+  const pendingWrite = transactor(killed, { onSession: (id) => void sessions.push(id) })(async (session) => {
     const killedThings = killed.db(db.databaseName).collection<Thing>('things')
     await killedThings.updateOne({ _id: 'a' }, { $inc: { n: 100 } }, { session })
     written.resolve()
