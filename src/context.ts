@@ -29,7 +29,7 @@ import { revocationFeed } from './sessions/revocation-feed.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
-import { deletionFence } from './writer/fence.ts'
+import { deletionFence } from './writer/deletion-fence.ts'
 
 type Parts = {
   db: Db
@@ -51,7 +51,8 @@ export function createContext(config: AppConfig, parts: Parts) {
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
   const tombstones = tombstoneStore(db)
-  const deletion = contentDeletion({ activity, follows, posts, reactions, tombstones })
+  const fence = deletionFence(db, transact, tombstones)
+  const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
     accounts: accountStore(db, transact),
     activity,
@@ -61,7 +62,6 @@ export function createContext(config: AppConfig, parts: Parts) {
     credentials: credentialStore(db),
     devices: deviceStore(db),
     feed: revocationFeed(db, revocations, log, noteRefusal),
-    fence: deletionFence(db),
     fixedWindow: fixedWindow(db),
     follows,
     lastSeen: lastSeen(db, log),
