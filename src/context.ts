@@ -36,6 +36,7 @@ type Parts = {
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
   secrets: Pick<LiveSecrets, 'current'>
+  signals: Db
   throttleKey: string
   transact: Transact
   writer: Writer
@@ -44,7 +45,7 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, throttleKey, transact, writer } = parts
+  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
@@ -61,7 +62,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log, noteRefusal),
+    feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
     lastSeen: lastSeen(db, log),
