@@ -4,7 +4,7 @@ import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { type FollowDocument, followKey, pairName } from './model.ts'
+import { byId, byIds, type FollowDocument, followKey, idHint, pairName } from './model.ts'
 
 /** @property order - a UUIDv7: the order key of the follow, if this command creates it */
 export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
@@ -30,7 +30,7 @@ async function applyFollows(
   const pairs = new Map<string, Pair>()
   for (const { from, to } of commands) pairs.set(pairName(from, to), { from, to, before: null, after: null })
   const keys = [...pairs.values()].map(({ from, to }) => followKey(from, to))
-  const found = await collection.find({ _id: { $in: keys } }, { session, ...singleBatch(keys.length) }).toArray()
+  const found = await collection.find(byIds(keys), { session, hint: idHint, ...singleBatch(keys.length) }).toArray()
   for (const { from, to, order } of found) {
     const pair = pairs.get(pairName(from.toString(), to.toString()))
     if (pair) pair.before = pair.after = order.toString()
@@ -52,11 +52,11 @@ async function applyFollows(
   await collection.bulkWrite(
     changed.map(({ from, to, before, after }) => {
       const _id = followKey(from, to)
-      if (after === null) return { deleteOne: { filter: { _id } } }
+      if (after === null) return { deleteOne: { filter: byId(_id), hint: idHint } }
       const order = toUuid(after)
       return before === null
         ? { insertOne: { document: { _id, ..._id, order } } }
-        : { updateOne: { filter: { _id }, update: { $set: { order } } } }
+        : { updateOne: { filter: byId(_id), hint: idHint, update: { $set: { order } } } }
     }),
     { session, ordered: false },
   )

@@ -1,11 +1,11 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
-import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
+import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import type { FollowResult, follow } from './follow.ts'
-import { type FollowDocument, followKey, listIndexes, pairName } from './model.ts'
+import { byIds, type FollowDocument, followedIndex, followKey, idHint, listIndexes, pairName } from './model.ts'
 
 export type Follow = { from: string; to: string; since: Date; order: string }
 
@@ -20,7 +20,7 @@ export function followStore(db: Db, writer: FollowWriter) {
       return followKey(from, to)
     })
     const found = await follows
-      .find({ _id: { $in: keys } }, { projection: { _id: 1 }, ...singleBatch(keys.length) })
+      .find(byIds(keys), { projection: { _id: 1 }, hint: idHint, ...singleBatch(keys.length) })
       .toArray()
     return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
   })
@@ -56,16 +56,12 @@ export function followStore(db: Db, writer: FollowWriter) {
 
     listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, listIndexes.following, position),
 
-    /** In no order: a covered query on the index of `_id`. */
+    /** In no order: a covered query. */
     async followedBy(account: string): Promise<UUID[]> {
-      const from = toUuid(account)
       const found = await follows
-        .find(
-          { _id: { $gte: { from, to: lowestId }, $lte: { from, to: highestId } } },
-          { projection: { _id: 1 }, hint: '_id_', batchSize: 10_000 },
-        )
+        .find({ from: toUuid(account) }, { projection: { _id: 0, to: 1 }, hint: followedIndex, batchSize: 10_000 })
         .toArray()
-      return found.map(({ _id }) => _id.to)
+      return found.map(({ to }) => to)
     },
   }
 }

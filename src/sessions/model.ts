@@ -23,7 +23,7 @@ export type SessionDocument = {
 }
 
 export const sessionIndexes = [
-  { key: { family: 1 }, unique: true },
+  { key: { account: 1, family: 1 }, unique: true },
   { key: { account: 1, _id: -1 } },
   { key: { endsAt: 1 }, expireAfterSeconds: 0 },
 ] as const

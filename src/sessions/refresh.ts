@@ -1,4 +1,4 @@
-import { Binary, type ClientSession, type Collection, type Db } from 'mongodb'
+import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
 import { lifetimesMs, notExpired, type SessionDocument, toSession } from './model.ts'
@@ -18,21 +18,22 @@ type Successor = { token: RefreshToken; stored?: StoredToken }
 
 /** The successor of a presented token; undefined unless it is the current one, or the previous one within its grace. */
 function successorOf(found: FoundSession, { family, turn }: RefreshToken): Successor | undefined {
+  const { account } = found
   const presented = hashPart(turn)
   if (sameHash(presented, found.turn)) {
     const step = newStep()
-    const token = { family, turn: nextTurn(turn, step) }
+    const token = { account, family, turn: nextTurn(turn, step) }
     return {
       token,
       stored: { family: found.family, turn: hashPart(token.turn), previousTurn: presented, step: new Binary(step) },
     }
   }
   if (!found.inGrace || found.step === null || !sameHash(presented, found.previousTurn)) return undefined
-  return { token: { family, turn: nextTurn(turn, found.step.buffer) } }
+  return { token: { account, family, turn: nextTurn(turn, found.step.buffer) } }
 }
 
-function newFamily(): Successor {
-  const token = newRefreshToken()
+function newFamily(account: UUID): Successor {
+  const token = newRefreshToken(account)
   const { family, turn } = token
   return { token, stored: { family: hashPart(family), turn: hashPart(turn), previousTurn: null, step: null } }
 }
@@ -63,7 +64,7 @@ export function tokenRotation(db: Db) {
     /** Rotates a token: of concurrent requests that present the same one, all get the same successor. */
     async refresh(presented: RefreshToken): Promise<RotationResult> {
       for (;;) {
-        const found = await find({ family: hashPart(presented.family) })
+        const found = await find({ account: presented.account, family: hashPart(presented.family) })
         if (!found) return { outcome: 'unknown' }
         const session = found._id.toString()
         const successor = successorOf(found, presented)
@@ -72,7 +73,7 @@ export function tokenRotation(db: Db) {
         if (!stored) return { outcome: 'rotated', session: toSession(found), token }
         // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
         const swapped = await sessions.findOneAndUpdate(
-          { _id: found._id, turn: found.turn, ...notExpired() },
+          { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
           [{ $set: renewed(session, stored) }],
           { returnDocument: 'after' },
         )
@@ -89,12 +90,12 @@ export function tokenRotation(db: Db) {
       const found = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
       if (!found) return { outcome: 'unknown' }
       const isOwn = presented !== undefined && sameHash(hashPart(presented.family), found.family)
-      const successor = isOwn ? successorOf(found, presented) : newFamily()
+      const successor = isOwn ? successorOf(found, presented) : newFamily(found.account)
       if (!successor) return { outcome: 'reused', viewer: { account, session } }
       const { token, stored } = successor
       const confirmedUntil = { $add: ['$$NOW', confirmedForMs] }
       const updated = await sessions.findOneAndUpdate(
-        { _id: found._id },
+        { _id: found._id, account: found.account },
         [{ $set: { ...(stored && renewed(session, stored)), confirmedUntil, failures: 0 } }],
         { session: transaction, returnDocument: 'after' },
       )
