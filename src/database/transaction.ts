@@ -5,6 +5,7 @@ import {
   isAccessRefused,
   isBrokenConnection,
   isConflict,
+  OutcomeUnknownError,
   StaleError,
   TransactionTimeoutError,
 } from './failures.ts'
@@ -23,7 +24,10 @@ const maxRetryDelayMs = 40
 const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
 
-const timeoutError = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
+const timeoutError = ({ cause, isCommitting }: Progress) =>
+  isCommitting
+    ? new OutcomeUnknownError('no answer to the commit in time', { cause })
+    : new TransactionTimeoutError('no commit in time', { cause })
 
 /** Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at most 40 ms. */
 export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(retryDelayMs(attempt))
@@ -42,7 +46,8 @@ export type SessionSource = Pick<MongoClient, 'startSession'> & { abandon?: (ses
 /**
  * Runs work in a transaction, and retries after a conflict or a lost reply. The work may run more than once: it must not
  * choose ids. Its own error aborts the transaction and is rethrown.
- * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs; a commit may still have been applied
+ * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs
+ * @throws OutcomeUnknownError likewise, if MongoDB has not answered the commit
  * @throws ConflictError after more than `maxConflicts` conflicts
  */
 export function transactor(client: SessionSource, onSession?: (id: string) => void): Transact {
@@ -57,42 +62,45 @@ export function transactor(client: SessionSource, onSession?: (id: string) => vo
   return (work, deadline = performance.now() + transactionTimeoutMs, maxConflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
     if (onSession) noteSession(session)
-    const retries: Retries = { cause: undefined }
-    const running = run(session, work, deadline, maxConflicts, retries).catch((error) => {
+    const progress: Progress = { cause: undefined, isCommitting: false }
+    const running = run(session, work, deadline, maxConflicts, progress).catch((error) => {
       if (isAccessRefused(error)) client.abandon?.(session)
       throw error
     })
-    return settleBy(running, deadline + commitReplyMs, retries)
+    return settleBy(running, deadline + commitReplyMs, progress)
   }
 }
 
-/** The cause of the last retry is the cause of a timeout. */
-type Retries = { cause: unknown }
+/** The cause of the last retry is the cause of a timeout. `isCommitting`: a commit was sent, and has no answer yet. */
+type Progress = { cause: unknown; isCommitting: boolean }
 
 async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
   deadline: number,
   maxConflicts: number,
-  retries: Retries,
+  progress: Progress,
 ): Promise<T> {
   let conflicts = 0
   const retry = async (attempt: number, cause: unknown) => {
-    retries.cause = cause
+    progress.cause = cause
     const delayMs = retryDelayMs(attempt)
-    if (performance.now() + delayMs > deadline) throw timeoutError(cause)
+    if (performance.now() + delayMs > deadline) throw timeoutError(progress)
     await sleep(delayMs)
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
-      if (performance.now() > deadline) throw timeoutError(retries.cause)
+      if (performance.now() > deadline) throw timeoutError(progress)
       try {
         session.startTransaction(transactionOptions)
         const result = await work(session)
-        if (performance.now() > deadline) throw timeoutError(retries.cause)
+        if (performance.now() > deadline) throw timeoutError(progress)
+        progress.isCommitting = true
         await commit(session, retry)
         return result
       } catch (error) {
+        // Thrown by the commit too, but only if MongoDB has answered it.
+        if (!(error instanceof OutcomeUnknownError)) progress.isCommitting = false
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
         // A login that is refused stays refused: a retry would only use up the time of the next request.
         if (isAccessRefused(error)) throw error
@@ -117,7 +125,8 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
     } catch (error) {
       const isUnknown = hasLabel(error, 'UnknownTransactionCommitResult')
       // The first commit's reply was lost, and the second one was refused: whether it was applied stays unknown.
-      if (isAccessRefused(error)) throw isUnknown || attempt > 0 ? timeoutError(error) : error
+      if (isAccessRefused(error))
+        throw isUnknown || attempt > 0 ? timeoutError({ cause: error, isCommitting: true }) : error
       // Without this label the commit was not applied: the caller retries the transaction from the start.
       if (!isUnknown) throw error
       await retry(attempt, error)
@@ -126,9 +135,9 @@ async function commit(session: ClientSession, retry: (attempt: number, cause: un
 }
 
 /** Answers the caller in time even if MongoDB hangs; the transaction is aborted at its next step. */
-async function settleBy<T>(running: Promise<T>, limit: number, retries: Retries): Promise<T> {
+async function settleBy<T>(running: Promise<T>, limit: number, progress: Progress): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(timeoutError(retries.cause)), limit - performance.now())
+  const timer = setTimeout(() => reject(timeoutError(progress)), limit - performance.now())
   try {
     return await Promise.race([running, promise])
   } finally {

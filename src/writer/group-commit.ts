@@ -5,6 +5,7 @@ import {
   isAccessRefused,
   isDatabaseOutOfReach,
   isDuplicateKey,
+  OutcomeUnknownError,
   OverloadedError,
   TransactionTimeoutError,
 } from '../database/failures.ts'
@@ -18,7 +19,7 @@ export type GroupCommit<Item, Result> = {
   /**
    * Resolves when the item is committed.
    * @param deadline - by `performance.now()`: no commit begins after it
-   * @throws TransactionTimeoutError (whether it was written is unknown), OverloadedError (it was not)
+   * @throws OutcomeUnknownError (whether it was written is unknown), TransactionTimeoutError, OverloadedError (it was not)
    */
   submit(item: Item, deadline?: number): Promise<Result>
 }
@@ -28,6 +29,8 @@ type Queued<Item, Result> = {
   key: string
   bytes: number
   deadline: number
+  /** A commit of the item got no answer. */
+  isUnanswered: boolean
   resolve(result: Result): void
   reject(error: unknown): void
 }
@@ -118,7 +121,13 @@ export function groupCommit<Item, Result>(options: {
 
   async function requeue(batch: Batch, cause: unknown): Promise<void> {
     await delayRetry()
-    queue = [...batch.map((queued) => ({ ...queued, item: markRetry(queued.item) })), ...queue]
+    const isUnanswered = cause instanceof OutcomeUnknownError
+    const retries = batch.map((queued) => ({
+      ...queued,
+      item: markRetry(queued.item),
+      isUnanswered: queued.isUnanswered || isUnanswered,
+    }))
+    queue = [...retries, ...queue]
     rejectLate(cause)
   }
 
@@ -126,7 +135,8 @@ export function groupCommit<Item, Result>(options: {
     const now = performance.now()
     const isInTime = (queued: Queued<Item, Result>) => {
       if (queued.deadline - now > minRemainingMs) return true
-      queued.reject(new TransactionTimeoutError('no batch was free in time', { cause }))
+      const TimeoutError = queued.isUnanswered ? OutcomeUnknownError : TransactionTimeoutError
+      queued.reject(new TimeoutError('no batch was free in time', { cause }))
       return false
     }
     queue = queue.filter(isInTime)
@@ -153,7 +163,7 @@ export function groupCommit<Item, Result>(options: {
       }
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       const key = keyOf(item)
-      const queued = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
+      const queued = { item, key, bytes: sizeOf(item), deadline, isUnanswered: false, resolve, reject }
       if (deferred.has(key)) deferred.join(key, queued)
       else queue.push(queued)
       if (!running) {
