@@ -4,7 +4,8 @@ import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Sweeper } from '../database/sweeper.ts'
-import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import type { Transact } from '../database/transaction.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
@@ -44,7 +45,10 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
     {
       preHandler: requireConfirmation(context),
       schema: { summary: 'Delete your account', tags: ['accounts'], response: { 204: NoContent } },
-      config: { problems: ['confirmation-required'] },
+      config: {
+        problems: ['confirmation-required'],
+        howToFindOut: 'GET /v1/accounts/{username} shows whether the account exists.',
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -63,7 +67,9 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         await devices.deleteAll(account, transaction)
       }
       // All of them bump the same epochs.
-      await mutex('account deletions', () => transact(deleteAccount, startedAt + transactionTimeoutMs))
+      await withWriteDeadline(request, (deadline) =>
+        mutex('account deletions', () => transact(deleteAccount, deadline)),
+      )
 
       const enough = new AbortController()
       const deletion = contentDeletion
