@@ -96,12 +96,10 @@ const isUnknown = { statusCode: 503, body: { code: 'outcome-unknown' } }
 const wasNotTried = { statusCode: 503, headers: { 'retry-after': /^\d+$/ }, body: { code: 'database-unavailable' } }
 
 t.test('a write that was not acknowledged never undoes a newer one', { timeout: 460_000 }, async (t) => {
-  const scene = await twoServers(t)
-  const { proxy, ann } = scene
-
   for (const [name, kind] of Object.entries(kinds)) {
     t.test(`${name}, the commit reaches MongoDB 6 s late`, async (t) => {
-      proxy.cut({ command: 'commitTransaction', when: 'late', delayMs: 6_000, times: 1 })
+      const scene = await twoServers(t)
+      scene.proxy.cut({ command: 'commitTransaction', when: 'late', delayMs: 6_000, times: 1 })
       const answer = await kind.late(scene)
       t.match(answer, isUnknown)
       t.notOk('retry-after' in answer.headers, 'a blind repeat could overwrite a newer write')
@@ -112,35 +110,35 @@ t.test('a write that was not acknowledged never undoes a newer one', { timeout: 
   for (const name of ['follow', 'profile edit']) {
     const kind = kinds[name] as Kind // both are above
     t.test(`${name}, the commit is lost, and perhaps sent again`, async (t) => {
-      proxy.cut({ command: 'commitTransaction', when: 'never', times: 1 })
+      const scene = await twoServers(t)
+      scene.proxy.cut({ command: 'commitTransaction', when: 'never', times: 1 })
       t.match(await kind.late(scene), isUnknown)
       await expectNewerStands(t, scene, kind)
     })
 
     t.test(`${name}, each answer of MongoDB 1.05 s late`, async (t) => {
-      proxy.delayReplies(1_050)
+      const scene = await twoServers(t)
+      scene.proxy.delayReplies(1_050)
       const { statusCode } = await kind.late(scene)
-      proxy.delayReplies(0)
+      scene.proxy.delayReplies(0)
       t.comment(`the late one was answered ${statusCode}`)
       await expectNewerStands(t, scene, kind)
     })
   }
 
   t.test('a post whose commit is lost: Retry-After with an Idempotency-Key only, and a repeat finds it', async (t) => {
+    const { ann, direct, proxy } = await twoServers(t)
     const json = { text: 'Once' }
     const headers = { 'idempotency-key': 'once' }
     proxy.cut({ command: 'commitTransaction', when: 'late', delayMs: 6_000, times: 1 })
     t.match(await ann.post('v1/posts', { json, headers }), { ...isUnknown, headers: { 'retry-after': /^\d+$/ } })
     t.equal((await retry503(() => ann.post('v1/posts', { json, headers }))).statusCode, 201)
-    const { items } = (await scene.direct.get<{ items: { text: string }[] }>('v1/posts')).body
+    const { items } = (await direct.get<{ items: { text: string }[] }>('v1/posts')).body
     t.equal(items.filter(({ text }) => text === json.text).length, 1)
   })
 })
 
 t.test('a write that was answered database-unavailable is never applied', { timeout: 240_000 }, async (t) => {
-  const scene = await twoServers(t)
-  const { proxy } = scene
-
   // So late that no commit begins in time, however many queries the write needs.
   for (const [name, delayMs] of [
     ['follow', 1_050],
@@ -150,9 +148,10 @@ t.test('a write that was answered database-unavailable is never applied', { time
   ] as const) {
     const kind = kinds[name] as Kind // all are above
     t.test(`${name}, each answer of MongoDB ${delayMs} ms late`, async (t) => {
-      proxy.delayReplies(delayMs)
+      const scene = await twoServers(t)
+      scene.proxy.delayReplies(delayMs)
       t.match(await kind.late(scene), wasNotTried)
-      proxy.delayReplies(0)
+      scene.proxy.delayReplies(0)
       await scene.settled()
       t.match((await scene.direct.get(kind.path(scene))).body, kind.before)
     })
