@@ -28,13 +28,15 @@ const operations: readonly AnyWriteOperation[] = [
 
 /** A method for each operation; its promise resolves after the commit. See {@link execute} for what it throws. */
 export const createWriter = (submit: Submit) => ({
-  createPost: (command: CreatePostCommand) => execute(submit, createPost, command),
-  editPost: (command: EditPostCommand) => execute(submit, editPost, command),
-  react: (command: ReactCommand) => execute(submit, react, command),
-  follow: (command: FollowCommand) => execute(submit, follow, command),
-  recordFailure: (command: RecordFailureCommand) => execute(submit, recordFailure, command),
-  deletePost: (command: DeletePostCommand) => execute(submit, deletePost, command),
-  sweepReactions: (command: SweepReactionsCommand) => execute(submit, sweepReactions, command),
+  createPost: (command: CreatePostCommand, deadline?: number) => execute(submit, createPost, command, deadline),
+  editPost: (command: EditPostCommand, deadline?: number) => execute(submit, editPost, command, deadline),
+  react: (command: ReactCommand, deadline?: number) => execute(submit, react, command, deadline),
+  follow: (command: FollowCommand, deadline?: number) => execute(submit, follow, command, deadline),
+  recordFailure: (command: RecordFailureCommand, deadline?: number) =>
+    execute(submit, recordFailure, command, deadline),
+  deletePost: (command: DeletePostCommand, deadline?: number) => execute(submit, deletePost, command, deadline),
+  sweepReactions: (command: SweepReactionsCommand, deadline?: number) =>
+    execute(submit, sweepReactions, command, deadline),
 })
 
 export type Writer = ReturnType<typeof createWriter>
@@ -44,7 +46,7 @@ export const writeQueue = (db: Db, transact: Transact) =>
 
 export function localWriter(db: Db, transact: Transact): Writer {
   const { submit } = writeQueue(db, transact)
-  return createWriter((submission) => submit(submission))
+  return createWriter(submit)
 }
 
 export function remoteWriter(path: string): Writer & { close(): void } {

@@ -69,7 +69,7 @@ export async function startFaultProxy(mongodPort: number) {
       const holdMs = typeof effect === 'object' ? effect.holdMs : 0
       // In order, also behind a message that is held.
       lastRequest = Promise.all([lastRequest, holdMs > 0 && delay(holdMs)])
-        .then(() => commandDelayMs > 0 && delay(commandDelayMs))
+        .then(() => (commandDelayMs > 0 ? delay(commandDelayMs) : undefined))
         .then(() => upstream.write(message))
     }
     client.on('data', splitMessages(forward))

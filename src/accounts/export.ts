@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
@@ -84,11 +86,12 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
       if (!own) throw unauthenticated()
       reply.type(ndjsonType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
-      await transact(async (transaction) => {
+      const record = async (transaction: ClientSession) => {
         const noted = await sessions.noteExport(viewer, transaction)
         if (noted.outcome === 'not-found') throw unauthenticated()
         await activity.record(viewer.account, 'exported', request.client, transaction)
-      })
+      }
+      await withWriteDeadline(request, (deadline) => transact(record, deadline))
       return reply.send(Readable.from(linesOf(viewer, context)))
     },
   )

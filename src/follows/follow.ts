@@ -21,7 +21,11 @@ export const follow: WriteOperation<FollowCommand, FollowResult> = {
 
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
-/** Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. */
+/**
+ * Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. The counts of `from`
+ * are written even if nothing changes (`revision`): otherwise a late commit of an earlier command would not conflict, and
+ * would overwrite this one.
+ */
 async function applyFollows(
   { db, session, isDeleted }: BatchContext,
   commands: readonly FollowCommand[],
@@ -41,14 +45,14 @@ async function applyFollows(
     return { outcome: isDeleted(to) ? 'account-not-found' : 'done' }
   })
 
-  const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
-  if (changed.length === 0) return results
-  const differences = changed.map(({ from, to, before, after }) => ({
+  const differences = [...pairs.values()].map(({ from, to, before, after }) => ({
     from,
     to,
     difference: Number(after !== null) - Number(before !== null),
   }))
   await addFollows(db, session, differences)
+  const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
+  if (changed.length === 0) return results
   await collection.bulkWrite(
     changed.map(({ from, to, before, after }) => {
       const _id = followKey(from, to)

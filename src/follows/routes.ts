@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams, AccountView } from '../accounts/schema.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import { viewAccount } from '../accounts/view.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { invalid, notFound } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
@@ -11,6 +12,7 @@ import type { Follow, FollowStore } from './store.ts'
 type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
 
 const tags = ['follows']
+const howToFindOut = 'GET /v1/accounts/{username} shows whether you follow the account.'
 
 export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, follows } = context
@@ -68,12 +70,15 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
 
   scope.put(
     '/accounts/:username/follow',
-    { schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      config: { howToFindOut },
+    },
     async (request, reply) => {
       const { account } = requireViewer(request)
       const followed = await requireAccount(request.params.username)
       if (followed === account) throw invalid({ pointer: '/path/username', detail: 'You cannot follow yourself.' })
-      const { outcome } = await follows.follow(account, followed)
+      const { outcome } = await withWriteDeadline(request, (deadline) => follows.follow(account, followed, deadline))
       if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },
@@ -81,11 +86,14 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
 
   scope.delete(
     '/accounts/:username/follow',
-    { schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      config: { howToFindOut },
+    },
     async (request, reply) => {
       const { account } = requireViewer(request)
       const followed = await requireAccount(request.params.username)
-      const { outcome } = await follows.unfollow(account, followed)
+      const { outcome } = await withWriteDeadline(request, (deadline) => follows.unfollow(account, followed, deadline))
       if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },

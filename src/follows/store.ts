@@ -42,11 +42,11 @@ export function followStore(db: Db, writer: FollowWriter) {
   }
 
   return {
-    follow: (from: string, to: string): Promise<FollowResult> =>
-      writer.follow({ from, to, follows: true, order: newId() }),
+    follow: (from: string, to: string, deadline?: number): Promise<FollowResult> =>
+      writer.follow({ from, to, follows: true, order: newId() }, deadline),
 
-    unfollow: (from: string, to: string): Promise<FollowResult> =>
-      writer.follow({ from, to, follows: false, order: newId() }),
+    unfollow: (from: string, to: string, deadline?: number): Promise<FollowResult> =>
+      writer.follow({ from, to, follows: false, order: newId() }, deadline),
 
     async isFollowing(from: string, to: string): Promise<boolean> {
       return (await find(pairName(from, to))) ?? false

@@ -21,6 +21,7 @@ const catalogue = {
   internal: [500, 'Internal server error'],
   overloaded: [503, 'Server overloaded'],
   'database-unavailable': [503, 'Database unavailable'],
+  'outcome-unknown': [503, 'Outcome unknown'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemCode = keyof typeof catalogue
@@ -89,7 +90,7 @@ export const unauthenticated = () => new Problem('unauthenticated', 'Log in firs
 export const overloaded = (queue: 'passwords' | 'writes') =>
   new Problem(
     'overloaded',
-    `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued: try again shortly.`,
+    `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued, so nothing was changed: try again shortly.`,
     {
       headers: { 'retry-after': '2' },
     },
@@ -111,8 +112,20 @@ export const unsupportedMediaType = () =>
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
 export function databaseUnavailable(cause?: unknown): Problem {
-  return new Problem('database-unavailable', 'The database is unavailable: try again shortly.', {
-    headers: { 'retry-after': '1' },
+  const detail = 'The database is unavailable, so nothing was changed and nothing will be: try again shortly.'
+  return new Problem('database-unavailable', detail, { headers: { 'retry-after': '1' }, cause })
+}
+
+/**
+ * For a write that may have happened, or may still. Only an Idempotency-Key makes a blind repeat safe: another client may
+ * have written since.
+ *
+ * @param howToFindOut - a sentence for a client without a key
+ */
+export function outcomeUnknown(howToFindOut: string, hasIdempotencyKey: boolean, cause?: unknown): Problem {
+  const advice = hasIdempotencyKey ? 'Repeat the request with the same Idempotency-Key.' : howToFindOut
+  return new Problem('outcome-unknown', `The database did not say whether the change happened. ${advice}`, {
+    headers: hasIdempotencyKey ? { 'retry-after': '1' } : {},
     cause,
   })
 }

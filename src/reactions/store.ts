@@ -56,8 +56,8 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
   }
 
   return {
-    react: (post: string, account: string, value: ReactionValue | null): Promise<ReactResult> =>
-      writer.react({ post, account, value, order: newId() }),
+    react: (post: string, account: string, value: ReactionValue | null, deadline?: number): Promise<ReactResult> =>
+      writer.react({ post, account, value, order: newId() }, deadline),
 
     listOfPost: (post: string, position: Position, value?: ReactionValue) =>
       page({ post: toUuid(post) }, listIndexes.ofPost, value, position),

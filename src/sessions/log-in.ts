@@ -7,8 +7,8 @@ import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
-import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
-import { whileQueued, withDatabaseDeadline } from '../http/deadline.ts'
+import type { Transact } from '../database/transaction.ts'
+import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -21,7 +21,7 @@ import type { IssuedSession, SessionStore } from './store.ts'
 export type LoginContext = IssueContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
   activity: Pick<ActivityStore, 'record'>
-  credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
+  credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'touch'>
   devices: Pick<DeviceStore, 'find' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
@@ -67,7 +67,6 @@ export async function logIn(
       passwords.verify(password, account, credential, ticket, acquire),
     )
     if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
-    const deadline = performance.now() + transactionTimeoutMs
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
@@ -80,7 +79,9 @@ export async function logIn(
       return issueSession(request, { account, carried }, context, transaction)
     }
     // All logins of an account write its credential.
-    const issued = await mutex(account, () => context.transact(begin, deadline))
+    const issued = await withWriteDeadline(request, (deadline) =>
+      mutex(account, () => context.transact(begin, deadline)),
+    )
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
     return issued
   } catch (thrown) {

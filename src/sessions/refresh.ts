@@ -1,4 +1,5 @@
-import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
+import { Binary, type ClientSession, type Collection, type Db, MongoServerSelectionError, type UUID } from 'mongodb'
+import { isDatabaseOutOfReach, OutcomeUnknownError, TransactionTimeoutError } from '../database/failures.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
 import { lifetimesMs, notExpired, type SessionDocument, toSession } from './model.ts'
@@ -50,6 +51,12 @@ export type RotationResult =
   | { outcome: 'reused'; viewer: Viewer }
   | { outcome: 'unknown' }
 
+/** Unless no server was found, the driver may have sent the rotation. */
+function toRotationError(error: unknown): unknown {
+  const isSent = isDatabaseOutOfReach(error) && !(error instanceof MongoServerSelectionError)
+  return isSent ? new OutcomeUnknownError('no answer to the rotation', { cause: error }) : error
+}
+
 /** Refresh token rotation: each token is good once, and reuse ends the session (RFC 9700, 4.14.2). */
 export function tokenRotation(db: Db) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
@@ -61,8 +68,12 @@ export function tokenRotation(db: Db) {
   }
 
   return {
-    /** Rotates a token: of concurrent requests that present the same one, all get the same successor. */
-    async refresh(presented: RefreshToken): Promise<RotationResult> {
+    /**
+     * Rotates a token: of concurrent requests that present the same one, all get the same successor.
+     * @param deadline - by `performance.now()`: no rotation begins after it
+     * @throws OutcomeUnknownError when MongoDB did not answer the rotation
+     */
+    async refresh(presented: RefreshToken, deadline: number): Promise<RotationResult> {
       for (;;) {
         const found = await find({ account: presented.account, family: hashPart(presented.family) })
         if (!found) return { outcome: 'unknown' }
@@ -71,12 +82,15 @@ export function tokenRotation(db: Db) {
         if (!successor) return { outcome: 'reused', viewer: { account: found.account.toString(), session } }
         const { token, stored } = successor
         if (!stored) return { outcome: 'rotated', session: toSession(found), token }
+        if (performance.now() > deadline) throw new TransactionTimeoutError('no rotation in time')
         // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
-        const swapped = await sessions.findOneAndUpdate(
-          { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
-          [{ $set: renewed(session, stored) }],
-          { returnDocument: 'after' },
-        )
+        const swapped = await sessions
+          .findOneAndUpdate(
+            { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
+            [{ $set: renewed(session, stored) }],
+            { returnDocument: 'after' },
+          )
+          .catch((error) => Promise.reject(toRotationError(error)))
         if (swapped) return { outcome: 'rotated', session: toSession(swapped), token }
       }
     },

@@ -3,7 +3,8 @@ import type { Submission } from './operation.ts'
 
 export type Request = [n: number, submission: Submission, deadline: number]
 
-export type Failure = 'refused' | 'unavailable' | 'overloaded' | 'failed'
+/** Only after `unknown` may the write have happened, or happen yet. */
+export type Failure = 'refused' | 'unavailable' | 'unknown' | 'overloaded' | 'failed'
 
 export type Response = [n: number, result: unknown] | [n: number, result: null, failure: Failure]
 

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NoteRefusal } from '../database/access-refusals.ts'
-import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
 import type { GroupCommit } from './group-commit.ts'
 import {
   type Failure,
@@ -27,6 +27,7 @@ export async function serveWriter(
   function toFailure(error: unknown): Failure {
     if (error instanceof OverloadedError) return 'overloaded'
     if (noteRefusal(error)) return 'refused'
+    if (error instanceof OutcomeUnknownError) return 'unknown'
     if (isDatabaseOutOfReach(error)) return 'unavailable'
     log.error({ err: error }, 'write failed')
     return 'failed'
