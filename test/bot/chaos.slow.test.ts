@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readChaosOptions } from '../../bot/chaos-options.ts'
+import { readChaosOptions } from '../../bot/chaos/options.ts'
 import { eventually } from '../eventually.ts'
 import { nothingRuns } from '../main/server-process.ts'
 
@@ -25,13 +25,13 @@ t.test('chaos options have bounds, and the bot’s exclude --help and --url', as
   }
 })
 
-/** Runs bot/chaos.ts with a TMPDIR of its own. */
+/** Runs bot/chaos/main.ts with a TMPDIR of its own. */
 async function runChaos(t: Test, args: string[]) {
   const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-chaos-'))
   t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
   const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
   let out = ''
-  const child = execFile(process.execPath, ['bot/chaos.ts', ...args], { cwd: root, env })
+  const child = execFile(process.execPath, ['bot/chaos/main.ts', ...args], { cwd: root, env })
   child.stdout?.on('data', (chunk: string) => {
     out += chunk
   })
