@@ -29,13 +29,14 @@ import { revocationFeed } from './sessions/revocation-feed.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
-import { deletionFence } from './writer/fence.ts'
+import { deletionFence } from './writer/deletion-fence.ts'
 
 type Parts = {
   db: Db
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
   secrets: Pick<LiveSecrets, 'current'>
+  signals: Db
   throttleKey: string
   transact: Transact
   writer: Writer
@@ -44,14 +45,15 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, throttleKey, transact, writer } = parts
+  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
   const tombstones = tombstoneStore(db)
-  const deletion = contentDeletion({ activity, follows, posts, reactions, tombstones })
+  const fence = deletionFence(db, transact, tombstones)
+  const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
     accounts: accountStore(db, transact),
     activity,
@@ -60,8 +62,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log, noteRefusal),
-    fence: deletionFence(db),
+    feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
     lastSeen: lastSeen(db, log),

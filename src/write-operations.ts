@@ -30,7 +30,7 @@ export const createWriter = (submit: Submit) => ({
 export type Writer = ReturnType<typeof createWriter>
 
 export const writeQueue = (db: Db, transact: Transact) =>
-  commitQueue(db, transact, operations, tombstoneStore(db).deletedAccounts)
+  commitQueue(db, transact, operations, tombstoneStore(db).deletedSince)
 
 export function localWriter(db: Db, transact: Transact): Writer {
   const { submit } = writeQueue(db, transact)

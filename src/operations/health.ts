@@ -25,7 +25,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     },
     async () => {
       if (app.draining) throw shuttingDown()
-      await app.db.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).catch((error) => {
+      await app.signals.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).catch((error) => {
         throw databaseUnavailable(error)
       })
       return { status: 'ok' as const }

@@ -58,13 +58,16 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.register(database, {
     connection,
     collections,
+    role: 'writer',
     crashRecovery: { orphanedSessions, onSession },
     onAccessRefused: () => void secrets.refresh('database-refused'),
   })
   await app.ready()
   secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
   const metrics = createRegistry()
-  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log, app.databaseUser.noteRefusal)
+  const { databaseUser, writing } = app
+  const queue = writeQueue(writing.db, writing.transact)
+  const close = await serveWriter(socket, queue, app.log, databaseUser.noteRefusal)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.
