@@ -8,6 +8,15 @@ const tags = ['operations']
 const pingTimeoutMs = 2_000
 
 export const health: FastifyPluginAsyncZod = async (app) => {
+  let pinging: Promise<unknown> | undefined
+  // One at a time: however often a client asks, the other signals have connections.
+  const ping = () => {
+    pinging ??= app.signals.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).finally(() => {
+      pinging = undefined
+    })
+    return pinging
+  }
+
   app.get(
     '/health/live',
     { schema: { summary: 'Check that the process runs', tags, response: { 200: Ok } } },
@@ -25,7 +34,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     },
     async () => {
       if (app.draining) throw shuttingDown()
-      await app.signals.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).catch((error) => {
+      await ping().catch((error) => {
         throw databaseUnavailable(error)
       })
       return { status: 'ok' as const }
