@@ -1,14 +1,18 @@
-import { forwardSignals, spawnProgram, waitUntilReady, withLocalServer } from './spawn-server.ts'
+import {
+  forwardSignals,
+  spawnProgram,
+  waitUntilReady,
+  withLocalServer,
+  withTemporaryDirectory,
+} from './spawn-server.ts'
 
 process.exitCode = await demo(process.argv.slice(2))
 
 /** Runs the bot against a temporary server. Returns the bot's exit code, or 130 after an earlier interrupt. */
 async function demo(botArgs: string[]): Promise<number> {
   const signals = forwardSignals()
-  return withLocalServer(
-    'demo',
-    async () => ({}),
-    async (server) => {
+  return withTemporaryDirectory('demo', (directory) =>
+    withLocalServer(directory, {}, async (server) => {
       signals.activeChild = server.program
       const ready = await waitUntilReady(server)
       if (signals.interrupted) return 130
@@ -19,6 +23,6 @@ async function demo(botArgs: string[]): Promise<number> {
       const bot = spawnProgram('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
       signals.activeChild = bot
       return (await bot.ended) ?? 1
-    },
+    }),
   )
 }

@@ -114,25 +114,28 @@ export class Robot {
   /** Deletes the robot's account. Resolves to true when it is, or may be, deleted. */
   async deleteAccount(): Promise<boolean> {
     const { ledger } = this.#context
-    const { index, password } = this.identity
-    const confirm = {
-      action: 'confirm password',
-      method: 'POST',
-      path: '/v1/session/confirm',
-      body: { password },
-    } as const
-    const confirmed = await this.#session.sendAuthenticated(confirm)
-    this.#session.recordOrGiveUp(confirm, confirmed, confirmed.status === 200)
-    if (confirmed.status !== 200) return false
+    const { index } = this.identity
+    if (!(await this.#confirmPassword())) return false
     const call = { action: 'delete account', method: 'DELETE', path: '/v1/account' } as const
     ledger.accountDeletions.set(index, 'unknown')
     // Not sendAuthenticated: a 401 may mean that the account is deleted, and must not lead to a log-in.
-    const result = await this.#session.send(call)
+    let result = await this.#session.send(call)
+    // The access token or the confirmation has expired since, as when the server's clock jumps.
+    const expired = result.uncertainty === null && (result.status === 401 || result.status === 403)
+    if (expired && (await this.#confirmPassword())) result = await this.#session.send(call)
     if (result.status === 204) ledger.accountDeletions.set(index, 'deleted')
     else if (result.uncertainty === null) ledger.accountDeletions.delete(index)
     const deleted = result.status === 204 || (result.status === 401 && result.uncertainty !== null)
     this.#session.recordOrGiveUp(call, result, deleted)
     return ledger.accountDeletions.has(index)
+  }
+
+  async #confirmPassword(): Promise<boolean> {
+    const body = { password: this.identity.password }
+    const call = { action: 'confirm password', method: 'POST', path: '/v1/session/confirm', body } as const
+    const result = await this.#session.sendAuthenticated(call)
+    this.#session.recordOrGiveUp(call, result, result.status === 200)
+    return result.status === 200
   }
 
   /** Records what an earlier run with the same seed has left. */

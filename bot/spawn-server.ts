@@ -12,6 +12,7 @@ import { allVariableNames } from '../src/config.ts'
 
 const root = join(import.meta.dirname, '..')
 const readyTimeoutMs = 300_000
+const readyRequestTimeoutMs = 5_000
 
 /** `ended` resolves to the exit code, or to null when a signal ended the process. */
 export type ChildProgram = { child: ChildProcess; ended: Promise<number | null> }
@@ -24,6 +25,12 @@ export type LocalServer = {
   program: ChildProgram
 }
 
+/** Prints a line with the name of the program that it comes from. */
+export function printLineOf(name: string, line: string): void {
+  const prefix = styleText(name === 'bot' ? 'cyan' : 'gray', `${name.padEnd(6)} | `, { stream: process.stdout })
+  process.stdout.write(`${prefix}${line}\n`)
+}
+
 /** Spawns one of the project's programs and prefixes each line of its output with `name`. */
 export function spawnProgram(name: string, args: string[], settings: Record<string, string>): ChildProgram {
   const child = spawn(process.execPath, args, {
@@ -33,9 +40,8 @@ export function spawnProgram(name: string, args: string[], settings: Record<stri
     // Ctrl-C on a terminal must not reach the server before the bot has verified the acknowledged writes.
     detached: true,
   })
-  const prefix = styleText(name === 'bot' ? 'cyan' : 'gray', `${name.padEnd(6)} | `, { stream: process.stdout })
   for (const stream of [child.stdout, child.stderr])
-    if (stream) createInterface(stream).on('line', (line) => process.stdout.write(`${prefix}${line}\n`))
+    if (stream) createInterface(stream).on('line', (line) => printLineOf(name, line))
   // 'exit' may fire before the last line of output, 'close' does not.
   return { child, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) }
 }
@@ -43,17 +49,26 @@ export function spawnProgram(name: string, args: string[], settings: Record<stri
 export const spawnServer = (settings: Record<string, string>): ChildProgram =>
   spawnProgram('server', ['run.mjs', 'src/main.ts'], settings)
 
-/** Runs `use` with a server on free ports and a temporary directory. `prepare` returns additional settings. */
+/** Runs `use` with a temporary directory, and deletes it. */
+export async function withTemporaryDirectory<T>(name: string, use: (directory: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
+  try {
+    return await use(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** Runs `use` with a server on free ports that keeps its data in `directory`. */
 export async function withLocalServer<T>(
-  name: string,
-  prepare: (directory: string) => Promise<Record<string, string>>,
+  directory: string,
+  additionalSettings: Record<string, string>,
   use: (server: LocalServer) => Promise<T>,
 ): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
   const [port, metricsPort] = await findFreePorts()
   const settings = {
     ...{ DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) },
-    ...(await prepare(directory)),
+    ...additionalSettings,
   }
   const server = { directory, url: `http://127.0.0.1:${port}`, settings, program: spawnServer(settings) }
   try {
@@ -61,7 +76,6 @@ export async function withLocalServer<T>(
   } finally {
     server.program.child.kill('SIGTERM')
     await server.program.ended
-    await rm(directory, { recursive: true, force: true })
   }
 }
 
@@ -69,7 +83,11 @@ export async function withLocalServer<T>(
 export async function waitUntilReady({ url, program }: LocalServer): Promise<boolean> {
   const deadline = performance.now() + readyTimeoutMs
   while (isRunning(program) && performance.now() < deadline) {
-    const response = await got(`${url}/health/ready`, { retry: { limit: 0 }, throwHttpErrors: false }).catch(() => null)
+    const response = await got(`${url}/health/ready`, {
+      retry: { limit: 0 },
+      throwHttpErrors: false,
+      timeout: { request: readyRequestTimeoutMs },
+    }).catch(() => null)
     if (response?.statusCode === 200) return true
     await sleep(100)
   }

@@ -21,16 +21,16 @@ export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>
 
 /**
  * A proxy to the mongod on this port of loopback that can drop, hold and cut chosen commands, disconnect all clients,
- * delay replies, and freeze a direction. Clients need directConnection: the address in the replica set's configuration
- * would bypass the proxy.
+ * delay commands and replies, and freeze a direction. Clients need directConnection: the address in the replica set's
+ * configuration would bypass the proxy.
  */
 export async function startFaultProxy(mongodPort: number) {
   const armed: { command: string; effect: Effect; left: number; skip: number; happened: number }[] = []
   const links = new Set<Record<Direction, Socket>>()
   const frozen = new Set<Direction>()
   let isDisconnected = false
-  let replyDelayMs = 0
   let commandDelayMs = 0
+  let replyDelayMs = 0
 
   function takeEffect(message: Buffer): Effect | undefined {
     const command = commandOf(message)
@@ -60,19 +60,23 @@ export async function startFaultProxy(mongodPort: number) {
     }
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end)
 
-    const forward = (message: Buffer) => {
+    const serve = async (message: Buffer) => {
+      if (commandDelayMs > 0) await delay(commandDelayMs)
       const effect = takeEffect(message)
       if (effect === 'drop') return
       if (effect === 'cut') return end()
       if (effect === 'drop-reply') atReply = 'drop'
       if (effect === 'cut-reply') atReply = 'cut'
-      const holdMs = typeof effect === 'object' ? effect.holdMs : 0
-      // In order, also behind a message that is held.
-      lastRequest = Promise.all([lastRequest, holdMs > 0 && delay(holdMs)])
-        .then(() => (commandDelayMs > 0 ? delay(commandDelayMs) : undefined))
-        .then(() => upstream.write(message))
+      if (typeof effect === 'object') await delay(effect.holdMs)
+      upstream.write(message)
     }
-    client.on('data', splitMessages(forward))
+    client.on(
+      'data',
+      splitMessages((message) => {
+        // In order, also behind a message that is held.
+        lastRequest = lastRequest.then(() => serve(message))
+      }),
+    )
     upstream.on('data', (chunk: Buffer) => {
       if (atReply === 'cut') return end()
       if (atReply === 'drop') return
@@ -111,7 +115,7 @@ export async function startFaultProxy(mongodPort: number) {
     reconnect: () => {
       isDisconnected = false
     },
-    /** From now on, passes on the commands of a connection one by one, each this late. */
+    /** Serves the commands of a connection one by one, each this late, from now on. */
     delayCommands: (ms: number) => {
       commandDelayMs = ms
     },

@@ -3,18 +3,27 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readChaosOptions } from '../../bot/chaos-options.ts'
+import { faultNames } from '../../bot/chaos/fault.ts'
+import { readChaosOptions } from '../../bot/chaos/options.ts'
 import { eventually } from '../eventually.ts'
 import { nothingRuns } from '../main/server-process.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
 t.test('chaos options have bounds, and the bot’s exclude --help and --url', async (t) => {
-  t.match(readChaosOptions([]), { rounds: 1, processes: 4, pause: 2, help: false, botArgs: [] })
+  t.match(readChaosOptions([]), { rounds: 1, processes: 4, pause: 2, faults: faultNames, help: false, botArgs: [] })
+  t.same(readChaosOptions(['--faults', 'clock-step,kill-api']).faults, ['clock-step', 'kill-api'])
+  t.same(readChaosOptions(['--faults', 'clock-step,kill-api', '--processes', '1']).faults, ['clock-step'])
   const botArgs = ['--users', '3', '--posts', '2']
   t.match(readChaosOptions(['--rounds', '2', '--processes', '1', '--', ...botArgs]), { rounds: 2, botArgs })
   for (const [args, says] of [
     [['--rounds', '0'], '--rounds must be an integer from 1 to 1000.'],
+    [['--faults', 'kill-mongod,nope'], /^--faults must name some of kill-mongod, /],
+    [['--faults', ''], /^--faults must name some of /],
+    [
+      ['--faults', 'kill-api,kill-writer', '--processes', '1'],
+      '--faults kill-api,kill-writer needs --processes 2 or more.',
+    ],
     [['--processes', '65'], '--processes must be an integer from 1 to 64.'],
     [['--nope'], /--nope.*see --help/],
     [['--', '--users', 'x'], '--users must be an integer from 1 to 10000.'],
@@ -25,13 +34,13 @@ t.test('chaos options have bounds, and the bot’s exclude --help and --url', as
   }
 })
 
-/** Runs bot/chaos.ts with a TMPDIR of its own. */
+/** Runs bot/chaos/main.ts with a TMPDIR of its own. */
 async function runChaos(t: Test, args: string[]) {
   const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-chaos-'))
   t.teardown(() => rm(TMPDIR, { recursive: true, force: true, maxRetries: 3 }))
   const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
   let out = ''
-  const child = execFile(process.execPath, ['bot/chaos.ts', ...args], { cwd: root, env })
+  const child = execFile(process.execPath, ['bot/chaos/main.ts', ...args], { cwd: root, env })
   child.stdout?.on('data', (chunk: string) => {
     out += chunk
   })
@@ -42,13 +51,31 @@ async function runChaos(t: Test, args: string[]) {
 
 t.test('a round with kills of mongod and the server passes and leaves no files', { timeout: 200_000 }, async (t) => {
   const crowd = ['--users', '4', '--posts', '5', '--reactions', '40', '--deletions', '25', '--seed', '7']
-  const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', '--', ...crowd])
+  const faults = ['--faults', 'kill-mongod,kill-server']
+  const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', ...faults, '--', ...crowd])
   const { code, out, left } = await ended()
   t.equal(code, 0, out)
-  t.match(out, /mongod killed [1-9]\d* times, server killed \d+ times/)
+  t.match(out, /Faults: kill-mongod [1-9]\d*, kill-server \d+/)
   t.match(out, /ledger agrees: .* 32 posts, .* [1-9]\d* deletions? /)
   t.match(out, /drift 0\n/)
   t.match(out, /1 of 1 rounds passed/)
+  t.same(left, [])
+})
+
+const isKill = (name: string) => name.startsWith('kill-')
+
+t.test('a round with every fault but kills passes, and says what happened', { timeout: 400_000 }, async (t) => {
+  const faults = faultNames.filter((name) => !isKill(name))
+  const crowd = ['--users', '6', '--posts', '5', '--reactions', '600', '--deletions', '25', '--seed', '7']
+  const args = ['--processes', '2', '--pause', '0', '--faults', faults.join(','), '--', ...crowd]
+  const { ended } = await runChaos(t, args)
+  const { code, out, left } = await ended()
+  t.equal(code, 0, out)
+  for (const name of faults) t.match(out, new RegExp(`Faults: .*${name} [1-9]`), name)
+  t.match(out, /lost-command: \w+ lost; ready after/)
+  t.match(out, /clock-step: the server's clock 10800 s ahead; ready after/)
+  t.match(out, /ledger agrees/)
+  t.match(out, /drift 0\n/)
   t.same(left, [])
 })
 

@@ -103,6 +103,17 @@ t.test('a robot refreshes an expired session and logs in again after a revoked o
   t.match(stats.retries(), [{ action: 'post', cause: '401 unauthenticated', count: 2 }])
 })
 
+for (const status of [401, 403]) {
+  t.test(`a robot whose deletion of its account gets ${status} confirms its password again`, async (t) => {
+    const stub = await stubServer(t, ({ method, url }, nth) =>
+      method === 'DELETE' && url === '/v1/account' && nth === 1 ? { status } : undefined,
+    )
+    const { findings, stats } = await runAgainst(stub.url, { users: 2, deletions: 50 })
+    t.ok(isSuccess(findings, stats.failures()), 'success', { findings, failures: stats.failures() })
+    t.equal(stub.accounts.size, 1)
+  })
+}
+
 t.test('a post without response counts as unknown, and either outcome is accepted', async (t) => {
   for (const fault of ['drop', 'apply, then drop'] as const) {
     let posts = 0

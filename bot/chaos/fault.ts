@@ -1,0 +1,31 @@
+/** In the order in which chaos takes them. */
+export const faultNames = [
+  'kill-mongod',
+  'lost-command',
+  'kill-server',
+  'late-command',
+  'kill-writer',
+  'lost-reply',
+  'frozen-writer',
+  'cut-connection',
+  'kill-api',
+  'delayed-replies',
+  'frozen-mongod',
+  'clock-step',
+  'frozen-link',
+  'disconnected',
+] as const
+
+export type FaultName = (typeof faultNames)[number]
+
+/** These hit a worker of the cluster, which a server of one process does not have. */
+export const clusterFaultNames: readonly FaultName[] = ['kill-writer', 'frozen-writer', 'kill-api']
+
+/** `detail` is for the report. `end` is called after `lastsMs`, or earlier when the bot has ended. */
+export type OngoingFault = { detail: string; lastsMs: number; end(): Promise<void> }
+
+/** Resolves to undefined when the fault cannot happen now: no such process runs, or no such command was sent. */
+export type BeginFault = (stop: AbortSignal) => Promise<OngoingFault | undefined>
+
+/** A fault that is over when it has begun. */
+export const momentaryFault = (detail: string): OngoingFault => ({ detail, lastsMs: 0, end: async () => undefined })

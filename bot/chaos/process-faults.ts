@@ -1,0 +1,41 @@
+import type { LocalServer } from '../spawn-server.ts'
+import { type BeginFault, momentaryFault } from './fault.ts'
+import { type ProcessName, pidOf, sendSignal } from './processes.ts'
+import { randomMs, seconds } from './random-time.ts'
+
+/** Faults of processes: SIGKILL, and SIGSTOP with SIGCONT a few seconds later. */
+export function processFaults(server: LocalServer) {
+  function kill(name: ProcessName): BeginFault {
+    return async () => {
+      const { program } = server
+      const pid = await pidOf(name, server)
+      if (pid === undefined || !sendSignal(pid, 'SIGKILL')) return undefined
+      if (name === 'server') await program.ended
+      return momentaryFault(`process ${pid}`)
+    }
+  }
+
+  function freeze(name: ProcessName, msMin: number, msMax: number): BeginFault {
+    return async () => {
+      const pid = await pidOf(name, server)
+      if (pid === undefined || !sendSignal(pid, 'SIGSTOP')) return undefined
+      const lastsMs = randomMs(msMin, msMax)
+      return {
+        detail: `process ${pid} for ${seconds(lastsMs)}`,
+        lastsMs,
+        // The server may have replaced it: then no process of the name has this pid.
+        end: async () => void ((await pidOf(name, server)) === pid && sendSignal(pid, 'SIGCONT')),
+      }
+    }
+  }
+
+  return {
+    'kill-mongod': kill('mongod'),
+    'kill-server': kill('server'),
+    'kill-writer': kill('writer'),
+    'kill-api': kill('api'),
+    'frozen-mongod': freeze('mongod', 1_000, 8_000),
+    // Past the 2 s after which the primary replaces it.
+    'frozen-writer': freeze('writer', 3_000, 8_000),
+  }
+}

@@ -1,0 +1,61 @@
+import { printLine } from '../cli.ts'
+import {
+  type ChildProgram,
+  type forwardSignals,
+  type LocalServer,
+  spawnProgram,
+  waitUntilReady,
+} from '../spawn-server.ts'
+import type { ChaosOptions } from './options.ts'
+import { describeTally, type FaultRotation } from './rotation.ts'
+
+type RoundResult = { outcome: 'passed' } | { outcome: 'failed'; reason: string }
+type Signals = ReturnType<typeof forwardSignals>
+
+/** Runs all rounds on one server. Returns the exit code. */
+export async function runRounds(
+  server: LocalServer,
+  rotation: FaultRotation,
+  { rounds, botArgs }: Pick<ChaosOptions, 'rounds' | 'botArgs'>,
+  signals: Signals,
+): Promise<number> {
+  let passed = 0
+  if (!(await waitUntilReady(server))) printLine('The server did not start.')
+  else {
+    for (let round = 1; round <= rounds && !signals.interrupted; round += 1) {
+      const result = await runRound(server, rotation, botArgs, signals)
+      if (result.outcome === 'passed') passed += 1
+      const reason = result.outcome === 'failed' ? `: ${result.reason}` : ''
+      printLine(`Round ${round} of ${rounds} ${result.outcome}${reason}`)
+    }
+    printLine(`${passed} of ${rounds} rounds passed`)
+  }
+  if (signals.interrupted) return 130
+  return passed === rounds ? 0 : 1
+}
+
+async function runRound(
+  server: LocalServer,
+  rotation: FaultRotation,
+  botArgs: string[],
+  signals: Signals,
+): Promise<RoundResult> {
+  const start = (name: string, args: string[], settings: Record<string, string>): ChildProgram => {
+    signals.activeChild = spawnProgram(name, args, settings)
+    return signals.activeChild
+  }
+  const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
+  const botEnded = new AbortController()
+  const [code, tally] = await Promise.all([
+    bot.ended.finally(() => botEnded.abort()),
+    rotation.run(botEnded.signal).catch((error: Error) => {
+      bot.child.kill('SIGTERM')
+      return error
+    }),
+  ])
+  if (tally instanceof Error) return { outcome: 'failed', reason: tally.message }
+  printLine(`Faults: ${describeTally(tally)}`)
+  if (code !== 0) return { outcome: 'failed', reason: `the bot exited with ${code}` }
+  const drift = await start('recount', ['run.mjs', 'src/cli/reconcile.ts'], server.settings).ended
+  return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }
+}
