@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { highestId, lowestId, newId, timeOf, toUuid } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
@@ -31,7 +32,7 @@ export function followStore(db: Db, writer: FollowWriter) {
     { after, limit }: Position,
   ): Promise<Follow[]> {
     const found = await follows
-      .find({ ...filter, ...(after !== undefined && { order: { $lt: toUuid(after) } }) }, { hint })
+      .find({ ...filter, ...(after !== undefined && { order: { $lt: toUuid(after) } }) }, { hint, ...boundedTime })
       .sort({ order: -1 })
       .limit(limit + 1)
       .toArray()
@@ -42,8 +43,9 @@ export function followStore(db: Db, writer: FollowWriter) {
   }
 
   return {
-    follow: (from: string, to: string): Promise<FollowResult> =>
-      writer.follow({ from, to, follows: true, order: newId() }),
+    /** @param maxFollowed - how many accounts `from` can follow */
+    follow: (from: string, to: string, maxFollowed: number): Promise<FollowResult> =>
+      writer.follow({ from, to, follows: true, order: newId(), maxFollowed }),
 
     unfollow: (from: string, to: string): Promise<FollowResult> =>
       writer.follow({ from, to, follows: false, order: newId() }),
@@ -56,16 +58,22 @@ export function followStore(db: Db, writer: FollowWriter) {
 
     listFollowing: (from: string, position: Position) => page({ from: toUuid(from) }, listIndexes.following, position),
 
-    /** In no order: a covered query on the index of `_id`. */
-    async followedBy(account: string): Promise<UUID[]> {
+    /** All, or `limit` of them, in no order: a covered query on the index of `_id`. */
+    async followedBy(account: string, limit?: number): Promise<UUID[]> {
       const from = toUuid(account)
       const found = await follows
-        .find(
-          { _id: { $gte: { from, to: lowestId }, $lte: { from, to: highestId } } },
-          { projection: { _id: 1 }, hint: '_id_', batchSize: 10_000 },
+        .aggregate<{ followed: UUID[] }>(
+          [
+            { $match: { _id: { $gte: { from, to: lowestId }, $lte: { from, to: highestId } } } },
+            ...(limit === undefined ? [] : [{ $limit: limit }]),
+            // One document: thousands of them take the event loop twice as long. Only a complete _id is covered.
+            { $group: { _id: null, keys: { $push: '$_id' } } },
+            { $project: { followed: '$keys.to' } },
+          ],
+          { hint: '_id_', ...boundedTime },
         )
         .toArray()
-      return found.map(({ _id }) => _id.to)
+      return found[0]?.followed ?? []
     },
   }
 }
