@@ -87,7 +87,7 @@ export function createContext(config: AppConfig, parts: Parts) {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),
     },
-    timelines: timelineStore(db),
+    timelines: timelineStore(db, follows),
     tokenRotation: tokenRotation(db),
     tombstones,
     transact,

@@ -1,5 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { singleBatch } from '../database/single-batch.ts'
 
 export type Counts = { posts: number; followers: number; following: number }
 
@@ -21,6 +22,22 @@ export async function addPosts(db: Db, session: ClientSession, authors: readonly
     updateOne: { filter: { _id: toUuid(author) }, update: { $inc: { posts: each * length } } },
   }))
   if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
+}
+
+/** How many accounts each of these follows, as the transaction's snapshot has it. */
+export async function followedCounts(
+  db: Db,
+  session: ClientSession,
+  accounts: ReadonlySet<string>,
+): Promise<Map<string, number>> {
+  if (accounts.size === 0) return new Map()
+  const found = await countsIn(db)
+    .find(
+      { _id: { $in: [...accounts].map(toUuid) } },
+      { session, projection: { following: 1 }, ...singleBatch(accounts.size) },
+    )
+    .toArray()
+  return new Map(found.map(({ _id, following }) => [_id.toString(), following]))
 }
 
 /** Always writes the counts of `from`, also for a difference of 0. */

@@ -4,10 +4,12 @@ import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
-import { withWriteDeadline } from '../http/deadline.ts'
+import { untilAnswered, withWriteDeadline } from '../http/deadline.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
+import type { FairQueue } from '../limits/fair-queue.ts'
+import { readQueue } from '../limits/read-queue.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
@@ -28,15 +30,20 @@ type Context = {
 }
 
 const chunkSize = 200
+/** Of all exports of one process. */
+const maxConcurrentReads = 4
 
-async function* recordsOf(account: string, context: Context): AsyncGenerator<object[]> {
-  const { accounts, activity, devices, follows, posts, reactions, sessions } = context
+type Parts = Context & { queue: FairQueue; signal: AbortSignal }
+
+async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
+  const { queue, signal } = parts
+  const { accounts, activity, devices, follows, posts, reactions, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
   yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
 
   const chunks = <T>(read: (account: string, position: Position) => Promise<T[]>, keyOf: (item: T) => string) =>
-    allPages((position) => read(account, position), keyOf, chunkSize)
+    allPages((position) => queue(() => read(account, position), { key: account, signal }), keyOf, chunkSize)
   for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
     yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }
@@ -62,9 +69,9 @@ async function* recordsOf(account: string, context: Context): AsyncGenerator<obj
 }
 
 /** The lines of an export. Only a complete one has the last line: when the session ends, the export stops. */
-async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string> {
-  for await (const records of recordsOf(viewer.account, context)) {
-    if (!(await context.sessions.find(viewer))) throw unauthenticated()
+async function* linesOf(viewer: Viewer, parts: Parts): AsyncGenerator<string> {
+  for await (const records of recordsOf(viewer.account, parts)) {
+    if (!(await parts.sessions.find(viewer))) throw unauthenticated()
     yield records.map((record) => `${JSON.stringify(record)}\n`).join('')
   }
   yield `${JSON.stringify({ end: true })}\n`
@@ -72,6 +79,7 @@ async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string
 
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, sessions, transact } = context
+  const queue = readQueue(maxConcurrentReads)
 
   scope.get(
     '/account/export',
@@ -92,7 +100,7 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
         await activity.record(viewer.account, 'exported', request.client, transaction)
       }
       await withWriteDeadline(request, (deadline) => transact(record, deadline))
-      return reply.send(Readable.from(linesOf(viewer, context)))
+      return reply.send(Readable.from(linesOf(viewer, { ...context, queue, signal: untilAnswered(reply) })))
     },
   )
 }

@@ -1,15 +1,18 @@
 import type { Collection } from 'mongodb'
-import { addFollows } from '../accounts/counts.ts'
+import { addFollows, followedCounts } from '../accounts/counts.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import { byId, byIds, type FollowDocument, followKey, idHint, pairName } from './model.ts'
 
-/** @property order - a UUIDv7: the order key of the follow, if this command creates it */
-export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
+/**
+ * @property order - a UUIDv7: the order key of the follow, if this command creates it
+ * @property maxFollowed - how many accounts `from` can follow: no limit by default
+ */
+export type FollowCommand = { from: string; to: string; follows: boolean; order: string; maxFollowed?: number }
 
-export type FollowResult = { outcome: 'done' | 'account-not-found' }
+export type FollowResult = { outcome: 'done' | 'account-not-found' | 'too-many-followed' }
 
 /** Deleted accounts can still unfollow and be unfollowed: see accounts/delete-content.ts. */
 export const follow: WriteOperation<FollowCommand, FollowResult> = {
@@ -39,10 +42,17 @@ async function applyFollows(
     const pair = pairs.get(pairName(from.toString(), to.toString()))
     if (pair) pair.before = pair.after = order.toString()
   }
-  const results = commands.map(({ from, to, follows, order }): FollowResult => {
+  const followed = await followedCounts(db, session, new Set(commands.flatMap((c) => (c.follows ? [c.from] : []))))
+  const results = commands.map(({ from, to, follows, order, maxFollowed = Number.POSITIVE_INFINITY }): FollowResult => {
+    const outcome = isDeleted(to) ? 'account-not-found' : 'done'
     const pair = pairs.get(pairName(from, to))
-    if (pair && (!follows || !isDeleted(to))) pair.after = follows ? (pair.after ?? order) : null
-    return { outcome: isDeleted(to) ? 'account-not-found' : 'done' }
+    if (!pair || follows === (pair.after !== null) || (follows && isDeleted(to))) return { outcome }
+    const count = followed.get(from) ?? 0
+    // Exact: what adds a follow also increments its count, on which concurrent transactions conflict.
+    if (follows && count >= maxFollowed) return { outcome: 'too-many-followed' }
+    followed.set(from, count + (follows ? 1 : -1))
+    pair.after = follows ? order : null
+    return { outcome }
   })
 
   const differences = [...pairs.values()].map(({ from, to, before, after }) => ({

@@ -9,12 +9,14 @@ import { NoContent } from '../http/responses.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import type { Follow, FollowStore } from './store.ts'
 
-type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
+type ReadContext = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
+
+type Context = ReadContext & { limits: { follows: number } }
 
 const tags = ['follows']
 const howToFindOut = 'GET /v1/accounts/{username} shows whether you follow the account.'
 
-export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+export const publicFollowRoutes: FastifyPluginAsyncZod<ReadContext> = async (scope, context) => {
   const { accounts, follows } = context
 
   const lists = [
@@ -61,7 +63,9 @@ export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
   }
 }
 
-export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows }) => {
+export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows, limits }) => {
+  const tooMany = `You cannot follow more than ${limits.follows.toLocaleString('en')} accounts: unfollow one first.`
+
   const requireAccount = async (username: string) => {
     const id = await accounts.idOf(username)
     if (id === undefined) throw notFound()
@@ -78,7 +82,10 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
       const { account } = requireViewer(request)
       const followed = await requireAccount(request.params.username)
       if (followed === account) throw invalid({ pointer: '/path/username', detail: 'You cannot follow yourself.' })
-      const { outcome } = await withWriteDeadline(request, (deadline) => follows.follow(account, followed, deadline))
+      const { outcome } = await withWriteDeadline(request, (deadline) =>
+        follows.follow(account, followed, limits.follows, deadline),
+      )
+      if (outcome === 'too-many-followed') throw invalid({ pointer: '/path/username', detail: tooMany })
       if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },

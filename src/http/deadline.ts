@@ -95,6 +95,18 @@ export async function withWriteDeadline<T>(
   }
 }
 
+/**
+ * A signal that is aborted, with the Problem to throw, once no answer can be sent: the client has disconnected, or the
+ * answer has been sent, such as the 503 of the deadline. (Fastify's `request.signal` ignores a disconnect.)
+ */
+export function untilAnswered({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  const onClose = () => controller.abort(clientLeft())
+  raw.once('close', onClose)
+  if (raw.closed) onClose()
+  return controller.signal
+}
+
 /** A request's position in a queue: the address it is queued for, and a signal that removes it from the queue. */
 export type QueueTicket = { signal: AbortSignal; address: string }
 

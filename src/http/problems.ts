@@ -87,7 +87,7 @@ export const notFound = () => new Problem('not-found', 'The resource does not ex
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-export const overloaded = (queue: 'passwords' | 'writes') =>
+export const overloaded = (queue: 'passwords' | 'reads' | 'writes') =>
   new Problem(
     'overloaded',
     `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued, so nothing was changed: try again shortly.`,

@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
@@ -38,7 +39,7 @@ export function postStore(db: Db, writer: PostWriter) {
     { after, limit }: Position,
   ): Promise<Post[]> {
     const found = await posts
-      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint })
+      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint, ...boundedTime })
       .sort({ _id: -1 })
       .limit(limit + 1)
       .toArray()

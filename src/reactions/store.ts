@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
@@ -44,7 +45,7 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
           value: value ?? { $in: values },
           ...(after !== undefined && { order: { $lt: toUuid(after) } }),
         },
-        { hint },
+        { hint, ...boundedTime },
       )
       .sort({ order: -1 })
       .limit(limit + 1)
