@@ -77,11 +77,12 @@ export async function buildApp(
   await app.register(database, {
     connection,
     collections,
+    role: writer ? 'requests' : 'both',
     assertData: assertPeppers,
     crashRecovery,
     onAccessRefused: () => void secrets.refresh('database-refused'),
   })
-  const { databaseUser, db, transact } = app
+  const { databaseUser, db, signals, transact, writing } = app
   secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
   const context = createContext(config, {
@@ -89,9 +90,10 @@ export async function buildApp(
     log,
     noteRefusal: databaseUser.noteRefusal,
     secrets,
+    signals,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
-    writer: writer ?? localWriter(db, transact),
+    writer: writer ?? localWriter(writing.db, writing.transact),
   })
   databaseUser.onReplaced(context.feed.reopen)
   const sweepers = Object.values(context.sweepers)

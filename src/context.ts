@@ -3,6 +3,7 @@ import type { Db } from 'mongodb'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
+import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
@@ -30,13 +31,14 @@ import { revocationFeed } from './sessions/revocation-feed.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
-import { deletionFence } from './writer/fence.ts'
+import { deletionFence } from './writer/deletion-fence.ts'
 
 type Parts = {
   db: Db
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
   secrets: Pick<LiveSecrets, 'current'>
+  signals: Db
   throttleKey: string
   transact: Transact
   writer: Writer
@@ -45,25 +47,26 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, throttleKey, transact, writer } = parts
+  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
   const tombstones = tombstoneStore(db)
-  const deletion = contentDeletion({ activity, follows, posts, reactions, tombstones })
+  const fence = deletionFence(db, transact, tombstones)
+  const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
     accounts: accountStore(db, transact),
     activity,
     analytics: analyticsStore(db),
-    clock: clockCheck(readTimeOf(db), log),
+    clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: deletion,
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
-    feed: revocationFeed(db, revocations, log, noteRefusal),
-    fence: deletionFence(db),
+    failedLogins: failedLogins(db, writer, log),
+    feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
     lastSeen: lastSeen(db, log),

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb'
 import { tombstoneStore } from './accounts/tombstone.ts'
+import { type RecordFailureCommand, recordFailure } from './activity/record-failure.ts'
 import type { Transact } from './database/transaction.ts'
 import { type FollowCommand, follow } from './follows/follow.ts'
 import { type CreatePostCommand, createPost } from './posts/create.ts'
@@ -15,7 +16,15 @@ import { remoteSubmit } from './writer/remote.ts'
  * Every operation that is written in batches, in the order in which a batch applies them. All commands of a batch arrived
  * at the same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
  */
-const operations: readonly AnyWriteOperation[] = [createPost, editPost, react, follow, deletePost, sweepReactions]
+const operations: readonly AnyWriteOperation[] = [
+  createPost,
+  editPost,
+  react,
+  follow,
+  recordFailure,
+  deletePost,
+  sweepReactions,
+]
 
 /** A method for each operation; its promise resolves after the commit. See {@link execute} for what it throws. */
 export const createWriter = (submit: Submit) => ({
@@ -23,6 +32,7 @@ export const createWriter = (submit: Submit) => ({
   editPost: (command: EditPostCommand) => execute(submit, editPost, command),
   react: (command: ReactCommand) => execute(submit, react, command),
   follow: (command: FollowCommand) => execute(submit, follow, command),
+  recordFailure: (command: RecordFailureCommand) => execute(submit, recordFailure, command),
   deletePost: (command: DeletePostCommand) => execute(submit, deletePost, command),
   sweepReactions: (command: SweepReactionsCommand) => execute(submit, sweepReactions, command),
 })
@@ -30,7 +40,7 @@ export const createWriter = (submit: Submit) => ({
 export type Writer = ReturnType<typeof createWriter>
 
 export const writeQueue = (db: Db, transact: Transact) =>
-  commitQueue(db, transact, operations, tombstoneStore(db).deletedAccounts)
+  commitQueue(db, transact, operations, tombstoneStore(db).deletedSince)
 
 export function localWriter(db: Db, transact: Transact): Writer {
   const { submit } = writeQueue(db, transact)

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Sweeper } from '../database/sweeper.ts'
 import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { unauthenticated } from '../http/problems.ts'
@@ -11,7 +10,6 @@ import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
-import type { DeletionFence } from '../writer/fence.ts'
 import type { ContentDeletion } from './delete-content.ts'
 import type { AccountStore } from './store.ts'
 import type { TombstoneStore } from './tombstone.ts'
@@ -22,8 +20,6 @@ type Context = {
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'delete'>
   devices: Pick<DeviceStore, 'deleteAll'>
-  fence: DeletionFence
-  mutex: KeyedMutex
   sessions: Pick<SessionStore, 'end' | 'endAll' | 'find'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   tombstones: Pick<TombstoneStore, 'add'>
@@ -36,7 +32,7 @@ const maxDeletedBeforeAnswer = 1_000
 const answerWithinMs = 4_000
 
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, contentDeletion, cookies, credentials, devices, fence, mutex, sessions, sweepers } = context
+  const { accounts, contentDeletion, cookies, credentials, devices, sessions, sweepers } = context
   const { tombstones, transact, usernameHoldDays } = context
 
   scope.delete(
@@ -51,7 +47,6 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = viewer
       const startedAt = performance.now()
       const deleteAccount = async (transaction: ClientSession) => {
-        await fence.bumpEpoch(transaction)
         await tombstones.add(account, transaction)
         // A session that has ended since the request began decides nothing any more.
         const ended = await sessions.end(viewer, transaction)
@@ -62,8 +57,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         await credentials.delete(account, transaction)
         await devices.deleteAll(account, transaction)
       }
-      // All of them bump the same epochs.
-      await mutex('account deletions', () => transact(deleteAccount, startedAt + transactionTimeoutMs))
+      await transact(deleteAccount, startedAt + transactionTimeoutMs)
 
       const enough = new AbortController()
       const deletion = contentDeletion

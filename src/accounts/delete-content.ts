@@ -3,10 +3,12 @@ import type { FollowStore } from '../follows/store.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
+import type { DeletionFence } from '../writer/deletion-fence.ts'
 import type { TombstoneStore } from './tombstone.ts'
 
 type Stores = {
   activity: Pick<ActivityStore, 'deleteAll'>
+  fence: DeletionFence
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing' | 'unfollow'>
   posts: Pick<PostStore, 'delete' | 'deleteIdempotencyRecords' | 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount' | 'react'>
@@ -37,12 +39,12 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
 
 /**
  * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
- * step. Until then it is hidden, and the writers' fence keeps new content from being written.
+ * step. Until then it is hidden. The fence is raised first: from then on no batch writes new content.
  */
 export function contentDeletion(stores: Stores) {
-  const { activity, posts, tombstones } = stores
+  const { activity, fence, posts, tombstones } = stores
 
-  async function deleteContent(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
+  async function deleteItems(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
     for await (const chunk of deletionsOf(account, stores)) {
       await Promise.all(chunk.slice(0, left).map((deleteItem) => deleteItem()))
@@ -52,15 +54,24 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    deleteContent,
+    /** Deletes the content of an account that has just been deleted, up to a limit. */
+    async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
+      await fence.raise()
+      await deleteItems(account, signal, limit)
+    },
 
     async sweep(signal: AbortSignal): Promise<void> {
-      for await (const account of tombstones.unswept()) {
-        await deleteContent(account, signal)
-        await posts.deleteIdempotencyRecords(account)
-        await activity.deleteAll(account)
-        if (signal.aborted) return
-        await tombstones.markSwept(account)
+      for (;;) {
+        const accounts = await tombstones.unswept()
+        if (accounts.length === 0) return
+        await fence.raise()
+        for (const account of accounts) {
+          await deleteItems(account, signal)
+          await posts.deleteIdempotencyRecords(account)
+          await activity.deleteAll(account)
+          if (signal.aborted) return
+          await tombstones.markSwept(account)
+        }
       }
     },
   }

@@ -21,7 +21,7 @@ type Context = {
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   posts: Pick<PostStore, 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount'>
-  sessions: Pick<SessionStore, 'find' | 'list'>
+  sessions: Pick<SessionStore, 'find' | 'list' | 'noteExport'>
   transact: Transact
 }
 
@@ -69,7 +69,7 @@ async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string
 }
 
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, transact } = context
+  const { accounts, activity, sessions, transact } = context
 
   scope.get(
     '/account/export',
@@ -84,7 +84,11 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
       if (!own) throw unauthenticated()
       reply.type(ndjsonType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
-      await transact((transaction) => activity.record(viewer.account, 'exported', request.client, transaction))
+      await transact(async (transaction) => {
+        const noted = await sessions.noteExport(viewer, transaction)
+        if (noted.outcome === 'not-found') throw unauthenticated()
+        await activity.record(viewer.account, 'exported', request.client, transaction)
+      })
       return reply.send(Readable.from(linesOf(viewer, context)))
     },
   )

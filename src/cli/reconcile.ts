@@ -34,7 +34,8 @@ async function runReconcile(fix: boolean): Promise<number> {
   const interrupts = handleInterrupts()
   return withDatabase(clientOptions, async ({ client, databaseName }) => {
     const db = client.db(databaseName)
-    const sweeps = createSweeps(db, localWriter(db, transactor(client)))
+    const transact = transactor(client)
+    const sweeps = createSweeps(db, transact, localWriter(db, transact))
     const results = await reconcile(client, databaseName, sweeps, {
       fix,
       stop: interrupts.signal,

@@ -77,12 +77,18 @@ export function credentialStore(db: Db) {
       await credentials.deleteOne({ _id: toUuid(account) }, { session })
     },
 
-    async reset(account: string, password: StoredPassword, until: Date, session: ClientSession): Promise<void> {
-      await credentials.updateOne(
+    async reset(
+      account: string,
+      password: StoredPassword,
+      until: Date,
+      session: ClientSession,
+    ): Promise<{ outcome: 'reset' | 'not-found' }> {
+      const { matchedCount } = await credentials.updateOne(
         { _id: toUuid(account) },
         { $set: { password, oneTime: { until, used: false } }, $inc: { version: 1 } },
         { session },
       )
+      return { outcome: matchedCount === 1 ? 'reset' : 'not-found' }
     },
   }
 }

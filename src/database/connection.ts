@@ -1,4 +1,4 @@
-import { type Db, type MongoClientOptions, MongoError, MongoServerError } from 'mongodb'
+import { type Db, MongoClient, type MongoClientOptions, MongoError, MongoServerError } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { isDatabaseOutOfReach } from './failures.ts'
 
@@ -6,12 +6,26 @@ export type Connection = { uri: string; username: string; password: string }
 
 export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? 'rookery'
 
+/** What a client of the server is for: each has its own connections, so that none of them waits behind another's. */
+export type Purpose = 'requests' | 'writer' | 'signals' | 'indexes'
+
+/** A burst finds `minPoolSize` connections open: opening one takes four round trips. */
+const optionsOf = {
+  requests: { minPoolSize: 10, maxConnecting: 10, socketTimeoutMS: 10_000 },
+  // Half a command's deadline, so that a batch whose message was lost is tried again in time.
+  writer: { minPoolSize: 2, maxPoolSize: 20, socketTimeoutMS: 2_000 },
+  // Longer than the change stream waits for an event: see sessions/revocation-feed.ts.
+  signals: { minPoolSize: 4, maxPoolSize: 20, maxConnecting: 4, socketTimeoutMS: 3_000 },
+  // An index of a large collection takes hours to build.
+  indexes: { socketTimeoutMS: 0 },
+} satisfies Record<Purpose, MongoClientOptions>
+
 /** Majority reads and journaled majority writes: what was acknowledged stays visible, and survives SIGKILL and failover. */
-export const clientOptions = ({ uri, username, password }: Connection) =>
+export const clientOptions = ({ uri, username, password }: Connection, purpose?: Purpose) =>
   ({
     auth: { username, password },
     ...(!/[?&]authSource=/i.test(uri) && { authSource: 'admin' }),
-    appName: 'rookery',
+    appName: purpose ? `rookery ${purpose}` : 'rookery',
     readConcern: { level: 'majority' },
     writeConcern: { w: 'majority', journal: true },
     readPreference: 'primary',
@@ -23,7 +37,19 @@ export const clientOptions = ({ uri, username, password }: Connection) =>
     connectTimeoutMS: 2_000,
     socketTimeoutMS: 30_000,
     heartbeatFrequencyMS: 1_000,
+    ...(purpose && optionsOf[purpose]),
   }) satisfies MongoClientOptions
+
+/** @throws what {@link toConnectionError} explains */
+export async function connectClient(connection: Connection, purpose: Purpose): Promise<MongoClient> {
+  const client = new MongoClient(connection.uri, clientOptions(connection, purpose))
+  try {
+    return await client.connect()
+  } catch (error) {
+    await client.close().catch(() => undefined)
+    throw error
+  }
+}
 
 const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
 

@@ -10,6 +10,11 @@ export class OutcomeUnknownError extends Error {
   override readonly name = 'OutcomeUnknownError'
 }
 
+/** Thrown when MongoDB did not answer a query in time. */
+export class QueryTimeoutError extends Error {
+  override readonly name = 'QueryTimeoutError'
+}
+
 /** Thrown when a transaction kept conflicting with others. It wrote nothing. */
 export class ConflictError extends Error {
   override readonly name = 'ConflictError'
@@ -66,7 +71,7 @@ const brokenSocketCodes = new Set(['ECONNRESET', 'ECONNABORTED', 'ETIMEDOUT', 'E
 export function isDatabaseOutOfReach(thrown: unknown): boolean {
   const error = unwrapped(thrown)
   if (error instanceof TransactionTimeoutError || error instanceof OutcomeUnknownError) return true
-  if (isBrokenConnection(error)) return true
+  if (error instanceof QueryTimeoutError || isBrokenConnection(error)) return true
   if (error instanceof MongoError && unreachableNames.has(error.name)) return true
   if (!(error instanceof MongoServerError)) return false
   return (

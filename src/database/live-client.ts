@@ -1,11 +1,6 @@
-import { ClientSession, MongoClient } from 'mongodb'
-import type { Credentials } from '../secrets/db-credentials.ts'
-import { assertGranted, assertReplicaSet, type Connection, clientOptions, toConnectionError } from './connection.ts'
+import { ClientSession, type MongoClient } from 'mongodb'
 import { forwardingDatabase } from './forwarding.ts'
-import { keyedMutex } from './keyed-mutex.ts'
 import { observeUse, retiredClients } from './retired-clients.ts'
-
-export type Replacement = { outcome: 'replaced' } | { outcome: 'unchanged' }
 
 /** Longer than a request waits for the database (http/deadline.ts), and so than a transaction may pause. */
 const idleBeforeCloseMs = 10_000
@@ -13,23 +8,14 @@ const idleBeforeCloseMs = 10_000
 const maxAbandoned = 1_000
 
 /**
- * The process's database, whose user can change while it serves. Operations go to the client of the last user, but a
- * transaction ends on the client on which it began. `first` is connected, and no operation uses it yet.
+ * A database whose user can change while the process serves: see database-user.ts. Operations go to the client of the
+ * last user, but a transaction ends on the client on which it began. `first` is connected, and no operation uses it yet.
  */
-export function liveClient(
-  first: MongoClient,
-  database: string,
-  connection: Connection,
-  idleMs: number = idleBeforeCloseMs,
-) {
+export function liveClient(first: MongoClient, database: string, idleMs: number = idleBeforeCloseMs) {
   const clients = new WeakMap<ClientSession, MongoClient>()
   const retired = retiredClients(idleMs)
-  const listeners: (() => void)[] = []
-  const inTurn = keyedMutex()
   const abandoned: ClientSession[] = []
-  let current = { client: first, use: observeUse(first), connection }
-  let isRefused = false
-  let isClosed = false
+  let current = { client: first, use: observeUse(first) }
 
   const clientOf = (options: unknown): MongoClient | undefined =>
     typeof options === 'object' && options !== null && 'session' in options && options.session instanceof ClientSession
@@ -44,25 +30,6 @@ export function liveClient(
       .db(database)
       .command({ killSessions: ids })
       .catch(() => undefined)
-  }
-
-  async function replace(credentials: Credentials): Promise<Replacement> {
-    const { username, password } = current.connection
-    const isSame = credentials.username === username && credentials.password === password
-    if (isClosed || (isSame && !isRefused)) return { outcome: 'unchanged' }
-    const next = { ...connection, username: credentials.username, password: credentials.password }
-    const client = await openClient(next, database)
-    if (isClosed) {
-      await client.close()
-      return { outcome: 'unchanged' }
-    }
-    const previous = current
-    current = { client, use: observeUse(client), connection: next }
-    isRefused = false
-    retired.retire(previous.client, previous.use)
-    for (const listener of listeners) listener()
-    await killAbandoned()
-    return { outcome: 'replaced' }
   }
 
   return {
@@ -80,41 +47,18 @@ export function liveClient(
       if (clients.get(session) !== current.client) void killAbandoned()
     },
 
-    /**
-     * Makes a client of this user the current one. The same credentials change nothing unless MongoDB has refused them.
-     * @throws StartError, with nothing changed, if MongoDB is unreachable, refuses the user or denies it everything
-     */
-    replace: (credentials: Credentials): Promise<Replacement> => inTurn('replace', () => replace(credentials)),
-
-    /** The listener runs after each replacement; what it holds on the previous client, such as a stream, it must release. */
-    onReplaced(listener: () => void): void {
-      listeners.push(listener)
-    },
-
-    /** MongoDB has refused the current user: the next replacement is carried out even with the same credentials. */
-    markRefused(): void {
-      isRefused = true
+    /** Operations go to this client from now on. The promise waits for what the previous user could not end. */
+    switchTo(client: MongoClient): Promise<void> {
+      const previous = current
+      current = { client, use: observeUse(client) }
+      retired.retire(previous.client, previous.use)
+      return killAbandoned()
     },
 
     async close(): Promise<void> {
-      isClosed = true
       await Promise.all([current.client.close(), retired.closeAll()])
     },
   }
 }
 
 export type LiveClient = ReturnType<typeof liveClient>
-
-async function openClient(connection: Connection, database: string): Promise<MongoClient> {
-  const client = new MongoClient(connection.uri, clientOptions(connection))
-  try {
-    await client.connect()
-    const db = client.db(database)
-    await assertReplicaSet(db, connection)
-    await assertGranted(db, connection)
-    return client
-  } catch (error) {
-    await client.close().catch(() => undefined)
-    throw toConnectionError(error, connection)
-  }
-}

@@ -1,11 +1,21 @@
 import mongodb from '@fastify/mongodb'
 import fp from 'fastify-plugin'
-import type { Db } from 'mongodb'
+import type { Db, MongoClient } from 'mongodb'
 import { accessRefusals, type NoteRefusal } from './access-refusals.ts'
-import { assertReplicaSet, type Connection, clientOptions, databaseOf, toConnectionError } from './connection.ts'
+import {
+  assertReplicaSet,
+  type Connection,
+  clientOptions,
+  connectClient,
+  databaseOf,
+  type Purpose,
+  toConnectionError,
+} from './connection.ts'
+import { databaseUser } from './database-user.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
-import { type LiveClient, liveClient } from './live-client.ts'
+import { liveClient } from './live-client.ts'
+import { type SessionKiller, sessionKiller } from './session-killer.ts'
 import { type Transact, transactor } from './transaction.ts'
 
 export type CrashRecovery = {
@@ -13,13 +23,20 @@ export type CrashRecovery = {
   onSession: (id: string) => void
 }
 
-export type DatabaseUser = Pick<LiveClient, 'replace' | 'onReplaced'> & { noteRefusal: NoteRefusal }
+export type DatabaseUser = Pick<ReturnType<typeof databaseUser>, 'replace' | 'onReplaced'> & {
+  noteRefusal: NoteRefusal
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Stays valid when the user is replaced; `mongo.client` is the first user's, and is closed then. */
     db: Db
     transact: Transact
+    /** For group commit, on connections that requests do not use. */
+    writing: { db: Db; transact: Transact }
+    /** For short commands that must not wait behind requests: signs of life, and ending what hangs. */
+    signals: Db
+    killOrphans: SessionKiller['killOrphans']
     databaseUser: DatabaseUser
   }
 }
@@ -32,6 +49,8 @@ async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions
 type Options = {
   connection: Connection
   collections: Collections
+  /** What the process does with the database. */
+  role: 'requests' | 'writer' | 'both'
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined
   /** Called each time MongoDB refuses the user while the server runs: its credentials may have been rotated. */
@@ -40,28 +59,61 @@ type Options = {
 
 /** @throws StartError when MongoDB is unreachable or refuses the user, has conflicting indexes, or fails `assertData` */
 export const database = fp<Options>(async (app, options) => {
-  const { connection, collections, assertData, crashRecovery, onAccessRefused } = options
+  const { connection, role, crashRecovery, onAccessRefused } = options
   const name = databaseOf(connection.uri)
+  const opened: MongoClient[] = []
+  const open = async (purpose: Purpose) => {
+    const client = await connectClient(connection, purpose)
+    opened.push(client)
+    return liveClient(client, name)
+  }
   try {
-    await app.register(mongodb, { url: connection.uri, database: name, ...clientOptions(connection) })
-    const { client, db } = app.mongo
-    if (!db) throw new Error('@fastify/mongodb was given a database name and opened none')
+    await prepareDatabase(name, options)
+    const purpose = role === 'writer' ? 'writer' : 'requests'
+    await app.register(mongodb, { url: connection.uri, database: name, ...clientOptions(connection, purpose) })
+    const main = liveClient(app.mongo.client, name)
+    const signals = await open('signals')
+    const writer = role === 'both' ? await open('writer') : main
+    const members = [
+      { purpose, live: main },
+      { purpose: 'signals', live: signals },
+      ...(writer === main ? [] : [{ purpose: 'writer', live: writer } as const]),
+    ] as const
+    const user = databaseUser(members, connection)
+    app.addHook('onClose', () => user.close())
+    const noteRefusal = accessRefusals(app.log, () => {
+      user.markRefused()
+      onAccessRefused?.()
+    })
+    const killer = sessionKiller(signals.db)
+    const hooks = { onSession: crashRecovery?.onSession, kill: killer.kill }
+    const transact = transactor(main, hooks)
+    app.decorate('db', main.db)
+    app.decorate('transact', transact)
+    app.decorate('writing', {
+      db: writer.db,
+      transact: writer === main ? transact : transactor(writer, hooks),
+    })
+    app.decorate('signals', signals.db)
+    app.decorate('killOrphans', killer.killOrphans)
+    app.decorate('databaseUser', { replace: user.replace, onReplaced: user.onReplaced, noteRefusal })
+  } catch (error) {
+    // Fastify does not run onClose hooks when a plugin fails.
+    await Promise.all([app.mongo?.client, ...opened].map((client) => client?.close()))
+    throw toConnectionError(error, connection)
+  }
+})
+
+/** On a client of its own, whose commands may take as long as they need. */
+async function prepareDatabase(name: string, { connection, collections, assertData, crashRecovery }: Options) {
+  const client = await connectClient(connection, 'indexes')
+  try {
+    const db = client.db(name)
     await assertReplicaSet(db, connection)
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
     await assertData?.(db)
-    const live = liveClient(client, name, connection)
-    app.addHook('onClose', () => live.close())
-    const noteRefusal = accessRefusals(app.log, () => {
-      live.markRefused()
-      onAccessRefused?.()
-    })
-    app.decorate('db', live.db)
-    app.decorate('transact', transactor(live, crashRecovery?.onSession))
-    app.decorate('databaseUser', { replace: live.replace, onReplaced: live.onReplaced, noteRefusal })
-  } catch (error) {
-    // Fastify does not run onClose hooks when a plugin fails.
-    await app.mongo?.client.close()
-    throw toConnectionError(error, connection)
+  } finally {
+    await client.close()
   }
-})
+}

@@ -5,6 +5,7 @@ import {
   isAccessRefused,
   isBrokenConnection,
   isConflict,
+  OutcomeUnknownError,
   StaleError,
   TransactionTimeoutError,
 } from './failures.ts'
@@ -14,16 +15,16 @@ const transactionOptions: TransactionOptions = {
   writeConcern: { w: 'majority', journal: true },
   readPreference: 'primary',
 }
-/** Less than the 5 s of http/deadline.ts: a commit after the 503 could overwrite a newer, acknowledged write. */
+/** Less than the 5 s of http/deadline.ts, so that the outcome is known when the client is answered. */
 export const transactionTimeoutMs = 4_500
-/** How long a commit that began before the deadline may wait for its reply. */
+/** How long after the deadline the outcome may become known: of a commit that began before it, or by ending it. */
 export const commitReplyMs = 400
+/** A commit that began before the deadline usually ends by itself; after this, MongoDB is asked to end it. */
+const commitGraceMs = 150
 const maxRetryDelayMs = 40
 
 const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
-
-const timeoutError = (cause?: unknown) => new TransactionTimeoutError('no commit in time', { cause })
 
 /** Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at most 40 ms. */
 export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(retryDelayMs(attempt))
@@ -39,13 +40,22 @@ export type Transact = <T>(
 /** A MongoClient, or what stands for several. `abandon` takes a session whose transaction its user can no longer abort. */
 export type SessionSource = Pick<MongoClient, 'startSession'> & { abandon?: (session: ClientSession) => void }
 
+export type TransactorHooks = {
+  /** Called with the id of each MongoDB session that is used. */
+  onSession?: ((id: string) => void) | undefined
+  /** Ends a session's transaction over another connection: see session-killer.ts. Resolves with whether it is ended. */
+  kill?: ((session: ClientSession) => Promise<boolean>) | undefined
+}
+
 /**
  * Runs work in a transaction, and retries after a conflict or a lost reply. The work may run more than once: it must not
- * choose ids. Its own error aborts the transaction and is rethrown.
- * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs; a commit may still have been applied
+ * choose ids. Its own error aborts the transaction and is rethrown. At the deadline MongoDB ends the transaction, so that
+ * a lost message locks no document any longer, and nothing is committed after the caller has been told otherwise.
+ * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs: nothing is written, now or later
+ * @throws OutcomeUnknownError when MongoDB does not say in time whether it has committed
  * @throws ConflictError after more than `maxConflicts` conflicts
  */
-export function transactor(client: SessionSource, onSession?: (id: string) => void): Transact {
+export function transactor(client: SessionSource, { onSession, kill }: TransactorHooks = {}): Transact {
   const seen = new Set<string>()
   const noteSession = ({ id }: ClientSession) => {
     const uuid = id && UUID.createFromHexString(id.id.toString('hex')).toString()
@@ -57,40 +67,45 @@ export function transactor(client: SessionSource, onSession?: (id: string) => vo
   return (work, deadline = performance.now() + transactionTimeoutMs, maxConflicts = Number.POSITIVE_INFINITY) => {
     const session = client.startSession()
     if (onSession) noteSession(session)
-    const retries: Retries = { cause: undefined }
-    const running = run(session, work, deadline, maxConflicts, retries).catch((error) => {
+    const progress: Progress = { cause: undefined, isCommitting: false }
+    const running = run(session, work, deadline, maxConflicts, progress).catch((error) => {
       if (isAccessRefused(error)) client.abandon?.(session)
       throw error
     })
-    return settleBy(running, deadline + commitReplyMs, retries)
+    return settleBy(running, deadline, progress, async () => kill?.(session))
   }
 }
 
-/** The cause of the last retry is the cause of a timeout. */
-type Retries = { cause: unknown }
+/** @property cause - of the last retry, and so of a timeout */
+type Progress = { cause: unknown; isCommitting: boolean }
+
+const timeoutError = ({ cause, isCommitting }: Progress) =>
+  isCommitting
+    ? new OutcomeUnknownError('MongoDB did not say whether it committed', { cause })
+    : new TransactionTimeoutError('no commit in time', { cause })
 
 async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
   deadline: number,
   maxConflicts: number,
-  retries: Retries,
+  progress: Progress,
 ): Promise<T> {
   let conflicts = 0
   const retry = async (attempt: number, cause: unknown) => {
-    retries.cause = cause
+    progress.cause = cause
     const delayMs = retryDelayMs(attempt)
-    if (performance.now() + delayMs > deadline) throw timeoutError(cause)
+    if (performance.now() + delayMs > deadline) throw timeoutError(progress)
     await sleep(delayMs)
   }
   try {
     for (let attempt = 0; ; attempt += 1) {
-      if (performance.now() > deadline) throw timeoutError(retries.cause)
+      if (performance.now() > deadline) throw timeoutError(progress)
       try {
         session.startTransaction(transactionOptions)
         const result = await work(session)
-        if (performance.now() > deadline) throw timeoutError(retries.cause)
-        await commit(session, retry)
+        if (performance.now() > deadline) throw timeoutError(progress)
+        await commit(session, retry, progress)
         return result
       } catch (error) {
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
@@ -110,28 +125,56 @@ async function run<T>(
 }
 
 /** Commits, and retries while the reply is lost: MongoDB applies a transaction once, however often it is committed. */
-async function commit(session: ClientSession, retry: (attempt: number, cause: unknown) => Promise<void>) {
+async function commit(
+  session: ClientSession,
+  retry: (attempt: number, cause: unknown) => Promise<void>,
+  progress: Progress,
+): Promise<void> {
+  progress.isCommitting = true
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await session.commitTransaction()
     } catch (error) {
       const isUnknown = hasLabel(error, 'UnknownTransactionCommitResult')
       // The first commit's reply was lost, and the second one was refused: whether it was applied stays unknown.
-      if (isAccessRefused(error)) throw isUnknown || attempt > 0 ? timeoutError(error) : error
-      // Without this label the commit was not applied: the caller retries the transaction from the start.
-      if (!isUnknown) throw error
+      if (isAccessRefused(error)) {
+        if (!isUnknown && attempt === 0) throw error
+        throw timeoutError({ ...progress, cause: error })
+      }
+      if (!isUnknown) {
+        // Without this label the commit was not applied: the caller retries the transaction from the start.
+        progress.isCommitting = false
+        throw error
+      }
       await retry(attempt, error)
     }
   }
 }
 
-/** Answers the caller in time even if MongoDB hangs; the transaction is aborted at its next step. */
-async function settleBy<T>(running: Promise<T>, limit: number, retries: Retries): Promise<T> {
+/** Answers the caller in time even if MongoDB hangs. */
+async function settleBy<T>(
+  running: Promise<T>,
+  deadline: number,
+  progress: Progress,
+  kill: () => Promise<boolean | undefined>,
+): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(timeoutError(retries.cause)), limit - performance.now())
+  let isSettled = false
+  async function end(): Promise<void> {
+    if (progress.isCommitting) await sleep(commitGraceMs)
+    if (isSettled) return
+    await kill()
+    // After the kill of a commit its reply says whether it was applied.
+    if (!progress.isCommitting) reject(timeoutError(progress))
+  }
+  // Rounded up: a commit that begins just before the deadline must be known to have begun.
+  const ending = setTimeout(() => void end(), Math.ceil(deadline - performance.now()) + 1)
+  const limit = setTimeout(() => reject(timeoutError(progress)), deadline + commitReplyMs - performance.now())
   try {
     return await Promise.race([running, promise])
   } finally {
-    clearTimeout(timer)
+    isSettled = true
+    clearTimeout(ending)
+    clearTimeout(limit)
   }
 }

@@ -67,6 +67,8 @@ function mongodArguments(dataDir: DataDir, port: number): string[] {
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // Otherwise any local user could create the first administrator before we do. We log in with the key file.
     ...['--setParameter', 'enableLocalhostAuthBypass=false'],
+    // A transaction takes 5 s at most: one that is older belongs to a process that has died.
+    ...['--setParameter', 'transactionLifetimeLimitSeconds=10'],
     // The default waits 15 s for another node to take over; there is none.
     ...['--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=100'],
   ]

@@ -11,6 +11,15 @@ const pingTimeoutMs = 2_000
 type Context = { clock: Pick<ClockCheck, 'check'> }
 
 export const health: FastifyPluginAsyncZod<Context> = async (app, { clock }) => {
+  let pinging: Promise<unknown> | undefined
+  // One at a time: however often a client asks, the other signals have connections.
+  const ping = () => {
+    pinging ??= app.signals.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).finally(() => {
+      pinging = undefined
+    })
+    return pinging
+  }
+
   app.get(
     '/health/live',
     { schema: { summary: 'Check that the process runs', tags, response: { 200: Ok } } },
@@ -28,7 +37,7 @@ export const health: FastifyPluginAsyncZod<Context> = async (app, { clock }) => 
     },
     async () => {
       if (app.draining) throw shuttingDown()
-      await app.db.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).catch((error) => {
+      await ping().catch((error) => {
         throw databaseUnavailable(error)
       })
       const { outcome } = await clock.check()

@@ -10,6 +10,7 @@ import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
 import { type MeasuredService, startApiServer } from './api-server.ts'
 import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
+import { signOfLifeMs } from './watchdog.ts'
 
 const send = (message: WorkerMessage) => void process.send?.(message)
 const onSession = (id: string) => send({ kind: 'session', id })
@@ -58,13 +59,16 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.register(database, {
     connection,
     collections,
+    role: 'writer',
     crashRecovery: { orphanedSessions, onSession },
     onAccessRefused: () => void secrets.refresh('database-refused'),
   })
   await app.ready()
   secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
   const metrics = createRegistry()
-  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log, app.databaseUser.noteRefusal)
+  const { databaseUser, writing } = app
+  const queue = writeQueue(writing.db, writing.transact)
+  const close = await serveWriter(socket, queue, app.log, databaseUser.noteRefusal)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.
@@ -120,6 +124,10 @@ process.on('message', (message: PrimaryMessage) => {
     Promise.resolve(starting).then(stop, () => undefined)
   }
 })
+// The primary replaces a worker whose event loop has stopped.
+setInterval(() => {
+  if (process.connected) process.send?.({ kind: 'alive' } satisfies WorkerMessage, () => undefined)
+}, signOfLifeMs).unref()
 // Acknowledging a connection to a killed primary fails; node:cluster ends the worker on the disconnect.
 cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
+import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent } from '../credentials/store.ts'
@@ -19,9 +20,10 @@ import type { IssuedSession, SessionStore } from './store.ts'
 
 export type LoginContext = IssueContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
-  activity: ActivityStore
+  activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
   devices: Pick<DeviceStore, 'find' | 'remember'>
+  failedLogins: FailedLogins
   loginThrottle: LoginThrottle
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
@@ -44,7 +46,8 @@ export async function logIn(
   { username, password }: z.infer<typeof LoginBody>,
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
-  const { accounts, activity, cookies, credentials, devices, loginThrottle, mutex, passwords, sessions } = context
+  const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
+  const { mutex, passwords, sessions } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
@@ -83,7 +86,7 @@ export async function logIn(
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
-      await activity.recordFailure(account, client).catch((failure) => {
+      await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })
     }

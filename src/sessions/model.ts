@@ -14,6 +14,8 @@ export type SessionDocument = {
   refreshedAt: Date
   confirmedUntil: Date | null
   failures: number
+  /** Incremented by every export. */
+  exports?: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
   endsAt: Date
   ip: string

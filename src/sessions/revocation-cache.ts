@@ -1,5 +1,5 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import { boundedLoader } from '../database/bounded-loader.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import { clockSkewSeconds, maxAccessTokenSeconds } from './access-token.ts'
@@ -13,6 +13,8 @@ export const revocationIndexes = [{ key: { until: 1 }, expireAfterSeconds: 0 }] 
 const endingMs = 10_000
 /** Maximum age of the cache: a session that ended in one process is refused by all processes within a second. */
 const maxStalenessMs = 800
+/** Several queries, so that one whose answer is lost delays few; less than a request waits (http/deadline.ts) in all. */
+const lookUps = { maxQueries: 4, queryTimeoutMs: 2_000, maxWaitMs: 2_500 }
 
 /** Sessions that ended while access tokens for them are valid: those of the last 960 s, which bounds the memory. */
 export function revocationCache(db: Db) {
@@ -22,12 +24,13 @@ export function revocationCache(db: Db) {
   const endingUntil = new Map<string, number>()
   let currentAsOf = Number.NEGATIVE_INFINITY
 
-  const isRevoked = batchLoader<true>(async (ids) => {
+  const isRevoked = boundedLoader<true>(async (ids) => {
     const found = await collection
       .find({ _id: { $in: ids.map(toUuid) } }, { projection: { _id: 1 }, ...singleBatch(ids.length) })
+      .maxTimeMS(lookUps.queryTimeoutMs)
       .toArray()
     return new Map(found.map(({ _id }) => [_id.toString(), true]))
-  })
+  }, lookUps)
 
   return {
     /** From now on this process queries the database for these sessions, because the change stream may lag. */

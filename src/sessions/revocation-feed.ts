@@ -8,8 +8,12 @@ import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
 const heartbeatIntervalMs = 300
 /** Without requests for this long, heartbeats stop: an idle server must not write to its disk. */
 const idleAfterMs = 300_000
+/** A slow or lost one must not delay the next. More would be older than the cache may be. */
+const maxHeartbeatsInFlight = 4
 const heartbeatTtlMs = 60_000
 const stableAfterMs = 60_000
+/** Less than the socket time-out of signals: see database/connection.ts. */
+const maxAwaitTimeMS = 500
 
 /**
  * Fills the revocation cache from a change stream, which MongoDB sends in commit order and only after a majority commit.
@@ -23,7 +27,7 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   let stream: ChangeStream<RevocationDocument> | undefined
   let reopen = () => {}
   let usedAt = performance.now()
-  let isSending = false
+  let heartbeatsInFlight = 0
 
   const relevant = {
     $match: {
@@ -34,12 +38,13 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
 
   async function sendHeartbeat(): Promise<void> {
     revocations.evictExpired()
-    if (isSending || performance.now() - usedAt > idleAfterMs) return
-    isSending = true
+    const isIdle = performance.now() - usedAt > idleAfterMs
+    if (isIdle || heartbeatsInFlight === maxHeartbeatsInFlight) return
+    heartbeatsInFlight += 1
     const heartbeat = { sentAt: performance.now(), until: new Date(Date.now() + heartbeatTtlMs) }
     // After a failure no heartbeat arrives, so the cache becomes stale.
     await collection.replaceOne({ _id: self }, heartbeat, { upsert: true }).catch(noteRefusal)
-    isSending = false
+    heartbeatsInFlight -= 1
   }
 
   async function load(): Promise<void> {
@@ -48,7 +53,7 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   }
 
   async function listen(): Promise<void> {
-    stream = collection.watch([relevant])
+    stream = collection.watch([relevant], { maxAwaitTimeMS })
     let loaded = false
     for await (const change of stream) {
       if (change.operationType !== 'insert' && change.operationType !== 'replace') continue

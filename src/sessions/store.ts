@@ -116,6 +116,13 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return new Date(Math.max(0, ...times.map((time) => time.getTime())))
     },
 
+    /** Always writes, so that a concurrent end of the session conflicts. */
+    async noteExport(viewer: Viewer, transaction: ClientSession): Promise<{ outcome: 'noted' | 'not-found' }> {
+      const live = { ...own(viewer), ...notExpired() }
+      const { matchedCount } = await sessions.updateOne(live, { $inc: { exports: 1 } }, { session: transaction })
+      return { outcome: matchedCount === 1 ? 'noted' : 'not-found' }
+    },
+
     async end(viewer: Viewer, transaction: ClientSession): Promise<EndResult> {
       const found = await sessions.findOne({ ...own(viewer), ...notExpired() }, { session: transaction })
       if (!found) return { outcome: 'not-found' }

@@ -1,50 +1,88 @@
-type Deferred<Item> = { items: Item[]; due: number }
+type Deferred<Item> = { items: Item[]; due: number; since: number }
 
 const retryAfterMs = 50
+/** The pause after tries of keys that were still locked, in multiples of what they took: the queue has the rest. */
+const pauseFactor = 3
 
 /** Items whose key another transaction keeps locked: only items of that key wait for it. */
 export class DeferredKeys<Item> {
   readonly #deferred = new Map<string, Deferred<Item>>()
+  #size = 0
+  #pausedUntil = 0
 
   has(key: string): boolean {
     return this.#deferred.has(key)
   }
 
   get size(): number {
-    let size = 0
-    for (const { items } of this.#deferred.values()) size += items.length
-    return size
+    return this.#size
   }
 
-  /** Defers items to the next try of their key, ahead of those that came later. */
-  defer(key: string, first: readonly Item[]): void {
-    const { items = [] } = this.#deferred.get(key) ?? {}
+  /**
+   * Defers items to the next try of their key, ahead of those that came later.
+   * @returns for how long the key has been locked, in milliseconds
+   */
+  defer(key: string, first: readonly Item[]): number {
+    const now = performance.now()
+    const { items = [], since = now } = this.#deferred.get(key) ?? {}
     // To the end of the map, so that keys are retried in rotation.
     this.#deferred.delete(key)
     this.#deferred.set(key, {
       items: [...first, ...items],
-      due: performance.now() + retryAfterMs * (1 + Math.random()),
+      due: now + retryAfterMs * (1 + Math.random()),
+      since,
     })
+    this.#size += first.length
+    return now - since
   }
 
   join(key: string, item: Item): void {
     this.#deferred.get(key)?.items.push(item)
+    this.#size += 1
   }
 
-  /** @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked */
-  async tryDue(limit: { keys: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
+  /**
+   * Tries keys one by one, and twice as many together after each success: an open transaction that ends unlocks all that
+   * it wrote. Tries of keys that are still locked take at most a quarter of the time in all.
+   * @param limit - how long to go on after such a try, and the items of one try
+   * @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked
+   */
+  async tryDue(limit: { ms: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
     const now = performance.now()
+    if (now < this.#pausedUntil) return []
+    const due = [...this.#deferred].filter(([, { due }]) => due <= now)
     const released: Item[] = []
-    for (const [key, tried] of [...this.#deferred].filter(([, { due }]) => due <= now).slice(0, limit.keys)) {
-      await attempt(tried.items.splice(0, limit.items))
-      if (this.#deferred.get(key) !== tried) continue
-      this.#deferred.delete(key)
-      released.push(...tried.items)
+    let lostMs = 0
+    for (let together = 1; due.length > 0 && lostMs < limit.ms; ) {
+      const start = performance.now()
+      const tried = due.splice(0, together)
+      await attempt(tried.flatMap(([, { items }]) => this.#takeFrom(items, Math.ceil(limit.items / together))))
+      const unlocked = tried.filter(([key, deferred]) => this.#deferred.get(key) === deferred)
+      for (const [key, { items }] of unlocked) {
+        this.#deferred.delete(key)
+        released.push(...this.#takeFrom(items, items.length))
+      }
+      together = unlocked.length === tried.length ? together * 2 : 1
+      if (unlocked.length < tried.length) lostMs += performance.now() - start
     }
+    this.#pausedUntil = performance.now() + pauseFactor * lostMs
     return released
   }
 
-  filter(keep: (item: Item) => boolean): void {
-    for (const deferred of this.#deferred.values()) deferred.items = deferred.items.filter(keep)
+  /** @returns the items that match, which leave their keys. */
+  takeIf(matches: (item: Item) => boolean): Item[] {
+    const taken: Item[] = []
+    for (const deferred of this.#deferred.values()) {
+      taken.push(...deferred.items.filter(matches))
+      deferred.items = deferred.items.filter((item) => !matches(item))
+    }
+    this.#size -= taken.length
+    return taken
+  }
+
+  #takeFrom(items: Item[], count: number): Item[] {
+    const taken = items.splice(0, count)
+    this.#size -= taken.length
+    return taken
   }
 }

@@ -2,24 +2,35 @@ import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
 import { StaleError } from '../database/failures.ts'
 import { type BatchContext, unassignedWriter } from './batch-context.ts'
 
-/** One writer's slot; its epoch is `raised`. Every transaction that adds a slot writes the unassigned writer's row. */
-type WriterDocument = { _id: number; owner: UUID | null; raised: number; passed: number; at: Date }
+/**
+ * One writer's slot. `raised` is its epoch: that of the newest deletions that its writer must know. The unassigned
+ * writer's row holds the newest epoch of all, and every transaction that adds a slot writes it.
+ */
+export type WriterDocument = { _id: number; owner: UUID | null; raised: number; passed: number; at: Date }
 
 const slotIdleMs = 600_000
+/** The deleted accounts that a writer remembers are read again once twice as many, and so many more, are known. */
+const rereadSlack = 1_000
 
-type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & { readonly epoch: number }
+type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & {
+  readonly epoch: number
+  readonly read?: { accounts: readonly string[]; isComplete: boolean }
+}
 
-export type ReadDeletedAccounts = (session: ClientSession) => Promise<ReadonlySet<string>>
+/** Reads the accounts whose deletion has a later epoch. */
+export type ReadDeletedSince = (epoch: number, session: ClientSession) => Promise<string[]>
 
 /**
- * A batch updates its writer's row last, a deletion updates all writers' rows first: one conflicts and retries, so the
- * deletion finds all that the batch wrote, or the batch finds the account deleted (a fencing token: Kleppmann, "How to do
- * distributed locking", 2016).
+ * Keeps batches from writing for deleted accounts. A batch updates its writer's row last, and deletion-fence.ts updates
+ * all rows: a batch that overlaps with it conflicts, and reads the new deletions when it runs again (a fencing token:
+ * Kleppmann, "How to do distributed locking", 2016).
  */
-export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
+export function writerFence(db: Db, readDeletedSince: ReadDeletedSince) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   const owner = new UUID()
+  const known = { accounts: new Set<string>(), epoch: 0, rereadAt: rereadSlack }
   let current: Epoch | undefined
+  let passed: Epoch | undefined
 
   async function claimSlot(session: ClientSession): Promise<WriterDocument> {
     const at = new Date()
@@ -30,18 +41,26 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
       { session, sort: { _id: 1 }, returnDocument: 'after' },
     )
     if (slot) return slot
-    // A deletion that bumps the epoch now does not see the new row, but conflicts on this one.
-    await touch(writers, { _id: unassignedWriter }, { passed: 1 }, session, true)
+    // A deletion that is marked now does not see the new row, but conflicts on this one.
+    const newest = await writers.findOneAndUpdate(
+      { _id: unassignedWriter },
+      { $inc: { passed: 1 }, $set: { at }, $setOnInsert: { owner: null, raised: 0 } },
+      { session, upsert: true, returnDocument: 'after' },
+    )
     const [last] = await writers.find({}, { session }).sort({ _id: -1 }).limit(1).toArray()
-    const added = { _id: (last?._id ?? unassignedWriter) + 1, owner, raised: 0, passed: 0, at }
+    const writer = (last?._id ?? unassignedWriter) + 1
+    const added = { _id: writer, owner, raised: newest?.raised ?? 0, passed: 0, at }
     await writers.insertOne(added, { session })
     return added
   }
 
   async function readContext(session: ClientSession): Promise<Epoch> {
     const { _id: writer, raised: epoch } = await claimSlot(session)
-    const deleted = await readDeletedAccounts(session)
-    return { writer, epoch, isDeleted: (account) => deleted.has(account) }
+    const isComplete = known.epoch === 0 || known.accounts.size > known.rereadAt
+    const accounts = await readDeletedSince(isComplete ? 0 : known.epoch, session)
+    const read = new Set(accounts)
+    const isDeleted = (account: string) => read.has(account) || (!isComplete && known.accounts.has(account))
+    return { writer, epoch, isDeleted, read: { accounts, isComplete } }
   }
 
   return {
@@ -50,42 +69,29 @@ export function writerFence(db: Db, readDeletedAccounts: ReadDeletedAccounts) {
 
     /**
      * Must be the batch's last write: its row stays locked from then on.
-     * @throws StaleError when the epoch was bumped since the batch entered, or another writer has claimed the slot.
+     * @throws StaleError when the epoch was raised since the batch entered, or another writer has claimed the slot.
      */
     async commitEpoch(entered: Epoch, session: ClientSession): Promise<void> {
       const { writer, epoch } = entered
-      const isCurrent = await touch(writers, { _id: writer, owner, raised: epoch }, { passed: 1 }, session)
-      // Only after this write: reads of an aborted transaction are not reliable.
-      current = isCurrent ? entered : undefined
-      if (!isCurrent) throw new StaleError('the epoch was bumped')
+      const update = { $inc: { passed: 1 }, $set: { at: new Date() } }
+      const { matchedCount } = await writers.updateOne({ _id: writer, owner, raised: epoch }, update, { session })
+      passed = matchedCount === 1 ? entered : undefined
+      if (passed) return
+      current = undefined
+      throw new StaleError('the epoch was raised')
+    },
+
+    /** Must follow each batch's commit: what a transaction has read that is aborted, a failover can undo. */
+    adopt(): void {
+      if (passed?.read === undefined) return
+      const { writer, epoch, read } = passed
+      if (read.isComplete) known.accounts.clear()
+      for (const account of read.accounts) known.accounts.add(account)
+      if (read.isComplete) known.rereadAt = 2 * known.accounts.size + rereadSlack
+      known.epoch = epoch
+      current = { writer, epoch, isDeleted: (account) => known.accounts.has(account) }
     },
   }
 }
 
 export type WriterFence = ReturnType<typeof writerFence>
-
-async function touch(
-  writers: Collection<WriterDocument>,
-  filter: Partial<WriterDocument>,
-  increment: { passed: number } | { raised: number },
-  session: ClientSession,
-  upsert = false,
-): Promise<boolean> {
-  const update = { $inc: increment, $set: { at: new Date() } }
-  const { matchedCount } = await writers.updateOne(filter, update, { session, upsert })
-  return matchedCount === 1
-}
-
-export const deletionFence = (db: Db) => ({
-  /**
-   * When the transaction commits, every batch either was committed before it, or sees what it writes. Must be its first
-   * write: otherwise later steps conflict with busy writers, and the transaction must retry.
-   */
-  async bumpEpoch(session: ClientSession): Promise<void> {
-    const writers: Collection<WriterDocument> = db.collection('writers')
-    await touch(writers, { _id: unassignedWriter }, { raised: 1 }, session, true)
-    await writers.updateMany({ _id: { $gt: unassignedWriter } }, { $inc: { raised: 1 } }, { session })
-  },
-})
-
-export type DeletionFence = ReturnType<typeof deletionFence>

@@ -5,11 +5,14 @@ import {
   isAccessRefused,
   isDatabaseOutOfReach,
   isDuplicateKey,
+  OutcomeUnknownError,
   OverloadedError,
   TransactionTimeoutError,
 } from '../database/failures.ts'
 import { delayRetry, type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import { batchSize, maxBatchItems } from './batch-size.ts'
 import { DeferredKeys } from './deferred-keys.ts'
+import { type BatchLimits, type Waiting, writeQueue } from './queue.ts'
 
 /** Writes items in one transaction, perhaps more than once; results are in their order. If it throws, nothing is written. */
 export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientSession) => Promise<Result[]>
@@ -23,26 +26,28 @@ export type GroupCommit<Item, Result> = {
   submit(item: Item, deadline?: number): Promise<Result>
 }
 
-type Queued<Item, Result> = {
+type Queued<Item, Result> = Waiting & {
   item: Item
   key: string
-  bytes: number
-  deadline: number
+  /** Why it is unknown whether an earlier try wrote the item. */
+  unanswered?: OutcomeUnknownError
   resolve(result: Result): void
   reject(error: unknown): void
 }
 
-// Bound how long a transaction blocks conflicting writes, and how much of MongoDB's cache it fills.
-const maxBatchItems = 500
 const maxBatchBytes = 1_000_000
 /** About one second of writes: a command queued behind more would miss its deadline. */
 export const maxQueued = 20_000
-const minRemainingMs = 250
-/** How many conflicts a batch retries before it is split by key, and a part of it before its key is deferred. */
-const conflictsBeforeSplit = 8
+/** What an item must have left when its batch begins: twice what a batch takes, within these bounds. */
+const minRemainingMs = { min: 250, max: 2_000 }
+/** How long a batch may conflict, and how often at most, before it is split by key; a part of it before its key is deferred. */
+const beforeSplit = { ms: 400, conflicts: 8 }
 const conflictsBeforeDefer = 1
-const triesBetweenBatches = { keys: 5, items: maxBatchItems }
+const triesBetweenBatches = { ms: 50, items: maxBatchItems }
 const idlePauseMs = 10
+/** How long a key is locked before it is reported, and how often. */
+const lockedMsMin = 500
+const lockReportMs = 1_000
 
 /**
  * Commands that arrive during a commit share the next one, without a timer (DeWitt et al., "Implementation Techniques
@@ -50,6 +55,7 @@ const idlePauseMs = 10
  *
  * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
  * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.
+ * @param options.onLocked - called at most once a second while a key has been locked for half a second or longer
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact
@@ -57,31 +63,26 @@ export function groupCommit<Item, Result>(options: {
   sizeOf: (item: Item) => number
   keyOf: (item: Item) => string
   markRetry: (item: Item) => Item
+  onLocked?: () => void
 }): GroupCommit<Item, Result> {
-  const { transact, apply, sizeOf, keyOf, markRetry } = options
+  const { transact, apply, sizeOf, keyOf, markRetry, onLocked } = options
   type Batch = Queued<Item, Result>[]
-  let queue: Batch = []
+  const queue = writeQueue<Queued<Item, Result>>()
+  const size = batchSize()
   const deferred = new DeferredKeys<Queued<Item, Result>>()
+  let limits: BatchLimits = { items: maxBatchItems, bytes: maxBatchBytes, expectedMs: 0 }
   let running = false
-
-  function dequeue(): Batch {
-    let count = 0
-    for (let total = 0; count < Math.min(queue.length, maxBatchItems); count += 1) {
-      total += queue[count]?.bytes ?? 0
-      if (total > maxBatchBytes && count > 0) break
-    }
-    const batch = queue.slice(0, count)
-    queue = queue.slice(count)
-    return batch
-  }
+  let lockReportedAt = Number.NEGATIVE_INFINITY
 
   async function commit(batch: Batch, maxConflicts: number, isSecondTry = false): Promise<void> {
     const [first] = batch
     if (!first) return
+    const start = performance.now()
+    const deadline = Math.min(start + size.patienceMs(), ...batch.map(({ deadline }) => deadline))
     try {
       const items = batch.map(({ item }) => item)
-      const deadline = Math.min(...batch.map(({ deadline }) => deadline))
       const results = await transact((session) => apply(items, session), deadline, maxConflicts)
+      size.completed(batch.length, performance.now() - start)
       for (const [n, { resolve }] of batch.entries()) {
         // apply() returns a result for each item, in their order.
         resolve(results[n] as Result)
@@ -89,24 +90,25 @@ export function groupCommit<Item, Result>(options: {
     } catch (error) {
       if (error instanceof ConflictError) return splitByKey(batch)
       if (isAccessRefused(error)) return rejectAll(batch, error)
-      if (isDatabaseOutOfReach(error)) return requeue(batch, error)
+      if (isDatabaseOutOfReach(error)) return requeue(batch, error, deadline)
       // The next snapshot sees what another process inserted concurrently.
       if (isDuplicateKey(error) && !isSecondTry) return commit(batch, maxConflicts, true)
-      if (batch.length === 1) return first.reject(error)
+      if (batch.length === 1) return rejectAll(batch, error)
       const middle = batch.length >> 1
       await commit(batch.slice(0, middle), maxConflicts)
       await commit(batch.slice(middle), maxConflicts)
     }
   }
 
+  /** An earlier try without an answer may have written an item, whatever happened to the later ones. */
   function rejectAll(batch: Batch, error: unknown): void {
-    for (const { reject } of batch) reject(error)
+    for (const { reject, unanswered } of batch) reject(unanswered ?? error)
   }
 
   async function splitByKey(batch: Batch): Promise<void> {
     const groups = [...Map.groupBy(batch, ({ key }) => key)]
     const [[key, items] = ['', []], ...others] = groups
-    if (others.length === 0) return deferred.defer(key, items)
+    if (others.length === 0) return defer(key, items)
     const middle = groups.length >> 1
     for (const half of [groups.slice(0, middle), groups.slice(middle)]) {
       await commit(
@@ -116,21 +118,39 @@ export function groupCommit<Item, Result>(options: {
     }
   }
 
-  async function requeue(batch: Batch, cause: unknown): Promise<void> {
-    await delayRetry()
-    queue = [...batch.map((queued) => ({ ...queued, item: markRetry(queued.item) })), ...queue]
+  function defer(key: string, items: Batch): void {
+    const lockedMs = deferred.defer(key, items)
+    for (const later of queue.takeIf((queued) => queued.key === key)) deferred.join(key, later)
+    const now = performance.now()
+    if (lockedMs < lockedMsMin || now - lockReportedAt < lockReportMs) return
+    lockReportedAt = now
+    onLocked?.()
+  }
+
+  /** @param deadline - the batch's; once it has passed, the items that have time left are tried again at once. */
+  async function requeue(batch: Batch, cause: unknown, deadline: number): Promise<void> {
+    const isLate = performance.now() >= deadline
+    if (isLate) size.ranOutOfTime(batch.length)
+    else await delayRetry()
+    const unanswered = cause instanceof OutcomeUnknownError && { unanswered: cause }
+    queue.putBack(batch.map((queued) => ({ ...queued, item: markRetry(queued.item), ...unanswered })))
+    queue.calm(performance.now())
     rejectLate(cause)
   }
 
   function rejectLate(cause?: unknown): void {
+    const neededMs = Math.min(Math.max(2 * size.expectedMs(), minRemainingMs.min), minRemainingMs.max)
+    const latest = performance.now() + neededMs
+    const isLate = (queued: Queued<Item, Result>) => queued.deadline <= latest
+    const error = queue.isOverloaded() ? overloaded() : new TransactionTimeoutError('no batch was free in time', { cause })
+    rejectAll([...queue.takeIf(isLate), ...deferred.takeIf(isLate)], error)
+  }
+
+  function nextBatch(): Batch {
     const now = performance.now()
-    const isInTime = (queued: Queued<Item, Result>) => {
-      if (queued.deadline - now > minRemainingMs) return true
-      queued.reject(new TransactionTimeoutError('no batch was free in time', { cause }))
-      return false
-    }
-    queue = queue.filter(isInTime)
-    deferred.filter(isInTime)
+    limits = { items: size.limit(), bytes: maxBatchBytes, expectedMs: size.expectedMs() }
+    rejectAll(queue.shed(limits), overloaded())
+    return queue.take(now, limits)
   }
 
   async function run(): Promise<void> {
@@ -138,24 +158,25 @@ export function groupCommit<Item, Result>(options: {
     await nextTurn()
     while (queue.length > 0 || deferred.size > 0) {
       rejectLate()
-      const released = await deferred.tryDue(triesBetweenBatches, (items) => commit(items, conflictsBeforeDefer))
-      queue = [...released, ...queue]
-      if (queue.length > 0) await commit(dequeue(), conflictsBeforeSplit)
+      queue.putBack(await deferred.tryDue(triesBetweenBatches, (items) => commit(items, conflictsBeforeDefer)))
+      if (queue.length > 0) await commit(nextBatch(), conflictsBeforeSplit())
       else if (deferred.size > 0) await sleep(idlePauseMs)
     }
     running = false
   }
 
+  function conflictsBeforeSplit(): number {
+    return Math.min(Math.max(Math.floor(beforeSplit.ms / size.expectedMs()), 1), beforeSplit.conflicts)
+  }
+
   return {
     submit(item, deadline = performance.now() + transactionTimeoutMs) {
-      if (queue.length + deferred.size >= maxQueued) {
-        return Promise.reject(new OverloadedError('too many writes are waiting'))
-      }
+      if (queue.length + deferred.size >= maxQueued) return Promise.reject(overloaded())
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       const key = keyOf(item)
-      const queued = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
+      const queued = { item, key, bytes: sizeOf(item), arrived: performance.now(), deadline, resolve, reject }
       if (deferred.has(key)) deferred.join(key, queued)
-      else queue.push(queued)
+      else if (!queue.push(queued, limits)) return Promise.reject(overloaded())
       if (!running) {
         running = true
         void run()
@@ -164,3 +185,5 @@ export function groupCommit<Item, Result>(options: {
     },
   }
 }
+
+const overloaded = () => new OverloadedError('too many writes are waiting')

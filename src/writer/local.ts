@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
 import type { Transact } from '../database/transaction.ts'
-import { type ReadDeletedAccounts, writerFence } from './fence.ts'
+import { type ReadDeletedSince, writerFence } from './fence.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
 import { type AnyWriteOperation, applyOperations, markRetry, operationNamed, type Submission } from './operation.ts'
 
@@ -8,11 +8,17 @@ export function commitQueue(
   db: Db,
   transact: Transact,
   operations: readonly AnyWriteOperation[],
-  readDeletedAccounts: ReadDeletedAccounts,
+  readDeletedSince: ReadDeletedSince,
 ): GroupCommit<Submission, unknown> {
+  const fence = writerFence(db, readDeletedSince)
+  const transactBatch: Transact = async (...args) => {
+    const results = await transact(...args)
+    fence.adopt()
+    return results
+  }
   return groupCommit({
-    transact,
-    apply: applyOperations(db, operations, writerFence(db, readDeletedAccounts)),
+    transact: transactBatch,
+    apply: applyOperations(db, operations, fence),
     sizeOf: (submission) => JSON.stringify(submission).length,
     keyOf: ({ operation, command }) => operationNamed(operations, operation).key(command),
     markRetry,

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { AccessRefusedError, OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
 import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
 import { maxQueued } from './group-commit.ts'
-import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './ipc.ts'
+import { type Failure, type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
 import { markRetry, type Submission, type Submit } from './operation.ts'
 
 type Pending = {
@@ -28,26 +28,26 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   let count = 0
   let closed = false
   let current: Socket | undefined
-  let send: ((request: Request) => void) | undefined
+  let requests: Sender<Request> | undefined
 
   function open(): void {
     const socket = connect(path)
     receive<Response>(socket, settle)
     socket.once('connect', () => {
-      send = sender(socket)
+      requests = sender(socket, ([n]) => pending.has(n))
       for (const [n, entry] of pending) transmit(n, entry)
     })
     socket.on('error', () => undefined)
     socket.once('close', () => {
-      if (send) for (const entry of pending.values()) entry.submission = markRetry(entry.submission)
-      send = undefined
+      if (requests) for (const entry of pending.values()) entry.submission = markRetry(entry.submission)
+      requests = undefined
       if (!closed) setTimeout(open, reconnectMs).unref()
     })
     current = socket
   }
 
   function transmit(n: number, { submission, deadline }: Pending): void {
-    send?.([n, submission, toMachineTime(deadline)])
+    requests?.send([n, submission, toMachineTime(deadline)])
   }
 
   function settle([n, result, failure]: Response): void {
@@ -72,7 +72,9 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
 
   return {
     submit(submission) {
-      if (pending.size >= maxQueued) return Promise.reject(new OverloadedError('too many writes are waiting'))
+      // The writer might read nothing: commands whose deadline has passed wait, too.
+      if (Math.max(pending.size, requests?.waiting() ?? 0) >= maxQueued)
+        return Promise.reject(new OverloadedError('too many writes are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
       const entry = { submission, deadline: performance.now() + transactionTimeoutMs, resolve, reject }
       count += 1

@@ -19,7 +19,7 @@ t.test('the transaction of a killed process blocks no write once its replacement
   const killed = new MongoClient(uri, { auth: { username, password }, authSource: 'admin' })
   t.teardown(() => killed.close())
   const written = Promise.withResolvers<void>()
-  const pendingWrite = transactor(killed, (id) => void sessions.push(id))(async (session) => {
+  const pendingWrite = transactor(killed, { onSession: (id) => void sessions.push(id) })(async (session) => {
     const killedThings = killed.db(db.databaseName).collection<Thing>('things')
     await killedThings.updateOne({ _id: 'a' }, { $inc: { n: 100 } }, { session })
     written.resolve()
@@ -44,7 +44,7 @@ t.test('the transaction of a killed process blocks no write once its replacement
     orphanedSessions: [toUuid(sessions[0] ?? '').toString()],
     onSession: (id: string) => void reported.push(id),
   }
-  await replacement.register(database, { connection, collections: {}, crashRecovery })
+  await replacement.register(database, { connection, collections: {}, role: 'requests', crashRecovery })
   await replacement.ready()
   await write(2_000)
   t.same(await things.findOne({ _id: 'a' }), { _id: 'a', n: 1 }, 'the uncommitted write is gone')

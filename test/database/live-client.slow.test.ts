@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { MongoClient, MongoServerError } from 'mongodb'
 import t, { type Test } from 'tap'
 import { clientOptions } from '../../src/database/connection.ts'
+import { databaseUser } from '../../src/database/database-user.ts'
 import { liveClient } from '../../src/database/live-client.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { StartError } from '../../src/start-error.ts'
@@ -16,13 +17,14 @@ async function startLive(t: Test, idleMs?: number) {
   await db.collection<Thing>('things').insertMany(Array.from({ length: 300 }, (_, _id) => ({ _id, n: 0 })))
   const first = new MongoClient(connection.uri, clientOptions(connection))
   await first.connect()
-  const live = liveClient(first, db.databaseName, connection, idleMs)
-  t.teardown(() => live.close())
+  const live = liveClient(first, db.databaseName, idleMs)
+  const user = databaseUser([{ purpose: 'requests', live }], connection)
+  t.teardown(() => user.close())
   const reconnect = () => {
-    live.markRefused()
-    return live.replace(connection)
+    user.markRefused()
+    return user.replace(connection)
   }
-  return { connection, db, first, live, reconnect, things: live.db.collection<Thing>('things') }
+  return { connection, db, first, live, user, reconnect, things: live.db.collection<Thing>('things') }
 }
 
 t.test('operations go to the new client after a replacement, a cursor and a transaction end on theirs', async (t) => {
@@ -81,12 +83,12 @@ t.test('a replaced client is closed when it is idle, and not during an operation
 })
 
 t.test('a user that MongoDB refuses replaces nothing, and the error has no password', async (t) => {
-  const { connection, first, live, things } = await startLive(t, 50)
+  const { connection, first, things, user } = await startLive(t, 50)
   let replacements = 0
-  live.onReplaced(() => {
+  user.onReplaced(() => {
     replacements += 1
   })
-  const refusal: unknown = await live.replace({ ...connection, password: 'canary 5417' }).catch((error) => error)
+  const refusal: unknown = await user.replace({ ...connection, password: 'canary 5417' }).catch((error) => error)
   t.ok(refusal instanceof StartError)
   t.match(refusal, { fault: 'configuration', message: /refuses the user rookery-test/ })
   t.notMatch(JSON.stringify(refusal) + String(refusal), /canary/)
@@ -97,14 +99,14 @@ t.test('a user that MongoDB refuses replaces nothing, and the error has no passw
 })
 
 t.test('the current credentials replace the client only if MongoDB has refused them, and then once', async (t) => {
-  const { connection, live, things } = await startLive(t)
+  const { connection, things, user } = await startLive(t)
   let replacements = 0
-  live.onReplaced(() => {
+  user.onReplaced(() => {
     replacements += 1
   })
-  t.same(await live.replace(connection), { outcome: 'unchanged' })
-  live.markRefused()
-  const outcomes = await Promise.all([live.replace(connection), live.replace(connection)])
+  t.same(await user.replace(connection), { outcome: 'unchanged' })
+  user.markRefused()
+  const outcomes = await Promise.all([user.replace(connection), user.replace(connection)])
   t.same(outcomes, [{ outcome: 'replaced' }, { outcome: 'unchanged' }])
   t.equal(replacements, 1)
   t.equal(await things.countDocuments(), 300)
@@ -129,9 +131,9 @@ t.test('a transaction that a refused user cannot abort locks its documents until
 })
 
 t.test('closing ends every client, and a replacement after it opens none', async (t) => {
-  const { first, live, reconnect, things } = await startLive(t)
+  const { first, reconnect, things, user } = await startLive(t)
   await reconnect()
-  await live.close()
+  await user.close()
   await t.rejects(first.db().command({ ping: 1 }))
   await t.rejects(things.findOne({}))
   t.same(await reconnect(), { outcome: 'unchanged' })

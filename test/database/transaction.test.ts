@@ -137,7 +137,7 @@ t.test('a commit that is refused was not applied; after a lost reply, whether it
     })
   await t.rejects(commit(refused()), { code: 18 })
   const lost = new MongoNetworkError('lost')
-  await t.rejects(commit(lost, refused()), { name: 'TransactionTimeoutError', cause: { code: 18 } })
+  await t.rejects(commit(lost, refused()), { name: 'OutcomeUnknownError', cause: { code: 18 } })
 })
 
 t.test(

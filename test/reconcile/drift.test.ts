@@ -201,7 +201,7 @@ t.test('a fix changes nothing if the post appeared, was swept or was deleted sin
   await db.collection<{ _id: UUID }>('removedPosts').insertOne({ _id: waiting })
   const [posts] = counterSets.map((set) => checkCounters(db, transact, set))
   const [orphans] = ownerships.map((ownership) =>
-    checkOrphans(db, transact, createSweeps(db, localWriter(db, transact)), ownership),
+    checkOrphans(db, transact, createSweeps(db, transact, localWriter(db, transact)), ownership),
   )
   const drift = { amount: 2, description: '' }
   await orphans?.fix({ ...drift, id: existing })

@@ -91,7 +91,8 @@ type Target = Pick<Awaited<ReturnType<typeof indexedDatabase>>, 'client' | 'db'>
 export async function runReconcile({ client, db }: Target, { fix = false, stop = new AbortController().signal } = {}) {
   const reported: Result[] = []
   const onResult = (result: Result) => void reported.push(result)
-  const sweeps = createSweeps(db, localWriter(db, transactor(client)))
+  const transact = transactor(client)
+  const sweeps = createSweeps(db, transact, localWriter(db, transact))
   const results = await reconcile(client, db.databaseName, sweeps, { fix, stop, onResult })
   return { results, lines: [...reported.map(resultLine), ...summaryLines(results)] }
 }

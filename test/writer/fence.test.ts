@@ -4,7 +4,7 @@ import t from 'tap'
 import { tombstoneStore } from '../../src/accounts/tombstone.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
-import { deletionFence } from '../../src/writer/fence.ts'
+import { deletionFence } from '../../src/writer/deletion-fence.ts'
 import { eventually } from '../eventually.ts'
 import { createCommand, deleteCommand, reactCommand } from './fixtures/commands.ts'
 import { freshMachines, inOneBatch } from './fixtures/machines.ts'
@@ -18,15 +18,16 @@ async function setUp(t: Parameters<typeof freshMachines>[0]) {
   const { db, client } = machines
   const transact = transactor(client)
   const rows = db.collection<Row>('writers')
+  const tombstones = tombstoneStore(db)
+  const fence = deletionFence(db, transact, tombstones)
   return {
     ...machines,
     rows,
     owners: async () => (await rows.find({ _id: { $gt: 0 } }).toArray()).map(({ owner }) => String(owner)),
-    markDeleted: (account: string) =>
-      transact(async (session) => {
-        await deletionFence(db).bumpEpoch(session)
-        await tombstoneStore(db).add(account, session)
-      }),
+    async markDeleted(account: string) {
+      await transact((session) => tombstones.add(account, session))
+      await fence.raise()
+    },
     accountsOf: (count: number) => machines.newAccounts(count),
   }
 }

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
@@ -12,17 +9,12 @@ import { remoteWriter } from '../../src/write-operations.ts'
 import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 import { eventually } from '../eventually.ts'
+import { socketPath } from './fixtures/socket-path.ts'
 
 const silent = pino({ level: 'silent' })
 const noteRefusal = () => false
 const post = { id: 'p', author: 'a', text: 'line\u2028by \n line 🐦 ü', replyTo: null, claim: null }
 const like = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
-
-async function socketPath(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'rookery-socket-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  return join(folder, 'writer')
-}
 
 /** A writer server with the given `submit`, and a remote writer connected to it. */
 async function connectedPair(t: Test, submit: (entry: Submission, deadline?: number) => Promise<unknown>) {

@@ -1,0 +1,59 @@
+import { batchCost } from './batch-cost.ts'
+
+/** Bounds how long a transaction blocks conflicting writes, and how much of MongoDB's cache it fills. */
+export const maxBatchItems = 500
+const minBatchItems = 8
+/** How long a batch should take; a multiple of what even the smallest takes, so that most of the time is spent on items. */
+const targetMs = { min: 200, max: 1_500, timesFixed: 4 }
+/** How the bound on the size changes with a batch that ran out of time, and with one that did not. */
+const decrease = 1 / 4
+const increase = 4
+const firstPatienceMs = 1_000
+/** The weight that a long batch keeps with each later one. */
+const memory = 0.9
+
+/**
+ * Decides how many items a batch has, by how long batches take. Fewer items must save time: with 100 ms to the database,
+ * eight take as long as five hundred. A batch that ran out of time says nothing about its cost, but that it was too
+ * large: multiplicative decrease, and multiplicative increase until a batch is long enough to learn from.
+ */
+export function batchSize() {
+  const cost = batchCost()
+  let ceiling = maxBatchItems
+  let longestMs = 0
+  let failures = 0
+
+  const bounded = (items: number) => Math.min(Math.max(Math.floor(items), minBatchItems), maxBatchItems)
+
+  return {
+    /** How many items the next batch may have. */
+    limit(): number {
+      const [perItemMs, fixedMs] = [cost.perItemMs(), cost.fixedMs()]
+      if (perItemMs === 0) return ceiling
+      const wantedMs = Math.min(Math.max(targetMs.timesFixed * fixedMs, targetMs.min), targetMs.max)
+      return Math.min(bounded((wantedMs - fixedMs) / perItemMs), ceiling)
+    },
+
+    /** How long the next batch may take, by the longest of the last ones, in milliseconds. */
+    expectedMs: () => longestMs,
+
+    /**
+     * When to give up the next batch, in milliseconds: while the database does not answer, short tries notice sooner
+     * that it answers again.
+     */
+    patienceMs: () => (failures === 0 ? Number.POSITIVE_INFINITY : firstPatienceMs * 2 ** (failures - 1)),
+
+    completed(items: number, tookMs: number): void {
+      const isSurprise = cost.observe(items, tookMs)
+      longestMs = Math.max(tookMs, longestMs * memory)
+      failures = 0
+      if (tookMs > targetMs.max) ceiling = bounded(items / 2)
+      else ceiling = bounded(isSurprise ? items * 2 : ceiling * increase)
+    },
+
+    ranOutOfTime(items: number): void {
+      failures += 1
+      ceiling = bounded(items * decrease)
+    },
+  }
+}

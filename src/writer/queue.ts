@@ -1,0 +1,95 @@
+/** What waits: times by `performance.now()`. */
+export type Waiting = { arrived: number; deadline: number; bytes: number }
+
+/** How large a batch may be, and how long it may take. */
+export type BatchLimits = { items: number; bytes: number; expectedMs: number }
+
+/** How long, and how often in a row, more must arrive than is taken: after a pause of the database that is so once. */
+const windowMs = 1_000
+const growingWindowsMin = 2
+/** How long the queue may be under overload: what is taken in this time, and at least one batch. */
+const maxWaitMs = 500
+
+const capacity = ({ items, expectedMs }: BatchLimits) => Math.floor(items * Math.max(maxWaitMs / expectedMs, 1))
+
+/**
+ * A first-in, first-out queue that stays short under overload: when it has not been empty for a second and more arrives
+ * than is taken, the items at its head that have waited too long are shed. So the others have time left (Nichols and
+ * Jacobson, "Controlling Queue Delay", 2012; Maurer, "Fail at Scale", 2015). A burst is not shed: it waits until its
+ * deadlines.
+ */
+export function writeQueue<Item extends Waiting>() {
+  let items: Item[] = []
+  let window = { start: 0, arrived: 0, taken: 0 }
+  let growingWindows = 0
+
+  const isOverloaded = () => growingWindows >= growingWindowsMin
+
+  const startWindow = (now: number) => {
+    window = { start: now, arrived: 0, taken: 0 }
+  }
+
+  const takeFirst = (count: number): Item[] => {
+    const first = items.slice(0, count)
+    items = items.slice(count)
+    return first
+  }
+
+  const calm = (now: number) => {
+    growingWindows = 0
+    startWindow(now)
+  }
+
+  return {
+    get length(): number {
+      return items.length
+    },
+
+    isOverloaded,
+
+    /** Adds an item, or refuses it: under overload, a full queue is one that would take too long. */
+    push(item: Item, limits: BatchLimits): boolean {
+      window.arrived += 1
+      if (isOverloaded() && items.length >= capacity(limits)) return false
+      items.push(item)
+      return true
+    },
+
+    /** Puts back what arrived before all others. */
+    putBack(first: readonly Item[]): void {
+      if (first.length > 0) items = [...first, ...items]
+    },
+
+    /** Ends the overload: a queue that waits for an outage says nothing about the load. */
+    calm,
+
+    /** @returns the items that match, which leave the queue. */
+    takeIf(matches: (item: Item) => boolean): Item[] {
+      const taken = items.filter(matches)
+      if (taken.length > 0) items = items.filter((item) => !matches(item))
+      return taken
+    },
+
+    /** @returns the oldest items of a queue that is too long, which leave it. */
+    shed(limits: BatchLimits): Item[] {
+      return takeFirst(isOverloaded() ? Math.max(0, items.length - capacity(limits)) : 0)
+    },
+
+    /** @returns the next batch. */
+    take(now: number, limits: BatchLimits): Item[] {
+      let count = 0
+      for (let total = 0; count < Math.min(items.length, limits.items); count += 1) {
+        total += items[count]?.bytes ?? 0
+        if (total > limits.bytes && count > 0) break
+      }
+      window.taken += count
+      const batch = takeFirst(count)
+      if (items.length === 0) calm(now)
+      else if (now - window.start >= windowMs) {
+        growingWindows = window.arrived > window.taken ? growingWindows + 1 : 0
+        startWindow(now)
+      }
+      return batch
+    },
+  }
+}
