@@ -17,6 +17,7 @@ import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
+import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
@@ -59,6 +60,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     accounts: accountStore(db, transact),
     activity,
     analytics: analyticsStore(db),
+    clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: deletion,
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
