@@ -16,14 +16,16 @@ type Signals = ReturnType<typeof forwardSignals>
 export async function runRounds(
   server: LocalServer,
   rotation: FaultRotation,
-  { rounds, botArgs }: Pick<ChaosOptions, 'rounds' | 'botArgs'>,
+  { rounds, botArgs, seed }: Pick<ChaosOptions, 'rounds' | 'botArgs' | 'seed'>,
   signals: Signals,
 ): Promise<number> {
   let passed = 0
   if (!(await waitUntilReady(server))) printLine('The server did not start.')
   else {
     for (let round = 1; round <= rounds && !signals.interrupted; round += 1) {
-      const result = await runRound(server, rotation, botArgs, signals)
+      // After a step of the clock, a second run with the same accounts could not tell its posts from earlier ones.
+      const args = [...botArgs, '--seed', String(seed + round - 1)]
+      const result = await runRound(server, rotation, args, signals)
       if (result.outcome === 'passed') passed += 1
       const reason = result.outcome === 'failed' ? `: ${result.reason}` : ''
       printLine(`Round ${round} of ${rounds} ${result.outcome}${reason}`)
