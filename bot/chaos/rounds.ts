@@ -9,7 +9,7 @@ import {
 import type { ChaosOptions } from './options.ts'
 import { describeTally, type FaultRotation } from './rotation.ts'
 
-type RoundResult = { outcome: 'passed' } | { outcome: 'failed'; reason: string }
+type RoundResult = { outcome: 'passed' | 'interrupted' } | { outcome: 'failed'; reason: string }
 type Signals = ReturnType<typeof forwardSignals>
 
 /** Runs all rounds on one server. Returns the exit code. */
@@ -57,6 +57,7 @@ async function runRound(
   ])
   if (tally instanceof Error) return { outcome: 'failed', reason: tally.message }
   printLine(`Faults: ${describeTally(tally)}`)
+  if (signals.interrupted) return { outcome: 'interrupted' }
   if (code !== 0) return { outcome: 'failed', reason: `the bot exited with ${code}` }
   const drift = await start('recount', ['run.mjs', 'src/cli/reconcile.ts'], server.settings).ended
   return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }

@@ -17,7 +17,6 @@ t.test('rounds with every fault but kills pass, and each fault is said to have h
   for (const name of faults) t.ok(hasHappened(out, name), name)
   t.match(out, /Faults: lost-command \d+/)
   t.match(out, /Round 1 of 1000 passed/)
-  t.notMatch(out, /Round \d+ of 1000 failed(?!: the bot exited with 143)/)
-  t.notMatch(out, /disagrees/)
+  t.notMatch(out, /Round \d+ of 1000 failed/)
   t.same(left, [])
 })
