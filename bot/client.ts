@@ -21,7 +21,7 @@ export type Call = {
 
 /**
  * `status` is null when the client gave up, for the reason in `cause`. `uncertainty` is set when an attempt got no
- * response or a 5xx: the server may have applied it. `ms` is the latency of the last attempt.
+ * response or a 5xx: the server may have applied it, or may still. `ms` is the latency of the last attempt.
  */
 export type CallResult = {
   status: number | null

@@ -5,8 +5,8 @@
 export type ExpectedState<Value> = { acknowledged: Value; possible: Set<Value> }
 
 /**
- * What a write without response may still do: 'unknown' was applied by now or never will be; 'in-flight' may even be
- * applied after later writes of the same robot.
+ * What a write without success may still do: 'unknown', after a broken connection or a 5xx such as `outcome-unknown`, is
+ * never applied after a later write that was acknowledged; 'in-flight' may even be.
  */
 export type Uncertainty = 'unknown' | 'in-flight'
 

@@ -28,7 +28,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
   const servesPosts = services.includes('posts')
 
   await app.register(documentRoute)
-  await app.register(health)
+  await app.register(health, context)
   await app.register(jwks, { keys })
 
   await app.register(

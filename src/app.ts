@@ -99,9 +99,11 @@ export async function buildApp(
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
+    context.clock.start()
     if (servesAccounts) context.passwords.warm()
   })
   app.addHook('onClose', async () => {
+    context.clock.close()
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 

@@ -1,6 +1,6 @@
 import { usernameIndexes } from './accounts/store.ts'
 import { accountTombstoneIndexes } from './accounts/tombstone.ts'
-import { activityIndexes } from './activity/store.ts'
+import { activityIndexes } from './activity/model.ts'
 import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
 import { type CollectionUses, insertedBy } from './database/roles.ts'

@@ -3,6 +3,7 @@ import type { Db } from 'mongodb'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
+import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
@@ -16,6 +17,7 @@ import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
+import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
@@ -58,10 +60,12 @@ export function createContext(config: AppConfig, parts: Parts) {
     accounts: accountStore(db, transact),
     activity,
     analytics: analyticsStore(db),
+    clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: deletion,
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
+    failedLogins: failedLogins(db, writer, log),
     feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
@@ -85,7 +89,7 @@ export function createContext(config: AppConfig, parts: Parts) {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),
     },
-    timelines: timelineStore(db),
+    timelines: timelineStore(db, follows),
     tokenRotation: tokenRotation(db),
     tombstones,
     transact,

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb'
 import { tombstoneStore } from './accounts/tombstone.ts'
+import { type RecordFailureCommand, recordFailure } from './activity/record-failure.ts'
 import type { Transact } from './database/transaction.ts'
 import { type FollowCommand, follow } from './follows/follow.ts'
 import { type CreatePostCommand, createPost } from './posts/create.ts'
@@ -15,16 +16,27 @@ import { remoteSubmit } from './writer/remote.ts'
  * Every operation that is written in batches, in the order in which a batch applies them. All commands of a batch arrived
  * at the same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
  */
-const operations: readonly AnyWriteOperation[] = [createPost, editPost, react, follow, deletePost, sweepReactions]
+const operations: readonly AnyWriteOperation[] = [
+  createPost,
+  editPost,
+  react,
+  follow,
+  recordFailure,
+  deletePost,
+  sweepReactions,
+]
 
 /** A method for each operation; its promise resolves after the commit. See {@link execute} for what it throws. */
 export const createWriter = (submit: Submit) => ({
-  createPost: (command: CreatePostCommand) => execute(submit, createPost, command),
-  editPost: (command: EditPostCommand) => execute(submit, editPost, command),
-  react: (command: ReactCommand) => execute(submit, react, command),
-  follow: (command: FollowCommand) => execute(submit, follow, command),
-  deletePost: (command: DeletePostCommand) => execute(submit, deletePost, command),
-  sweepReactions: (command: SweepReactionsCommand) => execute(submit, sweepReactions, command),
+  createPost: (command: CreatePostCommand, deadline?: number) => execute(submit, createPost, command, deadline),
+  editPost: (command: EditPostCommand, deadline?: number) => execute(submit, editPost, command, deadline),
+  react: (command: ReactCommand, deadline?: number) => execute(submit, react, command, deadline),
+  follow: (command: FollowCommand, deadline?: number) => execute(submit, follow, command, deadline),
+  recordFailure: (command: RecordFailureCommand, deadline?: number) =>
+    execute(submit, recordFailure, command, deadline),
+  deletePost: (command: DeletePostCommand, deadline?: number) => execute(submit, deletePost, command, deadline),
+  sweepReactions: (command: SweepReactionsCommand, deadline?: number) =>
+    execute(submit, sweepReactions, command, deadline),
 })
 
 export type Writer = ReturnType<typeof createWriter>
@@ -34,7 +46,7 @@ export const writeQueue = (db: Db, transact: Transact) =>
 
 export function localWriter(db: Db, transact: Transact): Writer {
   const { submit } = writeQueue(db, transact)
-  return createWriter((submission) => submit(submission))
+  return createWriter(submit)
 }
 
 export function remoteWriter(path: string): Writer & { close(): void } {

@@ -52,7 +52,7 @@ export function overSocket(socket: Socket): Link {
 
 /** Over a Unix socket, as the server does it: one line for each turn of the event loop. See src/writer/ipc.ts. */
 export function overSocketByTurn(socket: Socket): Link {
-  const send = sender<Item>(socket)
+  const { send } = sender<Item>(socket)
   return {
     send: (items) => {
       for (const item of items) send(item)

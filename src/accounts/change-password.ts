@@ -5,8 +5,8 @@ import { normalisePassword } from '../credentials/hashing.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
-import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
-import { whileQueued } from '../http/deadline.ts'
+import type { Transact } from '../database/transaction.ts'
+import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
@@ -47,7 +47,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         body: changePasswordBody(passwordMinLength),
         response: { 204: NoContent },
       },
-      config: { problems: ['invalid-credentials'] },
+      config: { problems: ['invalid-credentials'], howToFindOut: 'Logging in shows which password is valid.' },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -73,8 +73,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           await activity.record(account, 'password-changed', request.client, transaction)
           return sessions.create(account, request.client, transaction)
         }
-        const deadline = performance.now() + transactionTimeoutMs
-        return mutex(account, () => transact(change, deadline))
+        return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
       })
       setSessionCookies(request, reply, cookies, issued)
       return reply.code(204).send()

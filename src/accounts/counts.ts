@@ -1,10 +1,15 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { singleBatch } from '../database/single-batch.ts'
 
 export type Counts = { posts: number; followers: number; following: number }
 
 /** Apart from the accounts, because posts and follows write them all the time. */
-export type CountsDocument = Counts & { _id: UUID }
+export type CountsDocument = Counts & {
+  _id: UUID
+  /** Incremented by each command of the account that follows or unfollows: see follows/follow.ts. */
+  revision?: number
+}
 
 export const noCounts: Counts = { posts: 0, followers: 0, following: 0 }
 
@@ -19,22 +24,41 @@ export async function addPosts(db: Db, session: ClientSession, authors: readonly
   if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }
 
+/** How many accounts each of these follows, as the transaction's snapshot has it. */
+export async function followedCounts(
+  db: Db,
+  session: ClientSession,
+  accounts: ReadonlySet<string>,
+): Promise<Map<string, number>> {
+  if (accounts.size === 0) return new Map()
+  const found = await countsIn(db)
+    .find(
+      { _id: { $in: [...accounts].map(toUuid) } },
+      { session, projection: { following: 1 }, ...singleBatch(accounts.size) },
+    )
+    .toArray()
+  return new Map(found.map(({ _id, following }) => [_id.toString(), following]))
+}
+
+/** Always writes the counts of `from`, also for a difference of 0. */
 export async function addFollows(
   db: Db,
   session: ClientSession,
   pairs: readonly { from: string; to: string; difference: number }[],
 ): Promise<void> {
-  const differences = new Map<string, { followers: number; following: number }>()
-  const add = (account: string, field: 'followers' | 'following', difference: number) => {
-    const sum = differences.get(account) ?? { followers: 0, following: 0 }
-    differences.set(account, { ...sum, [field]: sum[field] + difference })
+  const increments = new Map<string, { followers: number; following: number; revision: number }>()
+  const add = (account: string, field: 'followers' | 'following' | 'revision', difference: number) => {
+    const sum = increments.get(account) ?? { followers: 0, following: 0, revision: 0 }
+    increments.set(account, { ...sum, [field]: sum[field] + difference })
   }
   for (const { from, to, difference } of pairs) {
+    add(from, 'revision', 1)
+    if (difference === 0) continue
     add(from, 'following', difference)
     add(to, 'followers', difference)
   }
-  const updates = [...differences].map(([account, difference]) => ({
-    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: difference } },
+  const updates = [...increments].map(([account, increment]) => ({
+    updateOne: { filter: { _id: toUuid(account) }, update: { $inc: increment } },
   }))
-  await countsIn(db).bulkWrite(updates, { session, ordered: false })
+  if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }

@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
 import type { Sweeper } from '../database/sweeper.ts'
-import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
+import type { Transact } from '../database/transaction.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
@@ -40,7 +41,10 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
     {
       preHandler: requireConfirmation(context),
       schema: { summary: 'Delete your account', tags: ['accounts'], response: { 204: NoContent } },
-      config: { problems: ['confirmation-required'] },
+      config: {
+        problems: ['confirmation-required'],
+        howToFindOut: 'GET /v1/accounts/{username} shows whether the account exists.',
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -57,7 +61,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         await credentials.delete(account, transaction)
         await devices.deleteAll(account, transaction)
       }
-      await transact(deleteAccount, startedAt + transactionTimeoutMs)
+      await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))
 
       const enough = new AbortController()
       const deletion = contentDeletion

@@ -1,11 +1,15 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
+import { untilAnswered, withWriteDeadline } from '../http/deadline.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
+import type { FairQueue } from '../limits/fair-queue.ts'
+import { readQueue } from '../limits/read-queue.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
@@ -21,20 +25,25 @@ type Context = {
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   posts: Pick<PostStore, 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount'>
-  sessions: Pick<SessionStore, 'find' | 'list'>
+  sessions: Pick<SessionStore, 'find' | 'list' | 'noteExport'>
   transact: Transact
 }
 
 const chunkSize = 200
+/** Of all exports of one process. */
+const maxConcurrentReads = 4
 
-async function* recordsOf(account: string, context: Context): AsyncGenerator<object[]> {
-  const { accounts, activity, devices, follows, posts, reactions, sessions } = context
+type Parts = Context & { queue: FairQueue; signal: AbortSignal }
+
+async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
+  const { queue, signal } = parts
+  const { accounts, activity, devices, follows, posts, reactions, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
   yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
 
   const chunks = <T>(read: (account: string, position: Position) => Promise<T[]>, keyOf: (item: T) => string) =>
-    allPages((position) => read(account, position), keyOf, chunkSize)
+    allPages((position) => queue(() => read(account, position), { key: account, signal }), keyOf, chunkSize)
   for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
     yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }
@@ -60,16 +69,17 @@ async function* recordsOf(account: string, context: Context): AsyncGenerator<obj
 }
 
 /** The lines of an export. Only a complete one has the last line: when the session ends, the export stops. */
-async function* linesOf(viewer: Viewer, context: Context): AsyncGenerator<string> {
-  for await (const records of recordsOf(viewer.account, context)) {
-    if (!(await context.sessions.find(viewer))) throw unauthenticated()
+async function* linesOf(viewer: Viewer, parts: Parts): AsyncGenerator<string> {
+  for await (const records of recordsOf(viewer.account, parts)) {
+    if (!(await parts.sessions.find(viewer))) throw unauthenticated()
     yield records.map((record) => `${JSON.stringify(record)}\n`).join('')
   }
   yield `${JSON.stringify({ end: true })}\n`
 }
 
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, transact } = context
+  const { accounts, activity, sessions, transact } = context
+  const queue = readQueue(maxConcurrentReads)
 
   scope.get(
     '/account/export',
@@ -84,8 +94,13 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
       if (!own) throw unauthenticated()
       reply.type(ndjsonType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
-      await transact((transaction) => activity.record(viewer.account, 'exported', request.client, transaction))
-      return reply.send(Readable.from(linesOf(viewer, context)))
+      const record = async (transaction: ClientSession) => {
+        const noted = await sessions.noteExport(viewer, transaction)
+        if (noted.outcome === 'not-found') throw unauthenticated()
+        await activity.record(viewer.account, 'exported', request.client, transaction)
+      }
+      await withWriteDeadline(request, (deadline) => transact(record, deadline))
+      return reply.send(Readable.from(linesOf(viewer, { ...context, queue, signal: untilAnswered(reply) })))
     },
   )
 }

@@ -42,11 +42,12 @@ export async function resetPassword(
   const password = oneTimePassword()
   const hashed = await hashPassword(password, account, hashing)
   const until = new Date(Date.now() + validForMs)
-  const { count } = await transact(async (transaction) => {
-    await credentialStore(db).reset(account, hashed, until, transaction)
+  const ended = await transact(async (transaction) => {
+    const { outcome } = await credentialStore(db).reset(account, hashed, until, transaction)
+    if (outcome === 'not-found') return { outcome }
     await deviceStore(db).deleteAll(account, transaction)
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
-  return { outcome: 'reset', password, until, sessionsEnded: count }
+  return ended.outcome === 'not-found' ? ended : { outcome: 'reset', password, until, sessionsEnded: ended.count }
 }

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
@@ -6,7 +7,7 @@ import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
-import { whileQueued } from '../http/deadline.ts'
+import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { notFound, Problem, unauthenticated } from '../http/problems.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
@@ -49,7 +50,10 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       onRequest,
       onSend,
       schema: { summary: 'Sign up', tags, body, response: { 201: AccountView } },
-      config: { problems: ['username-taken', 'rate-limited'] },
+      config: {
+        problems: ['username-taken', 'rate-limited'],
+        howToFindOut: 'Logging in works if you have signed up.',
+      },
     },
     async (request, reply) => {
       const { username, password, displayName = username, bio = '' } = request.body
@@ -61,12 +65,15 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       consume(request)
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
       const carried = await viewerFromCookie(request, cookies)
-      const { created, issued } = await transact(async (transaction) => {
+      const create = async (transaction: ClientSession) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
         await activity.record(account, 'account-created', request.client, transaction)
         return { created, issued: await issueSession(request, { account, carried }, context, transaction) }
-      }).catch((error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error))
+      }
+      const { created, issued } = await withWriteDeadline(request, (deadline) => transact(create, deadline)).catch(
+        (error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error),
+      )
       setSessionCookies(request, reply, cookies, issued)
       cookies.setDevice(reply, issued.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)
@@ -107,11 +114,15 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
 
   scope.patch(
     '/account',
-    { schema: { summary: 'Edit your profile', tags, body: ProfileBody, response: { 200: AccountView } } },
+    {
+      schema: { summary: 'Edit your profile', tags, body: ProfileBody, response: { 200: AccountView } },
+      config: { howToFindOut: 'GET /v1/account shows your profile.' },
+    },
     async (request) => {
       const { displayName, bio } = request.body
       const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
-      const result = await accounts.update(requireViewer(request).account, change)
+      const { account } = requireViewer(request)
+      const result = await withWriteDeadline(request, (deadline) => accounts.update(account, change, deadline))
       if (result.outcome === 'not-found') throw unauthenticated()
       return viewOwn(result.account)
     },

@@ -6,7 +6,14 @@ import type { Transact } from '../database/transaction.ts'
 import { type Counts, type CountsDocument, noCounts } from './counts.ts'
 import { Username } from './schema.ts'
 
-type AccountDocument = { _id: UUID; username: string; displayName: string; bio: string }
+type AccountDocument = {
+  _id: UUID
+  username: string
+  displayName: string
+  bio: string
+  /** Incremented by every edit: an edit to the present values must conflict with one whose commit is late. */
+  revision?: number
+}
 
 /**
  * `_id` is the lower-case name: unique whatever the case, and local to a shard. The name of a deleted account is held
@@ -40,7 +47,7 @@ export function accountStore(db: Db, transact: Transact) {
 
   const countsOf = batchLoader<Counts>(async (ids) => {
     const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
-    return new Map(found.map(({ _id, ...counts }) => [_id.toString(), counts]))
+    return new Map(found.map(({ _id, revision: _, ...counts }) => [_id.toString(), counts]))
   })
 
   const nameOf = batchLoader<UsernameDocument>(async (names) => {
@@ -53,7 +60,7 @@ export function accountStore(db: Db, transact: Transact) {
     return Username.safeParse(name).success ? nameOf(name.toLowerCase()) : undefined
   }
 
-  function toAccount({ _id, ...profile }: AccountDocument, counts: Counts | undefined): Account {
+  function toAccount({ _id, revision: _, ...profile }: AccountDocument, counts: Counts | undefined): Account {
     const id = _id.toString()
     return { id, ...profile, createdAt: timeOf(id), counts: counts ?? noCounts }
   }
@@ -105,9 +112,12 @@ export function accountStore(db: Db, transact: Transact) {
     async update(
       id: string,
       change: { displayName?: string; bio?: string },
+      deadline?: number,
     ): Promise<{ outcome: 'updated'; account: Account } | { outcome: 'not-found' }> {
-      const changed = await transact((session) =>
-        accounts.findOneAndUpdate({ _id: toUuid(id) }, { $set: change }, { session, returnDocument: 'after' }),
+      const update = { $set: change, $inc: { revision: 1 } }
+      const changed = await transact(
+        (session) => accounts.findOneAndUpdate({ _id: toUuid(id) }, update, { session, returnDocument: 'after' }),
+        deadline,
       )
       if (!changed) return { outcome: 'not-found' }
       return { outcome: 'updated', account: toAccount(changed, await countsOf(id)) }

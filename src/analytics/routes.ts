@@ -1,4 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { untilAnswered } from '../http/deadline.ts'
+import { requireViewer } from '../sessions/auth-hooks.ts'
 import { DaysQuery, DaysView, startOfDay } from './schema.ts'
 import type { AnalyticsStore } from './store.ts'
 
@@ -13,9 +15,10 @@ export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore 
         response: { 200: DaysView },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { from, to } = request.query
-      const days = await analytics.reactionsByDay(startOfDay(from), startOfDay(to))
+      const ticket = { key: requireViewer(request).account, signal: untilAnswered(reply) }
+      const days = await analytics.reactionsByDay(startOfDay(from), startOfDay(to), ticket)
       const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
       return {
         items: days.map(({ day, likes, dislikes }) => ({ date: day.toISOString().slice(0, 10), likes, dislikes })),

@@ -1,6 +1,9 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { firstIdOf } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { inSnapshot } from '../database/snapshot.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
+import { readQueue } from '../limits/read-queue.ts'
 import type { PostTombstone } from '../posts/model.ts'
 import type { ReactionDocument } from '../reactions/model.ts'
 import { dailyCountsIn, dayMs } from './daily-counts.ts'
@@ -9,6 +12,8 @@ import { dayExpression } from './day-expression.ts'
 export type DailyCounts = { day: Date; likes: number; dislikes: number }
 
 const noCounts = { likes: 0, dislikes: 0 }
+/** In one process: each reads the reactions to all posts that have not been swept yet. */
+const maxConcurrentReads = 2
 
 async function sumWriters(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
   const found = await dailyCountsIn(db)
@@ -17,7 +22,7 @@ async function sumWriters(db: Db, session: ClientSession, from: Date, after: Dat
         { $match: { _id: { $gte: { day: from }, $lt: { day: after } } } },
         { $group: { _id: '$_id.day', likes: { $sum: '$likes' }, dislikes: { $sum: '$dislikes' } } },
       ],
-      { session },
+      { session, ...boundedTime },
     )
     .toArray()
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
@@ -27,7 +32,9 @@ async function sumWriters(db: Db, session: ClientSession, from: Date, after: Dat
 async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
   const tombstones: Collection<PostTombstone> = db.collection('removedPosts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
-  const unswept = await tombstones.find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 } }).toArray()
+  const unswept = await tombstones
+    .find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 }, ...boundedTime })
+    .toArray()
   if (unswept.length === 0) return []
   const found = await reactions
     .aggregate<{ _id: Date; likes: number; dislikes: number }>(
@@ -47,20 +54,24 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
           },
         },
       ],
-      { session },
+      { session, ...boundedTime },
     )
     .toArray()
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
 export function analyticsStore(db: Db) {
+  const queue = readQueue(maxConcurrentReads)
+
   return {
-    async reactionsByDay(from: Date, to: Date): Promise<DailyCounts[]> {
+    /** @throws Problem `overloaded`; the reason of the ticket's signal */
+    async reactionsByDay(from: Date, to: Date, ticket: Ticket): Promise<DailyCounts[]> {
       const after = new Date(to.getTime() + dayMs)
-      const { stored, unswept } = await inSnapshot(db.client, db.databaseName, async (db, session) => ({
-        stored: await sumWriters(db, session, from, after),
-        unswept: await sumUnswept(db, session, from, after),
-      }))
+      const read = async (snapshot: Db, session: ClientSession) => ({
+        stored: await sumWriters(snapshot, session, from, after),
+        unswept: await sumUnswept(snapshot, session, from, after),
+      })
+      const { stored, unswept } = await queue(() => inSnapshot(db.client, db.databaseName, read, ticket.signal), ticket)
       const storedByDay = new Map(stored.map((counts) => [counts.day.getTime(), counts]))
       const unsweptByDay = new Map(unswept.map((counts) => [counts.day.getTime(), counts]))
       const days: DailyCounts[] = []

@@ -10,8 +10,11 @@ type CredentialDocument = {
   /** Present if an operator issued the password: it permits one login, and choosing another password. */
   oneTime?: OneTime
   lastLoginAt: Date
-  /** Incremented by every login: setting a field to its current value would write, and conflict with, nothing. */
-  logins: number
+  /**
+   * Incremented by every login, and by the end of all other sessions: setting a field to its current value would write,
+   * and conflict with, nothing.
+   */
+  revision: number
 }
 
 type OneTime = { until: Date; used: boolean }
@@ -28,7 +31,7 @@ export function credentialStore(db: Db) {
   return {
     async create(account: string, password: StoredPassword, at: Date, session: ClientSession): Promise<Credential> {
       const credential = { version: 1, password }
-      await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, logins: 1 }, { session })
+      await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, revision: 1 }, { session })
       return credential
     },
 
@@ -52,11 +55,16 @@ export function credentialStore(db: Db) {
         { _id: toUuid(account), version, ...(oneTime && { 'oneTime.used': false }) },
         {
           $set: { lastLoginAt: at, ...(rehashed && { password: rehashed }), ...(oneTime && { 'oneTime.used': true }) },
-          $inc: { logins: 1 },
+          $inc: { revision: 1 },
         },
         { session },
       )
       return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
+    },
+
+    /** Makes the transaction conflict with every login of the account. */
+    async touch(account: string, session: ClientSession): Promise<void> {
+      await credentials.updateOne({ _id: toUuid(account) }, { $inc: { revision: 1 } }, { session })
     },
 
     async change(
@@ -77,12 +85,18 @@ export function credentialStore(db: Db) {
       await credentials.deleteOne({ _id: toUuid(account) }, { session })
     },
 
-    async reset(account: string, password: StoredPassword, until: Date, session: ClientSession): Promise<void> {
-      await credentials.updateOne(
+    async reset(
+      account: string,
+      password: StoredPassword,
+      until: Date,
+      session: ClientSession,
+    ): Promise<{ outcome: 'reset' | 'not-found' }> {
+      const { matchedCount } = await credentials.updateOne(
         { _id: toUuid(account) },
         { $set: { password, oneTime: { until, used: false } }, $inc: { version: 1 } },
         { session },
       )
+      return { outcome: matchedCount === 1 ? 'reset' : 'not-found' }
     },
   }
 }

@@ -1,8 +1,8 @@
 import { UUID } from 'mongodb'
-import { v7 } from 'uuid'
+import { idGenerator } from './id-generator.ts'
 
-/** A UUIDv7 (RFC 9562, 5.7) greater than every earlier one of this process, even if the clock is set back (6.2, method 1). */
-export const newId = (): string => v7()
+/** A UUIDv7 that ascends within this process unless the clock is set back by a second or more: see id-generator.ts. */
+export const newId = idGenerator()
 
 export const toUuid = (id: string): UUID => new UUID(id)
 

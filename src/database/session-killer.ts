@@ -8,7 +8,7 @@ const giveUpAfterMs = 15_000
 const retryMs = 250
 const commandTimeoutMs = 1_000
 /** A transaction that ran nothing between two looks this far apart is orphaned: its process died, or lost a message. */
-const orphanedAfterMs = 1_500
+const orphanedAfterMs = 900
 
 type OpenTransaction = {
   lsid: SessionId & { uid: unknown }
@@ -59,7 +59,7 @@ export function sessionKiller(signals: Db) {
     },
 
     /**
-     * Kills this user's transactions that have run nothing since an earlier call at least 1.5 s ago, in any process. A
+     * Kills this user's transactions that have run nothing since an earlier call at least 0.9 s ago, in any process. A
      * process that is only slow tries again.
      * @returns how many it has killed
      */

@@ -108,6 +108,8 @@ async function run<T>(
         await commit(session, retry, progress)
         return result
       } catch (error) {
+        // Thrown by the commit too, but only if MongoDB has answered it.
+        if (!(error instanceof OutcomeUnknownError)) progress.isCommitting = false
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
         // A login that is refused stays refused: a retry would only use up the time of the next request.
         if (isAccessRefused(error)) throw error
@@ -141,11 +143,8 @@ async function commit(
         if (!isUnknown && attempt === 0) throw error
         throw timeoutError({ ...progress, cause: error })
       }
-      if (!isUnknown) {
-        // Without this label the commit was not applied: the caller retries the transaction from the start.
-        progress.isCommitting = false
-        throw error
-      }
+      // Without this label the commit was not applied: the caller retries the transaction from the start.
+      if (!isUnknown) throw error
       await retry(attempt, error)
     }
   }

@@ -1,15 +1,18 @@
 import type { Collection } from 'mongodb'
-import { addFollows } from '../accounts/counts.ts'
+import { addFollows, followedCounts } from '../accounts/counts.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { type FollowDocument, followKey, pairName } from './model.ts'
+import { byId, byIds, type FollowDocument, followKey, idHint, pairName } from './model.ts'
 
-/** @property order - a UUIDv7: the order key of the follow, if this command creates it */
-export type FollowCommand = { from: string; to: string; follows: boolean; order: string }
+/**
+ * @property order - a UUIDv7: the order key of the follow, if this command creates it
+ * @property maxFollowed - how many accounts `from` can follow: no limit by default
+ */
+export type FollowCommand = { from: string; to: string; follows: boolean; order: string; maxFollowed?: number }
 
-export type FollowResult = { outcome: 'done' | 'account-not-found' }
+export type FollowResult = { outcome: 'done' | 'account-not-found' | 'too-many-followed' }
 
 /** Deleted accounts can still unfollow and be unfollowed: see accounts/delete-content.ts. */
 export const follow: WriteOperation<FollowCommand, FollowResult> = {
@@ -21,7 +24,11 @@ export const follow: WriteOperation<FollowCommand, FollowResult> = {
 
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
-/** Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. */
+/**
+ * Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. The counts of `from`
+ * are written even if nothing changes (`revision`): otherwise a late commit of an earlier command would not conflict, and
+ * would overwrite this one.
+ */
 async function applyFollows(
   { db, session, isDeleted }: BatchContext,
   commands: readonly FollowCommand[],
@@ -30,33 +37,40 @@ async function applyFollows(
   const pairs = new Map<string, Pair>()
   for (const { from, to } of commands) pairs.set(pairName(from, to), { from, to, before: null, after: null })
   const keys = [...pairs.values()].map(({ from, to }) => followKey(from, to))
-  const found = await collection.find({ _id: { $in: keys } }, { session, ...singleBatch(keys.length) }).toArray()
+  const found = await collection.find(byIds(keys), { session, hint: idHint, ...singleBatch(keys.length) }).toArray()
   for (const { from, to, order } of found) {
     const pair = pairs.get(pairName(from.toString(), to.toString()))
     if (pair) pair.before = pair.after = order.toString()
   }
-  const results = commands.map(({ from, to, follows, order }): FollowResult => {
+  const followed = await followedCounts(db, session, new Set(commands.flatMap((c) => (c.follows ? [c.from] : []))))
+  const results = commands.map(({ from, to, follows, order, maxFollowed = Number.POSITIVE_INFINITY }): FollowResult => {
+    const outcome = isDeleted(to) ? 'account-not-found' : 'done'
     const pair = pairs.get(pairName(from, to))
-    if (pair && (!follows || !isDeleted(to))) pair.after = follows ? (pair.after ?? order) : null
-    return { outcome: isDeleted(to) ? 'account-not-found' : 'done' }
+    if (!pair || follows === (pair.after !== null) || (follows && isDeleted(to))) return { outcome }
+    const count = followed.get(from) ?? 0
+    // Exact: what adds a follow also increments its count, on which concurrent transactions conflict.
+    if (follows && count >= maxFollowed) return { outcome: 'too-many-followed' }
+    followed.set(from, count + (follows ? 1 : -1))
+    pair.after = follows ? order : null
+    return { outcome }
   })
 
-  const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
-  if (changed.length === 0) return results
-  const differences = changed.map(({ from, to, before, after }) => ({
+  const differences = [...pairs.values()].map(({ from, to, before, after }) => ({
     from,
     to,
     difference: Number(after !== null) - Number(before !== null),
   }))
   await addFollows(db, session, differences)
+  const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
+  if (changed.length === 0) return results
   await collection.bulkWrite(
     changed.map(({ from, to, before, after }) => {
       const _id = followKey(from, to)
-      if (after === null) return { deleteOne: { filter: { _id } } }
+      if (after === null) return { deleteOne: { filter: byId(_id), hint: idHint } }
       const order = toUuid(after)
       return before === null
         ? { insertOne: { document: { _id, ..._id, order } } }
-        : { updateOne: { filter: { _id }, update: { $set: { order } } } }
+        : { updateOne: { filter: byId(_id), hint: idHint, update: { $set: { order } } } }
     }),
     { session, ordered: false },
   )

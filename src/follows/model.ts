@@ -2,7 +2,7 @@ import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 
 export type FollowDocument = {
-  /** Unique for each pair. Its index covers the query for all accounts that an account follows. */
+  /** Unique for each pair. */
   _id: { from: UUID; to: UUID }
   from: UUID
   to: UUID
@@ -13,7 +13,22 @@ export type FollowDocument = {
 /** The index of each list, named as the hint of its query: see posts/model.ts. */
 export const listIndexes = { followers: { to: 1, order: -1 }, following: { from: 1, order: -1 } } as const
 
-export const followIndexes = [{ key: listIndexes.followers }, { key: listIndexes.following }] as const
+/** Covers the query for all accounts that an account follows. */
+export const followedIndex = { from: 1, to: 1 } as const
+
+export const followIndexes = [
+  { key: listIndexes.followers },
+  { key: listIndexes.following },
+  { key: followedIndex },
+] as const
+
+/** Filters of follows by their `_id`, which name the shard key as well; the hint keeps MongoDB from a list's index. */
+export const byId = (_id: FollowDocument['_id']) => ({ _id, from: _id.from })
+export const byIds = (ids: readonly FollowDocument['_id'][]) => ({
+  _id: { $in: [...ids] },
+  from: { $in: ids.map(({ from }) => from) },
+})
+export const idHint = '_id_'
 
 export const pairName = (from: string, to: string): string => `${from} ${to}`
 

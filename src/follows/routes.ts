@@ -2,17 +2,21 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams, AccountView } from '../accounts/schema.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import { viewAccount } from '../accounts/view.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { invalid, notFound } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import type { Follow, FollowStore } from './store.ts'
 
-type Context = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
+type ReadContext = { accounts: Pick<AccountStore, 'find' | 'idOf'>; follows: FollowStore }
+
+type Context = ReadContext & { limits: { follows: number } }
 
 const tags = ['follows']
+const howToFindOut = 'GET /v1/accounts/{username} shows whether you follow the account.'
 
-export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+export const publicFollowRoutes: FastifyPluginAsyncZod<ReadContext> = async (scope, context) => {
   const { accounts, follows } = context
 
   const lists = [
@@ -59,7 +63,9 @@ export const publicFollowRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
   }
 }
 
-export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows }) => {
+export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { accounts, follows, limits }) => {
+  const tooMany = `You cannot follow more than ${limits.follows.toLocaleString('en')} accounts: unfollow one first.`
+
   const requireAccount = async (username: string) => {
     const id = await accounts.idOf(username)
     if (id === undefined) throw notFound()
@@ -68,12 +74,18 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
 
   scope.put(
     '/accounts/:username/follow',
-    { schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      config: { howToFindOut },
+    },
     async (request, reply) => {
       const { account } = requireViewer(request)
       const followed = await requireAccount(request.params.username)
       if (followed === account) throw invalid({ pointer: '/path/username', detail: 'You cannot follow yourself.' })
-      const { outcome } = await follows.follow(account, followed)
+      const { outcome } = await withWriteDeadline(request, (deadline) =>
+        follows.follow(account, followed, limits.follows, deadline),
+      )
+      if (outcome === 'too-many-followed') throw invalid({ pointer: '/path/username', detail: tooMany })
       if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },
@@ -81,11 +93,14 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
 
   scope.delete(
     '/accounts/:username/follow',
-    { schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      config: { howToFindOut },
+    },
     async (request, reply) => {
       const { account } = requireViewer(request)
       const followed = await requireAccount(request.params.username)
-      const { outcome } = await follows.unfollow(account, followed)
+      const { outcome } = await withWriteDeadline(request, (deadline) => follows.unfollow(account, followed, deadline))
       if (outcome === 'account-not-found') throw notFound()
       return reply.code(204).send()
     },

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { OutcomeUnknownError } from '../database/failures.ts'
+import { transactionTimeoutMs } from '../database/transaction.ts'
 import { addressKey } from './client-address.ts'
-import { sendProblem } from './errors.ts'
-import { clientLeft, databaseUnavailable, overloaded } from './problems.ts'
+import { sendProblem, unavailable } from './errors.ts'
+import { clientLeft, overloaded } from './problems.ts'
 
 const databaseTimeoutMs = 5_000
 const maxQueueWaitMs = 20_000
@@ -14,13 +16,23 @@ declare module 'fastify' {
     /** The replies that wait for the database, in the order of their deadlines. */
     pendingReplies: Map<FastifyReply, Pending>
   }
+  interface FastifyRequest {
+    /** By `performance.now()`: no commit of this request begins after it. */
+    writeDeadline: number
+    /** Whether a write of this request has happened, or may still: a 503 must not deny it. */
+    mayHaveWritten: boolean
+  }
 }
 
 function startDeadline(request: FastifyRequest, reply: FastifyReply): void {
+  // What was answered must not begin to write.
+  if (reply.sent) return
   const { pendingReplies } = request.server
+  const nowMs = performance.now()
+  request.writeDeadline = nowMs + transactionTimeoutMs
   // Deleted first, so that the entry moves to the end of the map.
   pendingReplies.delete(reply)
-  pendingReplies.set(reply, { request, deadlineMs: performance.now() + databaseTimeoutMs })
+  pendingReplies.set(reply, { request, deadlineMs: nowMs + databaseTimeoutMs })
 }
 
 const clearDeadline = (request: FastifyRequest, reply: FastifyReply) => void request.server.pendingReplies.delete(reply)
@@ -30,7 +42,7 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
   for (const [reply, { request, deadlineMs }] of pendingReplies) {
     if (deadlineMs > nowMs) return
     pendingReplies.delete(reply)
-    if (!reply.sent) sendProblem(databaseUnavailable(new Error('the deadline passed')), request, reply)
+    if (!reply.sent) sendProblem(unavailable(new Error('the deadline passed'), request), request, reply)
   }
 }
 
@@ -40,6 +52,8 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
  */
 export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('pendingReplies', new Map())
+  app.decorateRequest('writeDeadline', 0)
+  app.decorateRequest('mayHaveWritten', false)
   const timer = setInterval(answerOverdue, checkIntervalMs, app).unref()
   app.addHook('onClose', async () => clearInterval(timer))
   app.addHook('onRequest', async (request, reply) => startDeadline(request, reply))
@@ -60,6 +74,37 @@ export async function withDatabaseDeadline<T>(
   } finally {
     clearDeadline(request, reply)
   }
+}
+
+/**
+ * Runs a request's write under the deadline that began with its handler, or after its last queue. What the handler read
+ * before has used up a part of it: a write that outlived the 503 could overwrite a newer, acknowledged one.
+ */
+export async function withWriteDeadline<T>(
+  request: FastifyRequest,
+  write: (deadline: number) => Promise<T>,
+): Promise<T> {
+  const { mayHaveWritten } = request
+  request.mayHaveWritten = true
+  try {
+    return await write(request.writeDeadline)
+  } catch (error) {
+    // With any other error, the transaction was not committed and never will be.
+    if (!(error instanceof OutcomeUnknownError)) request.mayHaveWritten = mayHaveWritten
+    throw error
+  }
+}
+
+/**
+ * A signal that is aborted, with the Problem to throw, once no answer can be sent: the client has disconnected, or the
+ * answer has been sent, such as the 503 of the deadline. (Fastify's `request.signal` ignores a disconnect.)
+ */
+export function untilAnswered({ raw }: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  const onClose = () => controller.abort(clientLeft())
+  raw.once('close', onClose)
+  if (raw.closed) onClose()
+  return controller.signal
 }
 
 /** A request's position in a queue: the address it is queued for, and a signal that removes it from the queue. */

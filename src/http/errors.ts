@@ -1,10 +1,12 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isAccessRefused, isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { isAccessRefused, isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
+import { safeMethods } from './origin.ts'
 import {
   clientLeft,
   databaseUnavailable,
   invalid,
   notFound,
+  outcomeUnknown,
   overloaded,
   Problem,
   payloadTooLarge,
@@ -19,10 +21,21 @@ function internalError(cause: unknown): Problem {
   return new Problem('internal', detail, { cause })
 }
 
+/** The 503 of a database that failed, or was too slow: it says whether the request may have changed something. */
+export function unavailable(
+  cause: unknown,
+  { headers, mayHaveWritten, method, routeOptions }: FastifyRequest,
+): Problem {
+  const isUnknown = mayHaveWritten || cause instanceof OutcomeUnknownError
+  if (!isUnknown || safeMethods.has(method)) return databaseUnavailable(cause)
+  const { howToFindOut = 'Read what it was to change before you repeat it.' } = routeOptions.config
+  return outcomeUnknown(howToFindOut, headers['idempotency-key'] !== undefined, cause)
+}
+
 // An unforeseen error becomes `internal`, which does not disclose its message.
 function toProblem(error: unknown, request: FastifyRequest): Problem {
   if (error instanceof Problem) return error
-  if (isAccessRefused(error) || isDatabaseOutOfReach(error)) return databaseUnavailable(error)
+  if (isAccessRefused(error) || isDatabaseOutOfReach(error)) return unavailable(error, request)
   if (error instanceof OverloadedError) return overloaded('writes')
   if (!(error instanceof Error)) return internalError(error)
   const fastifyError = error as FastifyError
@@ -54,7 +67,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const problem = toProblem(error, request)
   const { cause = problem, code } = problem
   // Without a stack: during an outage every request fails in the same way.
-  if (code === 'database-unavailable') {
+  if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
     if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
   } else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')

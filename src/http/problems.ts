@@ -21,6 +21,7 @@ const catalogue = {
   internal: [500, 'Internal server error'],
   overloaded: [503, 'Server overloaded'],
   'database-unavailable': [503, 'Database unavailable'],
+  'outcome-unknown': [503, 'Outcome unknown'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type ProblemCode = keyof typeof catalogue
@@ -86,10 +87,10 @@ export const notFound = () => new Problem('not-found', 'The resource does not ex
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-export const overloaded = (queue: 'passwords' | 'writes') =>
+export const overloaded = (queue: 'passwords' | 'reads' | 'writes') =>
   new Problem(
     'overloaded',
-    `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued: try again shortly.`,
+    `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued, so nothing was changed: try again shortly.`,
     {
       headers: { 'retry-after': '2' },
     },
@@ -97,6 +98,11 @@ export const overloaded = (queue: 'passwords' | 'writes') =>
 
 export const shuttingDown = () =>
   new Problem('overloaded', 'The server is shutting down: try again shortly.', { headers: { 'retry-after': '5' } })
+
+export const clockDiffers = () =>
+  new Problem('overloaded', 'The clock of this server differs from the database’s by more than 5 seconds.', {
+    headers: { 'retry-after': '30' },
+  })
 
 /** Never received: a 4xx, so that logs and metrics do not count it as a server error. */
 export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
@@ -111,8 +117,20 @@ export const unsupportedMediaType = () =>
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
 export function databaseUnavailable(cause?: unknown): Problem {
-  return new Problem('database-unavailable', 'The database is unavailable: try again shortly.', {
-    headers: { 'retry-after': '1' },
+  const detail = 'The database is unavailable, so nothing was changed and nothing will be: try again shortly.'
+  return new Problem('database-unavailable', detail, { headers: { 'retry-after': '1' }, cause })
+}
+
+/**
+ * For a write that may have happened, or may still. Only an Idempotency-Key makes a blind repeat safe: another client may
+ * have written since.
+ *
+ * @param howToFindOut - a sentence for a client without a key
+ */
+export function outcomeUnknown(howToFindOut: string, hasIdempotencyKey: boolean, cause?: unknown): Problem {
+  const advice = hasIdempotencyKey ? 'Repeat the request with the same Idempotency-Key.' : howToFindOut
+  return new Problem('outcome-unknown', `The database did not say whether the change happened. ${advice}`, {
+    headers: hasIdempotencyKey ? { 'retry-after': '1' } : {},
     cause,
   })
 }

@@ -10,6 +10,8 @@ declare module 'fastify' {
     problems?: readonly ProblemCode[]
     /** The media type of the response; default: `application/json`. */
     mediaType?: string
+    /** For a write: the sentence of `outcome-unknown` that says where a client sees whether it happened. */
+    howToFindOut?: string
   }
 }
 
@@ -34,8 +36,11 @@ const commonProblems: ProblemCode[] = [
 function problemsOf(schema: FastifySchema, { method, config }: RouteOptions): Set<ProblemCode> {
   const codes = new Set([...commonProblems, ...(config?.problems ?? [])])
   const isChange = ![method].flat().every((name) => name === 'GET' || name === 'HEAD')
-  if (isChange)
-    for (const code of ['cross-site', 'payload-too-large', 'unsupported-media-type'] as const) codes.add(code)
+  if (isChange) {
+    for (const code of ['cross-site', 'payload-too-large', 'unsupported-media-type', 'outcome-unknown'] as const) {
+      codes.add(code)
+    }
+  }
   if (schema.body) codes.add('malformed-json')
   if (schema.params) codes.add('not-found')
   if (schema.security) codes.add('unauthenticated')

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
-import { v7 } from 'uuid'
+import { newId } from '../database/ids.ts'
 import { invalid, maxUrlLength, Problem, uriTooLong } from './problems.ts'
 
 const closeDelayMs = 1_000
@@ -49,7 +49,7 @@ export function answerOnSocket(headers: Readonly<Record<string, string>>) {
     }
     if (!socket.writable) return
     const problem = socketProblem(error)
-    const id = v7()
+    const id = newId()
     this.log.info({ reqId: id, code: problem.code }, 'request rejected on the socket')
     const body = JSON.stringify(problem.body(id))
     const head = {

@@ -1,13 +1,16 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { databaseUnavailable, shuttingDown } from '../http/problems.ts'
+import { clockDiffers, databaseUnavailable, shuttingDown } from '../http/problems.ts'
+import type { ClockCheck } from './clock-check.ts'
 
 const Ok = z.object({ status: z.literal('ok') })
 const tags = ['operations']
 
 const pingTimeoutMs = 2_000
 
-export const health: FastifyPluginAsyncZod = async (app) => {
+type Context = { clock: Pick<ClockCheck, 'check'> }
+
+export const health: FastifyPluginAsyncZod<Context> = async (app, { clock }) => {
   let pinging: Promise<unknown> | undefined
   // One at a time: however often a client asks, the other signals have connections.
   const ping = () => {
@@ -37,6 +40,8 @@ export const health: FastifyPluginAsyncZod = async (app) => {
       await ping().catch((error) => {
         throw databaseUnavailable(error)
       })
+      const { outcome } = await clock.check()
+      if (outcome === 'wrong') throw clockDiffers()
       return { status: 'ok' as const }
     },
   )

@@ -74,18 +74,23 @@ async function applyCreatePosts(
   const records = await idempotencyRecords(db).read(commands, session)
 
   const created: CreatePostCommand[] = []
+  const replayed = new Set<string>()
   const results = commands.map((command): CreatePostResult => {
     if (alreadyApplied.has(command.id)) return { outcome: 'created' }
     const earlier = records.of(command)
-    if (earlier) return earlier.sameBody ? { outcome: 'replayed', post: earlier.post } : { outcome: 'key-reused' }
+    if (earlier && !earlier.sameBody) return { outcome: 'key-reused' }
+    if (earlier) {
+      replayed.add(earlier.post)
+      return { outcome: 'replayed', post: earlier.post }
+    }
     if (command.replyTo !== null && !isVisible(command.replyTo)) return { outcome: 'parent-not-found' }
     records.add(command)
     created.push(command)
     return { outcome: 'created' }
   })
 
+  const posts: Collection<PostDocument> = db.collection('posts')
   if (created.length > 0) {
-    const posts: Collection<PostDocument> = db.collection('posts')
     const documents = created.map(toDocument)
     const authors = documents.map(({ author }) => author)
     const repliedTo = documents.flatMap(({ replyTo }) => replyTo ?? [])
@@ -93,6 +98,11 @@ async function applyCreatePosts(
     await addPosts(db, session, authors, 1)
     await addReplies(db, session, repliedTo, 1)
     await records.write()
+  }
+  if (replayed.size > 0) {
+    // Otherwise a late commit of a deletion would not conflict, and would delete a post that was acknowledged once more.
+    const query = { _id: { $in: [...replayed].map(toUuid) } }
+    await posts.updateMany(query, { $inc: { revision: 1 } }, { session })
   }
   return results
 }

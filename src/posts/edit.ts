@@ -37,7 +37,7 @@ async function applyEditPosts(
       allowed.map(({ post, by, text, at }) => ({
         updateOne: {
           filter: { _id: toUuid(post), author: toUuid(by) },
-          update: { $set: { text, editedAt: new Date(at) } },
+          update: { $set: { text, editedAt: new Date(at) }, $inc: { revision: 1 } },
         },
       })),
       { session },

@@ -12,7 +12,7 @@ export type PostDocument = {
   /** Present on root posts only, so that the public list has a partial index. */
   root?: true
   counts: PostCounts
-  /** Incremented by every write to the counts: see reactions/react.ts. */
+  /** Incremented by every write, so that one that changes nothing conflicts too: see reactions/react.ts. */
   revision: number
 }
 

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { AccountParams } from '../accounts/schema.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import type { Sweeper } from '../database/sweeper.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageOf } from '../http/pages.ts'
 import { invalid, notFound, Problem } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
@@ -18,6 +19,7 @@ type Context = PostViewContext & {
 }
 
 const tags = ['posts']
+const howToFindOut = 'GET /v1/posts/{id} shows the post as it is.'
 const forbidden = () => new Problem('forbidden', 'Only the author may change or delete a post.')
 
 export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
@@ -102,7 +104,10 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
         body: CreateBody,
         response: { 201: PostView },
       },
-      config: { problems: ['not-found', 'idempotency-conflict'] },
+      config: {
+        problems: ['not-found', 'idempotency-conflict'],
+        howToFindOut: 'GET /v1/accounts/{username}/posts lists your posts.',
+      },
     },
     async (request, reply) => {
       const { account } = requireViewer(request)
@@ -112,7 +117,9 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
       const authorRead = accounts.author(account)
       // Awaited after the write: a failed read must not answer 503 while the post is still being written.
       authorRead.catch(() => undefined)
-      const creation = await posts.create({ author: account, text, replyTo }, claim)
+      const creation = await withWriteDeadline(request, (deadline) =>
+        posts.create({ author: account, text, replyTo }, claim, deadline),
+      )
       switch (creation.outcome) {
         case 'parent-not-found':
           throw invalid({ pointer: '/body/replyTo', detail: 'Must be the id of an existing post.' })
@@ -144,11 +151,13 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
         body: EditBody,
         response: { 200: PostView },
       },
-      config: { problems: ['forbidden'] },
+      config: { problems: ['forbidden'], howToFindOut },
     },
     async (request) => {
       const { account } = requireViewer(request)
-      const result = await posts.edit(request.params.id, account, request.body.text)
+      const result = await withWriteDeadline(request, (deadline) =>
+        posts.edit(request.params.id, account, request.body.text, deadline),
+      )
       if (result.outcome !== 'edited') throw result.outcome === 'not-author' ? forbidden() : notFound()
       return viewPost(context, result.post, account)
     },
@@ -158,10 +167,13 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
     '/posts/:id',
     {
       schema: { summary: 'Delete a post', tags, params: PostParams, response: { 204: NoContent } },
-      config: { problems: ['forbidden'] },
+      config: { problems: ['forbidden'], howToFindOut },
     },
     async (request, reply) => {
-      const { outcome } = await posts.delete(request.params.id, requireViewer(request).account)
+      const { account } = requireViewer(request)
+      const { outcome } = await withWriteDeadline(request, (deadline) =>
+        posts.delete(request.params.id, account, deadline),
+      )
       if (outcome === 'not-author') throw forbidden()
       if (outcome === 'not-found') throw notFound()
       sweepers.posts.wake()

@@ -1,6 +1,7 @@
 import type { Collection, Db, Filter } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
@@ -38,7 +39,7 @@ export function postStore(db: Db, writer: PostWriter) {
     { after, limit }: Position,
   ): Promise<Post[]> {
     const found = await posts
-      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint })
+      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint, ...boundedTime })
       .sort({ _id: -1 })
       .limit(limit + 1)
       .toArray()
@@ -52,10 +53,11 @@ export function postStore(db: Db, writer: PostWriter) {
     async create(
       content: { author: string; text: string; replyTo: string | undefined },
       claim: Claim | undefined,
+      deadline?: number,
     ): Promise<CreateOutcome> {
       const { author, text, replyTo = null } = content
       const id = newId()
-      const result = await writer.createPost({ id, author, text, replyTo, claim: claim ?? null })
+      const result = await writer.createPost({ id, author, text, replyTo, claim: claim ?? null }, deadline)
       if (result.outcome === 'created') {
         const post = { id, author, text, createdAt: timeOf(id), editedAt: null, replyTo, counts: noCounts }
         return { outcome: 'created', post }
@@ -74,9 +76,9 @@ export function postStore(db: Db, writer: PostWriter) {
     listReplies: (post: string, position: Position) =>
       page({ replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
 
-    async edit(id: string, author: string, text: string): Promise<EditOutcome> {
+    async edit(id: string, author: string, text: string, deadline?: number): Promise<EditOutcome> {
       const at = Date.now()
-      const result = await writer.editPost({ post: id, by: author, text, at })
+      const result = await writer.editPost({ post: id, by: author, text, at }, deadline)
       if (result.outcome !== 'edited') return result
       const { replyTo, counts } = result
       const post = { id, author, text, createdAt: timeOf(id), editedAt: new Date(at), replyTo, counts }
@@ -86,8 +88,8 @@ export function postStore(db: Db, writer: PostWriter) {
     deleteIdempotencyRecords: idempotencyRecords(db).deleteAll,
 
     /** Deletes an author's own post. Its reactions are hidden at once and swept later: see sweep.ts. */
-    delete: (id: string, author: string): Promise<DeletePostResult> =>
-      writer.deletePost({ id: newId(), post: id, by: author }),
+    delete: (id: string, author: string, deadline?: number): Promise<DeletePostResult> =>
+      writer.deletePost({ id: newId(), post: id, by: author }, deadline),
   }
 }
 

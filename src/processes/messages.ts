@@ -26,6 +26,7 @@ export type PrimaryMessage =
   | { kind: 'secrets-refreshed'; id: number }
 
 export type WorkerMessage =
+  | { kind: 'alive' }
   | { kind: 'ready'; url: string }
   | { kind: 'session'; id: string }
   | { kind: 'metrics'; metrics: ProcessMetrics }

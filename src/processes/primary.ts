@@ -7,6 +7,7 @@ import { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import { measureSecretAges, serveClusterMetrics } from '../operations/metrics.ts'
+import { measureWorkers } from '../operations/worker-metrics.ts'
 import type { SecretRefresh } from '../secrets/refresh.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
@@ -28,6 +29,7 @@ export async function startPrimary(
   const registry = new Registry()
   measureSecretAges(registry, ages)
   const slots: Slot[] = []
+  const workers = measureWorkers(registry, () => slots)
   let closeMetrics = async () => {}
   // Workers share a port in node:cluster only if all of them ask for the same number, which 0 would not give.
   const port = config.port || (await freePort(config.host))
@@ -43,7 +45,7 @@ export async function startPrimary(
     })
     const fork = (orphanedSessions: readonly string[]) =>
       forkWorker({ role, startMessage: () => startMessage(orphanedSessions), refreshSecrets: refresh })
-    const slot = superviseSlot(role, fork, log)
+    const slot = superviseSlot(role, fork, log, (reason) => workers.noteReplacement(role, reason))
     slots.push(slot)
     return slot
   }

@@ -2,53 +2,78 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import { backOffMs } from '../back-off.ts'
 import type { Role } from './messages.ts'
+import { watchWorker } from './watchdog.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
 /** A worker that has run this long did not fail at its start: the back-off starts over. */
 const stableAfterMs = 60_000
+/** A worker that has run this long got enough CPU: the next silence is noticed as soon as the first. */
+const responsiveAfterMs = 15_000
 
 /** Killing a session twice is harmless, so only their number is limited. */
 const maxOrphanedSessions = 2_000
 
+export type ReplacementReason = 'exited' | 'silent'
+
 export type Slot = {
+  role: Role
   ready: Promise<string>
   metrics: WorkerHandle['metrics']
   updateSecrets: WorkerHandle['updateSecrets']
+  /** How long the worker has given no sign of life. */
+  silentMs(): number
   stop(): Promise<void>
   kill(): void
 }
 
-/** Replaces a worker that exits, with exponential back-off. `fork` gets the sessions that the new worker must kill. */
+/** Replaces a worker that exits or hangs, with exponential back-off. `fork` gets the sessions that the new one must kill. */
 export function superviseSlot(
   role: Role,
   fork: (orphanedSessions: readonly string[]) => WorkerHandle,
   log: FastifyBaseLogger,
+  onReplaced: (reason: ReplacementReason) => void = () => {},
 ): Slot {
   const stopping = new AbortController()
   let orphanedSessions: readonly string[] = []
+  let kills = 0
   let worker = fork(orphanedSessions)
+  let watch = watchOver(worker)
   const { ready } = worker
+
+  function watchOver(watched: WorkerHandle) {
+    const onSilent = (silentMs: number) =>
+      log.warn({ role, workerPid: watched.pid, silentMs }, 'worker gives no sign of life: killing it')
+    return watchWorker(watched, { kills, onSilent })
+  }
 
   async function supervise(): Promise<void> {
     for (let failures = 0; ; failures += 1) {
       const startedAt = performance.now()
       const { status: exitStatus, startError } = await worker.exited
+      watch.close()
       if (stopping.signal.aborted) return
-      if (performance.now() - startedAt > stableAfterMs) failures = 0
+      const ranMs = performance.now() - startedAt
+      if (ranMs > stableAfterMs) failures = 0
+      if (ranMs > responsiveAfterMs) kills = 0
+      if (watch.isSilent()) kills += 1
       log.warn({ role, workerPid: worker.pid, exitStatus, startError }, 'worker exited unexpectedly: restarting it')
+      onReplaced(watch.isSilent() ? 'silent' : 'exited')
       await sleep(backOffMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
       // A worker that exited before it was ready might not have killed the sessions of earlier ones.
       orphanedSessions = [...orphanedSessions, ...worker.sessions].slice(-maxOrphanedSessions)
       worker = fork(orphanedSessions)
+      watch = watchOver(worker)
     }
   }
 
   const supervised = supervise()
   return {
+    role,
     ready,
     metrics: () => worker.metrics(),
     updateSecrets: (changes) => worker.updateSecrets(changes),
+    silentMs: () => watch.silentMs(),
     kill: () => worker.kill(),
     async stop() {
       stopping.abort()

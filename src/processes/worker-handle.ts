@@ -21,6 +21,8 @@ export type WorkerHandle = {
   ready: Promise<string>
   exited: Promise<WorkerExit>
   sessions: ReadonlySet<string>
+  /** Calls `listener` at each message, which the worker's event loop has sent. */
+  onSign(listener: () => void): void
   /** The worker's metrics, or undefined when it does not answer within a second. */
   metrics(): Promise<ProcessMetrics | undefined>
   /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer in time. */
@@ -84,6 +86,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
     ready: ready.promise,
     exited: exited.promise,
     sessions,
+    onSign: (listener) => void worker.on('message', listener),
     async metrics() {
       const answer = new Promise<ProcessMetrics>((resolve) => {
         resolveMetrics = resolve

@@ -10,6 +10,7 @@ import { remoteWriter, writeQueue } from '../write-operations.ts'
 import { serveWriter } from '../writer/server.ts'
 import { type MeasuredService, startApiServer } from './api-server.ts'
 import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
+import { signOfLifeMs } from './watchdog.ts'
 
 const send = (message: WorkerMessage) => void process.send?.(message)
 const onSession = (id: string) => send({ kind: 'session', id })
@@ -123,6 +124,10 @@ process.on('message', (message: PrimaryMessage) => {
     Promise.resolve(starting).then(stop, () => undefined)
   }
 })
+// The primary replaces a worker whose event loop has stopped.
+setInterval(() => {
+  if (process.connected) process.send?.({ kind: 'alive' } satisfies WorkerMessage, () => undefined)
+}, signOfLifeMs).unref()
 // Acknowledging a connection to a killed primary fails; node:cluster ends the worker on the disconnect.
 cluster.worker?.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error

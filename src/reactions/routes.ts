@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { AccountStore } from '../accounts/store.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import { PostParams } from '../posts/schema.ts'
@@ -16,6 +17,7 @@ type Context = {
 }
 
 const tags = ['reactions']
+const howToFindOut = 'GET /v1/posts/{id} shows your reaction.'
 
 export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, reactions } = context
@@ -90,10 +92,14 @@ export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { re
         body: ReactBody,
         response: { 200: ReactedView },
       },
+      config: { howToFindOut },
     },
     async (request) => {
       const { account } = requireViewer(request)
-      const result = await reactions.react(request.params.id, account, request.body.value)
+      const { value } = request.body
+      const result = await withWriteDeadline(request, (deadline) =>
+        reactions.react(request.params.id, account, value, deadline),
+      )
       if (result.outcome === 'not-found') throw notFound()
       return result
     },
@@ -103,9 +109,13 @@ export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { re
     '/posts/:id/reaction',
     {
       schema: { summary: 'Withdraw a reaction', tags, params: PostParams, response: { 200: ReactedView } },
+      config: { howToFindOut },
     },
     async (request) => {
-      const result = await reactions.react(request.params.id, requireViewer(request).account, null)
+      const { account } = requireViewer(request)
+      const result = await withWriteDeadline(request, (deadline) =>
+        reactions.react(request.params.id, account, null, deadline),
+      )
       if (result.outcome === 'not-found') throw notFound()
       return result
     },

@@ -1,10 +1,11 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
-import { listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
+import { byIds, idHint, listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
 import type { ReactResult, react } from './react.ts'
 import type { SweepReactionsResult, sweepReactions } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
@@ -26,7 +27,7 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
       const [post = '', account = ''] = name.split(' ')
       return reactionKey(post, account)
     })
-    const found = await reactions.find({ _id: { $in: keys } }, singleBatch(keys.length)).toArray()
+    const found = await reactions.find(byIds(keys), { hint: idHint, ...singleBatch(keys.length) }).toArray()
     return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
   })
 
@@ -44,7 +45,7 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
           value: value ?? { $in: values },
           ...(after !== undefined && { order: { $lt: toUuid(after) } }),
         },
-        { hint },
+        { hint, ...boundedTime },
       )
       .sort({ order: -1 })
       .limit(limit + 1)
@@ -56,8 +57,8 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
   }
 
   return {
-    react: (post: string, account: string, value: ReactionValue | null): Promise<ReactResult> =>
-      writer.react({ post, account, value, order: newId() }),
+    react: (post: string, account: string, value: ReactionValue | null, deadline?: number): Promise<ReactResult> =>
+      writer.react({ post, account, value, order: newId() }, deadline),
 
     listOfPost: (post: string, position: Position, value?: ReactionValue) =>
       page({ post: toUuid(post) }, listIndexes.ofPost, value, position),

@@ -26,7 +26,7 @@ export function deviceStore(db: Db) {
     async find(account: string, presented: string | undefined): Promise<string | undefined> {
       if (presented === undefined) return undefined
       const _id = key(account, presented)
-      const known = await devices.findOne({ _id }, { projection: { _id: 1 } })
+      const known = await devices.findOne({ _id, account: _id.account }, { projection: { _id: 1 } })
       return known ? `${account}:${_id.device.toString('base64url')}` : undefined
     },
 
@@ -46,20 +46,23 @@ export function deviceStore(db: Db) {
     async remember(account: string, presented: string | undefined, session: ClientSession): Promise<RememberResult> {
       const lastUsedAt = new Date()
       if (presented !== undefined) {
-        const known = await devices.updateOne({ _id: key(account, presented) }, { $set: { lastUsedAt } }, { session })
+        const _id = key(account, presented)
+        const filter = { _id, account: _id.account }
+        const known = await devices.updateOne(filter, { $set: { lastUsedAt } }, { session })
         if (known.matchedCount === 1) return { outcome: 'known', token: presented }
       }
       const token = randomBytes(32).toString('base64url')
       const _id = key(account, token)
-      await devices.insertOne({ _id, account: _id.account, lastUsedAt }, { session })
       const surplus = await devices
         .find({ account: _id.account }, { session, projection: { _id: 1 } })
         .sort({ lastUsedAt: -1 })
-        .skip(maxDevices)
+        .skip(maxDevices - 1)
         .toArray()
       if (surplus.length > 0) {
-        await devices.deleteMany({ _id: { $in: surplus.map((device) => device._id) } }, { session })
+        const ids = surplus.map((device) => device._id)
+        await devices.deleteMany({ _id: { $in: ids }, account: _id.account }, { session })
       }
+      await devices.insertOne({ _id, account: _id.account, lastUsedAt }, { session })
       return { outcome: 'added', token }
     },
   }

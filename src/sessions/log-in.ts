@@ -2,12 +2,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
+import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
-import { type Transact, transactionTimeoutMs } from '../database/transaction.ts'
-import { whileQueued, withDatabaseDeadline } from '../http/deadline.ts'
+import type { Transact } from '../database/transaction.ts'
+import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -19,9 +20,10 @@ import type { IssuedSession, SessionStore } from './store.ts'
 
 export type LoginContext = IssueContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
-  activity: ActivityStore
-  credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
+  activity: Pick<ActivityStore, 'record'>
+  credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'touch'>
   devices: Pick<DeviceStore, 'find' | 'remember'>
+  failedLogins: FailedLogins
   loginThrottle: LoginThrottle
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
@@ -44,7 +46,8 @@ export async function logIn(
   { username, password }: z.infer<typeof LoginBody>,
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
-  const { accounts, activity, cookies, credentials, devices, loginThrottle, mutex, passwords, sessions } = context
+  const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
+  const { mutex, passwords, sessions } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
@@ -64,7 +67,6 @@ export async function logIn(
       passwords.verify(password, account, credential, ticket, acquire),
     )
     if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
-    const deadline = performance.now() + transactionTimeoutMs
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
@@ -77,13 +79,15 @@ export async function logIn(
       return issueSession(request, { account, carried }, context, transaction)
     }
     // All logins of an account write its credential.
-    const issued = await mutex(account, () => context.transact(begin, deadline))
+    const issued = await withWriteDeadline(request, (deadline) =>
+      mutex(account, () => context.transact(begin, deadline)),
+    )
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
     return issued
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
-      await activity.recordFailure(account, client).catch((failure) => {
+      await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })
     }

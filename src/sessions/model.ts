@@ -14,6 +14,8 @@ export type SessionDocument = {
   refreshedAt: Date
   confirmedUntil: Date | null
   failures: number
+  /** Incremented by every export. */
+  exports?: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
   endsAt: Date
   ip: string
@@ -21,7 +23,7 @@ export type SessionDocument = {
 }
 
 export const sessionIndexes = [
-  { key: { family: 1 }, unique: true },
+  { key: { account: 1, family: 1 }, unique: true },
   { key: { account: 1, _id: -1 } },
   { key: { endsAt: 1 }, expireAfterSeconds: 0 },
 ] as const

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
 import type { Transact } from '../database/transaction.ts'
-import { whileQueued } from '../http/deadline.ts'
+import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault } from '../http/problems.ts'
 import { releaseSoon } from '../limits/release.ts'
 import { requireViewer } from './auth-hooks.ts'
@@ -55,6 +56,8 @@ export async function reauthenticate<T>(
 
   async function end(): Promise<void> {
     const { client } = request
-    await transact((transaction) => endSession(viewer, 'session-revoked', client, { activity, sessions }, transaction))
+    const revoke = (transaction: ClientSession) =>
+      endSession(viewer, 'session-revoked', client, { activity, sessions }, transaction)
+    await withWriteDeadline(request, (deadline) => transact(revoke, deadline))
   }
 }

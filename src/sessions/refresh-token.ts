@@ -1,26 +1,39 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { Binary } from 'mongodb'
+import { Binary, UUID } from 'mongodb'
 
+const accountBytes = 16
 const familyBytes = 16
 const turnBytes = 32
 
-/** A parsed refresh token: the family identifies the session, the turn is valid for one use. */
-export type RefreshToken = { family: Buffer; turn: Buffer }
+/**
+ * A parsed refresh token: the family identifies the session, the turn is valid for one use. The account is the session's
+ * shard key; with another account, a family is unknown.
+ */
+export type RefreshToken = { account: UUID; family: Buffer; turn: Buffer }
 
-export const newRefreshToken = (): RefreshToken => ({ family: randomBytes(familyBytes), turn: randomBytes(turnBytes) })
+export const newRefreshToken = (account: UUID): RefreshToken => ({
+  account,
+  family: randomBytes(familyBytes),
+  turn: randomBytes(turnBytes),
+})
 
 export const newStep = (): Buffer => randomBytes(turnBytes)
 
 /** Two tabs that present the same turn derive the same successor; neither an old token nor the database alone suffices. */
 export const nextTurn = (turn: Buffer, step: Uint8Array): Buffer => createHmac('sha256', turn).update(step).digest()
 
-export const serializeRefreshToken = ({ family, turn }: RefreshToken): string =>
-  Buffer.concat([family, turn]).toString('base64url')
+export const serializeRefreshToken = ({ account, family, turn }: RefreshToken): string =>
+  Buffer.concat([account.buffer, family, turn]).toString('base64url')
 
 export function parseRefreshToken(text: string): RefreshToken | undefined {
   const bytes = Buffer.from(text, 'base64url')
-  if (bytes.length !== familyBytes + turnBytes || bytes.toString('base64url') !== text) return undefined
-  return { family: bytes.subarray(0, familyBytes), turn: bytes.subarray(familyBytes) }
+  const turnOffset = accountBytes + familyBytes
+  if (bytes.length !== turnOffset + turnBytes || bytes.toString('base64url') !== text) return undefined
+  return {
+    account: new UUID(bytes.subarray(0, accountBytes)),
+    family: bytes.subarray(accountBytes, turnOffset),
+    turn: bytes.subarray(turnOffset),
+  }
 }
 
 /** What the database stores of a part: random bits of this length need no slow hash (NIST SP 800-63B-4, 5.1). */

@@ -1,4 +1,5 @@
-import { Binary, type ClientSession, type Collection, type Db } from 'mongodb'
+import { Binary, type ClientSession, type Collection, type Db, MongoServerSelectionError, type UUID } from 'mongodb'
+import { isDatabaseOutOfReach, OutcomeUnknownError, TransactionTimeoutError } from '../database/failures.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
 import { lifetimesMs, notExpired, type SessionDocument, toSession } from './model.ts'
@@ -18,21 +19,22 @@ type Successor = { token: RefreshToken; stored?: StoredToken }
 
 /** The successor of a presented token; undefined unless it is the current one, or the previous one within its grace. */
 function successorOf(found: FoundSession, { family, turn }: RefreshToken): Successor | undefined {
+  const { account } = found
   const presented = hashPart(turn)
   if (sameHash(presented, found.turn)) {
     const step = newStep()
-    const token = { family, turn: nextTurn(turn, step) }
+    const token = { account, family, turn: nextTurn(turn, step) }
     return {
       token,
       stored: { family: found.family, turn: hashPart(token.turn), previousTurn: presented, step: new Binary(step) },
     }
   }
   if (!found.inGrace || found.step === null || !sameHash(presented, found.previousTurn)) return undefined
-  return { token: { family, turn: nextTurn(turn, found.step.buffer) } }
+  return { token: { account, family, turn: nextTurn(turn, found.step.buffer) } }
 }
 
-function newFamily(): Successor {
-  const token = newRefreshToken()
+function newFamily(account: UUID): Successor {
+  const token = newRefreshToken(account)
   const { family, turn } = token
   return { token, stored: { family: hashPart(family), turn: hashPart(turn), previousTurn: null, step: null } }
 }
@@ -49,6 +51,12 @@ export type RotationResult =
   | { outcome: 'reused'; viewer: Viewer }
   | { outcome: 'unknown' }
 
+/** Unless no server was found, the driver may have sent the rotation. */
+function toRotationError(error: unknown): unknown {
+  const isSent = isDatabaseOutOfReach(error) && !(error instanceof MongoServerSelectionError)
+  return isSent ? new OutcomeUnknownError('no answer to the rotation', { cause: error }) : error
+}
+
 /** Refresh token rotation: each token is good once, and reuse ends the session (RFC 9700, 4.14.2). */
 export function tokenRotation(db: Db) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
@@ -60,22 +68,29 @@ export function tokenRotation(db: Db) {
   }
 
   return {
-    /** Rotates a token: of concurrent requests that present the same one, all get the same successor. */
-    async refresh(presented: RefreshToken): Promise<RotationResult> {
+    /**
+     * Rotates a token: of concurrent requests that present the same one, all get the same successor.
+     * @param deadline - by `performance.now()`: no rotation begins after it
+     * @throws OutcomeUnknownError when MongoDB did not answer the rotation
+     */
+    async refresh(presented: RefreshToken, deadline: number): Promise<RotationResult> {
       for (;;) {
-        const found = await find({ family: hashPart(presented.family) })
+        const found = await find({ account: presented.account, family: hashPart(presented.family) })
         if (!found) return { outcome: 'unknown' }
         const session = found._id.toString()
         const successor = successorOf(found, presented)
         if (!successor) return { outcome: 'reused', viewer: { account: found.account.toString(), session } }
         const { token, stored } = successor
         if (!stored) return { outcome: 'rotated', session: toSession(found), token }
+        if (performance.now() > deadline) throw new TransactionTimeoutError('no rotation in time')
         // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
-        const swapped = await sessions.findOneAndUpdate(
-          { _id: found._id, turn: found.turn, ...notExpired() },
-          [{ $set: renewed(session, stored) }],
-          { returnDocument: 'after' },
-        )
+        const swapped = await sessions
+          .findOneAndUpdate(
+            { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
+            [{ $set: renewed(session, stored) }],
+            { returnDocument: 'after' },
+          )
+          .catch((error) => Promise.reject(toRotationError(error)))
         if (swapped) return { outcome: 'rotated', session: toSession(swapped), token }
       }
     },
@@ -89,12 +104,12 @@ export function tokenRotation(db: Db) {
       const found = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
       if (!found) return { outcome: 'unknown' }
       const isOwn = presented !== undefined && sameHash(hashPart(presented.family), found.family)
-      const successor = isOwn ? successorOf(found, presented) : newFamily()
+      const successor = isOwn ? successorOf(found, presented) : newFamily(found.account)
       if (!successor) return { outcome: 'reused', viewer: { account, session } }
       const { token, stored } = successor
       const confirmedUntil = { $add: ['$$NOW', confirmedForMs] }
       const updated = await sessions.findOneAndUpdate(
-        { _id: found._id },
+        { _id: found._id, account: found.account },
         [{ $set: { ...(stored && renewed(session, stored)), confirmedUntil, failures: 0 } }],
         { session: transaction, returnDocument: 'after' },
       )

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import { type ChangeStream, type Collection, type Db, UUID } from 'mongodb'
+import { type AggregationCursor, type Collection, type Db, UUID } from 'mongodb'
 import { backOffMs } from '../back-off.ts'
 import type { NoteRefusal } from '../database/access-refusals.ts'
 import type { RevocationCache, RevocationDocument } from './revocation-cache.ts'
@@ -15,6 +15,9 @@ const stableAfterMs = 60_000
 /** Less than the socket time-out of signals: see database/connection.ts. */
 const maxAwaitTimeMS = 500
 
+/** The part of a change event that the feed reads: https://www.mongodb.com/docs/manual/reference/change-events/ */
+type Change = { operationType: string; fullDocument: RevocationDocument }
+
 /**
  * Fills the revocation cache from a change stream, which MongoDB sends in commit order and only after a majority commit.
  * A stream that hangs looks like one without changes, so each process writes heartbeats with the time of its own clock:
@@ -24,7 +27,7 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   const collection: Collection<RevocationDocument> = db.collection('revocations')
   const self = new UUID()
   const closing = new AbortController()
-  let stream: ChangeStream<RevocationDocument> | undefined
+  let stream: AggregationCursor<Change> | undefined
   let reopen = () => {}
   let usedAt = performance.now()
   let heartbeatsInFlight = 0
@@ -53,11 +56,12 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   }
 
   async function listen(): Promise<void> {
-    stream = collection.watch([relevant], { maxAwaitTimeMS })
+    // Not `watch`, which resumes a broken stream without a pause, for ever.
+    stream = collection.aggregate<Change>([{ $changeStream: {} }, relevant], { maxAwaitTimeMS })
     let loaded = false
-    for await (const change of stream) {
-      if (change.operationType !== 'insert' && change.operationType !== 'replace') continue
-      const { _id, until, sentAt } = change.fullDocument
+    for await (const { operationType, fullDocument } of stream) {
+      if (operationType === 'invalidate') return
+      const { _id, until, sentAt } = fullDocument
       if (sentAt === undefined) revocations.add(_id.toString(), until)
       else {
         // Not before the first heartbeat: only now has the stream certainly begun, and misses nothing after the load.

@@ -1,5 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ClientSession } from 'mongodb'
 import { viewOwn } from '../accounts/view.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
@@ -31,7 +33,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     '/session',
     {
       schema: { summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
-      config: { problems: ['invalid-credentials', 'rate-limited'] },
+      config: { problems: ['invalid-credentials', 'rate-limited'], howToFindOut: 'You can log in again.' },
     },
     async (request, reply) => {
       const issued = await logIn(request, reply, request.body, context)
@@ -47,16 +49,22 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     '/session/refresh',
     {
       schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
-      config: { problems: ['unauthenticated'] },
+      config: {
+        problems: ['unauthenticated'],
+        howToFindOut: 'Repeat it within 10 seconds: a token that was replaced gets the same successor until then.',
+      },
     },
     async (request, reply) => {
       const presented = presentedRefreshToken(request, cookies)
       if (!presented) throw unauthenticated()
-      const rotated = await tokenRotation.refresh(presented)
-      if (rotated.outcome === 'reused') {
-        const { viewer } = rotated
-        await transact((transaction) => endSession(viewer, 'refresh-reused', request.client, context, transaction))
-      }
+      const rotated = await withWriteDeadline(request, async (deadline) => {
+        const rotated = await tokenRotation.refresh(presented, deadline)
+        if (rotated.outcome !== 'reused') return rotated
+        const end = (transaction: ClientSession) =>
+          endSession(rotated.viewer, 'refresh-reused', request.client, context, transaction)
+        await transact(end, deadline)
+        return rotated
+      })
       // Cookies are not cleared: another tab may just have received newer ones.
       if (rotated.outcome !== 'rotated') throw unauthenticated()
       // Even if the rest fails: the token is used up, and a client without its successor would trigger reuse detection.
@@ -67,17 +75,21 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 
   scope.delete(
     '/session',
-    { schema: { summary: 'Log out', tags, response: { 204: NoContent } } },
+    {
+      schema: { summary: 'Log out', tags, response: { 204: NoContent } },
+      config: { howToFindOut: 'GET /v1/session shows whether the session has ended.' },
+    },
     async (request, reply) => {
       const viewer = await viewerFromCookie(request, cookies)
       const presented = presentedRefreshToken(request, cookies)
       if (viewer || presented) {
-        await transact(async (transaction) => {
+        const end = async (transaction: ClientSession) => {
           if (viewer) await endSession(viewer, 'logout', request.client, context, transaction)
           // Usually the same session; if the cookies name two, both end.
           const other = presented && (await sessions.endByToken(presented, transaction))
           if (other?.outcome === 'ended') await activity.record(other.account, 'logout', request.client, transaction)
-        })
+        }
+        await withWriteDeadline(request, (deadline) => transact(end, deadline))
       }
       cookies.clearSession(reply)
       return reply.code(204).send()
@@ -86,7 +98,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 }
 
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, sessions, tokenRotation, transact } = context
+  const { activity, cookies, credentials, sessions, tokenRotation, transact } = context
 
   scope.get(
     '/session',
@@ -107,7 +119,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         body: ConfirmBody,
         response: { 200: LoggedIn },
       },
-      config: { problems: ['invalid-credentials'] },
+      config: {
+        problems: ['invalid-credentials'],
+        howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -115,7 +130,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
         // A one-time password serves to choose another, and for nothing else.
         if (oneTime) throw invalidCredentials()
-        return transact(async (transaction) => {
+        const confirm = async (transaction: ClientSession) => {
           const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)
           // As for a wrong password: a client whose session has ended must not learn that the password was right.
           if (rotated.outcome === 'unknown') throw invalidCredentials()
@@ -125,7 +140,8 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
             await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
           }
           return rotated
-        })
+        }
+        return withWriteDeadline(request, (deadline) => transact(confirm, deadline))
       })
       if (confirmed.outcome === 'reused') throw unauthenticated()
       setSessionCookies(request, reply, cookies, confirmed)
@@ -155,7 +171,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
 
   const afterConfirm = {
     preHandler: requireConfirmation(context),
-    config: { problems: ['confirmation-required'] as const },
+    config: {
+      problems: ['confirmation-required'] as const,
+      howToFindOut: 'GET /v1/sessions shows which sessions are live.',
+    },
   }
 
   scope.delete(
@@ -163,10 +182,13 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     { ...afterConfirm, schema: { summary: 'End all other sessions', tags, response: { 204: NoContent } } },
     async (request, reply) => {
       const { account, session } = requireViewer(request)
-      await transact(async (transaction) => {
+      const endOthers = async (transaction: ClientSession) => {
+        // A login whose commit is late must not add a session afterwards.
+        await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
-      })
+      }
+      await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
       return reply.code(204).send()
     },
   )
@@ -180,11 +202,12 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     async (request, reply) => {
       const { account, session: current } = requireViewer(request)
       const { id } = request.params
-      await transact(async (transaction) => {
+      const end = async (transaction: ClientSession) => {
         const target = { account, session: id }
         const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
         if (outcome === 'not-found') throw notFound()
-      })
+      }
+      await withWriteDeadline(request, (deadline) => transact(end, deadline))
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()
     },

@@ -34,9 +34,9 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       found.map(({ _id }) => _id),
     )
 
-  async function end(ids: readonly UUID[], transaction: ClientSession): Promise<void> {
+  async function end(account: UUID, ids: readonly UUID[], transaction: ClientSession): Promise<void> {
     if (ids.length === 0) return
-    await sessions.deleteMany({ _id: { $in: [...ids] } }, { session: transaction })
+    await sessions.deleteMany({ _id: { $in: [...ids] }, account }, { session: transaction })
     await revocations.revoke(ids, transaction)
   }
 
@@ -50,11 +50,12 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
     /** Creates a session; beyond 50 of an account the oldest end. */
     async create(account: string, { ip, userAgent }: ClientInfo, transaction: ClientSession): Promise<IssuedSession> {
       const id = newId()
-      const token = newRefreshToken()
+      const owner = toUuid(account)
+      const token = newRefreshToken(owner)
       const now = timeOf(id)
       const document: SessionDocument = {
         _id: toUuid(id),
-        account: toUuid(account),
+        account: owner,
         family: hashPart(token.family),
         turn: hashPart(token.turn),
         previousTurn: null,
@@ -66,8 +67,9 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
         ip,
         userAgent,
       }
+      // Before the new one, which is not the newest by its id if the clock was ahead when the others were created.
+      await end(owner, await idsOf(owner, transaction, maxSessionsPerAccount - 1), transaction)
       await sessions.insertOne(document, { session: transaction })
-      await end(await idsOf(document.account, transaction, maxSessionsPerAccount), transaction)
       return { session: toSession(document), token }
     },
 
@@ -114,21 +116,31 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return new Date(Math.max(0, ...times.map((time) => time.getTime())))
     },
 
+    /** Always writes, so that a concurrent end of the session conflicts. */
+    async noteExport(viewer: Viewer, transaction: ClientSession): Promise<{ outcome: 'noted' | 'not-found' }> {
+      const live = { ...own(viewer), ...notExpired() }
+      const { matchedCount } = await sessions.updateOne(live, { $inc: { exports: 1 } }, { session: transaction })
+      return { outcome: matchedCount === 1 ? 'noted' : 'not-found' }
+    },
+
     async end(viewer: Viewer, transaction: ClientSession): Promise<EndResult> {
       const found = await sessions.findOne({ ...own(viewer), ...notExpired() }, { session: transaction })
       if (!found) return { outcome: 'not-found' }
-      await end([found._id], transaction)
+      await end(found.account, [found._id], transaction)
       return { outcome: 'ended' }
     },
 
     /** Ends the session that a refresh token's family names, whatever its turn. */
     async endByToken(
-      { family }: RefreshToken,
+      { account, family }: RefreshToken,
       transaction: ClientSession,
     ): Promise<{ outcome: 'ended'; account: string } | { outcome: 'not-found' }> {
-      const found = await sessions.findOne({ family: hashPart(family), ...notExpired() }, { session: transaction })
+      const found = await sessions.findOne(
+        { account, family: hashPart(family), ...notExpired() },
+        { session: transaction },
+      )
       if (!found) return { outcome: 'not-found' }
-      await end([found._id], transaction)
+      await end(account, [found._id], transaction)
       return { outcome: 'ended', account: found.account.toString() }
     },
 
@@ -137,9 +149,10 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       transaction: ClientSession,
       except?: string,
     ): Promise<{ outcome: 'ended'; count: number }> {
-      const ids = await idsOf(toUuid(account), transaction)
+      const owner = toUuid(account)
+      const ids = await idsOf(owner, transaction)
       const ended = ids.filter((id) => id.toString() !== except)
-      await end(ended, transaction)
+      await end(owner, ended, transaction)
       return { outcome: 'ended', count: ended.length }
     },
   }

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { toUuid } from '../database/ids.ts'
-import type { FollowStore } from '../follows/store.ts'
+import { untilAnswered } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { PostView } from '../posts/schema.ts'
 import type { PostStore } from '../posts/store.ts'
@@ -9,13 +8,12 @@ import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { TimelineStore } from './store.ts'
 
 type Context = PostViewContext & {
-  follows: Pick<FollowStore, 'followedBy'>
   posts: Pick<PostStore, 'find'>
   timelines: TimelineStore
 }
 
 export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { follows, posts, timelines } = context
+  const { posts, timelines } = context
 
   scope.get(
     '/timeline',
@@ -27,12 +25,11 @@ export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         response: { 200: pageOf(PostView) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { account } = requireViewer(request)
       const list = `timeline of ${account}`
       const position = positionOf(list, request.query)
-      const authors = [toUuid(account), ...(await follows.followedBy(account))]
-      const ids = await timelines.list(authors, position)
+      const ids = await timelines.list(account, position, untilAnswered(reply))
       const { items, nextCursor } = pageFrom(list, position.limit, ids, (id) => id)
       const found = await Promise.all(items.map(posts.find))
       // A post may have been deleted since its id was read.

@@ -29,8 +29,8 @@ export function writerFence(db: Db, readDeletedSince: ReadDeletedSince) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   const owner = new UUID()
   const known = { accounts: new Set<string>(), epoch: 0, rereadAt: rereadSlack }
+  const passed = new WeakMap<ClientSession, Epoch>()
   let current: Epoch | undefined
-  let passed: Epoch | undefined
 
   async function claimSlot(session: ClientSession): Promise<WriterDocument> {
     const at = new Date()
@@ -75,16 +75,17 @@ export function writerFence(db: Db, readDeletedSince: ReadDeletedSince) {
       const { writer, epoch } = entered
       const update = { $inc: { passed: 1 }, $set: { at: new Date() } }
       const { matchedCount } = await writers.updateOne({ _id: writer, owner, raised: epoch }, update, { session })
-      passed = matchedCount === 1 ? entered : undefined
-      if (passed) return
-      current = undefined
-      throw new StaleError('the epoch was raised')
+      if (matchedCount === 0) {
+        current = undefined
+        throw new StaleError('the epoch was raised')
+      }
+      passed.set(session, entered)
     },
 
-    /** Must follow each batch's commit: what a transaction has read that is aborted, a failover can undo. */
-    adopt(): void {
-      if (passed?.read === undefined) return
-      const { writer, epoch, read } = passed
+    /** Must follow the commit of the batch's session: what an aborted transaction has read, a failover can undo. */
+    adopt(session: ClientSession): void {
+      const { writer, epoch, read } = passed.get(session) ?? {}
+      if (writer === undefined || epoch === undefined || read === undefined) return
       if (read.isComplete) known.accounts.clear()
       for (const account of read.accounts) known.accounts.add(account)
       if (read.isComplete) known.rereadAt = 2 * known.accounts.size + rereadSlack

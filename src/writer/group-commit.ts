@@ -21,7 +21,7 @@ export type GroupCommit<Item, Result> = {
   /**
    * Resolves when the item is committed.
    * @param deadline - by `performance.now()`: no commit begins after it
-   * @throws TransactionTimeoutError (whether it was written is unknown), OverloadedError (it was not)
+   * @throws OutcomeUnknownError (whether it was written is unknown), TransactionTimeoutError, OverloadedError (it was not)
    */
   submit(item: Item, deadline?: number): Promise<Result>
 }
@@ -142,7 +142,9 @@ export function groupCommit<Item, Result>(options: {
     const neededMs = Math.min(Math.max(2 * size.expectedMs(), minRemainingMs.min), minRemainingMs.max)
     const latest = performance.now() + neededMs
     const isLate = (queued: Queued<Item, Result>) => queued.deadline <= latest
-    const error = queue.isOverloaded() ? overloaded() : new TransactionTimeoutError('no batch was free in time', { cause })
+    const error = queue.isOverloaded()
+      ? overloaded()
+      : new TransactionTimeoutError('no batch was free in time', { cause })
     rejectAll([...queue.takeIf(isLate), ...deferred.takeIf(isLate)], error)
   }
 

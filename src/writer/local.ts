@@ -1,4 +1,4 @@
-import type { Db } from 'mongodb'
+import type { ClientSession, Db } from 'mongodb'
 import type { Transact } from '../database/transaction.ts'
 import { type ReadDeletedSince, writerFence } from './fence.ts'
 import { type GroupCommit, groupCommit } from './group-commit.ts'
@@ -11,9 +11,16 @@ export function commitQueue(
   readDeletedSince: ReadDeletedSince,
 ): GroupCommit<Submission, unknown> {
   const fence = writerFence(db, readDeletedSince)
-  const transactBatch: Transact = async (...args) => {
-    const results = await transact(...args)
-    fence.adopt()
+  const transactBatch: Transact = async (work, ...limits) => {
+    let committed: ClientSession | undefined
+    const results = await transact(
+      (session) => {
+        committed = session
+        return work(session)
+      },
+      ...limits,
+    )
+    if (committed) fence.adopt(committed)
     return results
   }
   return groupCommit({

@@ -17,13 +17,18 @@ export type WriteOperation<Command extends object, Result> = {
 /** Its commands are those that {@link execute} submitted under its name. */
 export type AnyWriteOperation = WriteOperation<object, unknown>
 
-/** The writer's method for an operation: `Submitted<typeof react>`. */
+/**
+ * The writer's method for an operation: `Submitted<typeof react>`. No commit begins after `deadline` (by
+ * `performance.now()`, 4.5 s from now by default).
+ */
 export type Submitted<Operation> =
-  Operation extends WriteOperation<infer Command, infer Result> ? (command: Command) => Promise<Result> : never
+  Operation extends WriteOperation<infer Command, infer Result>
+    ? (command: Command, deadline?: number) => Promise<Result>
+    : never
 
 export type Submission = { operation: string; command: object }
 
-export type Submit = (submission: Submission) => Promise<unknown>
+export type Submit = (submission: Submission, deadline?: number) => Promise<unknown>
 
 const actorDeleted = 'actor deleted'
 
@@ -32,8 +37,9 @@ export async function execute<Command extends object, Result>(
   submit: Submit,
   { name }: WriteOperation<Command, Result>,
   command: Command,
+  deadline?: number,
 ): Promise<Result> {
-  const result = await submit({ operation: name, command })
+  const result = await submit({ operation: name, command }, deadline)
   if (result === actorDeleted) throw unauthenticated()
   // The operation of this name returned it.
   return result as Result

@@ -1,13 +1,21 @@
 import { connect, type Socket } from 'node:net'
-import { AccessRefusedError, OverloadedError, TransactionTimeoutError } from '../database/failures.ts'
+import {
+  AccessRefusedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  TransactionTimeoutError,
+} from '../database/failures.ts'
 import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
 import { maxQueued } from './group-commit.ts'
-import { type Failure, type Request, type Response, receive, sender, toMachineTime } from './ipc.ts'
+import { type Failure, type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
 import { markRetry, type Submission, type Submit } from './operation.ts'
 
 type Pending = {
   submission: Submission
   deadline: number
+  isSent: boolean
+  /** A writer exited without an answer: it may have written what the next one refuses to write. */
+  isUnanswered: boolean
   resolve(result: unknown): void
   reject(error: Error): void
 }
@@ -15,7 +23,10 @@ type Pending = {
 const reconnectMs = 25
 const expiryCheckMs = 100
 
-function toError(failure: Failure): Error {
+function toError(failure: Failure, { isUnanswered }: Pending): Error {
+  if (failure === 'unknown' || (isUnanswered && failure !== 'failed')) {
+    return new OutcomeUnknownError('the writer does not know whether it was committed')
+  }
   if (failure === 'refused') return new AccessRefusedError("the writer's database user was refused")
   if (failure === 'unavailable') return new TransactionTimeoutError('the writer did not commit in time')
   if (failure === 'overloaded') return new OverloadedError("the writer's queue is full")
@@ -28,42 +39,51 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   let count = 0
   let closed = false
   let current: Socket | undefined
-  let send: ((request: Request) => void) | undefined
+  let requests: Sender<Request> | undefined
 
   function open(): void {
     const socket = connect(path)
     receive<Response>(socket, settle)
     socket.once('connect', () => {
-      send = sender(socket)
+      requests = sender(socket, ([n]) => pending.has(n))
       for (const [n, entry] of pending) transmit(n, entry)
     })
     socket.on('error', () => undefined)
     socket.once('close', () => {
-      if (send) for (const entry of pending.values()) entry.submission = markRetry(entry.submission)
-      send = undefined
+      for (const entry of pending.values()) {
+        if (!entry.isSent) continue
+        entry.submission = markRetry(entry.submission)
+        entry.isUnanswered = true
+      }
+      requests = undefined
       if (!closed) setTimeout(open, reconnectMs).unref()
     })
     current = socket
   }
 
-  function transmit(n: number, { submission, deadline }: Pending): void {
-    send?.([n, submission, toMachineTime(deadline)])
+  function transmit(n: number, entry: Pending): void {
+    if (requests === undefined) return
+    entry.isSent = true
+    requests.send([n, entry.submission, toMachineTime(entry.deadline)])
   }
 
   function settle([n, result, failure]: Response): void {
     const entry = pending.get(n)
     pending.delete(n)
     if (failure === undefined) entry?.resolve(result)
-    else entry?.reject(toError(failure))
+    else entry?.reject(toError(failure, entry))
   }
 
   function rejectExpired(): void {
     const now = performance.now()
-    for (const [n, { deadline, reject }] of pending) {
-      // In order of their numbers, and so of their deadlines.
-      if (deadline + commitReplyMs > now) break
+    for (const [n, { deadline, isSent, reject }] of pending) {
+      if (deadline + commitReplyMs > now) continue
       pending.delete(n)
-      reject(new TransactionTimeoutError('the writer did not answer in time'))
+      reject(
+        isSent
+          ? new OutcomeUnknownError('the writer did not answer in time')
+          : new TransactionTimeoutError('no writer was there in time'),
+      )
     }
   }
 
@@ -71,10 +91,12 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   open()
 
   return {
-    submit(submission) {
-      if (pending.size >= maxQueued) return Promise.reject(new OverloadedError('too many writes are waiting'))
+    submit(submission, deadline = performance.now() + transactionTimeoutMs) {
+      // The writer might read nothing: commands whose deadline has passed wait, too.
+      if (Math.max(pending.size, requests?.waiting() ?? 0) >= maxQueued)
+        return Promise.reject(new OverloadedError('too many writes are waiting'))
       const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-      const entry = { submission, deadline: performance.now() + transactionTimeoutMs, resolve, reject }
+      const entry = { submission, deadline, isSent: false, isUnanswered: false, resolve, reject }
       count += 1
       pending.set(count, entry)
       transmit(count, entry)

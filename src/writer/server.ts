@@ -3,9 +3,18 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NoteRefusal } from '../database/access-refusals.ts'
-import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { type Failure, fromMachineTime, type Request, type Response, receive, sender } from './ipc.ts'
+import {
+  type Failure,
+  fromMachineTime,
+  MalformedFrameError,
+  type Request,
+  type Response,
+  receive,
+  sender,
+  sendSignsOfLife,
+} from './ipc.ts'
 import type { Submission } from './operation.ts'
 
 /** Listens until its result is called. Only our own user may enter the folder of `path`: connections are trusted. */
@@ -18,21 +27,32 @@ export async function serveWriter(
   function toFailure(error: unknown): Failure {
     if (error instanceof OverloadedError) return 'overloaded'
     if (noteRefusal(error)) return 'refused'
+    if (error instanceof OutcomeUnknownError) return 'unknown'
     if (isDatabaseOutOfReach(error)) return 'unavailable'
     log.error({ err: error }, 'write failed')
     return 'failed'
   }
 
   const server = createServer((socket) => {
-    const respond = sender<Response>(socket)
+    const responses = sender<Response>(socket)
+    const respond = (response: Response) => {
+      responses.send(response)
+      // A process that does not read its responses submits nothing more.
+      if (socket.writableNeedDrain) socket.pause()
+    }
     receive<Request>(socket, ([n, submission, deadline]) => {
-      queue.submit(submission, fromMachineTime(deadline)).then(
+      const submitted = async () => queue.submit(submission, fromMachineTime(deadline))
+      submitted().then(
         (result) => respond([n, result]),
         (error) => respond([n, null, toFailure(error)]),
       )
     })
-    // The peer has exited: its submissions are written nevertheless.
-    socket.on('error', () => socket.destroy())
+    sendSignsOfLife(socket)
+    socket.on('drain', () => void (socket.writableNeedDrain || socket.resume()))
+    // After the peer's exit, its submissions are written nevertheless.
+    socket.on('error', (error) => {
+      if (error instanceof MalformedFrameError) log.error({ err: error }, 'connection of an API process closed')
+    })
   })
   await rm(path, { force: true })
   // exclusive: node:cluster would otherwise open the socket in the primary, where it would outlive this process.

@@ -68,8 +68,14 @@ export function countMismatches(db: Db): Promise<string[]> {
   })
 }
 
-/** The numbers of documents that belong to an account, by collection; collections without any are left out. */
-export async function documentsOf(db: Db, id: string): Promise<Record<string, number>> {
+/** Collections from which a deleted account's documents are deleted in the background. */
+const sweptLater = ['activity', 'idempotency']
+
+/**
+ * The numbers of documents that belong to an account, by collection; collections without any are left out.
+ * @param later - whether to count, too, what is deleted in the background
+ */
+export async function documentsOf(db: Db, id: string, later = false): Promise<Record<string, number>> {
   const account = toUuid(id)
   const left: Record<string, number> = {}
   const filters: [string, object][] = [
@@ -82,8 +88,11 @@ export async function documentsOf(db: Db, id: string): Promise<Record<string, nu
     ['posts', { author: account }],
     ['reactions', { account }],
     ['follows', { $or: [{ from: account }, { to: account }] }],
+    ['activity', { account }],
+    ['idempotency', { '_id.account': account }],
   ]
   for (const [name, filter] of filters) {
+    if (!later && sweptLater.includes(name)) continue
     const count = await db.collection(name).countDocuments(filter)
     if (count > 0) left[name] = count
   }

@@ -1,6 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Db } from 'mongodb'
 import t from 'tap'
-import { makeClient, password, signUp } from '../helper.ts'
-import { twoServers } from '../sessions/servers.ts'
+import { resetPassword } from '../../src/accounts/reset-password.ts'
+import type { AccountTombstone } from '../../src/accounts/tombstone.ts'
+import { toUuid } from '../../src/database/ids.ts'
+import { eventually } from '../eventually.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
+import { makeClient, password, retry503, signUp } from '../helper.ts'
+import { countAttempts } from '../limits/login-attempts.ts'
+import { serverOn, twoServers } from '../sessions/servers.ts'
 import { countMismatches, deleteAccount, documentsOf, idOf, type User } from './count-invariants.ts'
 
 type Created = { id?: string }
@@ -92,4 +100,60 @@ t.test('no concurrent request of its owner restores a deleted account', { timeou
     }
   }
   t.same(await countMismatches(db), [])
+})
+
+/** What names an account after its deletion is deleted in the background: the numbers of documents, once it is swept. */
+async function documentsAfterSweep(db: Db, id: string): Promise<Record<string, number>> {
+  const account = toUuid(id)
+  const tombstones = db.collection<AccountTombstone>('removedAccounts')
+  await eventually(async () => (await tombstones.findOne({ _id: account }))?.sweptAt !== undefined)
+  return documentsOf(db, id, true)
+}
+
+t.test('a wrong password that is checked while its account is deleted leaves no activity', async (t) => {
+  // Slow enough for the deletion and its sweep.
+  const { urls, db } = await twoServers(t, { BCRYPT_COST: '12' })
+  for (let round = 0; round < 4; round += 1) {
+    const ann = await signUp(urls[0])
+    const id = await idOf(ann)
+    await ann.client.post('v1/session/confirm', { json: { password } })
+    const json = { username: ann.username, password: 'not the password' }
+    const login = makeClient(urls[1]).post('v1/session', { json })
+    await eventually(async () => (await countAttempts(db, 'failed-logins-by-account')) === round + 1)
+    t.equal((await ann.client.delete('v1/account')).statusCode, 204)
+    const swept = documentsAfterSweep(db, id)
+    t.match(await login, { statusCode: 401, body: { code: 'invalid-credentials' } })
+    await swept
+    t.same(await documentsOf(db, id, true), {}, `round ${round}`)
+  }
+})
+
+t.test('an export that begins before its account is deleted leaves no activity', async (t) => {
+  const { urls, db, connection } = await twoServers(t)
+  const proxy = await cuttableProxy(t, Number(new URL(connection.uri).port))
+  const behindProxy = await serverOn(t, { ...connection, uri: proxy.uri(db.databaseName) })
+  const ann = await signUp(urls[0])
+  const id = await idOf(ann)
+  await ann.client.post('v1/session/confirm', { json: { password } })
+  const headers = { cookie: await ann.client.jar.getCookieString(urls[0]) }
+  const held = proxy.arm({ command: 'commitTransaction', effect: { holdMs: 2_500 } })
+  const exported = makeClient(behindProxy).get('v1/account/export', { headers, responseType: 'text' })
+  await eventually(() => held.happened() === 1)
+  // Answered after the commit of the export, or 503: then its account still exists.
+  const deletion = await ann.client.delete('v1/account')
+  await exported.catch(() => undefined)
+  if (deletion.statusCode !== 204) t.equal((await retry503(() => ann.client.delete('v1/account'))).statusCode, 204)
+  t.same(await documentsAfterSweep(db, id), {})
+})
+
+t.test('a password that an operator resets while the account is deleted leaves no activity', async (t) => {
+  const { urls, db } = await twoServers(t)
+  const ann = await signUp(urls[0])
+  const id = await idOf(ann)
+  await ann.client.post('v1/session/confirm', { json: { password } })
+  const reset = resetPassword(db.client, db.databaseName, ann.username, { cost: 13, peppers: [] })
+  await delay(50)
+  t.equal((await ann.client.delete('v1/account')).statusCode, 204)
+  await reset
+  t.same(await documentsAfterSweep(db, id), {})
 })

@@ -128,6 +128,31 @@ t.test('a post without response counts as unknown, and either outcome is accepte
   }
 })
 
+t.test('outcome-unknown for a reaction or a follow: either outcome is accepted', async (t) => {
+  const reply = { status: 503, body: { code: 'outcome-unknown' } }
+  for (const [fault, name] of [
+    [reply, 'never applied'],
+    [{ applied: reply }, 'applied'],
+  ] as const) {
+    const isFaulty = (url = '') => /\/(reaction|follow)$/.test(url)
+    const stub = await stubServer(t, (request) => (isFaulty(request.url) ? fault : undefined))
+    const { findings, stats } = await runAgainst(stub.url, { totalMs: 300 })
+    t.strictSame(findings.mismatches, [], name)
+    t.ok(findings.totals.unknown > 0, 'they are counted')
+    t.notOk(isSuccess(findings, stats.failures()))
+  }
+})
+
+t.test('outcome-unknown, and success when it is repeated: the acknowledged outcome must stand', async (t) => {
+  const fault = { applied: { status: 503, body: { code: 'outcome-unknown' } } }
+  const stub = await stubServer(t, (request, nth) =>
+    nth === 1 && /\/(reaction|follow|posts)$/.test(request.url ?? '') && request.method !== 'GET' ? fault : undefined,
+  )
+  const { findings, stats } = await runAgainst(stub.url)
+  t.ok(isSuccess(findings, stats.failures()), 'success', { findings })
+  t.equal(findings.totals.unknown, 0)
+})
+
 t.test('an unresponsive server ends the run: robots that wait for a sign-up slot do not try in turn', async (t) => {
   const stub = await stubServer(t, () => 'drop')
   const { findings } = await runAgainst(stub.url, { users: 60, totalMs: 300 })

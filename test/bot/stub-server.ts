@@ -15,8 +15,8 @@ type StubPost = {
 }
 type Reply = { status: number; body?: unknown; headers?: Record<string, string | string[]> }
 
-/** What a test may do to one request: respond in its place, or drop the connection before or after applying it. */
-export type Fault = Reply | 'apply, then drop' | 'drop' | undefined
+/** What a test may do to one request: respond in its place, before or after applying it, or drop the connection. */
+export type Fault = Reply | { applied: Reply } | 'apply, then drop' | 'drop' | undefined
 
 /** An in-memory Rookery with what the bot uses, so that a test can drop responses or falsify data. */
 export async function stubServer(t: Test, fault: (request: IncomingMessage, nth: number) => Fault = () => undefined) {
@@ -42,8 +42,9 @@ export async function stubServer(t: Test, fault: (request: IncomingMessage, nth:
     stub.requests.push({ method, path, key: typeof key === 'string' ? key : undefined, at: Date.now() })
     const done = fault(request, stub.requests.filter((r) => r.method === method && r.path === path).length)
     if (done === 'drop') return request.socket.destroy()
-    if (typeof done === 'object') return send(response, done)
+    if (typeof done === 'object' && 'status' in done) return send(response, done)
     const reply = answer(method, path, searchParams, body, cookies(request), stub.requests.at(-1)?.key)
+    if (typeof done === 'object') return send(response, done.applied)
     if (done) return request.socket.destroy()
     return send(response, { ...reply, body: stub.falsify(path, reply.body) })
   })

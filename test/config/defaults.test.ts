@@ -36,7 +36,13 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     passwordMinLength: 15,
     usernameHoldDays: 0,
     log: { level: 'info', readable: true },
-    limits: { signupsPerAddress: 1_000, writesPerAccount: 1_000_000, writesPerAddress: 10_000_000, failedLogins },
+    limits: {
+      signupsPerAddress: 1_000,
+      writesPerAccount: 1_000_000,
+      writesPerAddress: 10_000_000,
+      follows: 7_500,
+      failedLogins,
+    },
   })
 })
 
@@ -48,7 +54,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
     cookieSecure: true,
     usernameHoldDays: 30,
     log: { level: 'info', readable: false },
-    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, failedLogins },
+    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, follows: 7_500, failedLogins },
   })
   t.same(publicOrigins, ['https://rookery.example'])
   t.same(

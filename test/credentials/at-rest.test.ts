@@ -13,8 +13,8 @@ t.test('secrets at rest', async (t) => {
       secrets.set(`${key} after ${step}`, Buffer.from(value))
       if (key === 'session') secrets.set(`signature after ${step}`, Buffer.from(value.split('.')[2] ?? '', 'base64url'))
       if (key === 'refresh') {
-        secrets.set(`family after ${step}`, bytes.subarray(0, 16))
-        secrets.set(`turn after ${step}`, bytes.subarray(16))
+        secrets.set(`family after ${step}`, bytes.subarray(16, 32))
+        secrets.set(`turn after ${step}`, bytes.subarray(32))
       }
       if (key === 'device') secrets.set(`device bytes after ${step}`, bytes)
     }

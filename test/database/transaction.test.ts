@@ -140,6 +140,34 @@ t.test('a commit that is refused was not applied; after a lost reply, whether it
   await t.rejects(commit(lost, refused()), { name: 'OutcomeUnknownError', cause: { code: 18 } })
 })
 
+t.test('a commit without an answer by the deadline: OutcomeUnknownError', async (t) => {
+  const { client } = await freshDatabase(t)
+  const deadline = performance.now() + 300
+  const hung = transactor(client)(async (session) => {
+    session.commitTransaction = () => new Promise(() => undefined)
+  }, deadline)
+  await t.rejects(hung, { name: 'OutcomeUnknownError' })
+  const lost = transactor(client)(async (session) => {
+    session.commitTransaction = () => Promise.reject(new MongoNetworkError('lost'))
+  }, performance.now() + 300)
+  await t.rejects(lost, { name: 'OutcomeUnknownError', cause: { message: 'lost' } })
+})
+
+t.test('work that hangs beyond the deadline: TransactionTimeoutError, and it is never committed', async (t) => {
+  const { client, db } = await freshDatabase(t)
+  const things = db.collection<Thing>('things')
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const hung = transactor(client)(async (session) => {
+    await things.insertOne({ _id: 'a', n: 1 }, { session })
+    await promise
+  }, performance.now() + 300)
+  await t.rejects(hung, { name: 'TransactionTimeoutError' })
+  resolve()
+  // The insertion waits until the transaction above has been aborted.
+  await things.insertOne({ _id: 'a', n: 2 })
+  t.same(await things.find().toArray(), [{ _id: 'a', n: 2 }])
+})
+
 t.test(
   'a document locked beyond the deadline: TransactionTimeoutError, and 503 for the client',
   { timeout: 120_000 },

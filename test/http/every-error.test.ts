@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
-import { password, testServer } from '../helper.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
+import { freshDatabase, password, testServer } from '../helper.ts'
 import { atQuarterHour } from '../limits/quarter-hour.ts'
+import { serverOn } from '../sessions/servers.ts'
 import { type Answer, ask, cookieOf, expectProblem, field, raw } from './wire.ts'
 
 const seen = new Set<ProblemCode>()
@@ -90,6 +92,17 @@ t.test('250 concurrent logins: those beyond the hashing queue get overloaded', {
   t.ok(refused.every(({ body }) => field(body, 'code') === 'overloaded'))
   t.equal(answers.filter(({ status }) => status === 401).length + refused.length, answers.length)
   t.ok(answers.length - refused.length >= 65, 'the running one and the 64 queued are served')
+})
+
+t.test('a write whose commit gets no answer gets outcome-unknown', { timeout: 120_000 }, async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const proxy = await cuttableProxy(t, Number(new URL(connection.uri).port))
+  const port = Number(new URL(await serverOn(t, { ...connection, uri: proxy.uri(db.databaseName) })).port)
+  const headers = { cookie: await cookieOf(port, 'ann') }
+  proxy.cut({ command: 'commitTransaction', when: 'never', times: 1 })
+  const answer = await ask(port, 'PATCH', '/v1/account', { headers, json: { bio: 'Perhaps' } })
+  expectSeen(t, answer, 'outcome-unknown')
+  t.match(field(answer.body, 'detail'), /GET \/v1\/account /, 'it says how to find out')
 })
 
 t.test('the tests above cover the complete catalogue', async (t) => {

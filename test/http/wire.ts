@@ -119,7 +119,7 @@ export function expectProblem(t: Test, answer: Answer | undefined, code: Problem
   if (!answer) return void t.fail(`${name}: no answer`)
   const { status, headers, text, body } = answer
   const id = headers['x-request-id']
-  const isRetried = statusOf(code) === 503 || statusOf(code) === 429
+  const isRetried = (statusOf(code) === 503 && code !== 'outcome-unknown') || statusOf(code) === 429
   const isValidation = code === 'validation'
   t.strictSame(
     {

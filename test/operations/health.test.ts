@@ -88,3 +88,21 @@ t.test('while the process drains it is live and not ready, and refuses new reque
   expectProblem(t, refused, 'overloaded')
   t.equal(refused.headers.connection, 'close')
 })
+
+t.test('while its clock differs from the database’s by more than 5 s the process is live but not ready', async (t) => {
+  const { port, lines } = await testServer(t)
+  const { now } = Date
+  const step = (ms: number) => t.capture(Date, 'now', () => now() + ms)
+  const isReady = async () => (await ask(port, 'GET', '/health/ready')).status === 200
+  t.ok(await isReady())
+  for (const ms of [-6_000, 3 * 86_400_000]) {
+    const clock = step(ms)
+    const refused = await ask(port, 'GET', '/health/ready')
+    expectProblem(t, refused, 'overloaded')
+    t.match(refused.body, { detail: /clock/ })
+    t.equal((await ask(port, 'GET', '/health/live')).status, 200)
+    clock.restore()
+    t.ok(await isReady(), 'ready again once it is right')
+  }
+  t.equal(lines.filter((line) => line.includes('run NTP')).length, 2)
+})

@@ -5,7 +5,7 @@ import { ask, cookieOf, field } from '../http/wire.ts'
 type Operation = {
   summary?: string
   security?: Record<string, string[]>[]
-  responses: Record<string, { content?: Record<string, unknown> }>
+  responses: Record<string, { description?: string; content?: Record<string, unknown> }>
 }
 
 const everyStatus = ['400', '408', '414', '431', '500', '503']
@@ -83,6 +83,7 @@ t.test('the OpenAPI document', async (t) => {
       t.same(Object.keys(responses).sort(), [...everyStatus, ...own.split(' ')].sort(), route)
       t.match(summary, /^[A-Z][^.]+$/, `${route} has a summary without a period`)
       t.same(security, open.test(route) ? undefined : [{ session: [] }], `security of ${route}`)
+      t.equal(/outcome-unknown/.test(responses['503']?.description ?? ''), !route.startsWith('GET'), `${route} 503`)
       for (const [status, { content }] of Object.entries(responses)) {
         const type = status >= '400' ? 'application/problem+json' : (mediaTypes[route] ?? 'application/json')
         t.same(Object.keys(content ?? {}), ['204', '304'].includes(status) ? [] : [type], `${route} ${status}`)

@@ -1,40 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { pino } from 'pino'
 import t from 'tap'
-import { superviseSlot } from '../../src/processes/slot.ts'
-import type { WorkerExit, WorkerHandle } from '../../src/processes/worker-handle.ts'
-import { eventually } from '../eventually.ts'
-
-/** Worker handles without processes: each exits when the test says so. */
-function fakes() {
-  const started: { at: number; orphanedSessions: readonly string[]; exit: (status: number | string) => void }[] = []
-  const fork = (orphanedSessions: readonly string[]): WorkerHandle => {
-    const exited = Promise.withResolvers<WorkerExit>()
-    const exit = (status: number | string) =>
-      exited.resolve({ status, startError: status === 1 ? 'the reason' : undefined })
-    started.push({ at: performance.now(), orphanedSessions, exit })
-    const sessions = new Set([`session ${started.length}`])
-    const stop = () => exit(0)
-    const metrics = async () => undefined
-    return {
-      pid: started.length,
-      ready: Promise.resolve('a url'),
-      exited: exited.promise,
-      sessions,
-      metrics,
-      updateSecrets: async () => undefined,
-      stop,
-      kill: stop,
-    }
-  }
-  const lines: string[] = []
-  const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) })
-  const until = (count: number) => eventually(() => started.length >= count, { everyMs: 5 })
-  return { started, lines, until, slot: superviseSlot('writer', fork, log) }
-}
+import { fakeWorkers } from './fake-workers.ts'
 
 t.test('a worker that dies is replaced at once, then with a growing back-off', async (t) => {
-  const { started, lines, until, slot } = fakes()
+  const { started, lines, replaced, until, slot } = fakeWorkers(t)
   for (const wait of [0, 100, 200, 400]) {
     const count = started.length
     const died = performance.now()
@@ -51,12 +20,13 @@ t.test('a worker that dies is replaced at once, then with a growing back-off', a
     ['session 1', 'session 2', 'session 3'],
     'each gets the sessions of every worker before it',
   )
+  t.same(replaced, Array(4).fill('exited'))
   await slot.stop()
   t.equal(started.length, 5, 'a stopped worker is not replaced')
 })
 
 t.test('stop() during a back-off starts no further worker', async (t) => {
-  const { started, until, slot } = fakes()
+  const { started, until, slot } = fakeWorkers(t)
   started[0]?.exit('SIGKILL')
   await until(2)
   started[1]?.exit('SIGKILL')

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { password, signUp } from '../helper.ts'
+import { makeClient, password, signUp } from '../helper.ts'
 
 type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
 
@@ -22,12 +22,21 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     return response.body.id
   }
 
+  async function anotherSession({ username }: typeof bob): Promise<string> {
+    const response = await makeClient(url).post<{ session: { id: string } }>('v1/session', {
+      json: { username, password },
+    })
+    return response.body.session.id
+  }
+
   const root = await post(bob, 'root')
   t.equal(await post(bob, 'root'), root, 'its idempotency key')
   const reply = await post(bob, 'reply', root)
   await expect(bob, [
     ['put', `v1/posts/${root}/reaction`, 200, { value: 'like' }],
     ['put', `v1/posts/${root}/reaction`, 200, { value: 'dislike' }],
+    ['put', `v1/posts/${reply}/reaction`, 200, { value: 'like' }],
+    ['delete', `v1/posts/${reply}/reaction`, 200],
     ['put', `v1/posts/${reply}/reaction`, 200, { value: 'like' }],
     ['patch', `v1/posts/${root}`, 200, { text: 'edited' }],
     ['put', 'v1/accounts/ann_splits/follow', 204],
@@ -40,13 +49,17 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['get', `v1/posts/${root}/replies`, 200],
     ['get', `v1/posts/${root}/reactions`, 200],
     ['get', 'v1/accounts/bob_splits', 200],
+    ['get', 'v1/accounts/bob_splits/posts', 200],
     ['get', 'v1/accounts/ann_splits/followers', 200],
+    ['get', 'v1/accounts/bob_splits/following', 200],
     ['patch', 'v1/account', 200, { bio: 'Hoots' }],
     ['post', 'v1/session', 401, { username: 'bob_splits', password: 'not at all his password' }],
     ['post', 'v1/session', 200, { username: 'bob_splits', password }],
     ['post', 'v1/session/refresh', 200],
     ['post', 'v1/session/confirm', 200, { password }],
+    ['get', 'v1/session', 200],
     ['get', 'v1/sessions', 200],
+    ['delete', `v1/sessions/${await anotherSession(bob)}`, 204],
     ['delete', 'v1/sessions', 204],
     ['get', 'v1/account/activity', 200],
     ['delete', `v1/posts/${root}`, 204],
@@ -64,4 +77,8 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
   t.same(body.counts, { likes: 1, dislikes: 0, replies: 0 }, 'accounts deleted what Ann wrote')
   const own = await bob.client.get<{ counts: { following: number } }>('v1/account')
   t.equal(own.body.counts.following, 0)
+  await expect(bob, [
+    ['put', 'v1/account/password', 204, { currentPassword: password, newPassword: `${password}, again` }],
+    ['delete', 'v1/session', 204],
+  ])
 }

@@ -90,10 +90,12 @@ t.test('concurrent refreshes on two servers', async (t) => {
   t.test('a known family with an invented second part ends the session; an unknown family does not', async (t) => {
     const { cookies, id } = await begin()
     const bytes = Buffer.from(cookies.refresh?.value ?? '', 'base64url')
-    const unknownFamily = Buffer.concat([Buffer.alloc(16, 7), bytes.subarray(16)]).toString('base64url')
+    const unknownFamily = Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(16, 7), bytes.subarray(32)]).toString(
+      'base64url',
+    )
     t.equal((await refresh({ cookie: `refresh=${unknownFamily}` })).statusCode, 401)
     t.ok(await isLive(id))
-    const forged = Buffer.concat([bytes.subarray(0, 16), Buffer.alloc(32, 7)]).toString('base64url')
+    const forged = Buffer.concat([bytes.subarray(0, 32), Buffer.alloc(32, 7)]).toString('base64url')
     t.equal((await refresh({ cookie: `refresh=${forged}` })).statusCode, 401)
     t.notOk(await isLive(id))
   })
@@ -132,13 +134,27 @@ t.test('concurrent refreshes on two servers', async (t) => {
     t.equal(items[0]?.event, 'refresh-reused')
   })
 
+  t.test('a family under another account, and a token without an account, are unknown', async (t) => {
+    const { cookies, id } = await begin()
+    const other = await begin()
+    const bytes = Buffer.from(cookies.refresh?.value ?? '', 'base64url')
+    const account = Buffer.from(other.cookies.refresh?.value ?? '', 'base64url').subarray(0, 16)
+    for (const token of [Buffer.concat([account, bytes.subarray(16)]), bytes.subarray(16)]) {
+      const headers = { cookie: `refresh=${token.toString('base64url')}` }
+      t.equal((await refresh(headers)).statusCode, 401)
+      t.equal((await makeClient(url).delete('v1/session', { headers })).statusCode, 204)
+    }
+    t.ok(await isLive(id))
+    t.equal((await refresh(carried(cookies, 'refresh'))).statusCode, 200)
+  })
+
   t.test('a stored session contains no part of its refresh tokens', async (t) => {
     const { cookies, id } = await begin()
     const next = setCookies((await refresh(carried(cookies, 'refresh'))).headers)
     const stored = JSON.stringify(await sessions.findOne({ _id: new UUID(id) }))
     for (const token of [cookies.refresh?.value, next.refresh?.value]) {
       const bytes = Buffer.from(token ?? '', 'base64url')
-      for (const part of [bytes.subarray(0, 16), bytes.subarray(16)]) {
+      for (const part of [bytes.subarray(16, 32), bytes.subarray(32)]) {
         t.notOk(stored.includes(part.toString('base64')), 'no part of a token')
       }
     }

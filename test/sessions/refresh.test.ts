@@ -57,14 +57,16 @@ t.test('refreshing', async (t) => {
     const { cookies } = await begin()
     const { value = '' } = cookies.refresh ?? {}
     const bytes = Buffer.from(value, 'base64url')
-    const unknownFamily = Buffer.concat([randomBytes(16), bytes.subarray(16)]).toString('base64url')
+    const unknownFamily = Buffer.concat([bytes.subarray(0, 16), randomBytes(16), bytes.subarray(32)]).toString(
+      'base64url',
+    )
     const bad = [
       '',
       'x',
       value.slice(1),
       `${value}A`,
       `${value}=`,
-      randomBytes(48).toString('base64url'),
+      randomBytes(64).toString('base64url'),
       unknownFamily,
     ]
     for (const token of [...bad, cookies.session?.value, '"', '%00', 'a'.repeat(5000)]) {
@@ -122,7 +124,7 @@ t.test('refreshing', async (t) => {
     },
   )
 
-  t.test('sessions have a TTL index on endsAt and a unique index on family', async (t) => {
+  t.test('sessions have a TTL index on endsAt and a unique index on account and family', async (t) => {
     const indexes = await sessions.indexes()
     t.match(
       indexes.find(({ key }) => 'endsAt' in key),
@@ -130,7 +132,7 @@ t.test('refreshing', async (t) => {
     )
     t.match(
       indexes.find(({ key }) => 'family' in key),
-      { key: { family: 1 }, unique: true },
+      { key: { account: 1, family: 1 }, unique: true },
     )
   })
 })

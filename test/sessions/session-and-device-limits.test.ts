@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { Binary, UUID } from 'mongodb'
 import t from 'tap'
+import { v7 } from 'uuid'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { setCookies } from './set-cookies.ts'
 
@@ -28,6 +30,34 @@ t.test('limits of sessions and devices', async (t) => {
     const { body } = await second.get<{ items: object[] }>('v1/sessions?limit=100')
     t.equal(body.items.length, 50)
   })
+
+  t.test(
+    'a login stays logged in although 50 sessions and 20 devices are of a time when the clock was ahead',
+    async (t) => {
+      const { username } = await signUp(url)
+      const { body } = await logIn(username)
+      const account = new UUID(body.account.id)
+      const ahead = Date.now() + 3 * 86_400_000
+      const [session] = await db.collection('sessions').find({ account }).toArray()
+      const sessions = Array.from({ length: 50 }, (_, n) => {
+        return { ...session, _id: new UUID(v7({ msecs: ahead + n })), family: new Binary(randomBytes(32)) }
+      })
+      await db.collection<{ _id: UUID }>('sessions').insertMany(sessions)
+      const lastUsedAt = new Date(ahead)
+      const devices = Array.from({ length: 20 }, () => ({
+        _id: { account, device: randomBytes(32) },
+        account,
+        lastUsedAt,
+      }))
+      await db.collection<(typeof devices)[number]>('devices').insertMany(devices)
+      const client = makeClient(url)
+      const response = await client.post<LoggedIn>('v1/session', { json: { username, password } })
+      t.equal((await client.get('v1/session')).statusCode, 200)
+      t.equal(await db.collection('sessions').countDocuments({ account }), 50)
+      t.equal(deviceOf(await logIn(username, deviceOf(response))), deviceOf(response), 'and its device is known')
+      t.equal(await devicesOf(body.account.id), 20)
+    },
+  )
 
   t.test('a known device keeps its cookie, for each account separately; an invented value is replaced', async (t) => {
     const { username } = await signUp(url)

@@ -1,28 +1,25 @@
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { MongoServerError } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { accessRefusals } from '../../src/database/access-refusals.ts'
-import { AccessRefusedError, OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
+import {
+  AccessRefusedError,
+  OutcomeUnknownError,
+  OverloadedError,
+  TransactionTimeoutError,
+} from '../../src/database/failures.ts'
 import { remoteWriter } from '../../src/write-operations.ts'
 import type { Submission } from '../../src/writer/operation.ts'
 import { serveWriter } from '../../src/writer/server.ts'
 import { eventually } from '../eventually.ts'
+import { socketPath } from './fixtures/socket-path.ts'
 
 const silent = pino({ level: 'silent' })
 const noteRefusal = () => false
 const post = { id: 'p', author: 'a', text: 'line\u2028by \n line 🐦 ü', replyTo: null, claim: null }
 const like = { post: 'p', account: 'a', value: 'like', order: 'o' } as const
-
-async function socketPath(t: Test): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'rookery-socket-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  return join(folder, 'writer')
-}
 
 /** A writer server with the given `submit`, and a remote writer connected to it. */
 async function connectedPair(t: Test, submit: (entry: Submission, deadline?: number) => Promise<unknown>) {
@@ -72,6 +69,7 @@ t.test(
   async (t) => {
     const causes: Record<string, Error> = {
       late: new TransactionTimeoutError('late'),
+      unknown: new OutcomeUnknownError('no answer'),
       full: new OverloadedError('full'),
       bad: new MongoServerError({ code: 121, errmsg: 'the secret of the document' }),
     }
@@ -79,6 +77,7 @@ t.test(
       throw causes[(command as { post: string }).post]
     })
     await t.rejects(writer.react({ ...like, post: 'late' }), TransactionTimeoutError)
+    await t.rejects(writer.react({ ...like, post: 'unknown' }), OutcomeUnknownError)
     await t.rejects(writer.react({ ...like, post: 'full' }), OverloadedError)
     const failed = await writer.react({ ...like, post: 'bad' }).catch((error: Error) => error)
     t.match(failed, { name: 'Error', message: 'the writer failed: see its own log' })
@@ -112,6 +111,8 @@ t.test(
     })
     await writer.react(like)
     t.ok(seen > 2_000 && seen <= 4_500, `${seen} ms left of 4,500`)
+    await writer.react(like, performance.now() + 60_000)
+    t.ok(seen > 30_000 && seen <= 60_000, `${seen} ms left of 60,000, which the caller gave`)
   },
 )
 
@@ -167,6 +168,33 @@ t.test('without a writer a command fails at its deadline', { timeout: 120_000 },
   const close = await serveWriter(path, { submit: async () => 'written' }, silent, noteRefusal)
   t.teardown(close)
   t.equal(await writer.react(like), 'written', 'later commands reach the new writer')
+})
+
+t.test('a command that a writer received and never answered: whether it was written is unknown', async (t) => {
+  const path = await socketPath(t)
+  const { received, exit } = exitingWriter(path)
+  t.teardown(exit)
+  const writer = remoteWriter(path)
+  t.teardown(() => writer.close())
+  const patient = writer.react(like, performance.now() + 60_000).catch(() => 'closed')
+  const impatient = writer.createPost(post, performance.now() + 1_000)
+  await t.rejects(impatient, OutcomeUnknownError)
+  t.equal(received.length, 2)
+  t.equal(await Promise.race([patient, 'pending']), 'pending', 'another with more time still waits')
+})
+
+t.test('what a writer left unanswered stays unknown, even if the next one refuses to write it', async (t) => {
+  const path = await socketPath(t)
+  const { received, exit } = exitingWriter(path)
+  const writer = remoteWriter(path)
+  t.teardown(() => writer.close())
+  const unanswered = writer.react(like)
+  await eventually(() => received.length > 0, { everyMs: 5 })
+  exit()
+  const submit = () => Promise.reject(new TransactionTimeoutError('late'))
+  t.teardown(await serveWriter(path, { submit }, silent, noteRefusal))
+  await t.rejects(unanswered, OutcomeUnknownError)
+  await t.rejects(writer.react(like), TransactionTimeoutError, 'a new command was not tried')
 })
 
 t.test('a new writer replaces the socket that an earlier one left', async (t) => {

@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb'
 import t, { type Test } from 'tap'
-import { TransactionTimeoutError } from '../../src/database/failures.ts'
+import { OutcomeUnknownError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
@@ -262,7 +262,8 @@ scenario(
     const failures: unknown[] = []
     const orUndefined = async <Answer>(answer: Promise<Answer>) =>
       answer.catch((error: unknown) => {
-        if (!(error instanceof TransactionTimeoutError)) failures.push(error)
+        const isTimeout = error instanceof TransactionTimeoutError || error instanceof OutcomeUnknownError
+        if (!isTimeout) failures.push(error)
         return undefined
       })
 

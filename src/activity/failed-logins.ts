@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Db } from 'mongodb'
+import { newId } from '../database/ids.ts'
+import type { ClientInfo } from '../http/client-info.ts'
+import { Problem } from '../http/problems.ts'
+import type { Submitted } from '../writer/operation.ts'
+import type { recordFailure } from './record-failure.ts'
+
+export type FailedLoginWriter = { recordFailure: Submitted<typeof recordFailure> }
+
+const responseDelayMs = 500
+
+const isUnauthenticated = (error: unknown) => error instanceof Problem && error.code === 'unauthenticated'
+
+/** Records failed logins in their account's activity, while the account exists. */
+export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger) {
+  async function write(account: string, { ip, userAgent }: ClientInfo): Promise<boolean> {
+    try {
+      await writer.recordFailure({ id: newId(), account, ip, userAgent })
+      return true
+    } catch (error) {
+      if (isUnauthenticated(error)) return true
+      log.warn({ err: error }, 'failed login was not recorded')
+      return false
+    }
+  }
+
+  return {
+    /**
+     * Before the response, so that the owner sees the item at once; if the writer is busy, in the background.
+     * @throws MongoError when the database is out of reach
+     */
+    async record(account: string, client: ClientInfo): Promise<void> {
+      const written = write(account, client)
+      const isWritten = await Promise.race([written, sleep(responseDelayMs, false, { ref: false })])
+      if (!isWritten) await db.command({ ping: 1 })
+    },
+  }
+}
+
+export type FailedLogins = ReturnType<typeof failedLogins>

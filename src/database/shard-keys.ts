@@ -1,0 +1,41 @@
+/**
+ * How a sharded cluster would distribute a collection.
+ * @property field - the shard key; without one, the collection stays whole, on the database's primary shard
+ * @property asksAll - the queries that ask every shard, by the first field that they filter by
+ */
+export type Sharding =
+  | { field: string; by: 'hash' | 'range'; asksAll: Readonly<Record<string, string>> }
+  | { field?: undefined }
+
+const byHash = (field: string, asksAll: Readonly<Record<string, string>> = {}) =>
+  ({ field, by: 'hash', asksAll }) as const
+
+const whole = {}
+
+/** Of every collection. test/database/sharding.test.ts holds each query and write of the code against this table. */
+export const shardKeys: Readonly<Record<string, Sharding>> = {
+  accountCounts: byHash('_id'),
+  accounts: byHash('_id'),
+  activity: byHash('account'),
+  attempts: byHash('_id'),
+  credentials: byHash('_id', { 'password.pepper': 'the check of peppers at the start' }),
+  devices: byHash('account'),
+  follows: byHash('from', { to: 'an account’s followers' }),
+  idempotency: byHash('_id', { _id: 'the sweep of a deleted account' }),
+  keys: whole,
+  lastSeen: byHash('_id'),
+  posts: byHash('_id', {
+    author: 'timelines; an account’s posts',
+    replyTo: 'the replies to a post',
+    root: 'the public list',
+  }),
+  reactionDays: whole,
+  reactions: byHash('post', { account: 'an account’s reactions' }),
+  removedAccounts: whole,
+  removedPosts: byHash('_id', { sweptAt: 'the sweep of deleted posts' }),
+  revocations: whole,
+  sessions: byHash('account'),
+  throttle: byHash('_id'),
+  usernames: { field: '_id', by: 'range', asksAll: {} },
+  writers: whole,
+}

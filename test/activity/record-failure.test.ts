@@ -1,0 +1,87 @@
+import { UUID } from 'mongodb'
+import t, { type Test } from 'tap'
+import { type RecordFailureCommand, recordFailure } from '../../src/activity/record-failure.ts'
+import { activityStore } from '../../src/activity/store.ts'
+import { newId } from '../../src/database/ids.ts'
+import { transactor } from '../../src/database/transaction.ts'
+import { unfenced } from '../../src/writer/batch-context.ts'
+import { indexedDatabase, seedAccount } from '../reconcile/seed.ts'
+
+async function target(t: Test) {
+  const { client, db } = await indexedDatabase(t)
+  const transact = transactor(client)
+  const account = (await seedAccount(db)).toString()
+  const apply = (commands: RecordFailureCommand[]) =>
+    transact((session) => recordFailure.apply(unfenced(db, session), commands))
+  const counts = async (id = account) => {
+    const found = await activityStore(db).list(id, { after: undefined, limit: 1_000 })
+    return found.map(({ ip, count }) => [ip, count])
+  }
+  return { account, apply, counts, db }
+}
+
+const failure = (account: string, ip = '192.0.2.1'): RecordFailureCommand => ({
+  id: newId(),
+  account,
+  ip,
+  userAgent: 'owl/1.0',
+})
+
+t.test('failures of one batch become one item for each account and address', async (t) => {
+  const { account, apply, counts, db } = await target(t)
+  const other = (await seedAccount(db)).toString()
+  const batch = [
+    ...Array.from({ length: 30 }, () => failure(account)),
+    ...Array.from({ length: 4 }, () => failure(account, '192.0.2.2')),
+    failure(other),
+  ]
+  t.same(
+    await apply(batch),
+    batch.map(() => ({ outcome: 'recorded' })),
+  )
+  await apply([failure(account), failure(account)])
+  t.same(await counts(), [
+    ['192.0.2.2', 4],
+    ['192.0.2.1', 32],
+  ])
+  t.same(await counts(other), [['192.0.2.1', 1]])
+})
+
+t.test('a retry counts a failure once, whether or not its first submission was applied', async (t) => {
+  const { account, apply, counts } = await target(t)
+  const [first, second, third] = [failure(account), failure(account), failure(account)]
+  const retried = (command: RecordFailureCommand) => ({ ...command, retry: true })
+  await apply([first])
+  t.same(await apply([retried(first)]), [{ outcome: 'recorded' }])
+  t.same(await counts(), [['192.0.2.1', 1]], 'the one that created the item')
+  await apply([second])
+  await apply([failure(account), retried(second), retried(third), retried(first)])
+  t.same(await counts(), [['192.0.2.1', 4]], 'one that was counted, and one that was not')
+})
+
+t.test('concurrent transactions count each failure of an address once', async (t) => {
+  const { account, apply, counts } = await target(t)
+  await Promise.all(Array.from({ length: 8 }, () => apply([failure(account), failure(account)])))
+  t.same(await counts(), [['192.0.2.1', 16]])
+})
+
+t.test('a failure for an id of no account is not recorded', async (t) => {
+  const { account, apply, counts, db } = await target(t)
+  const unknown = new UUID().toString()
+  t.same(await apply([failure(unknown), failure(account)]), [{ outcome: 'account-not-found' }, { outcome: 'recorded' }])
+  t.same(await counts(unknown), [])
+  t.equal(await db.collection('activity').countDocuments(), 1)
+})
+
+t.test('failures from 230 addresses leave 200 items, the newest', async (t) => {
+  const { account, apply, counts } = await target(t)
+  await apply(Array.from({ length: 200 }, (_, n) => failure(account, `192.0.2.${n}`)))
+  await apply(Array.from({ length: 30 }, (_, n) => failure(account, `198.51.100.${n}`)))
+  const found = await counts()
+  t.equal(found.length, 200)
+  t.same(found.slice(0, 2), [
+    ['198.51.100.29', 1],
+    ['198.51.100.28', 1],
+  ])
+  t.same(found.at(-1), ['192.0.2.30', 1])
+})

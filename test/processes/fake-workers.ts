@@ -1,0 +1,39 @@
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { type ReplacementReason, superviseSlot } from '../../src/processes/slot.ts'
+import type { WorkerExit, WorkerHandle } from '../../src/processes/worker-handle.ts'
+import { eventually } from '../eventually.ts'
+
+/** Worker handles without processes: each exits when the test says so, and gives signs of life unless it hangs. */
+export function fakeWorkers(t: Test, isHanging = () => false) {
+  const started: { at: number; orphanedSessions: readonly string[]; exit: (status: number | string) => void }[] = []
+  const fork = (orphanedSessions: readonly string[]): WorkerHandle => {
+    const exited = Promise.withResolvers<WorkerExit>()
+    const exit = (status: number | string) =>
+      exited.resolve({ status, startError: status === 1 ? 'the reason' : undefined })
+    started.push({ at: performance.now(), orphanedSessions, exit })
+    const sessions = new Set([`session ${started.length}`])
+    const stop = () => exit(0)
+    const metrics = async () => undefined
+    return {
+      pid: started.length,
+      ready: Promise.resolve('a url'),
+      exited: exited.promise,
+      sessions,
+      onSign(listener) {
+        const timer = setInterval(() => void (isHanging() || listener()), 100)
+        t.teardown(() => clearInterval(timer))
+      },
+      metrics,
+      updateSecrets: async () => undefined,
+      stop,
+      kill: () => exit('SIGKILL'),
+    }
+  }
+  const lines: string[] = []
+  const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) })
+  const until = (count: number) => eventually(() => started.length >= count, { everyMs: 5 })
+  const replaced: ReplacementReason[] = []
+  const slot = superviseSlot('writer', fork, log, (reason) => void replaced.push(reason))
+  return { started, lines, replaced, until, slot }
+}
