@@ -9,6 +9,7 @@ import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
 import { type CrashRecovery, database } from './database/plugin.ts'
+import { databaseChecks } from './database/readiness.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
 import { enforceDeadlines } from './http/deadline.ts'
@@ -22,18 +23,21 @@ import { throttleKey } from './limits/throttle-key.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { documentPage, openapi } from './operations/openapi.ts'
+import { measureReadiness, readinessChecks } from './operations/readiness.ts'
+import { measureWriter } from './operations/writer-metrics.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
 import { serviceNames } from './services.ts'
 import { accessTokens } from './sessions/access-token.ts'
-import { localWriter, type Writer } from './write-operations.ts'
+import { revocationCheck } from './sessions/readiness.ts'
+import { type CheckedWriter, localWriter } from './write-operations.ts'
 
 /** The program's part: the secrets and, in a process of a cluster, its writer and its predecessor's crash. */
 export type AppParts = {
   secrets?: LiveSecrets
   secretAges?: () => SecretAge[]
-  writer?: Writer
+  writer?: CheckedWriter
   crashRecovery?: CrashRecovery
 }
 
@@ -42,7 +46,7 @@ export async function buildApp(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = createLogger(config.log),
-  { secrets = liveSecrets(config.secrets, log), secretAges, writer, crashRecovery }: AppParts = {},
+  { secrets = liveSecrets(config.secrets, log), secretAges, writer: remote, crashRecovery }: AppParts = {},
 ) {
   const { services } = config
   const servesAccounts = services.includes('accounts')
@@ -61,6 +65,9 @@ export async function buildApp(
   answerWithProblems(app)
   logRequests(app)
   await app.register(metrics, { address: config.metrics, secretAges })
+  const readiness = readinessChecks()
+  app.decorate('readiness', readiness)
+  measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
@@ -84,6 +91,7 @@ export async function buildApp(
   const { databaseUser, db, transact } = app
   secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
+  const writer = remote ?? localWriter(db, transact, measureWriter(app.metrics))
   const context = createContext(config, {
     db,
     log,
@@ -91,8 +99,9 @@ export async function buildApp(
     secrets,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
-    writer: writer ?? localWriter(db, transact),
+    writer,
   })
+  readiness.add(...databaseChecks(db), revocationCheck(context.revocations), ...writer.checks)
   databaseUser.onReplaced(context.feed.reopen)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {

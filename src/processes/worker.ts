@@ -4,6 +4,7 @@ import { collectionsOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
+import { measureWriter } from '../operations/writer-metrics.ts'
 import { liveSecrets, type RefreshReason } from '../secrets/live.ts'
 import { StartError } from '../start-error.ts'
 import { remoteWriter, writeQueue } from '../write-operations.ts'
@@ -65,7 +66,8 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.ready()
   secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
   const metrics = createRegistry()
-  const close = await serveWriter(socket, writeQueue(app.db, app.transact), app.log, app.databaseUser.noteRefusal)
+  const queue = writeQueue(app.db, app.transact, measureWriter(metrics))
+  const close = await serveWriter(socket, queue, app.log, app.databaseUser.noteRefusal)
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.
