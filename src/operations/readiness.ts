@@ -3,6 +3,8 @@ import { Gauge, type Registry } from 'prom-client'
 /** The driver aborts what it waits for at the first limit; the second one holds for every check. */
 const abortAfterMs = 1_800
 const answerWithinMs = 2_000
+/** Bounds the runs at the same time, and how old a result is beyond the time that its checks took. */
+const sharedForMs = 250
 
 export type ReadinessCheck = {
   name: string
@@ -24,7 +26,7 @@ declare module 'fastify' {
 /** What must hold for this process to serve requests. Features add their own checks. */
 export function readinessChecks() {
   const checks: ReadinessCheck[] = []
-  let running: Promise<CheckResult[]> | undefined
+  let latest: { begunAt: number; results: Promise<CheckResult[]> } | undefined
 
   async function run({ isReady, ...check }: ReadinessCheck, timeout: Promise<never>): Promise<CheckResult> {
     try {
@@ -43,16 +45,16 @@ export function readinessChecks() {
       return await Promise.all(checks.map((check) => run(check, timeout.promise)))
     } finally {
       clearTimeout(timer)
-      running = undefined
     }
   }
 
   return {
     add: (...added: readonly ReadinessCheck[]): void => void checks.push(...added),
-    /** Runs all checks, within 2 s. However often a client asks, each runs once at a time. */
+    /** Runs all checks, within 2 s. Callers within 250 ms share a run, however often a client asks. */
     run(): Promise<CheckResult[]> {
-      running ??= runAll()
-      return running
+      const now = performance.now()
+      if (!latest || now - latest.begunAt > sharedForMs) latest = { begunAt: now, results: runAll() }
+      return latest.results
     },
   }
 }

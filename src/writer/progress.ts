@@ -34,7 +34,7 @@ export function trackProgress<Args extends unknown[], Result>(
   }
 }
 
-const msSince = (time = performance.now()) => performance.now() - time
+const msSince = (time: number | undefined) => (time === undefined ? 0 : performance.now() - time)
 
 export type Progress = Omit<ReturnType<typeof trackProgress>, 'submit'>
 
