@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client'
 /** The driver aborts what it waits for at the first limit; the second one holds for every check. */
 const abortAfterMs = 1_800
 const answerWithinMs = 2_000
-/** Bounds the runs at the same time, and how old a result is beyond the time that its checks took. */
+/** A run that began earlier might have asked before a fault. Bounds the runs at the same time to 8. */
 const sharedForMs = 250
 
 export type ReadinessCheck = {
@@ -26,7 +26,7 @@ declare module 'fastify' {
 /** What must hold for this process to serve requests. Features add their own checks. */
 export function readinessChecks() {
   const checks: ReadinessCheck[] = []
-  let latest: { begunAt: number; results: Promise<CheckResult[]> } | undefined
+  let running: { begunAt: number; results: Promise<CheckResult[]> } | undefined
 
   async function run({ isReady, ...check }: ReadinessCheck, timeout: Promise<never>): Promise<CheckResult> {
     try {
@@ -50,11 +50,17 @@ export function readinessChecks() {
 
   return {
     add: (...added: readonly ReadinessCheck[]): void => void checks.push(...added),
-    /** Runs all checks, within 2 s. Callers within 250 ms share a run, however often a client asks. */
+    /** Runs all checks, within 2 s. However often a client asks, a run in progress serves the callers of 250 ms. */
     run(): Promise<CheckResult[]> {
       const now = performance.now()
-      if (!latest || now - latest.begunAt > sharedForMs) latest = { begunAt: now, results: runAll() }
-      return latest.results
+      if (running && now - running.begunAt < sharedForMs) return running.results
+      const begun = { begunAt: now, results: runAll() }
+      running = begun
+      const end = () => {
+        if (running === begun) running = undefined
+      }
+      begun.results.finally(end)
+      return begun.results
     },
   }
 }

@@ -34,7 +34,7 @@ t.test('a check that throws, or does not answer within 2 s, has failed; the othe
   ])
 })
 
-t.test('requests within 250 ms share one run of the checks', async (t) => {
+t.test('requests at the same time share one run of the checks, and a later one gets its own', async (t) => {
   const readiness = readinessChecks()
   let runs = 0
   const count = async () => {
@@ -45,7 +45,6 @@ t.test('requests within 250 ms share one run of the checks', async (t) => {
   readiness.add(check('counted', count))
   await Promise.all(Array.from({ length: 100 }, () => readiness.run()))
   t.equal(runs, 1)
-  await delay(300)
   await readiness.run()
   t.equal(runs, 2)
 })
@@ -77,7 +76,6 @@ t.test(
     t.equal(answer.headers['retry-after'], '1')
     for (const path of ['/health/database', '/health/live']) t.equal((await ask(port, 'GET', path)).status, 200, path)
     isReady = true
-    await delay(300)
     t.match(await ask(port, 'GET', '/health/ready'), { status: 200, body: { status: 'ok' } })
   },
 )
