@@ -102,12 +102,16 @@ t.test(
     for (const send of [write, () => ann?.client.get('v1/account'), () => makeClient(url).get('v1/accounts/ann')]) {
       t.match(await send(), { statusCode: 503, body: { code: 'database-unavailable' } })
     }
+    const ready = () => makeClient(url).get('health/ready')
+    t.match(await ready(), { statusCode: 503, body: { detail: /refuses the server's user/ } })
+    t.match(await makeClient(url).get('health/database'), { statusCode: 503, body: { code: 'database-unavailable' } })
     const logged = linesWith('database refused the user').length
     t.ok(logged > 0 && logged < refusals())
     await t.rejects(app.databaseUser.replace(connection), { name: 'StartError', message: /refuses the user someone/ })
     await setUser(connection.username, connection.password)
     t.same(await app.databaseUser.replace(connection), { outcome: 'replaced' })
     t.match(await write(), { statusCode: 201 })
+    t.equal((await ready()).statusCode, 200)
   },
 )
 
