@@ -30,6 +30,7 @@ Faults, which last up to 8 s:
 After each fault the server must become ready (GET /health/ready). After each round a line says how often each fault
 happened. A command that is to be lost, late or cut must be sent within 5 s, otherwise the fault was only tried.
 
+Each round has a seed of its own, which the bot prints: with the bot's --seed 7 it is 7, then 8, and so on.
 Bot options follow a second "--": npm run chaos -- -- --users 100 --posts 20 --reactions 500
 
 Exit code: 0 all rounds passed, 1 a round failed, 2 invalid options, 130 interrupted.
@@ -55,8 +56,8 @@ const options = z.object({
   help: z.boolean().default(false),
 })
 
-/** `pause` is in seconds; `botArgs` are passed to the bot unchanged. */
-export type ChaosOptions = z.infer<typeof options> & { botArgs: string[] }
+/** `pause` is in seconds; `botArgs` are passed to the bot, and `seed` is that of its first round. */
+export type ChaosOptions = z.infer<typeof options> & { botArgs: string[]; seed: number }
 
 /** Parses the command line and validates the bot's part of it. @throws UsageError */
 export function readChaosOptions(args: string[]): ChaosOptions {
@@ -68,7 +69,7 @@ export function readChaosOptions(args: string[]): ChaosOptions {
   const values = parseOptions(end === -1 ? args : args.slice(0, end), types, options)
   const faults = values.faults.filter((name) => isPossible(name, values.processes))
   if (faults.length === 0) throw new UsageError(`--faults ${values.faults.join(',')} needs --processes 2 or more.`)
-  return { ...values, faults, botArgs }
+  return { ...values, faults, botArgs, seed: bot.seed }
 }
 
 function isPossible(name: FaultName, processes: number): boolean {

@@ -9,21 +9,23 @@ import {
 import type { ChaosOptions } from './options.ts'
 import { describeTally, type FaultRotation } from './rotation.ts'
 
-type RoundResult = { outcome: 'passed' } | { outcome: 'failed'; reason: string }
+type RoundResult = { outcome: 'passed' | 'interrupted' } | { outcome: 'failed'; reason: string }
 type Signals = ReturnType<typeof forwardSignals>
 
 /** Runs all rounds on one server. Returns the exit code. */
 export async function runRounds(
   server: LocalServer,
   rotation: FaultRotation,
-  { rounds, botArgs }: Pick<ChaosOptions, 'rounds' | 'botArgs'>,
+  { rounds, botArgs, seed }: Pick<ChaosOptions, 'rounds' | 'botArgs' | 'seed'>,
   signals: Signals,
 ): Promise<number> {
   let passed = 0
   if (!(await waitUntilReady(server))) printLine('The server did not start.')
   else {
     for (let round = 1; round <= rounds && !signals.interrupted; round += 1) {
-      const result = await runRound(server, rotation, botArgs, signals)
+      // After a step of the clock, a second run with the same accounts could not tell its posts from earlier ones.
+      const args = [...botArgs, '--seed', String(seed + round - 1)]
+      const result = await runRound(server, rotation, args, signals)
       if (result.outcome === 'passed') passed += 1
       const reason = result.outcome === 'failed' ? `: ${result.reason}` : ''
       printLine(`Round ${round} of ${rounds} ${result.outcome}${reason}`)
@@ -55,6 +57,7 @@ async function runRound(
   ])
   if (tally instanceof Error) return { outcome: 'failed', reason: tally.message }
   printLine(`Faults: ${describeTally(tally)}`)
+  if (signals.interrupted) return { outcome: 'interrupted' }
   if (code !== 0) return { outcome: 'failed', reason: `the bot exited with ${code}` }
   const drift = await start('recount', ['run.mjs', 'src/cli/reconcile.ts'], server.settings).ended
   return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }
