@@ -54,7 +54,7 @@ export function remoteSubmit(path: string): {
     // Its frames, also the empty ones.
     socket.on('data', silence.reset)
     socket.once('connect', () => {
-      requests = sender(socket, ([n]) => pending.has(n))
+      requests = sender(socket, ([n]) => noteSent(n))
       for (const [n, entry] of pending) transmit(n, entry)
     })
     socket.on('error', () => undefined)
@@ -70,10 +70,15 @@ export function remoteSubmit(path: string): {
     current = socket
   }
 
-  function transmit(n: number, entry: Pending): void {
-    if (requests === undefined) return
-    entry.isSent = true
-    requests.send([n, entry.submission, toMachineTime(entry.deadline)])
+  /** While the writer reads nothing, what waits is not sent: at its deadline it was not tried. */
+  function noteSent(n: number): boolean {
+    const entry = pending.get(n)
+    if (entry) entry.isSent = true
+    return entry !== undefined
+  }
+
+  function transmit(n: number, { submission, deadline }: Pending): void {
+    requests?.send([n, submission, toMachineTime(deadline)])
   }
 
   function settle([n, result, failure]: Response): void {
