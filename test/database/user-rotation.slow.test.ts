@@ -9,9 +9,13 @@ import { rotatingDatabase, runReadsAndLogins } from './fixtures/rotating-server.
 
 const options = { timeout: 180_000 }
 
+/** From the first question on: a sign-up comes before it. */
 const enoughAfter = (ms: number) => {
-  const end = performance.now() + ms
-  return () => performance.now() > end
+  let end: number | undefined
+  return () => {
+    end ??= performance.now() + ms
+    return performance.now() > end
+  }
 }
 
 t.test('two users alternate under reads, transactions and batched writes: no request fails', options, async (t) => {
