@@ -132,7 +132,7 @@ t.test('a missing counter is drift, even if it would be 0', async (t) => {
     `account ${inactive}: posts: nothing stored, 0 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
   ]
   const lines = findings.map((line) => `  ${line}`)
-  t.same((await runReconcile(target)).lines.slice(8), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
+  t.same((await runReconcile(target)).lines.slice(12), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
   t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (11 fixed)')
   t.same(await countsOf(db).find().sort({ _id: 1 }).toArray(), [
     { _id: author, posts: 2, followers: 0, following: 0 },
