@@ -8,7 +8,7 @@ import { ensureIndexes } from '../../src/database/indexes.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import { withMongod } from '../mongod.ts'
 import { fillPosts, newAuthors } from './fill.ts'
-import { type Strategy, strategies } from './strategies.ts'
+import { compared, type Strategy, strategies } from './strategies.ts'
 
 const help = `Usage: npm run bench:timeline -- [--posts <n>]
 
@@ -44,6 +44,7 @@ async function bench(connection: Connection, count: number): Promise<number> {
       '1,000 who only reply': replying,
       '1,000 silent for half a year': lapsed,
       '5,000: silent, one mixed': [...silent.slice(0, 4_999), ...mixed.slice(-1)],
+      '7,500: all kinds': [...busy, ...mixed.slice(0, 2_480), ...silent],
     }
     const middle = new UUID(v7({ msecs: Date.now() - halfYearMs }))
     const early = new UUID(v7({ msecs: Date.now() - 1.95 * halfYearMs }))
@@ -82,6 +83,14 @@ async function bench(connection: Connection, count: number): Promise<number> {
           })
           print(`| ${name} | ${cells.join(' | ')} |`)
         }
+        // Of the same round, so that whatever else the machine does affects both.
+        const ratios = Object.keys(readers).map((reader) => {
+          const before = times.get(`${compared.before}/${reader}`) ?? []
+          const now = times.get(`${compared.now}/${reader}`) ?? []
+          const sorted = now.map((ms, n) => ms / (before[n] ?? ms)).toSorted((one, other) => one - other)
+          return sorted[rounds >> 1]?.toFixed(2)
+        })
+        print(`| now / before | ${ratios.join(' | ')} |`)
       }
     }
     print(same ? '\nAll strategies read the same posts.' : '\nThe strategies differ.')

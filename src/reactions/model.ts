@@ -18,7 +18,10 @@ export const listIndexes = {
   byAccount: { account: 1, value: 1, order: -1 },
 } as const
 
-export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }] as const
+/** Counts the reactions of a day, for reconcile: see reconcile/check-days.ts. */
+export const dayIndex = { order: 1, value: 1 } as const
+
+export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }, { key: dayIndex }] as const
 
 export const pairName = (post: string, account: string): string => `${post} ${account}`
 

@@ -1,24 +1,29 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { correctionsWriter, type DailyCountsDocument, dailyCountsIn, dayOf } from '../analytics/daily-counts.ts'
-import { dayExpression } from '../analytics/day-expression.ts'
+import { correctionsWriter, type DailyCountsDocument, dailyCountsIn } from '../analytics/daily-counts.ts'
 import { TransactionTimeoutError } from '../database/failures.ts'
 import { firstIdOf } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
-import type { ReactionDocument } from '../reactions/model.ts'
 import { type Check, type Chunk, type Drift, fixTimeoutMs } from './check.ts'
+import { countReactions, findEnd, readRows, type Sum } from './count-days.ts'
 
-type Sum = { likes: number; dislikes: number }
 /** The difference to add to a day's correction row, and the row's value when the difference was computed. */
 type Correction = Sum & { day: Date; previous: Sum }
 
 const zero: Sum = { likes: 0, dislikes: 0 }
 
-/** Compares the daily counts with all reactions, read once and in one snapshot: reactions have no index by time. */
-export function checkDays(db: Db, transact: Transact): Check {
+/** Reactions in one snapshot, if several days fit: counted in about a second. */
+const reactionsPerChunk = 500_000
+
+/**
+ * Compares the daily counts with the reactions, some days at a time. All reactions and daily counts of a day are read in
+ * one snapshot, so the comparison is exact under concurrent writes.
+ */
+export function checkDays(db: Db, transact: Transact, chunkSize = reactionsPerChunk): Check {
   const correctionByDay = new Map<string, Correction>()
   return {
     name: 'days',
-    read: (snapshot, session) => readAll(snapshot, session, correctionByDay),
+    chunkSize,
+    read: (snapshot, session, after, size) => readChunk(snapshot, session, correctionByDay, after, size),
     prepare: async () => undefined,
     fix: async ({ id }) => {
       const correction = correctionByDay.get(id.toString())
@@ -27,9 +32,16 @@ export function checkDays(db: Db, transact: Transact): Check {
   }
 }
 
-async function readAll(db: Db, session: ClientSession, correctionByDay: Map<string, Correction>): Promise<Chunk> {
-  const rows = await dailyCountsIn(db).find({}, { session }).toArray()
-  const counted = await countAll(db.collection('reactions'), session)
+async function readChunk(
+  db: Db,
+  session: ClientSession,
+  correctionByDay: Map<string, Correction>,
+  after: UUID,
+  size: number,
+): Promise<Chunk> {
+  const end = await findEnd(db, session, after, size)
+  const rows = await readRows(db, session, { from: after, end })
+  const counted = await countReactions(db, session, { from: after, end })
   const stored = new Map<number, Sum>()
   for (const { _id, likes, dislikes } of rows) {
     const sum = stored.get(_id.day.getTime()) ?? zero
@@ -54,25 +66,7 @@ async function readAll(db: Db, session: ClientSession, correctionByDay: Map<stri
     const amount = Math.abs(likes) + Math.abs(dislikes)
     return [{ id, amount, description: `day ${day.toISOString().slice(0, 10)}: ${differences.join('; ')}` }]
   })
-  return { checked: days.length, drifts, next: null }
-}
-
-async function countAll(reactions: Collection<ReactionDocument>, session: ClientSession): Promise<Map<number, Sum>> {
-  const [range] = await reactions
-    .aggregate<{ first: UUID; last: UUID }>(
-      [{ $group: { _id: null, first: { $min: '$order' }, last: { $max: '$order' } } }],
-      { session },
-    )
-    .toArray()
-  if (!range) return new Map()
-  const day = dayExpression('$order', dayOf(range.first.toString()), dayOf(range.last.toString()))
-  const countOf = (value: string) => ({ $sum: { $cond: [{ $eq: ['$value', value] }, 1, 0] } })
-  const sums = await reactions
-    .aggregate<{ _id: Date } & Sum>([{ $group: { _id: day, likes: countOf('like'), dislikes: countOf('dislike') } }], {
-      session,
-    })
-    .toArray()
-  return new Map(sums.map(({ _id, likes, dislikes }) => [_id.getTime(), { likes, dislikes }]))
+  return { checked: days.length, drifts, next: end ? firstIdOf(end) : null }
 }
 
 /** Concurrent writes do not change the difference: their transactions change reactions and daily counts by the same. */

@@ -5,7 +5,7 @@ import { inSnapshot } from '../database/snapshot.ts'
 import { delayRetry } from '../database/transaction.ts'
 import type { Check, Chunk } from './check.ts'
 
-export const chunkSize = 500
+const defaultChunkSize = 500
 const maxAttempts = 6
 
 /** One snapshot for each chunk: MongoDB keeps it for 300 s (minSnapshotHistoryWindowInSeconds), less than a walk takes. */
@@ -20,7 +20,7 @@ export async function* walk(client: MongoClient, database: string, check: Check)
 /** Retries after a lost snapshot or a failover, with half the size each time. */
 async function readChunk(client: MongoClient, database: string, check: Check, after: UUID): Promise<Chunk> {
   for (let attempt = 0; ; attempt += 1) {
-    const size = Math.max(1, chunkSize >> attempt)
+    const size = Math.max(1, (check.chunkSize ?? defaultChunkSize) >> attempt)
     try {
       return await inSnapshot(client, database, (db, session) => check.read(db, session, after, size))
     } catch (error) {

@@ -7,6 +7,9 @@ import { type FollowWriter, followStore } from '../follows/store.ts'
 import { type PostWriter, postStore } from '../posts/store.ts'
 import { sweepPosts } from '../posts/sweep.ts'
 import { type ReactionWriter, reactionStore } from '../reactions/store.ts'
+import { deviceStore } from '../sessions/devices.ts'
+import { revocationCache } from '../sessions/revocation-cache.ts'
+import { sessionStore } from '../sessions/store.ts'
 import { deletionFence } from '../writer/deletion-fence.ts'
 import type { Sweeps } from './check-orphans.ts'
 
@@ -23,5 +26,16 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
     reactions,
     tombstones,
   }
-  return { post: sweepPosts(db, reactions), account: contentDeletion(stores).sweep }
+  const devices = deviceStore(db)
+  const sessions = sessionStore(db, revocationCache(db))
+  return {
+    post: sweepPosts(db, reactions),
+    account: contentDeletion(stores).sweep,
+    deleteAll: {
+      activity: stores.activity.deleteAll,
+      devices: (account) => transact((transaction) => devices.deleteAll(account, transaction)),
+      idempotency: stores.posts.deleteIdempotencyRecords,
+      sessions: (account) => transact((transaction) => sessions.endAll(account, transaction)),
+    },
+  }
 }

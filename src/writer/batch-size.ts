@@ -51,6 +51,10 @@ export function batchSize() {
       else ceiling = bounded(isSurprise ? items * 2 : ceiling * increase)
     },
 
+    conflicted(items: number): void {
+      ceiling = bounded(items / 2)
+    },
+
     ranOutOfTime(items: number): void {
       failures += 1
       ceiling = bounded(items * decrease)

@@ -1,4 +1,4 @@
-type Deferred<Item> = { items: Item[]; due: number; since: number }
+type Deferred<Item> = { items: Item[]; due: number }
 
 const retryAfterMs = 50
 /** The pause after tries of keys that were still locked, in multiples of what they took: the queue has the rest. */
@@ -18,22 +18,16 @@ export class DeferredKeys<Item> {
     return this.#size
   }
 
-  /**
-   * Defers items to the next try of their key, ahead of those that came later.
-   * @returns for how long the key has been locked, in milliseconds
-   */
-  defer(key: string, first: readonly Item[]): number {
-    const now = performance.now()
-    const { items = [], since = now } = this.#deferred.get(key) ?? {}
+  /** Defers items to the next try of their key, ahead of those that came later. */
+  defer(key: string, first: readonly Item[]): void {
+    const { items = [] } = this.#deferred.get(key) ?? {}
     // To the end of the map, so that keys are retried in rotation.
     this.#deferred.delete(key)
     this.#deferred.set(key, {
       items: [...first, ...items],
-      due: now + retryAfterMs * (1 + Math.random()),
-      since,
+      due: performance.now() + retryAfterMs * (1 + Math.random()),
     })
     this.#size += first.length
-    return now - since
   }
 
   join(key: string, item: Item): void {

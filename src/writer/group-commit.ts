@@ -45,7 +45,7 @@ const beforeSplit = { ms: 400, conflicts: 8 }
 const conflictsBeforeDefer = 1
 const triesBetweenBatches = { ms: 50, items: maxBatchItems }
 const idlePauseMs = 10
-/** How long a key is locked before it is reported, and how often. */
+/** How long items wait for locks before that is reported, and how often. */
 const lockedMsMin = 500
 const lockReportMs = 1_000
 
@@ -55,7 +55,7 @@ const lockReportMs = 1_000
  *
  * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
  * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.
- * @param options.onLocked - called at most once a second while a key has been locked for half a second or longer
+ * @param options.onLocked - called at most once a second while items have waited for locks for half a second
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact
@@ -70,8 +70,11 @@ export function groupCommit<Item, Result>(options: {
   const queue = writeQueue<Queued<Item, Result>>()
   const size = batchSize()
   const deferred = new DeferredKeys<Queued<Item, Result>>()
+  /** Parts of batches that conflicted. */
+  let suspects: Batch[] = []
   let limits: BatchLimits = { items: maxBatchItems, bytes: maxBatchBytes, expectedMs: 0 }
   let running = false
+  let lockedSince = Number.POSITIVE_INFINITY
   let lockReportedAt = Number.NEGATIVE_INFINITY
 
   async function commit(batch: Batch, maxConflicts: number, isSecondTry = false): Promise<void> {
@@ -105,26 +108,41 @@ export function groupCommit<Item, Result>(options: {
     for (const { reject, unanswered } of batch) reject(unanswered ?? error)
   }
 
-  async function splitByKey(batch: Batch): Promise<void> {
+  /** The parts are tried between later batches, so that finding the locked key delays no others. */
+  function splitByKey(batch: Batch): void {
     const groups = [...Map.groupBy(batch, ({ key }) => key)]
     const [[key, items] = ['', []], ...others] = groups
-    if (others.length === 0) return defer(key, items)
+    if (others.length === 0) {
+      defer(key, items)
+      return
+    }
+    size.conflicted(batch.length)
     const middle = groups.length >> 1
-    for (const half of [groups.slice(0, middle), groups.slice(middle)]) {
-      await commit(
-        half.flatMap(([, items]) => items),
-        conflictsBeforeDefer,
-      )
+    for (const half of [groups.slice(middle), groups.slice(0, middle)]) {
+      suspects.push(half.flatMap(([, items]) => items))
     }
   }
 
   function defer(key: string, items: Batch): void {
-    const lockedMs = deferred.defer(key, items)
-    for (const later of queue.takeIf((queued) => queued.key === key)) deferred.join(key, later)
+    deferred.defer(key, items)
+    for (const later of takeIf((queued) => queued.key === key)) deferred.join(key, later)
+  }
+
+  function reportLocks(): void {
     const now = performance.now()
-    if (lockedMs < lockedMsMin || now - lockReportedAt < lockReportMs) return
+    if (suspects.length === 0 && deferred.size === 0) lockedSince = Number.POSITIVE_INFINITY
+    else lockedSince = Math.min(lockedSince, now)
+    if (now - lockedSince < lockedMsMin || now - lockReportedAt < lockReportMs) return
     lockReportedAt = now
     onLocked?.()
+  }
+
+  function takeIf(matches: (queued: Queued<Item, Result>) => boolean): Batch {
+    const taken = suspects.flatMap((part) => part.filter(matches))
+    if (taken.length > 0) {
+      suspects = suspects.map((part) => part.filter((queued) => !matches(queued))).filter(({ length }) => length > 0)
+    }
+    return [...taken, ...queue.takeIf(matches)]
   }
 
   /** @param deadline - the batch's; once it has passed, the items that have time left are tried again at once. */
@@ -145,29 +163,43 @@ export function groupCommit<Item, Result>(options: {
     const error = queue.isOverloaded()
       ? overloaded()
       : new TransactionTimeoutError('no batch was free in time', { cause })
-    rejectAll([...queue.takeIf(isLate), ...deferred.takeIf(isLate)], error)
+    rejectAll([...takeIf(isLate), ...deferred.takeIf(isLate)], error)
   }
 
   function nextBatch(): Batch {
     const now = performance.now()
     limits = { items: size.limit(), bytes: maxBatchBytes, expectedMs: size.expectedMs() }
     rejectAll(queue.shed(limits), overloaded())
-    return queue.take(now, limits)
+    const parts = new Map(suspects.flatMap((part) => part.map(({ key }) => [key, part])))
+    return queue.take(now, limits).filter((queued) => {
+      const part = parts.get(queued.key)
+      if (!part || part.length >= maxBatchItems) return true
+      part.push(queued)
+      return false
+    })
+  }
+
+  async function trySuspects(): Promise<void> {
+    const end = performance.now() + triesBetweenBatches.ms
+    while (suspects.length > 0 && performance.now() < end) await commit(suspects.pop() ?? [], conflictsBeforeDefer)
   }
 
   async function run(): Promise<void> {
     // The first batch takes everything that arrives in this turn of the event loop.
     await nextTurn()
-    while (queue.length > 0 || deferred.size > 0) {
+    while (queue.length > 0 || deferred.size > 0 || suspects.length > 0) {
       rejectLate()
+      reportLocks()
       queue.putBack(await deferred.tryDue(triesBetweenBatches, (items) => commit(items, conflictsBeforeDefer)))
+      await trySuspects()
       if (queue.length > 0) await commit(nextBatch(), conflictsBeforeSplit())
-      else if (deferred.size > 0) await sleep(idlePauseMs)
+      else if (suspects.length === 0 && deferred.size > 0) await sleep(idlePauseMs)
     }
     running = false
   }
 
   function conflictsBeforeSplit(): number {
+    if (suspects.length > 0 || deferred.size > 0) return conflictsBeforeDefer
     return Math.min(Math.max(Math.floor(beforeSplit.ms / size.expectedMs()), 1), beforeSplit.conflicts)
   }
 
@@ -176,7 +208,7 @@ export function groupCommit<Item, Result>(options: {
       if (queue.length + deferred.size >= maxQueued) return Promise.reject(overloaded())
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
       const key = keyOf(item)
-      const queued = { item, key, bytes: sizeOf(item), arrived: performance.now(), deadline, resolve, reject }
+      const queued = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
       if (deferred.has(key)) deferred.join(key, queued)
       else if (!queue.push(queued, limits)) return Promise.reject(overloaded())
       if (!running) {

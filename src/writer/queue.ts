@@ -1,5 +1,5 @@
-/** What waits: times by `performance.now()`. */
-export type Waiting = { arrived: number; deadline: number; bytes: number }
+/** What the queue must know of an item. */
+export type Waiting = { deadline: number; bytes: number }
 
 /** How large a batch may be, and how long it may take. */
 export type BatchLimits = { items: number; bytes: number; expectedMs: number }

@@ -4,8 +4,8 @@ import { v7 } from 'uuid'
 import { toUuid } from '../../src/database/ids.ts'
 import { inSnapshot } from '../../src/database/snapshot.ts'
 import type { Check } from '../../src/reconcile/check.ts'
-import { orphanPipeline } from '../../src/reconcile/check-orphans.ts'
 import { counterSets } from '../../src/reconcile/counters.ts'
+import { orphanPipeline } from '../../src/reconcile/orphan-pipeline.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
 import { countPipeline } from '../../src/reconcile/recount.ts'
 import { walk } from '../../src/reconcile/snapshot.ts'
@@ -57,7 +57,7 @@ t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are
     'accounts   1 checked, drift 0',
     'reactions  31,300 checked, drift 1,300',
   ])
-  t.equal(lines[7], 'days       1 checked, drift 1,300', 'orphaned reactions are in no daily count')
+  t.equal(lines[11], 'days       1 checked, drift 1,300', 'orphaned reactions are in no daily count')
   t.same(lines.slice(-2), ['  and 21,281 more', 'drift 22,600'])
   t.ok(
     results.every(({ shown }) => shown.length <= 20),
@@ -67,7 +67,7 @@ t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are
   t.ok(replies.length > 20_001 / 500, `${replies.length} replies`)
 })
 
-t.test('every count is covered by an index: it reads no document', async (t) => {
+t.test('every count is covered by an index: it reads no document but idempotency records', async (t) => {
   const { db } = await indexedDatabase(t)
   const author = await seedAccount(db)
   const [root] = await seedPosts(db, author, 300, {})
@@ -86,13 +86,14 @@ t.test('every count is covered by an index: it reads no document', async (t) => 
   // The $lookup of tombstones reads documents, so there must be none.
   await db.collection('removedAccounts').deleteMany({})
   for (const ownership of ownerships) {
-    const pipeline = orphanPipeline(ownership, { $gt: ids[0] }, ids, 500)
+    const pipeline = orphanPipeline(ownership, { after: ids[0] ?? newUuid() }, ids, 500)
     queries.push({ name: ownership.name, collection: ownership.owned, pipeline })
   }
   for (const { name, collection, pipeline } of queries) {
     const explained = JSON.stringify(await db.collection(collection).aggregate(pipeline).explain('executionStats'))
     t.match(explained, /"stage":"IXSCAN"/, name)
-    t.notMatch(explained, /"stage":"(COLLSCAN|FETCH)"/, name)
+    // The index of `_id` holds no member of it.
+    t.notMatch(explained, name === 'records' ? /"stage":"COLLSCAN"/ : /"stage":"(COLLSCAN|FETCH)"/, name)
     const [, documents] = /"totalDocsExamined":(\d+)/.exec(explained) ?? []
     t.equal(documents, '0', name)
   }

@@ -187,7 +187,7 @@ t.test('of 630 differences 20 are shown, and all are fixed', async (t) => {
   const documents = Array.from({ length: 630 }, () => postDocument(author, { likes: 1 }))
   await postsOf(target.db).insertMany(documents)
   const { lines } = await runReconcile(target)
-  t.equal(lines.length, 8 + 20 + 2)
+  t.equal(lines.length, 12 + 20 + 2)
   t.same(lines.slice(-2), ['  and 610 more', 'drift 630'])
   t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (630 fixed)')
   t.equal(await postsOf(target.db).countDocuments({ 'counts.likes': { $ne: 0 } }), 0)

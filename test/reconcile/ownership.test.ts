@@ -1,8 +1,9 @@
-import type { UUID } from 'mongodb'
+import type { Document, UUID } from 'mongodb'
 import t from 'tap'
 import { collections } from '../../src/collections.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
 import {
+  cleanLines,
   countsOf,
   followsOf,
   indexedDatabase,
@@ -47,7 +48,7 @@ t.test('documents that outlived their account are reported, and deleted with the
     'authors    3 checked, drift 1',
     'followers  2 checked, drift 1',
     'following  2 checked, drift 1',
-    'days       1 checked, drift 0',
+    ...cleanLines({ days: 1 }).slice(4),
     ...findings.map((line) => `  ${line}`),
     'drift 4',
   ])
@@ -77,17 +78,54 @@ t.test('deleting the reactions of a missing post corrects their daily counts', a
   t.equal(await reactionsOf(target.db).countDocuments(), 0)
 })
 
-t.test('an indexed post or account field has an ownership check, unless its documents expire', async (t) => {
+t.test('an indexed post or account field has an ownership check, and so do idempotency records', async (t) => {
   const owners = { account: 'account', author: 'account', from: 'account', post: 'post', to: 'account' }
-  const kept = Object.entries(collections).filter(([, indexes]) =>
-    indexes.every((index) => index.expireAfterSeconds === undefined),
+  const indexed = Object.entries(collections).flatMap(([collection, indexes]) =>
+    indexes.map(({ key }) => [collection, Object.keys(key)[0]]),
   )
-  const indexed = kept.flatMap(([collection, indexes]) => indexes.map(({ key }) => [collection, Object.keys(key)[0]]))
   const owned = indexed.flatMap(([collection, field]) =>
     Object.entries(owners).flatMap(([name, owner]) => (name === field ? [`${collection} ${field} ${owner}`] : [])),
   )
   const checked = ownerships.map(({ owned, ownerField, owner }) => `${owned} ${ownerField} ${owner}`)
-  t.same(checked.toSorted(), [...new Set(owned)].sort())
+  t.same(checked.toSorted(), [...new Set([...owned, 'idempotency _id.account account'])].sort())
 })
 
+t.test('personal data of an account that does not exist is reported, and deleted', async (t) => {
+  const target = await indexedDatabase(t)
+  const { db } = target
+  const [existing, gone, waiting] = [await seedAccount(db), newUuid(), newUuid()]
+  await db.collection<{ _id: UUID; at: Date }>('removedAccounts').insertOne({ _id: waiting, at: new Date() })
+  for (const account of [existing, gone, waiting]) {
+    const key = { account, key: 'k' }
+    const insert = (name: string, document: Document & { _id: object }) =>
+      db.collection<Document & { _id: object }>(name).insertOne(document)
+    await insert('sessions', { _id: newUuid(), account, family: newUuid(), endsAt: inAnHour() })
+    await insert('devices', { _id: { account, device: 'd' }, account, lastUsedAt: new Date() })
+    await insert('activity', { _id: newUuid(), account, event: 'login', at: new Date() })
+    await insert('idempotency', { _id: key, at: new Date() })
+    await insert('idempotency', { _id: { ...key, key: 'l' }, at: new Date() })
+  }
+  const { lines } = await runReconcile(target)
+  t.same(lines.slice(7), [
+    'sessions   3 checked, drift 1',
+    'devices    3 checked, drift 1',
+    'activity   3 checked, drift 1',
+    'records    6 checked, drift 2',
+    'days       0 checked, drift 0',
+    `  account ${gone}: does not exist, owns 1 sessions`,
+    `  account ${gone}: does not exist, owns 1 devices`,
+    `  account ${gone}: does not exist, owns 1 activity`,
+    `  account ${gone}: does not exist, owns 2 idempotency`,
+    'drift 5',
+  ])
+  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (5 fixed)')
+  t.equal((await runReconcile(target)).lines.at(-1), 'drift 0')
+  for (const name of ['sessions', 'devices', 'activity']) {
+    t.same((await db.collection(name).distinct('account')).map(String), [existing, waiting].map(String), name)
+  }
+  t.equal(await db.collection('idempotency').countDocuments(), 4)
+  t.equal(await db.collection('revocations').countDocuments(), 1, 'access tokens of the deleted session end')
+})
+
+const inAnHour = () => new Date(Date.now() + 3_600_000)
 const day = () => new Date(new Date().toISOString().slice(0, 10))
