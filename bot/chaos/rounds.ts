@@ -7,6 +7,7 @@ import {
   waitUntilReady,
 } from '../spawn-server.ts'
 import type { ChaosOptions } from './options.ts'
+import { seconds } from './random-time.ts'
 import { describeTally, type FaultRotation } from './rotation.ts'
 
 type RoundResult = { outcome: 'passed' | 'interrupted' } | { outcome: 'failed'; reason: string }
@@ -20,8 +21,10 @@ export async function runRounds(
   signals: Signals,
 ): Promise<number> {
   let passed = 0
+  const startedAt = performance.now()
   if (!(await waitUntilReady(server))) printLine('The server did not start.')
   else {
+    printLine(`${new Date().toISOString()} started; ready after ${seconds(performance.now() - startedAt)}`)
     for (let round = 1; round <= rounds && !signals.interrupted; round += 1) {
       // After a step of the clock, a second run with the same accounts could not tell its posts from earlier ones.
       const args = [...botArgs, '--seed', String(seed + round - 1)]
