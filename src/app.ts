@@ -9,6 +9,7 @@ import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
 import { type CrashRecovery, database } from './database/plugin.ts'
+import { databaseChecks } from './database/readiness.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
 import { enforceDeadlines } from './http/deadline.ts'
@@ -19,21 +20,25 @@ import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { throttleKey } from './limits/throttle-key.ts'
+import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { documentPage, openapi } from './operations/openapi.ts'
+import { measureReadiness, readinessChecks } from './operations/readiness.ts'
+import { measureWriter } from './operations/writer-metrics.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
 import { serviceNames } from './services.ts'
 import { accessTokens } from './sessions/access-token.ts'
-import { localWriter, type Writer } from './write-operations.ts'
+import { revocationCheck } from './sessions/readiness.ts'
+import { type CheckedWriter, localWriter } from './write-operations.ts'
 
 /** The program's part: the secrets and, in a process of a cluster, its writer and its predecessor's crash. */
 export type AppParts = {
   secrets?: LiveSecrets
   secretAges?: () => SecretAge[]
-  writer?: Writer
+  writer?: CheckedWriter
   crashRecovery?: CrashRecovery
 }
 
@@ -42,7 +47,7 @@ export async function buildApp(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = createLogger(config.log),
-  { secrets = liveSecrets(config.secrets, log), secretAges, writer, crashRecovery }: AppParts = {},
+  { secrets = liveSecrets(config.secrets, log), secretAges, writer: remote, crashRecovery }: AppParts = {},
 ) {
   const { services } = config
   const servesAccounts = services.includes('accounts')
@@ -61,6 +66,9 @@ export async function buildApp(
   answerWithProblems(app)
   logRequests(app)
   await app.register(metrics, { address: config.metrics, secretAges })
+  const readiness = readinessChecks()
+  app.decorate('readiness', readiness)
+  measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
@@ -77,14 +85,16 @@ export async function buildApp(
   await app.register(database, {
     connection,
     collections,
-    role: writer ? 'requests' : 'both',
+    role: remote ? 'requests' : 'both',
     assertData: assertPeppers,
     crashRecovery,
     onAccessRefused: () => void secrets.refresh('database-refused'),
   })
-  const { databaseUser, db, signals, transact, writing } = app
+  const { databaseUser, db, endOrphans, signals, transact, writing } = app
   secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
+  const writer =
+    remote ?? localWriter(writing.db, writing.transact, { ...measureWriter(app.metrics), onLocked: endOrphans })
   const context = createContext(config, {
     db,
     log,
@@ -93,8 +103,14 @@ export async function buildApp(
     signals,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
-    writer: writer ?? localWriter(writing.db, writing.transact),
+    writer,
   })
+  readiness.add(
+    ...databaseChecks(signals),
+    revocationCheck(context.revocations),
+    clockReadiness(context.clock),
+    ...writer.checks,
+  )
   databaseUser.onReplaced(context.feed.reopen)
   const sweepers = Object.values(context.sweepers)
   app.addHook('onReady', async () => {

@@ -3,13 +3,16 @@ import { tombstoneStore } from './accounts/tombstone.ts'
 import { type RecordFailureCommand, recordFailure } from './activity/record-failure.ts'
 import type { Transact } from './database/transaction.ts'
 import { type FollowCommand, follow } from './follows/follow.ts'
+import type { ReadinessCheck } from './operations/readiness.ts'
 import { type CreatePostCommand, createPost } from './posts/create.ts'
 import { type DeletePostCommand, deletePost } from './posts/delete.ts'
 import { type EditPostCommand, editPost } from './posts/edit.ts'
 import { type ReactCommand, react } from './reactions/react.ts'
 import { type SweepReactionsCommand, sweepReactions } from './reactions/sweep.ts'
 import { commitQueue } from './writer/local.ts'
+import type { WriterObserver } from './writer/observer.ts'
 import { type AnyWriteOperation, execute, type Submit } from './writer/operation.ts'
+import { trackProgress, writerChecks } from './writer/progress.ts'
 import { remoteSubmit } from './writer/remote.ts'
 
 /**
@@ -41,15 +44,19 @@ export const createWriter = (submit: Submit) => ({
 
 export type Writer = ReturnType<typeof createWriter>
 
-export const writeQueue = (db: Db, transact: Transact) =>
-  commitQueue(db, transact, operations, tombstoneStore(db).deletedSince)
+/** A writer that tells whether it can write. */
+export type CheckedWriter = Writer & { checks: readonly ReadinessCheck[] }
 
-export function localWriter(db: Db, transact: Transact): Writer {
-  const { submit } = writeQueue(db, transact)
-  return createWriter(submit)
+export const writeQueue = (db: Db, transact: Transact, observer?: WriterObserver) =>
+  commitQueue(db, transact, operations, tombstoneStore(db).deletedSince, observer)
+
+export function localWriter(db: Db, transact: Transact, observer?: WriterObserver): CheckedWriter {
+  const { submit, progress } = writeQueue(db, transact, observer)
+  return { ...createWriter(submit), checks: writerChecks(progress) }
 }
 
-export function remoteWriter(path: string): Writer & { close(): void } {
-  const { submit, close } = remoteSubmit(path)
-  return { ...createWriter(submit), close }
+export function remoteWriter(path: string): CheckedWriter & { close(): void } {
+  const { submit, silentMs, close } = remoteSubmit(path)
+  const progress = trackProgress(submit)
+  return { ...createWriter(progress.submit), checks: writerChecks(progress, silentMs), close }
 }

@@ -4,7 +4,7 @@ import type { Transact } from '../../src/database/transaction.ts'
 import type { PostDocument } from '../../src/posts/model.ts'
 import { type ReactionDocument, reactionKey } from '../../src/reactions/model.ts'
 import type { ReactionValue } from '../../src/reactions/value.ts'
-import { localWriter, type Writer } from '../../src/write-operations.ts'
+import { type CheckedWriter, localWriter } from '../../src/write-operations.ts'
 
 class PostNotFound extends Error {}
 
@@ -15,11 +15,11 @@ function countChanges(before: ReactionValue | null, after: ReactionValue | null)
 }
 
 /** Writes each reaction in a transaction of its own, as the server did before group commit. */
-export function oneTransactionPerReaction(db: Db, transact: Transact): Writer {
+export function oneTransactionPerReaction(db: Db, transact: Transact): CheckedWriter {
   const posts: Collection<PostDocument> = db.collection('posts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
 
-  const react: Writer['react'] = async ({ post, account, value, order }) => {
+  const react: CheckedWriter['react'] = async ({ post, account, value, order }) => {
     const _id = reactionKey(post, account)
     try {
       return await transact(async (session) => {

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { firstIdOf } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
-import { inSnapshot } from '../database/snapshot.ts'
+import { inSnapshot, type SnapshotOptions } from '../database/snapshot.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import { readQueue } from '../limits/read-queue.ts'
 import type { PostTombstone } from '../posts/model.ts'
@@ -15,25 +15,25 @@ const noCounts = { likes: 0, dislikes: 0 }
 /** In one process: each reads the reactions to all posts that have not been swept yet. */
 const maxConcurrentReads = 2
 
-async function sumWriters(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
+async function sumWriters(db: Db, options: SnapshotOptions, from: Date, after: Date): Promise<DailyCounts[]> {
   const found = await dailyCountsIn(db)
     .aggregate<{ _id: Date; likes: number; dislikes: number }>(
       [
         { $match: { _id: { $gte: { day: from }, $lt: { day: after } } } },
         { $group: { _id: '$_id.day', likes: { $sum: '$likes' }, dislikes: { $sum: '$dislikes' } } },
       ],
-      { session, ...boundedTime },
+      { ...options, ...boundedTime },
     )
     .toArray()
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
 /** The reactions to deleted posts that are still in the daily counts, because they have not been swept yet. */
-async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Date): Promise<DailyCounts[]> {
+async function sumUnswept(db: Db, options: SnapshotOptions, from: Date, after: Date): Promise<DailyCounts[]> {
   const tombstones: Collection<PostTombstone> = db.collection('removedPosts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
   const unswept = await tombstones
-    .find({ sweptAt: { $exists: false } }, { session, projection: { _id: 1 }, ...boundedTime })
+    .find({ sweptAt: { $exists: false } }, { ...options, projection: { _id: 1 }, ...boundedTime })
     .toArray()
   if (unswept.length === 0) return []
   const found = await reactions
@@ -54,7 +54,7 @@ async function sumUnswept(db: Db, session: ClientSession, from: Date, after: Dat
           },
         },
       ],
-      { session, ...boundedTime },
+      { ...options, ...boundedTime },
     )
     .toArray()
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
@@ -67,9 +67,9 @@ export function analyticsStore(db: Db) {
     /** @throws Problem `overloaded`; the reason of the ticket's signal */
     async reactionsByDay(from: Date, to: Date, ticket: Ticket): Promise<DailyCounts[]> {
       const after = new Date(to.getTime() + dayMs)
-      const read = async (snapshot: Db, session: ClientSession) => ({
-        stored: await sumWriters(snapshot, session, from, after),
-        unswept: await sumUnswept(snapshot, session, from, after),
+      const read = async (snapshot: Db, _: ClientSession, options: SnapshotOptions) => ({
+        stored: await sumWriters(snapshot, options, from, after),
+        unswept: await sumUnswept(snapshot, options, from, after),
       })
       const { stored, unswept } = await queue(() => inSnapshot(db.client, db.databaseName, read, ticket.signal), ticket)
       const storedByDay = new Map(stored.map((counts) => [counts.day.getTime(), counts]))

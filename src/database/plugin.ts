@@ -15,7 +15,7 @@ import { databaseUser } from './database-user.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { liveClient } from './live-client.ts'
-import { type SessionKiller, sessionKiller } from './session-killer.ts'
+import { sessionKiller } from './session-killer.ts'
 import { type Transact, transactor } from './transaction.ts'
 
 export type CrashRecovery = {
@@ -36,7 +36,8 @@ declare module 'fastify' {
     writing: { db: Db; transact: Transact }
     /** For short commands that must not wait behind requests: signs of life, and ending what hangs. */
     signals: Db
-    killOrphans: SessionKiller['killOrphans']
+    /** Ends transactions that a process left open: see session-killer.ts. */
+    endOrphans: () => void
     databaseUser: DatabaseUser
   }
 }
@@ -95,7 +96,7 @@ export const database = fp<Options>(async (app, options) => {
       transact: writer === main ? transact : transactor(writer, hooks),
     })
     app.decorate('signals', signals.db)
-    app.decorate('killOrphans', killer.killOrphans)
+    app.decorate('endOrphans', () => void killer.killOrphans().catch(noteRefusal))
     app.decorate('databaseUser', { replace: user.replace, onReplaced: user.onReplaced, noteRefusal })
   } catch (error) {
     // Fastify does not run onClose hooks when a plugin fails.

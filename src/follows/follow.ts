@@ -1,10 +1,10 @@
-import type { Collection } from 'mongodb'
+import type { AnyBulkWriteOperation, Collection } from 'mongodb'
 import { addFollows, followedCounts } from '../accounts/counts.ts'
 import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { byId, byIds, type FollowDocument, followKey, idHint, pairName } from './model.ts'
+import { type FollowDocument, followKey, idHint, keyFilter, keysFilter, pairName } from './model.ts'
 
 /**
  * @property order - a UUIDv7: the order key of the follow, if this command creates it
@@ -37,7 +37,9 @@ async function applyFollows(
   const pairs = new Map<string, Pair>()
   for (const { from, to } of commands) pairs.set(pairName(from, to), { from, to, before: null, after: null })
   const keys = [...pairs.values()].map(({ from, to }) => followKey(from, to))
-  const found = await collection.find(byIds(keys), { session, hint: idHint, ...singleBatch(keys.length) }).toArray()
+  const found = await collection
+    .find(keysFilter(keys), { session, hint: idHint, ...singleBatch(keys.length) })
+    .toArray()
   for (const { from, to, order } of found) {
     const pair = pairs.get(pairName(from.toString(), to.toString()))
     if (pair) pair.before = pair.after = order.toString()
@@ -63,16 +65,16 @@ async function applyFollows(
   await addFollows(db, session, differences)
   const changed = [...pairs.values()].filter(({ before, after }) => before !== after)
   if (changed.length === 0) return results
-  await collection.bulkWrite(
-    changed.map(({ from, to, before, after }) => {
-      const _id = followKey(from, to)
-      if (after === null) return { deleteOne: { filter: byId(_id), hint: idHint } }
-      const order = toUuid(after)
-      return before === null
-        ? { insertOne: { document: { _id, ..._id, order } } }
-        : { updateOne: { filter: byId(_id), hint: idHint, update: { $set: { order } } } }
-    }),
-    { session, ordered: false },
-  )
+  const writes = changed.flatMap(({ from, to, before, after }): AnyBulkWriteOperation<FollowDocument>[] => {
+    if (after === null) return []
+    const _id = followKey(from, to)
+    const order = toUuid(after)
+    return before === null
+      ? [{ insertOne: { document: { _id, ..._id, order } } }]
+      : [{ updateOne: { filter: keyFilter(_id), hint: idHint, update: { $set: { order } } } }]
+  })
+  const ended = changed.filter(({ after }) => after === null).map(({ from, to }) => followKey(from, to))
+  if (ended.length > 0) writes.push({ deleteMany: { filter: keysFilter(ended), hint: idHint } })
+  await collection.bulkWrite(writes, { session, ordered: false })
   return results
 }

@@ -23,8 +23,8 @@ export const followIndexes = [
 ] as const
 
 /** Filters of follows by their `_id`, which name the shard key as well; the hint keeps MongoDB from a list's index. */
-export const byId = (_id: FollowDocument['_id']) => ({ _id, from: _id.from })
-export const byIds = (ids: readonly FollowDocument['_id'][]) => ({
+export const keyFilter = (_id: FollowDocument['_id']) => ({ _id, from: _id.from })
+export const keysFilter = (ids: readonly FollowDocument['_id'][]) => ({
   _id: { $in: [...ids] },
   from: { $in: ids.map(({ from }) => from) },
 })

@@ -6,7 +6,7 @@ import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import type { FollowResult, follow } from './follow.ts'
-import { byIds, type FollowDocument, followedIndex, followKey, idHint, listIndexes, pairName } from './model.ts'
+import { type FollowDocument, followedIndex, followKey, idHint, keysFilter, listIndexes, pairName } from './model.ts'
 
 export type Follow = { from: string; to: string; since: Date; order: string }
 
@@ -21,7 +21,7 @@ export function followStore(db: Db, writer: FollowWriter) {
       return followKey(from, to)
     })
     const found = await follows
-      .find(byIds(keys), { projection: { _id: 1 }, hint: idHint, ...singleBatch(keys.length) })
+      .find(keysFilter(keys), { projection: { _id: 1 }, hint: idHint, ...singleBatch(keys.length) })
       .toArray()
     return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
   })

@@ -99,11 +99,6 @@ export const overloaded = (queue: 'passwords' | 'reads' | 'writes') =>
 export const shuttingDown = () =>
   new Problem('overloaded', 'The server is shutting down: try again shortly.', { headers: { 'retry-after': '5' } })
 
-export const clockDiffers = () =>
-  new Problem('overloaded', 'The clock of this server differs from the database’s by more than 5 seconds.', {
-    headers: { 'retry-after': '30' },
-  })
-
 /** Never received: a 4xx, so that logs and metrics do not count it as a server error. */
 export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
 

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
+import type { ReadinessCheck } from './readiness.ts'
 
 /** The times of ids, sessions and revocations mix both clocks: more than this would be visible, or end sessions early. */
 const maxOffsetMs = 5_000
@@ -82,3 +83,10 @@ export function clockCheck(
 }
 
 export type ClockCheck = ReturnType<typeof clockCheck>
+
+export const clockReadiness = ({ check }: Pick<ClockCheck, 'check'>): ReadinessCheck => ({
+  name: 'clock',
+  fault: 'the clock of this server differs from the database’s by more than 5 seconds',
+  code: 'overloaded',
+  isReady: async () => (await check()).outcome === 'right',
+})

@@ -1,25 +1,22 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { clockDiffers, databaseUnavailable, shuttingDown } from '../http/problems.ts'
-import type { ClockCheck } from './clock-check.ts'
+import { Problem, shuttingDown } from '../http/problems.ts'
+import type { CheckResult } from './readiness.ts'
 
 const Ok = z.object({ status: z.literal('ok') })
 const tags = ['operations']
 
-const pingTimeoutMs = 2_000
+function assertReady(results: readonly CheckResult[]): { status: 'ok' } {
+  const failed = results.filter(({ isReady }) => !isReady)
+  const [first] = failed
+  if (!first) return { status: 'ok' }
+  // The database's fault explains the others.
+  const { code, cause } = failed.find(({ code }) => code === 'database-unavailable') ?? first
+  const detail = `The server is not ready: ${failed.map(({ fault }) => fault).join('; ')}.`
+  throw new Problem(code, detail, { headers: { 'retry-after': '1' }, cause })
+}
 
-type Context = { clock: Pick<ClockCheck, 'check'> }
-
-export const health: FastifyPluginAsyncZod<Context> = async (app, { clock }) => {
-  let pinging: Promise<unknown> | undefined
-  // One at a time: however often a client asks, the other signals have connections.
-  const ping = () => {
-    pinging ??= app.signals.command({ ping: 1 }, { signal: AbortSignal.timeout(pingTimeoutMs) }).finally(() => {
-      pinging = undefined
-    })
-    return pinging
-  }
-
+export const health: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/health/live',
     { schema: { summary: 'Check that the process runs', tags, response: { 200: Ok } } },
@@ -28,21 +25,19 @@ export const health: FastifyPluginAsyncZod<Context> = async (app, { clock }) => 
 
   app.get(
     '/health/ready',
-    {
-      schema: {
-        summary: 'Check that the process can serve requests',
-        tags,
-        response: { 200: Ok },
-      },
-    },
+    { schema: { summary: 'Check that the process can serve requests', tags, response: { 200: Ok } } },
     async () => {
       if (app.draining) throw shuttingDown()
-      await ping().catch((error) => {
-        throw databaseUnavailable(error)
-      })
-      const { outcome } = await clock.check()
-      if (outcome === 'wrong') throw clockDiffers()
-      return { status: 'ok' as const }
+      return assertReady(await app.readiness.run())
+    },
+  )
+
+  app.get(
+    '/health/database',
+    { schema: { summary: 'Check that the database can be used', tags, response: { 200: Ok } } },
+    async () => {
+      const results = await app.readiness.run()
+      return assertReady(results.filter(({ code }) => code === 'database-unavailable'))
     },
   )
 }

@@ -9,7 +9,8 @@ import type { PrimaryMessage, Role, StartMessage, WorkerMessage } from './messag
 
 /** MongoDB sessions remembered for each worker: the driver reuses a few, so the least recent ones are closed. */
 const maxSessions = 1_000
-const metricsTimeoutMs = 1_000
+/** More than the readiness checks take, whose results are metrics. */
+const metricsTimeoutMs = 2_500
 /** Keys change at once. Connecting as a new database user takes a while if MongoDB does not respond. */
 const updateTimeoutMs = { keys: 2_000, database: 20_000 }
 
@@ -23,7 +24,7 @@ export type WorkerHandle = {
   sessions: ReadonlySet<string>
   /** Calls `listener` at each message, which the worker's event loop has sent. */
   onSign(listener: () => void): void
-  /** The worker's metrics, or undefined when it does not answer within a second. */
+  /** The worker's metrics, or undefined when it does not answer within 2.5 seconds. */
   metrics(): Promise<ProcessMetrics | undefined>
   /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer in time. */
   updateSecrets(changes: Partial<Secrets>): Promise<void>

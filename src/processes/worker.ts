@@ -4,6 +4,7 @@ import { collectionsOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
+import { measureWriter } from '../operations/writer-metrics.ts'
 import { liveSecrets, type RefreshReason } from '../secrets/live.ts'
 import { StartError } from '../start-error.ts'
 import { remoteWriter, writeQueue } from '../write-operations.ts'
@@ -66,8 +67,9 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.ready()
   secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
   const metrics = createRegistry()
-  const { databaseUser, writing } = app
-  const queue = writeQueue(writing.db, writing.transact)
+  const { databaseUser, endOrphans, writing } = app
+  const observer = { ...measureWriter(metrics), onLocked: endOrphans }
+  const queue = writeQueue(writing.db, writing.transact, observer)
   const close = await serveWriter(socket, queue, app.log, databaseUser.noteRefusal)
   return {
     url: '',

@@ -26,8 +26,8 @@ export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.
 export const pairName = (post: string, account: string): string => `${post} ${account}`
 
 /** Filters of reactions by their `_id`, which name the shard key as well; the hint keeps MongoDB from a list's index. */
-export const byId = (_id: ReactionDocument['_id']) => ({ _id, post: _id.post })
-export const byIds = (ids: readonly ReactionDocument['_id'][]) => ({
+export const keyFilter = (_id: ReactionDocument['_id']) => ({ _id, post: _id.post })
+export const keysFilter = (ids: readonly ReactionDocument['_id'][]) => ({
   _id: { $in: [...ids] },
   post: { $in: ids.map(({ post }) => post) },
 })

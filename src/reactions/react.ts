@@ -5,7 +5,7 @@ import { singleBatch } from '../database/single-batch.ts'
 import type { PostCounts, PostDocument } from '../posts/model.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { byId, byIds, idHint, pairName, type ReactionDocument, reactionKey } from './model.ts'
+import { idHint, keyFilter, keysFilter, pairName, type ReactionDocument, reactionKey } from './model.ts'
 import type { ReactionValue } from './value.ts'
 
 /** @property order - a UUIDv7: the order key of the reaction, if this command creates it */
@@ -45,12 +45,13 @@ const isUnchanged = ({ before, after }: Pair) => before?.value === after?.value 
 function toBulkWrites(pair: Pair): AnyBulkWriteOperation<ReactionDocument>[] {
   if (isUnchanged(pair)) return []
   const { post, account, before, after } = pair
+  // Deleted together: see applyReactions.
+  if (after === null) return []
   const _id = reactionKey(post, account)
-  if (after === null) return [{ deleteOne: { filter: byId(_id), hint: idHint } }]
   const fields = { value: after.value, order: toUuid(after.order) }
   return before === null
     ? [{ insertOne: { document: { _id, post: _id.post, account: _id.account, ...fields } } }]
-    : [{ updateOne: { filter: byId(_id), hint: idHint, update: { $set: fields } } }]
+    : [{ updateOne: { filter: keyFilter(_id), hint: idHint, update: { $set: fields } } }]
 }
 
 function toDailyChanges(pair: Pair): DailyChange[] {
@@ -94,7 +95,7 @@ async function applyReactions(
   const found =
     keys.length === 0
       ? []
-      : await reactions.find(byIds(keys), { session, hint: idHint, ...singleBatch(keys.length) }).toArray()
+      : await reactions.find(keysFilter(keys), { session, hint: idHint, ...singleBatch(keys.length) }).toArray()
   for (const { post, account, value, order } of found) {
     const pair = pairs.get(pairName(post.toString(), account.toString()))
     if (pair) pair.before = pair.after = { value, order: order.toString() }
@@ -117,6 +118,11 @@ async function applyReactions(
     )
   }
   const bulkWrites = [...pairs.values()].flatMap(toBulkWrites)
+  const withdrawn = [...pairs.values()].filter(({ before, after }) => before !== null && after === null)
+  if (withdrawn.length > 0) {
+    const filter = keysFilter(withdrawn.map(({ post, account }) => reactionKey(post, account)))
+    bulkWrites.push({ deleteMany: { filter, hint: idHint } })
+  }
   if (bulkWrites.length > 0) await reactions.bulkWrite(bulkWrites, { session, ordered: false })
   await addDailyCounts(db, session, writer, [...pairs.values()].flatMap(toDailyChanges))
 

@@ -5,7 +5,7 @@ import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
-import { byIds, idHint, listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
+import { idHint, keysFilter, listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
 import type { ReactResult, react } from './react.ts'
 import type { SweepReactionsResult, sweepReactions } from './sweep.ts'
 import type { ReactionValue } from './value.ts'
@@ -27,7 +27,7 @@ export function reactionStore(db: Db, writer: ReactionWriter) {
       const [post = '', account = ''] = name.split(' ')
       return reactionKey(post, account)
     })
-    const found = await reactions.find(byIds(keys), { hint: idHint, ...singleBatch(keys.length) }).toArray()
+    const found = await reactions.find(keysFilter(keys), { hint: idHint, ...singleBatch(keys.length) }).toArray()
     return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
   })
 

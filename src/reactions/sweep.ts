@@ -4,7 +4,7 @@ import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { byIds, idHint, type ReactionDocument } from './model.ts'
+import { idHint, keysFilter, type ReactionDocument } from './model.ts'
 
 export type SweepReactionsCommand = { post: string }
 
@@ -30,7 +30,7 @@ async function applySweep(
       .find({ post: toUuid(post) }, { session, ...singleBatch(maxSwept) })
       .limit(maxSwept)
       .toArray()
-    if (swept.length > 0) await reactions.deleteMany(byIds(swept.map(({ _id }) => _id)), { session, hint: idHint })
+    if (swept.length > 0) await reactions.deleteMany(keysFilter(swept.map(({ _id }) => _id)), { session, hint: idHint })
     const changes = swept.map(({ value, order }) => ({ value, order: order.toString(), difference: -1 as const }))
     await addDailyCounts(db, session, writer, changes)
     results.push({ outcome: 'swept', count: swept.length })

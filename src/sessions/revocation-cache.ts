@@ -13,8 +13,8 @@ export const revocationIndexes = [{ key: { until: 1 }, expireAfterSeconds: 0 }] 
 const endingMs = 10_000
 /** Maximum age of the cache: a session that ended in one process is refused by all processes within a second. */
 const maxStalenessMs = 800
-/** Several queries, so that one whose answer is lost delays few; less than a request waits (http/deadline.ts) in all. */
-const lookUps = { maxQueries: 4, queryTimeoutMs: 2_000, maxWaitMs: 2_500 }
+/** Several queries, so that one whose answer is lost delays few; in all as long as a request waits: http/deadline.ts. */
+const lookUps = { maxQueries: 4, queryTimeoutMs: 3_000, maxWaitMs: 2_000 }
 
 /** Sessions that ended while access tokens for them are valid: those of the last 960 s, which bounds the memory. */
 export function revocationCache(db: Db) {

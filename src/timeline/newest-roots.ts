@@ -1,7 +1,8 @@
-import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import type { Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
+import type { SnapshotOptions } from '../database/snapshot.ts'
 import type { Position } from '../http/pages.ts'
 import { listIndexes, type PostDocument } from '../posts/model.ts'
 
@@ -25,18 +26,18 @@ export async function newestRoots(
   db: Db,
   authors: readonly UUID[],
   position: Position,
-  session?: ClientSession,
+  options?: SnapshotOptions,
 ): Promise<string[]> {
   const posts: Collection<PostDocument> = db.collection('posts')
   const count = position.limit + 1
-  const options = {
-    hint: listIndexes.rootsByAuthor,
-    ...boundedTime,
-    ...singleBatch(count),
-    ...(session && { session }),
-  }
   const found = await posts
-    .find(rootsOf(authors, position), { projection: { _id: 1 }, ...options })
+    .find(rootsOf(authors, position), {
+      projection: { _id: 1 },
+      hint: listIndexes.rootsByAuthor,
+      ...boundedTime,
+      ...singleBatch(count),
+      ...options,
+    })
     .sort({ _id: -1 })
     .limit(count)
     .toArray()
@@ -48,7 +49,7 @@ export async function latestAuthors(
   db: Db,
   authors: readonly UUID[],
   position: Position,
-  session: ClientSession,
+  options: SnapshotOptions,
 ): Promise<UUID[]> {
   const posts: Collection<PostDocument> = db.collection('posts')
   const found = await posts
@@ -61,7 +62,7 @@ export async function latestAuthors(
         { $sort: { newest: -1 } },
         { $limit: position.limit + 1 },
       ],
-      { hint: listIndexes.rootsByAuthor, session, ...boundedTime, ...singleBatch(position.limit + 1) },
+      { hint: listIndexes.rootsByAuthor, ...options, ...boundedTime, ...singleBatch(position.limit + 1) },
     )
     .toArray()
   return found.map(({ _id }) => _id)

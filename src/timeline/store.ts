@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
-import { inSnapshot } from '../database/snapshot.ts'
+import { inSnapshot, type SnapshotOptions } from '../database/snapshot.ts'
 import type { FollowStore } from '../follows/store.ts'
 import type { Position } from '../http/pages.ts'
 import { readQueue } from '../limits/read-queue.ts'
@@ -15,11 +15,11 @@ export function timelineStore(db: Db, follows: Pick<FollowStore, 'followedBy'>) 
 
   async function listOfMany(reader: string, position: Position, signal: AbortSignal): Promise<string[]> {
     const authors = [toUuid(reader), ...(await follows.followedBy(reader))]
-    const read = async (snapshot: Db, session: ClientSession) => {
+    const read = async (snapshot: Db, _: ClientSession, options: SnapshotOptions) => {
       // An author who wrote none of these posts cannot have one among the newest, as of the same snapshot.
-      const latest = await latestAuthors(snapshot, authors, position, session)
+      const latest = await latestAuthors(snapshot, authors, position, options)
       signal.throwIfAborted()
-      return newestRoots(snapshot, latest, position, session)
+      return newestRoots(snapshot, latest, position, options)
     }
     return inSnapshot(db.client, db.databaseName, read, signal)
   }

@@ -55,8 +55,10 @@ export function batchSize() {
       ceiling = bounded(items / 2)
     },
 
-    ranOutOfTime(items: number): void {
+    /** @param tookMs - the least that such a batch takes. */
+    ranOutOfTime(items: number, tookMs: number): void {
       failures += 1
+      longestMs = Math.max(tookMs, longestMs)
       ceiling = bounded(items * decrease)
     },
   }

@@ -21,7 +21,7 @@ export type GroupCommit<Item, Result> = {
   /**
    * Resolves when the item is committed.
    * @param deadline - by `performance.now()`: no commit begins after it
-   * @throws OutcomeUnknownError (whether it was written is unknown), TransactionTimeoutError, OverloadedError (it was not)
+   * @throws TransactionTimeoutError or OverloadedError (it was not written), OutcomeUnknownError (it may have been)
    */
   submit(item: Item, deadline?: number): Promise<Result>
 }
@@ -93,7 +93,7 @@ export function groupCommit<Item, Result>(options: {
     } catch (error) {
       if (error instanceof ConflictError) return splitByKey(batch)
       if (isAccessRefused(error)) return rejectAll(batch, error)
-      if (isDatabaseOutOfReach(error)) return requeue(batch, error, deadline)
+      if (isDatabaseOutOfReach(error)) return requeue(batch, error, start, deadline)
       // The next snapshot sees what another process inserted concurrently.
       if (isDuplicateKey(error) && !isSecondTry) return commit(batch, maxConflicts, true)
       if (batch.length === 1) return rejectAll(batch, error)
@@ -146,9 +146,9 @@ export function groupCommit<Item, Result>(options: {
   }
 
   /** @param deadline - the batch's; once it has passed, the items that have time left are tried again at once. */
-  async function requeue(batch: Batch, cause: unknown, deadline: number): Promise<void> {
-    const isLate = performance.now() >= deadline
-    if (isLate) size.ranOutOfTime(batch.length)
+  async function requeue(batch: Batch, cause: unknown, start: number, deadline: number): Promise<void> {
+    const now = performance.now()
+    if (now >= deadline) size.ranOutOfTime(batch.length, now - start)
     else await delayRetry()
     const unanswered = cause instanceof OutcomeUnknownError && { unanswered: cause }
     queue.putBack(batch.map((queued) => ({ ...queued, item: markRetry(queued.item), ...unanswered })))

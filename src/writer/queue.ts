@@ -13,9 +13,9 @@ const maxWaitMs = 500
 const capacity = ({ items, expectedMs }: BatchLimits) => Math.floor(items * Math.max(maxWaitMs / expectedMs, 1))
 
 /**
- * A first-in, first-out queue that stays short under overload: when it has not been empty for a second and more arrives
- * than is taken, the items at its head that have waited too long are shed. So the others have time left (Nichols and
- * Jacobson, "Controlling Queue Delay", 2012; Maurer, "Fail at Scale", 2015). A burst is not shed: it waits until its
+ * A first-in, first-out queue that stays short under overload: when it has not been empty for two seconds, and more has
+ * arrived than was taken in both, it sheds its oldest items and refuses new ones, so that the others have time left
+ * (Nichols and Jacobson, "Controlling Queue Delay", 2012; Maurer, "Fail at Scale", 2015). A burst waits until its
  * deadlines.
  */
 export function writeQueue<Item extends Waiting>() {

@@ -6,6 +6,7 @@ import {
   TransactionTimeoutError,
 } from '../database/failures.ts'
 import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
+import { silenceMeter } from '../silence-meter.ts'
 import { maxQueued } from './group-commit.ts'
 import { type Failure, type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
 import { markRetry, type Submission, type Submit } from './operation.ts'
@@ -34,7 +35,13 @@ function toError(failure: Failure, { isUnanswered }: Pending): Error {
 }
 
 /** When the writer exits, unanswered submissions go to its replacement as retries, with the same deadline. */
-export function remoteSubmit(path: string): { submit: Submit; close(): void } {
+export function remoteSubmit(path: string): {
+  submit: Submit
+  /** How long the writer's event loop has given no sign of life. */
+  silentMs(): number
+  close(): void
+} {
+  const silence = silenceMeter()
   const pending = new Map<number, Pending>()
   let count = 0
   let closed = false
@@ -44,8 +51,10 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
   function open(): void {
     const socket = connect(path)
     receive<Response>(socket, settle)
+    // Its frames, also the empty ones.
+    socket.on('data', silence.reset)
     socket.once('connect', () => {
-      requests = sender(socket, ([n]) => pending.has(n))
+      requests = sender(socket, ([n]) => noteSent(n))
       for (const [n, entry] of pending) transmit(n, entry)
     })
     socket.on('error', () => undefined)
@@ -61,10 +70,15 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
     current = socket
   }
 
-  function transmit(n: number, entry: Pending): void {
-    if (requests === undefined) return
-    entry.isSent = true
-    requests.send([n, entry.submission, toMachineTime(entry.deadline)])
+  /** While the writer reads nothing, what waits is not sent: at its deadline it was not tried. */
+  function noteSent(n: number): boolean {
+    const entry = pending.get(n)
+    if (entry) entry.isSent = true
+    return entry !== undefined
+  }
+
+  function transmit(n: number, { submission, deadline }: Pending): void {
+    requests?.send([n, submission, toMachineTime(deadline)])
   }
 
   function settle([n, result, failure]: Response): void {
@@ -102,8 +116,10 @@ export function remoteSubmit(path: string): { submit: Submit; close(): void } {
       transmit(count, entry)
       return promise
     },
+    silentMs: silence.silentMs,
     close() {
       closed = true
+      silence.close()
       clearInterval(expiryTimer)
       current?.destroy()
     },

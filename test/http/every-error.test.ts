@@ -58,7 +58,8 @@ t.test('a server answers every error of the contract as a problem', { timeout: 1
     'the log has the stack under the same request id',
   )
 
-  await app.mongo.client.close()
+  // The signs of life have connections of their own.
+  await Promise.all([app.mongo.client.close(), app.signals.client.close()])
   expectSeen(t, await ask(port, 'GET', path), 'database-unavailable')
   expectSeen(t, await ask(port, 'GET', '/v1/account', { headers: ann }), 'database-unavailable')
   expectSeen(t, await ask(port, 'GET', '/health/ready'), 'database-unavailable')

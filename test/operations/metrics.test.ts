@@ -72,3 +72,27 @@ t.test('metrics', async (t) => {
     await app.close()
   })
 })
+
+t.test('the writer is measured: batches, commands that wait, and failures by reason', async (t) => {
+  const { app, port, lines } = await testServer(t)
+  if (!app) return
+  const address = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')?.address
+  const sampleOf = async (name: string) => {
+    const { text } = await ask(address.port, 'GET', '/metrics')
+    const [, value] = new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(text) ?? []
+    return value === undefined ? undefined : Number(value)
+  }
+  const cookie = await cookieOf(port, 'ann')
+  const write = () => ask(port, 'POST', '/v1/posts', { headers: { cookie }, json: { text: 'x' } })
+  await Promise.all(Array.from({ length: 20 }, write))
+  t.equal(await sampleOf('rookery_write_batch_commands_sum'), 20)
+  t.ok(Number(await sampleOf('rookery_write_batch_duration_seconds_count')) >= 1)
+  t.ok(Number(await sampleOf('rookery_write_batch_duration_seconds_sum')) > 0)
+  t.equal(await sampleOf('rookery_writes_waiting'), 0)
+  t.equal(await sampleOf('rookery_writes_oldest_wait_seconds'), 0)
+  t.equal(await sampleOf('rookery_write_conflicts_total'), 0)
+  for (const reason of ['overloaded', 'late', 'refused', 'unknown', 'failed'])
+    t.equal(await sampleOf(`rookery_write_failures_total{reason="${reason}"}`), 0, reason)
+  for (const check of ['database', 'database-user', 'revocations', 'writes'])
+    t.equal(await sampleOf(`rookery_ready{check="${check}"}`), 1, check)
+})

@@ -46,6 +46,7 @@ const routes: Record<string, string> = {
   'GET /v1/analytics/reactions': '200 401',
   'GET /health/live': '200',
   'GET /health/ready': '200',
+  'GET /health/database': '200',
   'GET /openapi.json': '200',
   'GET /.well-known/jwks.json': '200 304',
 }

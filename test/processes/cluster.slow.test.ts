@@ -180,6 +180,27 @@ t.test('with a hanging process, the metrics of the others are served, and SIGTER
   t.same(await readdir(TMPDIR), [])
 })
 
+t.test('the metrics of a cluster tell of its writer, its readiness and its workers', async (t) => {
+  const METRICS_PORT = String(await freePort('127.0.0.1'))
+  const { server, url } = await startCluster(t, 2, { METRICS_PORT })
+  const [ann] = await signUpUsers(url, 1)
+  await ann?.client.post('v1/posts', { json: { text: 'Hello' } })
+  const read = async () => (await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).text()
+  const text = await read()
+  for (const line of [
+    /^rookery_write_batch_commands_sum [1-9]/m,
+    /^rookery_ready\{check="writer"\} 1$/m,
+    /^rookery_ready\{check="database"\} 1$/m,
+    /^rookery_worker_silence_seconds\{role="writer"\} \d/m,
+    /^rookery_worker_silence_seconds\{role="api"\} \d/m,
+  ])
+    t.match(text, line)
+  const [writer = 0] = await pidsOf(server, 'writer')
+  process.kill(writer, 'SIGSTOP')
+  const replaced = 'rookery_worker_replacements_total{role="writer",reason="silent"} 1'
+  await t.resolves(eventually(async () => (await read()).includes(replaced)))
+})
+
 async function liveCount(port: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   const count = /http_request_duration_seconds_count\{method="GET",route="\/health\/live",status="200"\} (\d+)/.exec(

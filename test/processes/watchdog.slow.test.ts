@@ -42,6 +42,17 @@ t.test('a process that was itself stopped does not take its workers for hanging'
   await slot.stop()
 })
 
+/** Asks whether the server is ready until `enough()`, and counts the answers. */
+async function probeReadiness(url: string, enough: () => boolean) {
+  const counted: Record<string, number> = {}
+  for (; !enough(); await delay(50)) {
+    const { body } = await makeClient(url).get<{ detail?: string }>('health/ready')
+    const answer = body.detail ?? 'ready'
+    counted[answer] = (counted[answer] ?? 0) + 1
+  }
+  return counted
+}
+
 t.test(
   'a stopped writer process under load is replaced, and every acknowledged write exists once',
   { timeout: 240_000 },
@@ -53,6 +64,7 @@ t.test(
     const post = await newPost()
     let enough = false
     const load = runContention(users, post, () => enough)
+    const probed = probeReadiness(url, () => enough)
     for (let round = 1; round <= 2; round += 1) {
       await delay(500)
       const [stopped = 0] = await pidsOf(server, 'writer')
@@ -68,6 +80,9 @@ t.test(
     const { acknowledged, statuses, slowest } = await load
     t.comment(statuses, `the slowest took ${Math.round(slowest)} ms`)
     t.match(server.out, /worker gives no sign of life: killing it\s+role: "writer"/)
+    const details = await probed
+    t.comment(details)
+    t.equal((await makeClient(url).get('health/ready')).statusCode, 200)
     await expectExactState(t, db, { users, acknowledged, post })
   },
 )

@@ -1,9 +1,12 @@
 import { type Db, MongoClient, MongoServerError, type UUID } from 'mongodb'
 import t from 'tap'
 import { v7 } from 'uuid'
+import { dayMs } from '../../src/analytics/daily-counts.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import { inSnapshot } from '../../src/database/snapshot.ts'
-import type { Check } from '../../src/reconcile/check.ts'
+import { transactor } from '../../src/database/transaction.ts'
+import type { Check, Chunk } from '../../src/reconcile/check.ts'
+import { checkDays } from '../../src/reconcile/check-days.ts'
 import { counterSets } from '../../src/reconcile/counters.ts'
 import { orphanPipeline } from '../../src/reconcile/orphan-pipeline.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
@@ -98,6 +101,31 @@ t.test('every count is covered by an index: it reads no document but idempotency
     t.equal(documents, '0', name)
   }
   t.ok(queries.length > 10)
+})
+
+t.test('the comparison of days reads keys of the index by order key, and of its own days only', async (t) => {
+  const { client, db } = await indexedDatabase(t)
+  const post = await seedPost(db, await seedAccount(db))
+  const days = [9, 8, 7, 6, 5, 4].flatMap((ago) => Array.from({ length: 50 }, () => Date.now() - ago * dayMs))
+  await reactionsOf(db).insertMany(days.map((msecs) => reactionDocument(post, 'like', toUuid(v7({ msecs })))))
+  await db.command({ profile: 2 })
+  const chunks: Chunk[] = []
+  for await (const chunk of walk(client, db.databaseName, checkDays(db, transactor(client), 100))) chunks.push(chunk)
+  await db.command({ profile: 0 })
+  t.same(
+    chunks.map(({ checked }) => checked),
+    [2, 2, 2],
+  )
+  const reads = await db
+    .collection<{ keysExamined: number; docsExamined: number }>('system.profile')
+    .find({ ns: `${db.databaseName}.reactions`, keysExamined: { $exists: true } })
+    .toArray()
+  t.ok(reads.length >= chunks.length * 3, `${reads.length} reads`)
+  t.ok(
+    reads.every(({ docsExamined }) => docsExamined === 0),
+    'no document',
+  )
+  t.ok(Math.max(...reads.map(({ keysExamined }) => keysExamined)) <= 102, 'a chunk, and the key beyond it')
 })
 
 t.test('each chunk reads its own snapshot, and one snapshot only', async (t) => {

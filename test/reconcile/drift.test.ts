@@ -1,10 +1,13 @@
 import type { UUID } from 'mongodb'
 import t from 'tap'
+import { TransactionTimeoutError } from '../../src/database/failures.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { checkCounters } from '../../src/reconcile/check-counters.ts'
 import { checkOrphans } from '../../src/reconcile/check-orphans.ts'
 import { counterSets } from '../../src/reconcile/counters.ts'
 import { ownerships } from '../../src/reconcile/ownership.ts'
+import { reconcile } from '../../src/reconcile/reconcile.ts'
+import { remainingDrift, summaryLines } from '../../src/reconcile/report.ts'
 import { createSweeps } from '../../src/reconcile/sweeps.ts'
 import { localWriter } from '../../src/write-operations.ts'
 import {
@@ -129,7 +132,7 @@ t.test('a missing counter is drift, even if it would be 0', async (t) => {
     `account ${inactive}: posts: nothing stored, 0 counted; followers: nothing stored, 0 counted; following: nothing stored, 0 counted`,
   ]
   const lines = findings.map((line) => `  ${line}`)
-  t.same((await runReconcile(target)).lines.slice(8), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
+  t.same((await runReconcile(target)).lines.slice(12), [...lines, 'drift 11'], '1 + 3, 2 + 1 + 1, 1 + 1 + 1')
   t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (11 fixed)')
   t.same(await countsOf(db).find().sort({ _id: 1 }).toArray(), [
     { _id: author, posts: 2, followers: 0, following: 0 },
@@ -211,6 +214,19 @@ t.test('a fix changes nothing if the post appeared, was swept or was deleted sin
   t.equal(await reactionsOf(db).countDocuments(), 2, 'reactions with a tombstone are swept')
   await posts?.fix({ ...drift, id: gone })
   t.equal(await postsOf(db).countDocuments(), 1, 'a deleted post does not reappear')
+})
+
+t.test('a drift whose fix keeps conflicting remains, and is reported', async (t) => {
+  const { client, db } = await indexedDatabase(t)
+  const gone = newUuid()
+  await seedReactions(db, gone, 'like', 2)
+  const late = () => Promise.reject(new TransactionTimeoutError('no commit in time'))
+  const transact = transactor(client)
+  const sweeps = { ...createSweeps(db, transact, localWriter(db, transact)), post: late }
+  const options = { fix: true, stop: new AbortController().signal, onResult: () => undefined }
+  const results = await reconcile(client, db.databaseName, sweeps, options)
+  t.same(summaryLines(results), [`  post ${gone}: does not exist, owns 2 reactions (not fixed)`, 'drift 2'])
+  t.equal(remainingDrift(results), 2)
 })
 
 t.test('with an aborted signal nothing is checked', async (t) => {

@@ -54,6 +54,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['get', 'v1/accounts/bob_splits/following', 200],
     ['patch', 'v1/account', 200, { bio: 'Hoots' }],
     ['post', 'v1/session', 401, { username: 'bob_splits', password: 'not at all his password' }],
+    ['post', 'v1/session', 401, { username: 'bob_splits', password: 'nor is this one his' }],
     ['post', 'v1/session', 200, { username: 'bob_splits', password }],
     ['post', 'v1/session/refresh', 200],
     ['post', 'v1/session/confirm', 200, { password }],

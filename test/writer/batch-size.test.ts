@@ -36,9 +36,9 @@ t.test('where even the smallest batch takes long, large ones are worth it', asyn
 
 t.test('a batch that ran out of time: the next has a quarter, at least 8, and later ones grow again', async (t) => {
   const size = batchSize()
-  size.ranOutOfTime(500)
+  size.ranOutOfTime(500, 4_500)
   t.equal(size.limit(), 125)
-  for (let n = 0; n < 5; n += 1) size.ranOutOfTime(size.limit())
+  for (let n = 0; n < 5; n += 1) size.ranOutOfTime(size.limit(), 1_000)
   t.equal(size.limit(), 8)
   t.same(
     grow(size, () => 10, 4),
@@ -49,9 +49,9 @@ t.test('a batch that ran out of time: the next has a quarter, at least 8, and la
 t.test('tries are short after a batch that ran out of time, longer with each one more', async (t) => {
   const size = batchSize()
   t.equal(size.patienceMs(), Number.POSITIVE_INFINITY)
-  size.ranOutOfTime(100)
+  size.ranOutOfTime(100, 4_500)
   t.equal(size.patienceMs(), 1_000)
-  size.ranOutOfTime(25)
+  size.ranOutOfTime(25, 1_000)
   t.equal(size.patienceMs(), 2_000)
   size.completed(8, 10)
   t.equal(size.patienceMs(), Number.POSITIVE_INFINITY)

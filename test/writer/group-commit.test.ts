@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { type ClientSession, MongoClient, MongoNetworkError, MongoServerError } from 'mongodb'
 import t, { type Test } from 'tap'
-import { OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
+import { OutcomeUnknownError, OverloadedError, TransactionTimeoutError } from '../../src/database/failures.ts'
 import { delayRetry, type Transact, transactor } from '../../src/database/transaction.ts'
 import { groupCommit } from '../../src/writer/group-commit.ts'
 import { eventually } from '../eventually.ts'
@@ -257,6 +257,27 @@ t.test(
     ])
     t.same(batches.at(-1), [{ n: 2, isRetry: true }, { n: 3 }], 'the retried item is marked')
     t.same(await stored(), [2, 3], 'nothing is committed after its deadline')
+  },
+)
+
+t.test(
+  'an item whose commit had no answer fails as unknown, whatever its later tries say; one never tried does not',
+  async (t) => {
+    const held = gate()
+    const { submit, transactions } = await numbersCommit(t, {
+      instead: (_, attempt) => async () => {
+        if (attempt > 0) throw new MongoNetworkError('connection refused')
+        await held.opened()
+        throw new OutcomeUnknownError('no reply')
+      },
+    })
+    const deadline = performance.now() + 2_000
+    const tried = submit({ n: 1 }, deadline).catch((error: unknown) => error)
+    await until(() => transactions() === 1)
+    const untried = submit({ n: 2 }, performance.now()).catch((error: unknown) => error)
+    held.open()
+    t.type(await tried, OutcomeUnknownError)
+    t.type(await untried, TransactionTimeoutError)
   },
 )
 

@@ -183,6 +183,27 @@ t.test('a command that a writer received and never answered: whether it was writ
   t.equal(await Promise.race([patient, 'pending']), 'pending', 'another with more time still waits')
 })
 
+t.test('a command that waits because the writer reads nothing was not tried at its deadline', async (t) => {
+  const path = await socketPath(t)
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => void sockets.add(socket.pause())).listen(path)
+  t.teardown(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  const writer = remoteWriter(path)
+  t.teardown(() => writer.close())
+  await eventually(() => sockets.size > 0, { everyMs: 5 })
+  // More than the socket takes.
+  const long = { ...post, text: 'x'.repeat(20_000) }
+  const deadline = performance.now() + 3_000
+  const sent = Array.from({ length: 400 }, () => writer.createPost(long, deadline).catch((error: unknown) => error))
+  await delay(500)
+  const waiting = writer.react(like, deadline)
+  await t.rejects(waiting, TransactionTimeoutError)
+  t.type((await Promise.all(sent))[0], OutcomeUnknownError)
+})
+
 t.test('what a writer left unanswered stays unknown, even if the next one refuses to write it', async (t) => {
   const path = await socketPath(t)
   const { received, exit } = exitingWriter(path)

@@ -1,0 +1,82 @@
+import { Gauge, type Registry } from 'prom-client'
+
+/** The driver aborts what it waits for at the first limit; the second one holds for every check. */
+const abortAfterMs = 1_800
+const answerWithinMs = 2_000
+/** A run that began earlier might have asked before a fault. Bounds the runs at the same time to 8. */
+const sharedForMs = 250
+
+export type ReadinessCheck = {
+  name: string
+  /** What is wrong when the check fails, in general terms: the end of "The server is not ready: …". */
+  fault: string
+  code: 'overloaded' | 'database-unavailable'
+  /** Whether the process can serve as far as this check sees. A rejection, or no answer within 2 s, means it cannot. */
+  isReady(signal: AbortSignal): boolean | Promise<boolean>
+}
+
+export type CheckResult = Pick<ReadinessCheck, 'name' | 'fault' | 'code'> & { isReady: boolean; cause?: unknown }
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readiness: Readiness
+  }
+}
+
+/** What must hold for this process to serve requests. Features add their own checks. */
+export function readinessChecks() {
+  const checks: ReadinessCheck[] = []
+  let running: { begunAt: number; results: Promise<CheckResult[]> } | undefined
+
+  async function run({ isReady, ...check }: ReadinessCheck, timeout: Promise<never>): Promise<CheckResult> {
+    try {
+      const result = async () => isReady(AbortSignal.timeout(abortAfterMs))
+      return { ...check, isReady: await Promise.race([result(), timeout]) }
+    } catch (cause) {
+      return { ...check, isReady: false, cause }
+    }
+  }
+
+  async function runAll(): Promise<CheckResult[]> {
+    const timeout = Promise.withResolvers<never>()
+    timeout.promise.catch(() => undefined)
+    const timer = setTimeout(() => timeout.reject(new Error('no answer in time')), answerWithinMs)
+    try {
+      return await Promise.all(checks.map((check) => run(check, timeout.promise)))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    add: (...added: readonly ReadinessCheck[]): void => void checks.push(...added),
+    /** Runs all checks, within 2 s. However often a client asks, a run in progress serves the callers of 250 ms. */
+    run(): Promise<CheckResult[]> {
+      const now = performance.now()
+      if (running && now - running.begunAt < sharedForMs) return running.results
+      const begun = { begunAt: now, results: runAll() }
+      running = begun
+      const end = () => {
+        if (running === begun) running = undefined
+      }
+      begun.results.finally(end)
+      return begun.results
+    },
+  }
+}
+
+export type Readiness = ReturnType<typeof readinessChecks>
+
+/** Adds 1 for each check that holds and 0 for each that does not; of several processes, the least. */
+export function measureReadiness(registry: Registry, readiness: Readiness): void {
+  new Gauge({
+    name: 'rookery_ready',
+    help: 'Whether a readiness check holds (1) or not (0), by check; 0 if it fails in any process.',
+    labelNames: ['check'],
+    aggregator: 'min',
+    registers: [registry],
+    async collect() {
+      for (const { name, isReady } of await readiness.run()) this.set({ check: name }, Number(isReady))
+    },
+  })
+}
