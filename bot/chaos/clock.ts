@@ -35,7 +35,7 @@ export function clockStep(clock: Pick<ReturnType<typeof steppableClock>, 'step'>
     return {
       detail: `the server's clock ${Math.abs(ms) / 1_000} s ${ms > 0 ? 'ahead' : 'behind'}`,
       lastsMs: randomMs(1_000, 8_000),
-      end: async () => clock.step(0),
+      end: async () => void clock.step(0),
     }
   }
 }

@@ -31,7 +31,7 @@ export function connectionFaults(proxy: FaultProxy) {
   function during(detail: string, begin: () => void, end: () => void): OngoingFault {
     const lastsMs = randomMs(1_000, 8_000)
     begin()
-    return { detail: `${detail} for ${seconds(lastsMs)}`, lastsMs, end: async () => end() }
+    return { detail: `${detail} for ${seconds(lastsMs)}`, lastsMs, end: async () => void end() }
   }
 
   return {

@@ -4,13 +4,13 @@ export const faultNames = [
   'lost-command',
   'kill-server',
   'late-command',
-  'kill-writer',
-  'lost-reply',
-  'frozen-writer',
-  'cut-connection',
   'kill-api',
-  'delayed-replies',
+  'lost-reply',
+  'kill-writer',
   'frozen-mongod',
+  'cut-connection',
+  'delayed-replies',
+  'frozen-writer',
   'clock-step',
   'frozen-link',
   'disconnected',
@@ -21,8 +21,11 @@ export type FaultName = (typeof faultNames)[number]
 /** These hit a worker of the cluster, which a server of one process does not have. */
 export const clusterFaultNames: readonly FaultName[] = ['kill-writer', 'frozen-writer', 'kill-api']
 
-/** `detail` is for the report. `end` is called after `lastsMs`, or earlier when the bot has ended. */
-export type OngoingFault = { detail: string; lastsMs: number; end(): Promise<void> }
+/**
+ * `detail` is for the report. `end` is called after `lastsMs`, or earlier when the bot has ended; it resolves to what
+ * the server did about the fault, if that shows.
+ */
+export type OngoingFault = { detail: string; lastsMs: number; end(): Promise<string | undefined> }
 
 /** Resolves to undefined when the fault cannot happen now: no such process runs, or no such command was sent. */
 export type BeginFault = (stop: AbortSignal) => Promise<OngoingFault | undefined>

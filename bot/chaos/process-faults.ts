@@ -23,8 +23,11 @@ export function processFaults(server: LocalServer) {
       return {
         detail: `process ${pid} for ${seconds(lastsMs)}`,
         lastsMs,
-        // The server may have replaced it: then no process of the name has this pid.
-        end: async () => void ((await pidOf(name, server)) === pid && sendSignal(pid, 'SIGCONT')),
+        async end() {
+          if ((await pidOf(name, server)) !== pid) return 'which the server has replaced'
+          sendSignal(pid, 'SIGCONT')
+          return undefined
+        },
       }
     }
   }

@@ -26,12 +26,12 @@ export function faultRotation(
     if (!fault) return
     tally.set(name, { tried: count.tried + 1, happened: count.happened + 1 })
     await sleep(fault.lastsMs, undefined, { signal: stop }).catch(() => undefined)
-    await fault.end()
+    const note = await fault.end()
     const endedAt = performance.now()
     if (!isRunning(server.program)) server.program = spawnServer(server.settings)
     const isReady = await waitUntilReady(server)
     const recovery = isReady ? `ready after ${seconds(performance.now() - endedAt)}` : 'the server did not recover'
-    printLine(`${new Date().toISOString()} ${name}: ${fault.detail}; ${recovery}`)
+    printLine(`${new Date().toISOString()} ${name}: ${[fault.detail, note].filter(Boolean).join(', ')}; ${recovery}`)
     if (!isReady) throw new Error(`the server did not recover from ${name}`)
   }
 
