@@ -30,7 +30,10 @@ export function batchCost() {
     observe(items: number, tookMs: number): boolean {
       const predictedMs = fixedMs() + perItemMs() * items
       const [shorterMs, longerMs] = [Math.min(tookMs, predictedMs), Math.max(tookMs, predictedMs)]
-      const isSurprise = sums.weight > 0 && longerMs > surprise.msMin && longerMs > surprise.factor * shorterMs
+      // A much larger batch teaches what an item costs: that it takes longer is no surprise.
+      const isComparable = tookMs < predictedMs || items * sums.weight <= 2 * sums.items
+      const isSurprise =
+        sums.weight > 0 && isComparable && longerMs > surprise.msMin && longerMs > surprise.factor * shorterMs
       const kept = isSurprise ? 0 : memory
       sums = {
         weight: sums.weight * kept + 1,

@@ -55,10 +55,10 @@ export function batchSize() {
       ceiling = bounded(items / 2)
     },
 
-    /** @param tookMs - the least that such a batch takes. */
+    /** @param tookMs - the least that such a batch takes; if it is long, the database did not answer at all. */
     ranOutOfTime(items: number, tookMs: number): void {
       failures += 1
-      longestMs = Math.max(tookMs, longestMs)
+      if (tookMs < firstPatienceMs) longestMs = Math.max(tookMs, longestMs)
       ceiling = bounded(items * decrease)
     },
   }
