@@ -15,10 +15,7 @@ import { type AnyWriteOperation, execute, type Submit } from './writer/operation
 import { trackProgress, writerChecks } from './writer/progress.ts'
 import { remoteSubmit } from './writer/remote.ts'
 
-/**
- * Every operation that is written in batches, in the order in which a batch applies them. All commands of a batch arrived
- * at the same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
- */
+/** In the order in which a batch applies them: no command writes to a post that the same batch has deleted. */
 const operations: readonly AnyWriteOperation[] = [
   createPost,
   editPost,

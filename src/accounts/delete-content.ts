@@ -37,10 +37,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
   }
 }
 
-/**
- * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
- * step. Until then it is hidden. The fence is raised first: from then on no batch writes new content.
- */
+/** Deletes content item by item, as its owner would have, and after the fence: counts are exact at every step. */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
 
@@ -54,7 +51,6 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /** Deletes the content of an account that has just been deleted, up to a limit. */
     async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
       await fence.raise()
       await deleteItems(account, signal, limit)

@@ -14,10 +14,7 @@ const markTimeoutMs = 1_000
 /** A row can be locked by the batch of a writer that has crashed. */
 const raiseTimeoutMs = 1_000
 
-/**
- * Tells every writer of the deletions so far. No step locks a row that a batch needs, except for the moment of its own
- * update: a process that dies here delays only the content of deleted accounts, until the sweeper raises the fence again.
- */
+/** No step keeps a row locked that a batch needs: a process that dies here delays only the deletion of content. */
 export function deletionFence<Id>(db: Db, transact: Transact, deletions: Unfenced<Id>) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   let running: Promise<void> = Promise.resolve()
@@ -46,10 +43,7 @@ export function deletionFence<Id>(db: Db, transact: Transact, deletions: Unfence
   }
 
   return {
-    /**
-     * When it resolves, every batch either was committed before, or sees all deletions that were committed before the
-     * call. Concurrent calls share the next run.
-     */
+    /** From then on every batch sees the deletions committed before the call. Concurrent calls share the next run. */
     raise(): Promise<void> {
       next ??= running
         .catch(() => undefined)

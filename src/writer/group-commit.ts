@@ -19,8 +19,7 @@ export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientS
 
 export type GroupCommit<Item, Result> = {
   /**
-   * Resolves when the item is committed.
-   * @param deadline - by `performance.now()`: no commit begins after it
+   * Resolves when the item is committed. No commit begins after `deadline` (by `performance.now()`).
    * @throws TransactionTimeoutError or OverloadedError (it was not written), OutcomeUnknownError (it may have been)
    */
   submit(item: Item, deadline?: number): Promise<Result>
@@ -51,11 +50,8 @@ const lockReportMs = 1_000
 
 /**
  * Commands that arrive during a commit share the next one, without a timer (DeWitt et al., "Implementation Techniques
- * for Main Memory Database Systems", 1984, 3).
- *
- * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
- * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.
- * @param options.onLocked - called at most once a second while items have waited for locks for half a second
+ * for Main Memory Database Systems", 1984, 3). A batch that keeps conflicting is split by key, so that only writes to a
+ * locked document wait for it; one that fails for good is halved until the failing item stands alone.
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact

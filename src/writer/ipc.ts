@@ -28,10 +28,7 @@ export type Sender<Message> = {
   waiting(): number
 }
 
-/**
- * A frame, one line, holds the messages of one turn of the event loop: a hundred cost little more than one. While the
- * other end reads nothing, messages wait; those that are not `isWanted` any more are then left out.
- */
+/** A frame, one line, has the messages of one turn. What is not `isWanted` when the other end reads is left out. */
 export function sender<Message>(socket: Socket, isWanted: (message: Message) => boolean = () => true): Sender<Message> {
   let waiting: Message[] = []
   let isScheduled = false
