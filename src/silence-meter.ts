@@ -16,5 +16,3 @@ export function silenceMeter(onTick: () => void = () => {}) {
     close: (): void => clearInterval(timer),
   }
 }
-
-export type SilenceMeter = ReturnType<typeof silenceMeter>

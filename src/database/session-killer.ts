@@ -83,5 +83,3 @@ export function sessionKiller(signals: Db) {
     },
   }
 }
-
-export type SessionKiller = ReturnType<typeof sessionKiller>

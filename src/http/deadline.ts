@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OutcomeUnknownError } from '../database/failures.ts'
 import { transactionTimeoutMs } from '../database/transaction.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import { addressKey } from './client-address.ts'
 import { sendProblem, unavailable } from './errors.ts'
 import { clientLeft, overloaded } from './problems.ts'
@@ -98,14 +99,11 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-/** A request's position in a queue: the address it is queued for, and a signal that removes it from the queue. */
-export type QueueTicket = { signal: AbortSignal; address: string }
-
-/** Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s. */
+/** Without a database deadline. The address's ticket is aborted, with the Problem, at a disconnect and after 20 s. */
 export async function whileQueued<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (ticket: QueueTicket) => Promise<T>,
+  work: (ticket: Ticket) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
@@ -115,7 +113,7 @@ export async function whileQueued<T>(
   if (reply.raw.closed) onClose()
   clearDeadline(request, reply)
   try {
-    return await work({ signal: controller.signal, address: addressKey(request.client.ip) })
+    return await work({ signal: controller.signal, key: addressKey(request.client.ip) })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', onClose)

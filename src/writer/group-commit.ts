@@ -12,7 +12,7 @@ import {
 import { delayRetry, type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { batchSize, maxBatchItems } from './batch-size.ts'
 import { DeferredKeys } from './deferred-keys.ts'
-import { type BatchLimits, type Waiting, writeQueue } from './queue.ts'
+import { type BatchLimits, sheddingQueue, type Waiting } from './queue.ts'
 
 /** Writes items in one transaction, perhaps more than once; results are in their order. If it throws, nothing is written. */
 export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientSession) => Promise<Result[]>
@@ -63,7 +63,7 @@ export function groupCommit<Item, Result>(options: {
 }): GroupCommit<Item, Result> {
   const { transact, apply, sizeOf, keyOf, markRetry, onLocked } = options
   type Batch = Queued<Item, Result>[]
-  const queue = writeQueue<Queued<Item, Result>>()
+  const queue = sheddingQueue<Queued<Item, Result>>()
   const size = batchSize()
   const deferred = new DeferredKeys<Queued<Item, Result>>()
   /** Parts of batches that conflicted. */

@@ -16,7 +16,7 @@ const capacity = ({ items, expectedMs }: BatchLimits) => Math.floor(items * Math
  * First in, first out, and short under overload: when, for two seconds without being empty, more has arrived than was
  * taken, it sheds its oldest items and refuses new ones (Nichols and Jacobson, "Controlling Queue Delay", 2012).
  */
-export function writeQueue<Item extends Waiting>() {
+export function sheddingQueue<Item extends Waiting>() {
   let items: Item[] = []
   let window = { start: 0, arrived: 0, taken: 0 }
   let growingWindows = 0
