@@ -31,7 +31,7 @@ export function tombstoneStore(db: Db) {
       return found.map(({ _id }) => _id.toString())
     },
 
-    async unfenced(session: ClientSession): Promise<UUID[]> {
+    async withoutEpoch(session: ClientSession): Promise<UUID[]> {
       const found = await tombstones.find({ epoch: { $exists: false } }, { session, ...idsOnly }).toArray()
       return found.map(({ _id }) => _id)
     },

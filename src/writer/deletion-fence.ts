@@ -3,9 +3,8 @@ import type { Transact } from '../database/transaction.ts'
 import { unassignedWriter } from './batch-context.ts'
 import type { WriterDocument } from './fence.ts'
 
-/** The deletions that have no epoch yet. */
-type Unfenced<Id> = {
-  unfenced(session: ClientSession): Promise<Id[]>
+type Deletions<Id> = {
+  withoutEpoch(session: ClientSession): Promise<Id[]>
   setEpoch(deletions: readonly Id[], epoch: number, session: ClientSession): Promise<void>
 }
 
@@ -15,14 +14,14 @@ const markTimeoutMs = 1_000
 const raiseTimeoutMs = 1_000
 
 /** No step keeps a row locked that a batch needs: a process that dies here delays only the deletion of content. */
-export function deletionFence<Id>(db: Db, transact: Transact, deletions: Unfenced<Id>) {
+export function deletionFence<Id>(db: Db, transact: Transact, deletions: Deletions<Id>) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
 
   /** Epochs are in the order of commits: a writer that knows one knows all before it. */
   async function mark(session: ClientSession): Promise<number> {
-    const marked = await deletions.unfenced(session)
+    const marked = await deletions.withoutEpoch(session)
     const row = { _id: unassignedWriter }
     if (marked.length === 0) return (await writers.findOne(row, { session }))?.raised ?? 0
     const counter = await writers.findOneAndUpdate(
