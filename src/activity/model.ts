@@ -1,4 +1,4 @@
-import type { Db, UUID } from 'mongodb'
+import type { ClientSession, Db, UUID } from 'mongodb'
 import type { ActivityEvent } from './schema.ts'
 
 export type ActivityDocument = {
@@ -20,6 +20,9 @@ export const loginFailed: ActivityEvent = 'login-failed'
 
 export const retentionSeconds = 90 * 86_400
 export const hourMs = 3_600_000
+// Separate limits: an attacker's failed logins must not evict the events that the owner needs to see.
+const maxFailures = 200
+const maxOtherItems = 800
 
 export const activityIndexes = [
   { key: { account: 1, _id: -1 } },
@@ -33,3 +36,16 @@ export const activityIndexes = [
 ] as const
 
 export const activityIn = (db: Db) => db.collection<ActivityDocument>('activity')
+
+/** Deletes an account's oldest items: failed logins beyond 200, or other items beyond 800. */
+export async function trim(db: Db, account: UUID, kind: 'failures' | 'others', session: ClientSession): Promise<void> {
+  const isFailure = kind === 'failures'
+  const own = { account, event: isFailure ? loginFailed : { $ne: loginFailed } }
+  const [oldest] = await activityIn(db)
+    .find(own, { session, projection: { _id: 1 } })
+    .sort({ _id: -1 })
+    .skip(isFailure ? maxFailures : maxOtherItems)
+    .limit(1)
+    .toArray()
+  if (oldest) await activityIn(db).deleteMany({ ...own, _id: { $lte: oldest._id } }, { session })
+}
