@@ -39,9 +39,12 @@ export class DeferredKeys<Item> {
    * Tries keys one by one, and twice as many after each success: a transaction that ends unlocks all that it wrote.
    * @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked
    */
-  async tryDue(limit: { ms: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
+  async tryDue(
+    limit: { ms: number; items: number; isIdle: boolean },
+    attempt: (items: Item[]) => Promise<void>,
+  ): Promise<Item[]> {
     const now = performance.now()
-    if (now < this.#pausedUntil) return []
+    if (now < this.#pausedUntil && !limit.isIdle) return []
     const due = [...this.#deferred].filter(([, { due }]) => due <= now)
     const released: Item[] = []
     let lostMs = 0
