@@ -12,7 +12,8 @@ import { type SweepReactionsCommand, sweepReactions } from './reactions/sweep.ts
 import { commitQueue } from './writer/local.ts'
 import type { WriterObserver } from './writer/observer.ts'
 import { type AnyWriteOperation, execute, type Submit } from './writer/operation.ts'
-import { trackProgress, writerChecks } from './writer/progress.ts'
+import { trackProgress } from './writer/progress.ts'
+import { writerChecks } from './writer/readiness.ts'
 import { remoteSubmit } from './writer/remote.ts'
 
 /** In the order in which a batch applies them: no command writes to a post that the same batch has deleted. */

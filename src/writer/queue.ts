@@ -1,4 +1,3 @@
-/** What the queue must know of an item. */
 export type Waiting = { deadline: number; bytes: number }
 
 /** How large the next batch may be, and how long one takes. */

@@ -38,7 +38,6 @@ function toError(failure: FailureReason, { isUnanswered }: Pending): Error {
 /** When the writer exits, unanswered submissions go to its replacement as retries, with the same deadline. */
 export function remoteSubmit(path: string): {
   submit: Submit
-  /** How long the writer's event loop has given no sign of life. */
   silentMs(): number
   close(): void
 } {
