@@ -51,6 +51,7 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
+    /** Deletes the content of an account that has just been deleted, up to a limit. */
     async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
       await fence.raise()
       await deleteItems(account, signal, limit)
