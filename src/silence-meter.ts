@@ -1,9 +1,6 @@
 const tickMs = 100
 
-/**
- * Measures for how long another process has given no sign of life. Each tick of this process's own timer counts 100 ms,
- * however late it is: while this process is stopped or starved of CPU, signs of life wait unread.
- */
+/** Counts ticks of its own timer: while this process is stopped or starved of CPU, signs of life wait unread. */
 export function silenceMeter(onTick: () => void = () => {}) {
   let ticks = 0
   const timer = setInterval(() => {
@@ -19,5 +16,3 @@ export function silenceMeter(onTick: () => void = () => {}) {
     close: (): void => clearInterval(timer),
   }
 }
-
-export type SilenceMeter = ReturnType<typeof silenceMeter>

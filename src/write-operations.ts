@@ -12,13 +12,11 @@ import { type SweepReactionsCommand, sweepReactions } from './reactions/sweep.ts
 import { commitQueue } from './writer/local.ts'
 import type { WriterObserver } from './writer/observer.ts'
 import { type AnyWriteOperation, execute, type Submit } from './writer/operation.ts'
-import { trackProgress, writerChecks } from './writer/progress.ts'
+import { trackProgress } from './writer/progress.ts'
+import { writerChecks } from './writer/readiness.ts'
 import { remoteSubmit } from './writer/remote.ts'
 
-/**
- * Every operation that is written in batches, in the order in which a batch applies them. All commands of a batch arrived
- * at the same time, so any order is right; in this one no command writes to a post that the same batch has deleted.
- */
+/** In the order in which a batch applies them: no command writes to a post that the same batch has deleted. */
 const operations: readonly AnyWriteOperation[] = [
   createPost,
   editPost,

@@ -7,7 +7,7 @@ export type Counts = { posts: number; followers: number; following: number }
 /** Apart from the accounts, because posts and follows write them all the time. */
 export type CountsDocument = Counts & {
   _id: UUID
-  /** Incremented by each command of the account that follows or unfollows: see follows/follow.ts. */
+  /** Incremented by each follow and unfollow: a late commit of an earlier one conflicts, also if nothing changes. */
   revision?: number
 }
 

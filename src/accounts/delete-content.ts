@@ -39,10 +39,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
   }
 }
 
-/**
- * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
- * step. Until then it is hidden. The fence is raised first: from then on no batch writes new content.
- */
+/** Deletes content item by item, as its owner would have, and after the fence: counts are exact at every step. */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
   let concurrent = 0

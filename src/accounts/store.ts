@@ -15,10 +15,7 @@ type AccountDocument = {
   revision?: number
 }
 
-/**
- * `_id` is the lower-case name: unique whatever the case, and local to a shard. The name of a deleted account is held
- * for a while before it may be taken again.
- */
+/** `_id` is the lower-case name: unique in any case, and local to a shard. A deleted account's name can be held. */
 type UsernameDocument = { _id: string } & ({ account: UUID } | { heldUntil: Date })
 
 export const usernameIndexes = [{ key: { heldUntil: 1 }, expireAfterSeconds: 0 }] as const

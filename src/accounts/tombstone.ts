@@ -1,10 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 
-/**
- * A deleted account. Its content is hidden at once and deleted afterwards: see delete-content.ts. The tombstone then
- * stays for longer than any access token or retried command can name the account.
- */
+/** A deleted account, kept for longer than any access token or retried command can name it: see delete-content.ts. */
 export type AccountTombstone = {
   _id: UUID
   at: Date
@@ -35,7 +32,7 @@ export function tombstoneStore(db: Db) {
       return found.map(({ _id }) => _id.toString())
     },
 
-    async unfenced(session: ClientSession): Promise<UUID[]> {
+    async withoutEpoch(session: ClientSession): Promise<UUID[]> {
       const found = await tombstones.find({ epoch: { $exists: false } }, { session, ...idsOnly }).toArray()
       return found.map(({ _id }) => _id)
     },

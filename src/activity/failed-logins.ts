@@ -27,10 +27,7 @@ export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBase
   }
 
   return {
-    /**
-     * Before the response, so that the owner sees the item at once; if the writer is busy, in the background.
-     * @throws MongoError when the database is out of reach
-     */
+    /** Before the response, unless the writer is busy. @throws MongoError when the database is out of reach */
     async record(account: string, client: ClientInfo): Promise<void> {
       const written = write(account, client)
       const isWritten = await Promise.race([written, sleep(responseDelayMs, false, { ref: false })])

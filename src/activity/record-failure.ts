@@ -26,7 +26,6 @@ type Item = { first: RecordFailureCommand; ids: string[]; account: UUID; address
 
 const nameOf = (account: UUID | string, address: string) => `${account} ${address}`
 
-/** The retries whose first submission was applied. */
 async function readAlreadyApplied(
   { db, session }: BatchContext,
   commands: readonly RecordFailureCommand[],

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import type { QueueTicket } from '../http/deadline.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
@@ -28,12 +28,12 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
     warm: () => strength.warm(),
 
     /** @throws Problem `validation` with this pointer, `overloaded`. */
-    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: QueueTicket) {
+    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: Ticket) {
       return runEstimate(() => assertStrongPassword(password, { username, pointer, strength }), ticket)
     },
 
     /** @throws Problem `overloaded`. */
-    hash(password: string, account: string, ticket: QueueTicket): Promise<StoredPassword> {
+    hash(password: string, account: string, ticket: Ticket): Promise<StoredPassword> {
       return runHash(() => hashPassword(password, account, hashing), ticket)
     },
 
@@ -42,7 +42,7 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
       password: string,
       account: string,
       credential: Credential | undefined,
-      ticket: QueueTicket,
+      ticket: Ticket,
       onStart?: () => Promise<void>,
     ): Promise<Verification> {
       return runHash(async () => {

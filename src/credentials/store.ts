@@ -10,10 +10,7 @@ type CredentialDocument = {
   /** Present if an operator issued the password: it permits one login, and choosing another password. */
   oneTime?: OneTime
   lastLoginAt: Date
-  /**
-   * Incremented by every login, and by the end of all other sessions: setting a field to its current value would write,
-   * and conflict with, nothing.
-   */
+  /** Incremented by each login and what must conflict with it: setting a field to its current value writes nothing. */
   revision: number
 }
 

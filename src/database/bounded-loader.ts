@@ -9,11 +9,9 @@ type Bounds = { maxQueries: number; queryTimeoutMs: number; maxWaitMs: number }
 const timeoutError = () => new QueryTimeoutError('no answer in time')
 
 /**
- * Reads by id with a bound on the queries in flight: for reads that become frequent because the database is slow, which
- * would otherwise keep it slow. As with batch-loader.ts, no read joins a query that was sent before. It waits for the
- * next one together with all others, and a key is in one query at a time: in the one that was sent, and in the next.
- * @param load - reads distinct keys; its error is thrown by all of their reads
- * @returns a function that throws QueryTimeoutError if a query has no answer in time, or a read waits too long for one
+ * Reads by id with a bound on the queries in flight: reads that a slow database causes must not keep it slow. As with
+ * batch-loader.ts, no read joins a query that was sent before; a key is in the query that was sent and in the next one.
+ * @returns a function that throws QueryTimeoutError when a read or its query takes too long, and what `load` throws
  */
 export function boundedLoader<Value>(
   load: (keys: readonly string[]) => Promise<Map<string, Value>>,

@@ -41,10 +41,7 @@ export function databaseUser(members: readonly Member[], connection: Connection)
   }
 
   return {
-    /**
-     * Gives every client this user. The same credentials change nothing unless MongoDB has refused them.
-     * @throws StartError, with nothing changed, if MongoDB is unreachable, refuses the user or denies it everything
-     */
+    /** The same credentials change nothing unless MongoDB refused them. @throws StartError, with nothing changed */
     replace: (credentials: Credentials): Promise<Replacement> => inTurn('replace', () => replace(credentials)),
 
     /** The listener runs after each replacement; what it holds on the previous client, such as a stream, it must release. */

@@ -45,10 +45,7 @@ export class AccessRefusedError extends Error {
   override readonly name = 'AccessRefusedError'
 }
 
-/**
- * Whether MongoDB refused the user: Unauthorized, AuthenticationFailed, or what Atlas answers instead. One refused login
- * makes the driver close all connections, and fails the operations that wait for one.
- */
+/** Unauthorized, AuthenticationFailed or Atlas's code: also as the cause for operations that waited for the login. */
 export function isAccessRefused(thrown: unknown): boolean {
   const error = unwrapped(thrown)
   if (error instanceof AccessRefusedError) return true
@@ -57,10 +54,7 @@ export function isAccessRefused(thrown: unknown): boolean {
   return error.code === 13 || error.code === 18 || (error.code === 8_000 && error.hasErrorLabel('HandshakeError'))
 }
 
-/**
- * The driver (mongodb 7.9) does not label every broken connection: it passes on a failed write as the socket threw it, and
- * labels no error after its monitor has detected the outage. The error of a disconnected HTTP client has no `syscall`.
- */
+/** The driver (mongodb 7.9) does not label every broken connection. A disconnected HTTP client has no `syscall`. */
 export function isBrokenConnection(error: unknown): boolean {
   const cause = unwrapped(error)
   if (cause instanceof MongoNetworkError) return true

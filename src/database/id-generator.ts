@@ -7,11 +7,9 @@ const randomBytes = 6
 const blockBytes = 1_024 * randomBytes
 
 /**
- * A generator of UUIDv7 (RFC 9562, 5.7): the milliseconds, a counter of 26 bits that starts at 25 random ones in each
- * millisecond (6.2, method 1), and 48 random bits. Each id is greater than the one before while `now` moves forwards, or
- * back by less than a second: then the last millisecond goes on. When the clock is set back by more, ids follow it at
- * once: they stay unique, and are smaller than those from before the change.
- * @param now - in milliseconds since 1970
+ * UUIDv7 (RFC 9562, 5.7): milliseconds, a counter of 26 bits that starts at 25 random ones (6.2, method 1), 48 random
+ * bits. Ids ascend while `now` (in ms) moves forwards, or back by less than a second. When it is set back by more, they
+ * follow it at once: they stay unique, and are smaller than those from before the change.
  */
 export function idGenerator(now: () => number = Date.now): () => string {
   const block = Buffer.alloc(blockBytes)

@@ -7,10 +7,7 @@ const idleBeforeCloseMs = 10_000
 /** The first refusals are those of transactions in progress; later ones begin none. */
 const maxAbandoned = 1_000
 
-/**
- * A database whose user can change while the process serves: see database-user.ts. Operations go to the client of the
- * last user, but a transaction ends on the client on which it began. `first` is connected, and no operation uses it yet.
- */
+/** A database whose user can change; a transaction ends on the client where it began. Nothing uses `first` yet. */
 export function liveClient(first: MongoClient, database: string, idleMs: number = idleBeforeCloseMs) {
   const clients = new WeakMap<ClientSession, MongoClient>()
   const retired = retiredClients(idleMs)

@@ -50,7 +50,6 @@ async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions
 type Options = {
   connection: Connection
   collections: Collections
-  /** What the process does with the database. */
   role: 'requests' | 'writer' | 'both'
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined

@@ -2,11 +2,7 @@ import type { Db } from 'mongodb'
 import type { ReadinessCheck } from '../operations/readiness.ts'
 import { isAccessRefused } from './failures.ts'
 
-/**
- * A ping needs no login: a dropped user's connections still answer it. Therefore a read follows, which is judged only by
- * whether it was refused.
- * @param signals - the database on connections for which no request waits
- */
+/** A ping needs no login, and a dropped user's connections still answer it: hence the read, judged by refusal only. */
 export const databaseChecks = (signals: Db): ReadinessCheck[] => [
   {
     name: 'database',

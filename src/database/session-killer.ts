@@ -15,11 +15,7 @@ type OpenTransaction = {
   transaction: { parameters: { txnNumber: unknown }; timeActiveMicros: unknown }
 }
 
-/**
- * Ends transactions on the server, which otherwise keep their documents locked until `transactionLifetimeLimitSeconds`.
- * MongoDB lets a user kill its own sessions, whichever process began them, without a privilege.
- * @param signals - a database whose connections do not wait for transactions
- */
+/** MongoDB lets a user kill its own sessions, in any process. The connections of `signals` wait for no transaction. */
 export function sessionKiller(signals: Db) {
   const waiting = new Map<SessionId, { until: number; settle: (isKilled: boolean) => void }>()
   const idle = new Map<string, { activity: string; since: number }>()
@@ -58,11 +54,7 @@ export function sessionKiller(signals: Db) {
       return promise
     },
 
-    /**
-     * Kills this user's transactions that have run nothing since an earlier call at least 0.9 s ago, in any process. A
-     * process that is only slow tries again.
-     * @returns how many it has killed
-     */
+    /** Kills this user's transactions that ran nothing since an earlier look, 0.9 s ago or more. @returns how many */
     async killOrphans(): Promise<number> {
       const open = await signals.client
         .db('admin')
@@ -92,5 +84,3 @@ export function sessionKiller(signals: Db) {
     },
   }
 }
-
-export type SessionKiller = ReturnType<typeof sessionKiller>

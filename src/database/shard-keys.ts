@@ -1,8 +1,4 @@
-/**
- * How a sharded cluster would distribute a collection.
- * @property field - the shard key; without one, the collection stays whole, on the database's primary shard
- * @property asksAll - the queries that ask every shard, by the first field that they filter by
- */
+/** Without a `field`, the collection stays whole. `asksAll`: the queries of every shard, by their first field. */
 export type Sharding =
   | { field: string; by: 'hash' | 'range'; asksAll: Readonly<Record<string, string>> }
   | { field?: undefined }

@@ -8,9 +8,8 @@ const killGraceMs = 500
 export type SnapshotOptions = { session: ClientSession; signal: AbortSignal }
 
 /**
- * Runs reads against one snapshot: every read in this session sees the data as of the first one. An aborted signal ends
- * them on the server, by killing the session. The driver's own `signal` follows 0.5 s later, for a lost reply: it closes
- * the connection, whose replacement has to log in, and MongoDB works on until it notices that.
+ * Every read in this session sees the data as of the first one. An aborted signal kills the session, and the driver's
+ * own signal follows 0.5 s later, for a lost reply: it closes the connection, and MongoDB works on until it notices.
  * @throws the signal's reason
  */
 export async function inSnapshot<T>(

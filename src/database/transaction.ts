@@ -66,12 +66,9 @@ export type TransactorHooks = {
 }
 
 /**
- * Runs work in a transaction, and retries after a conflict or a lost reply. The work may run more than once: it must not
- * choose ids. Its own error aborts the transaction and is rethrown. At the deadline MongoDB ends the transaction, so that
- * a lost message locks no document any longer, and nothing is committed after the caller has been told otherwise.
- * @throws TransactionTimeoutError soon after the deadline, even if MongoDB hangs: nothing is written, now or later
- * @throws OutcomeUnknownError when MongoDB does not say in time whether it has committed
- * @throws ConflictError after more than `maxConflicts` conflicts
+ * Runs work in a transaction, and retries after a conflict or a lost reply: the work must not choose ids. Its own error
+ * aborts the transaction. MongoDB ends it at the deadline: then it locks nothing, and is never committed.
+ * @throws TransactionTimeoutError or ConflictError (nothing is written, now or later), OutcomeUnknownError (it may be)
  */
 export function transactor(client: SessionSource, { onSession, kill }: TransactorHooks = {}): Transact {
   const seen = new Set<string>()

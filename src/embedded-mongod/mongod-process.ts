@@ -67,7 +67,7 @@ function mongodArguments(dataDir: DataDir, port: number): string[] {
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // Otherwise any local user could create the first administrator before we do. We log in with the key file.
     ...['--setParameter', 'enableLocalhostAuthBypass=false'],
-    // A transaction takes 5 s at most: one that is older belongs to a process that has died.
+    // A try of a transaction takes seconds: an older one belongs to a process that has exited or lost a message.
     ...['--setParameter', 'transactionLifetimeLimitSeconds=10'],
     // The default waits 15 s for another node to take over; there is none.
     ...['--setParameter', 'shutdownTimeoutMillisForSignaledShutdown=100'],

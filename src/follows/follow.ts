@@ -6,10 +6,7 @@ import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
 import { type FollowDocument, followKey, idHint, keyFilter, keysFilter, pairName } from './model.ts'
 
-/**
- * @property order - a UUIDv7: the order key of the follow, if this command creates it
- * @property maxFollowed - how many accounts `from` can follow: no limit by default
- */
+/** `order`: the order key of a new follow, a UUIDv7. `maxFollowed`: how many accounts `from` can follow. */
 export type FollowCommand = { from: string; to: string; follows: boolean; order: string; maxFollowed?: number }
 
 export type FollowResult = { outcome: 'done' | 'account-not-found' | 'too-many-followed' }
@@ -24,11 +21,7 @@ export const follow: WriteOperation<FollowCommand, FollowResult> = {
 
 type Pair = { from: string; to: string; before: string | null; after: string | null }
 
-/**
- * Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. The counts of `from`
- * are written even if nothing changes (`revision`): otherwise a late commit of an earlier command would not conflict, and
- * would overwrite this one.
- */
+/** Writes follows and both accounts' counts. The fence ensures that both accounts exist at the commit. */
 async function applyFollows(
   { db, session, isDeleted }: BatchContext,
   commands: readonly FollowCommand[],

@@ -43,7 +43,6 @@ export function followStore(db: Db, writer: FollowWriter) {
   }
 
   return {
-    /** @param maxFollowed - how many accounts `from` can follow */
     follow: (from: string, to: string, maxFollowed: number, deadline?: number): Promise<FollowResult> =>
       writer.follow({ from, to, follows: true, order: newId(), maxFollowed }, deadline),
 

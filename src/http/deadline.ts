@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OutcomeUnknownError } from '../database/failures.ts'
 import { transactionTimeoutMs } from '../database/transaction.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import { addressKey } from './client-address.ts'
 import { sendProblem, unavailable } from './errors.ts'
 import { clientLeft, overloaded } from './problems.ts'
@@ -46,10 +47,7 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
   }
 }
 
-/**
- * Limits how long a request waits for the database: 5 s for its session, and 5 s for its handler, whose transaction must
- * give up first (database/transaction.ts). The time in which the body arrives does not count: that is the client's.
- */
+/** A request waits 5 s for the database before its handler and 5 s in it; the arrival of its body does not count. */
 export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('pendingReplies', new Map())
   app.decorateRequest('writeDeadline', 0)
@@ -76,10 +74,7 @@ export async function withDatabaseDeadline<T>(
   }
 }
 
-/**
- * Runs a request's write under the deadline that began with its handler, or after its last queue. What the handler read
- * before has used up a part of it: a write that outlived the 503 could overwrite a newer, acknowledged one.
- */
+/** The deadline began with the handler, or after its last queue. A write after the 503 could undo a newer one. */
 export async function withWriteDeadline<T>(
   request: FastifyRequest,
   write: (deadline: number) => Promise<T>,
@@ -95,10 +90,7 @@ export async function withWriteDeadline<T>(
   }
 }
 
-/**
- * A signal that is aborted, with the Problem to throw, once no answer can be sent: the client has disconnected, or the
- * answer has been sent, such as the 503 of the deadline. (Fastify's `request.signal` ignores a disconnect.)
- */
+/** Aborted, with the Problem to throw, when no answer can be sent. Fastify's `request.signal` ignores a disconnect. */
 export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
@@ -107,17 +99,11 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-/** A request's position in a queue: the address it is queued for, and a signal that removes it from the queue. */
-export type QueueTicket = { signal: AbortSignal; address: string }
-
-/**
- * Runs work that waits in a queue, such as hashing, without a database deadline. The ticket's signal is aborted, with the
- * Problem to throw, when the client disconnects or after 20 s. (Fastify's `request.signal` ignores a disconnect.)
- */
+/** Without a database deadline. The address's ticket is aborted, with the Problem, at a disconnect and after 20 s. */
 export async function whileQueued<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  work: (ticket: QueueTicket) => Promise<T>,
+  work: (ticket: Ticket) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
@@ -127,7 +113,7 @@ export async function whileQueued<T>(
   if (reply.raw.closed) onClose()
   clearDeadline(request, reply)
   try {
-    return await work({ signal: controller.signal, address: addressKey(request.client.ip) })
+    return await work({ signal: controller.signal, key: addressKey(request.client.ip) })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', onClose)

@@ -116,12 +116,7 @@ export function databaseUnavailable(cause?: unknown): Problem {
   return new Problem('database-unavailable', detail, { headers: { 'retry-after': '1' }, cause })
 }
 
-/**
- * For a write that may have happened, or may still. Only an Idempotency-Key makes a blind repeat safe: another client may
- * have written since.
- *
- * @param howToFindOut - a sentence for a client without a key
- */
+/** Only an Idempotency-Key makes a blind repeat safe. @param howToFindOut - a sentence for a client without a key */
 export function outcomeUnknown(howToFindOut: string, hasIdempotencyKey: boolean, cause?: unknown): Problem {
   const advice = hasIdempotencyKey ? 'Repeat the request with the same Idempotency-Key.' : howToFindOut
   return new Problem('outcome-unknown', `The database did not say whether the change happened. ${advice}`, {

@@ -8,10 +8,7 @@ export type QueueBounds = { maxRunning: number; maxWaiting: number; maxWaitMs?: 
 
 type Waiter = { start(): void; refuse(): void }
 
-/**
- * Bounds costly work. Keys take turns, one task each (fair queueing, Nagle, RFC 970); a full queue evicts the last task of
- * the busiest key. A running task keeps its slot until it has ended, also when its ticket is aborted.
- */
+/** Keys take turns (fair queueing: Nagle, RFC 970). A full queue evicts the last task of the busiest key. */
 export function fairQueue({ maxRunning, maxWaiting, maxWaitMs }: QueueBounds, refusal: () => Error): FairQueue {
   const queues = new Map<string, Waiter[]>()
   let running = 0

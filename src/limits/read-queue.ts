@@ -5,10 +5,6 @@ const maxWaiting = 100
 /** Of a request's 5 s (http/deadline.ts): what starts later would often be in vain. */
 const maxWaitMs = 2_000
 
-/**
- * Bounds the reads of one kind that a process sends to MongoDB concurrently: the others need connections, too. The keys
- * are accounts, which take turns.
- * @throws Problem `overloaded` after 2 s, or when 100 reads wait and this account has the most of them
- */
+/** Bounds reads of one kind: others need connections, too. Keys are accounts. @throws Problem `overloaded` */
 export const readQueue = (maxRunning: number): FairQueue =>
   fairQueue({ maxRunning, maxWaiting, maxWaitMs }, () => overloaded('reads'))

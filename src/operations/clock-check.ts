@@ -19,11 +19,7 @@ export const readTimeOf =
   async (signal: AbortSignal): Promise<Date> =>
     (await db.command({ hello: 1 }, { signal })).localTime
 
-/**
- * Compares this machine's clock with the database's. A measurement sets the database's time against our monotonic clock,
- * so that a later step of our own clock is noticed at once, without another query. One that fails changes nothing: whether
- * the database answers is for other checks.
- */
+/** Holds the database's time against the monotonic clock: a step of our own clock shows without another query. */
 export function clockCheck(
   readTime: (signal: AbortSignal) => Promise<Date>,
   log: FastifyBaseLogger,

@@ -29,7 +29,7 @@ export function measureWriter(registry: Registry): Omit<WriterObserver, 'onLocke
   })
   for (const reason of ['overloaded', 'late', 'refused', 'unknown', 'failed']) failures.inc({ reason }, 0)
   return {
-    queued(progress) {
+    track(progress) {
       new Gauge({
         name: 'rookery_writes_waiting',
         help: 'Commands that wait for their commit.',

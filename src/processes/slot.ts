@@ -20,7 +20,6 @@ export type Slot = {
   ready: Promise<string>
   metrics: WorkerHandle['metrics']
   updateSecrets: WorkerHandle['updateSecrets']
-  /** How long the worker has given no sign of life. */
   silentMs(): number
   stop(): Promise<void>
   kill(): void

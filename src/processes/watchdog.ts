@@ -11,10 +11,7 @@ const maxLimitMs = 16_000
 /** Each kill doubles the time that the next worker gets: a machine with too little CPU must not lose every replacement. */
 const limitMsAfter = (kills: number): number => Math.min(minLimitMs * 2 ** kills, maxLimitMs)
 
-/**
- * Kills a worker whose event loop has stopped: by SIGSTOP, in an endless loop, or swapped out.
- * @param kills - how many workers of this slot were killed for their silence shortly before
- */
+/** Kills a worker whose event loop has stopped: by SIGSTOP, in an endless loop, or swapped out. */
 export function watchWorker(
   worker: Pick<WorkerHandle, 'kill' | 'onSign' | 'ready'>,
   { kills, onSilent }: { kills: number; onSilent: (silentMs: number) => void },

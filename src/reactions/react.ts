@@ -63,10 +63,7 @@ function toDailyChanges(pair: Pair): DailyChange[] {
   ]
 }
 
-/**
- * Every post is written, even if its counts stay the same: `revision` makes MongoDB detect a concurrent deletion ($inc by 0
- * writes nothing). Otherwise the reaction would outlive its post.
- */
+/** Every post is written (`revision`: an $inc by 0 is no write), so that its concurrent deletion conflicts. */
 async function applyReactions(
   { db, session, writer, isDeleted }: BatchContext,
   commands: readonly ReactCommand[],

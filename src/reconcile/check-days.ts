@@ -14,10 +14,7 @@ const zero: Sum = { likes: 0, dislikes: 0 }
 /** Reactions in one snapshot, if several days fit: counted in about a second. */
 const reactionsPerChunk = 500_000
 
-/**
- * Compares the daily counts with the reactions, some days at a time. All reactions and daily counts of a day are read in
- * one snapshot, so the comparison is exact under concurrent writes.
- */
+/** Exact under concurrent writes: all reactions and daily counts of a day are read in one snapshot. */
 export function checkDays(db: Db, transact: Transact, chunkSize = reactionsPerChunk): Check {
   const correctionByDay = new Map<string, Correction>()
   return {

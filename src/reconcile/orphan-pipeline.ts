@@ -1,7 +1,6 @@
 import { type Document, MaxKey, type UUID } from 'mongodb'
 import { type Ownership, ownerCollections } from './ownership.ts'
 
-/** Owners after one id and up to another. */
 export type OwnerRange = { after: UUID; upTo?: UUID | undefined }
 
 /** Matches the documents of a range of owners by an index. A bound of `_id` is behind all documents of its owner. */

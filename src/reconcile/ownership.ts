@@ -1,7 +1,7 @@
 /** Documents that are deleted with their owner. The owner's tombstone exists until the sweep has deleted them. */
 export type Ownership = {
   name: string
-  owned: CountedCollection | UncountedCollection
+  owned: SweptCollection | UncountedCollection
   /** The field with the owner's id. An index must begin with it, or with the `_id` whose first member it is. */
   ownerField: string
   owner: Owner
@@ -10,8 +10,9 @@ export type Ownership = {
 }
 
 type Owner = 'post' | 'account'
-type CountedCollection = 'reactions' | 'posts' | 'follows'
-/** Documents that no other document counts. */
+/** Documents that the sweep of their owner deletes. */
+type SweptCollection = 'reactions' | 'posts' | 'follows'
+/** Documents that no other document counts: they are deleted by account, without a sweep. */
 const uncounted = ['activity', 'devices', 'idempotency', 'sessions'] as const
 export type UncountedCollection = (typeof uncounted)[number]
 

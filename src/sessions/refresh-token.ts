@@ -5,10 +5,7 @@ const accountBytes = 16
 const familyBytes = 16
 const turnBytes = 32
 
-/**
- * A parsed refresh token: the family identifies the session, the turn is valid for one use. The account is the session's
- * shard key; with another account, a family is unknown.
- */
+/** The family identifies a session, whose shard key is the account; the turn is valid for one use. */
 export type RefreshToken = { account: UUID; family: Buffer; turn: Buffer }
 
 export const newRefreshToken = (account: UUID): RefreshToken => ({

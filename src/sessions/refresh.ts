@@ -66,11 +66,7 @@ export function tokenRotation(db: Db) {
   }
 
   return {
-    /**
-     * Rotates a token: of concurrent requests that present the same one, all get the same successor.
-     * @param deadline - by `performance.now()`: no rotation begins after it
-     * @throws OutcomeUnknownError when MongoDB did not answer the rotation
-     */
+    /** Concurrent requests with the same token get one successor. @throws OutcomeUnknownError without an answer */
     async refresh(presented: RefreshToken, deadline: number): Promise<RotationResult> {
       for (;;) {
         const found = await find({ account: presented.account, family: hashPart(presented.family) })

@@ -6,10 +6,7 @@ import type { SnapshotOptions } from '../database/snapshot.ts'
 import type { Position } from '../http/pages.ts'
 import { listIndexes, type PostDocument } from '../posts/model.ts'
 
-/**
- * MongoDB merges up to this many index ranges in order (internalQueryMaxScansToExplode). For more authors it would sort
- * all their posts, or scan all posts by `_id`: see docs/decisions/0013-timeline.md.
- */
+/** MongoDB merges no more index ranges in order (internalQueryMaxScansToExplode): docs/decisions/0013-timeline.md. */
 export const maxMergedAuthors = 200
 
 const rootsOf = (authors: readonly UUID[], { after }: Position) => ({
@@ -18,10 +15,7 @@ const rootsOf = (authors: readonly UUID[], { after }: Position) => ({
   ...(after !== undefined && { _id: { $lt: toUuid(after) } }),
 })
 
-/**
- * The ids of these authors' posts without replies, newest first; up to one more than the limit.
- * @param authors - at most {@link maxMergedAuthors}
- */
+/** Ids of posts without replies, newest first, up to one more than the limit. At most {@link maxMergedAuthors}. */
 export async function newestRoots(
   db: Db,
   authors: readonly UUID[],

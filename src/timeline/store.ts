@@ -25,11 +25,7 @@ export function timelineStore(db: Db, follows: Pick<FollowStore, 'followedBy'>) 
   }
 
   return {
-    /**
-     * The ids of the posts without replies of a reader and the followed accounts, newest first; up to one more than the
-     * limit.
-     * @throws Problem `overloaded`; the signal's reason
-     */
+    /** Ids, newest first, up to one more than the limit. @throws Problem `overloaded`; the signal's reason */
     async list(reader: string, position: Position, signal: AbortSignal): Promise<string[]> {
       const followed = await follows.followedBy(reader, maxMergedAuthors)
       if (followed.length < maxMergedAuthors) return newestRoots(db, [toUuid(reader), ...followed], position)

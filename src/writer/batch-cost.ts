@@ -5,10 +5,7 @@ const minSpreadItems = 5
 /** A batch this many times as long as predicted, or as short, shows that the database has changed. */
 const surprise = { factor: 3, msMin: 50 }
 
-/**
- * What batches cost: a fixed time (round trips, the journal) and a time for each item, fitted to the last batches by
- * weighted least squares. Forgets earlier batches when the database has become much slower or faster.
- */
+/** A fixed time (round trips, the journal) and a time for each item: weighted least squares of the last batches. */
 export function batchCost() {
   let sums = { weight: 0, items: 0, ms: 0, squares: 0, products: 0 }
 

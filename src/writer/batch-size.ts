@@ -13,9 +13,8 @@ const firstPatienceMs = 1_000
 const memory = 0.9
 
 /**
- * Decides how many items a batch has, by how long batches take. Fewer items must save time: with 100 ms to the database,
- * eight take as long as five hundred. A batch that ran out of time says nothing about its cost, but that it was too
- * large: multiplicative decrease, and multiplicative increase until a batch is long enough to learn from.
+ * Sizes batches by how long they take. Fewer items must save time: with 100 ms to the database, 8 take as long as 500.
+ * A batch that ran out of time only shows that it was too large: multiplicative decrease, and increase afterwards.
  */
 export function batchSize() {
   const cost = batchCost()
@@ -26,7 +25,6 @@ export function batchSize() {
   const bounded = (items: number) => Math.min(Math.max(Math.floor(items), minBatchItems), maxBatchItems)
 
   return {
-    /** How many items the next batch may have. */
     limit(): number {
       const [perItemMs, fixedMs] = [cost.perItemMs(), cost.fixedMs()]
       if (perItemMs === 0) return ceiling
@@ -37,10 +35,7 @@ export function batchSize() {
     /** How long the next batch may take, by the longest of the last ones, in milliseconds. */
     expectedMs: () => longestMs,
 
-    /**
-     * When to give up the next batch, in milliseconds: while the database does not answer, short tries notice sooner
-     * that it answers again.
-     */
+    /** When to give up the next batch: while the database does not answer, short tries notice its return sooner. */
     patienceMs: () => (failures === 0 ? Number.POSITIVE_INFINITY : firstPatienceMs * 2 ** (failures - 1)),
 
     completed(items: number, tookMs: number): void {

@@ -36,9 +36,7 @@ export class DeferredKeys<Item> {
   }
 
   /**
-   * Tries keys one by one, and twice as many together after each success: an open transaction that ends unlocks all that
-   * it wrote. Tries of keys that are still locked take at most a quarter of the time in all.
-   * @param limit - how long to go on after such a try, the items of one try, and whether other items wait
+   * Tries keys one by one, and twice as many after each success: a transaction that ends unlocks all that it wrote.
    * @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked
    */
   async tryDue(

@@ -3,9 +3,8 @@ import type { Transact } from '../database/transaction.ts'
 import { unassignedWriter } from './batch-context.ts'
 import type { WriterDocument } from './fence.ts'
 
-/** The deletions that have no epoch yet. */
-type Unfenced<Id> = {
-  unfenced(session: ClientSession): Promise<Id[]>
+type Deletions<Id> = {
+  withoutEpoch(session: ClientSession): Promise<Id[]>
   setEpoch(deletions: readonly Id[], epoch: number, session: ClientSession): Promise<void>
 }
 
@@ -14,18 +13,15 @@ const markTimeoutMs = 1_000
 /** A row can be locked by the batch of a writer that has crashed. */
 const raiseTimeoutMs = 1_000
 
-/**
- * Tells every writer of the deletions so far. No step locks a row that a batch needs, except for the moment of its own
- * update: a process that dies here delays only the content of deleted accounts, until the sweeper raises the fence again.
- */
-export function deletionFence<Id>(db: Db, transact: Transact, deletions: Unfenced<Id>) {
+/** No step keeps a row locked that a batch needs: a process that dies here delays only the deletion of content. */
+export function deletionFence<Id>(db: Db, transact: Transact, deletions: Deletions<Id>) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   let running: Promise<void> = Promise.resolve()
   let next: Promise<void> | undefined
 
   /** Epochs are in the order of commits: a writer that knows one knows all before it. */
   async function mark(session: ClientSession): Promise<number> {
-    const marked = await deletions.unfenced(session)
+    const marked = await deletions.withoutEpoch(session)
     const row = { _id: unassignedWriter }
     if (marked.length === 0) return (await writers.findOne(row, { session }))?.raised ?? 0
     const counter = await writers.findOneAndUpdate(
@@ -46,10 +42,7 @@ export function deletionFence<Id>(db: Db, transact: Transact, deletions: Unfence
   }
 
   return {
-    /**
-     * When it resolves, every batch either was committed before, or sees all deletions that were committed before the
-     * call. Concurrent calls share the next run.
-     */
+    /** From then on every batch sees the deletions committed before the call. Concurrent calls share the next run. */
     raise(): Promise<void> {
       next ??= running
         .catch(() => undefined)

@@ -2,10 +2,7 @@ import { type ClientSession, type Collection, type Db, UUID } from 'mongodb'
 import { StaleError } from '../database/failures.ts'
 import { type BatchContext, unassignedWriter } from './batch-context.ts'
 
-/**
- * One writer's slot. `raised` is its epoch: that of the newest deletions that its writer must know. The unassigned
- * writer's row holds the newest epoch of all, and every transaction that adds a slot writes it.
- */
+/** `raised` is the writer's epoch; in the unassigned row, the newest of all. Adding a slot writes that row, too. */
 export type WriterDocument = { _id: number; owner: UUID | null; raised: number; passed: number; at: Date }
 
 const slotIdleMs = 600_000
@@ -21,9 +18,8 @@ type Epoch = Pick<BatchContext, 'writer' | 'isDeleted'> & {
 export type ReadDeletedSince = (epoch: number, session: ClientSession) => Promise<string[]>
 
 /**
- * Keeps batches from writing for deleted accounts. A batch updates its writer's row last, and deletion-fence.ts updates
- * all rows: a batch that overlaps with it conflicts, and reads the new deletions when it runs again (a fencing token:
- * Kleppmann, "How to do distributed locking", 2016).
+ * Keeps batches from writing for deleted accounts: a batch updates its writer's row last, and deletion-fence.ts every
+ * row, so that they conflict (a fencing token: Kleppmann, "How to do distributed locking", 2016).
  */
 export function writerFence(db: Db, readDeletedSince: ReadDeletedSince) {
   const writers: Collection<WriterDocument> = db.collection('writers')
@@ -67,10 +63,7 @@ export function writerFence(db: Db, readDeletedSince: ReadDeletedSince) {
     /** Must come before the batch's first write: it reads which accounts are deleted in its snapshot. */
     enter: async (session: ClientSession): Promise<Epoch> => current ?? readContext(session),
 
-    /**
-     * Must be the batch's last write: its row stays locked from then on.
-     * @throws StaleError when the epoch was raised since the batch entered, or another writer has claimed the slot.
-     */
+    /** Must be the last write: it locks the row. @throws StaleError when the epoch was raised, or the slot claimed */
     async commitEpoch(entered: Epoch, session: ClientSession): Promise<void> {
       const { writer, epoch } = entered
       const update = { $inc: { passed: 1 }, $set: { at: new Date() } }

@@ -12,15 +12,16 @@ import {
 import { delayRetry, type Transact, transactionTimeoutMs } from '../database/transaction.ts'
 import { batchSize, maxBatchItems } from './batch-size.ts'
 import { DeferredKeys } from './deferred-keys.ts'
-import { type BatchLimits, type Waiting, writeQueue } from './queue.ts'
+import { lockReporter } from './lock-report.ts'
+import { type BatchLimits, sheddingQueue, type Waiting } from './queue.ts'
+import { suspectParts } from './suspects.ts'
 
 /** Writes items in one transaction, perhaps more than once; results are in their order. If it throws, nothing is written. */
 export type ApplyBatch<Item, Result> = (items: readonly Item[], session: ClientSession) => Promise<Result[]>
 
 export type GroupCommit<Item, Result> = {
   /**
-   * Resolves when the item is committed.
-   * @param deadline - by `performance.now()`: no commit begins after it
+   * Resolves when the item is committed. No commit begins after `deadline` (by `performance.now()`).
    * @throws TransactionTimeoutError or OverloadedError (it was not written), OutcomeUnknownError (it may have been)
    */
   submit(item: Item, deadline?: number): Promise<Result>
@@ -40,25 +41,17 @@ const maxBatchBytes = 1_000_000
 export const maxQueued = 20_000
 /** What an item must have left when its batch begins: twice what a batch takes, within these bounds. */
 const minRemainingMs = { min: 250, max: 2_000 }
-/**
- * How long a batch may conflict, and how often at most, before it is split by key; a part of it before its key is
- * deferred: more often if nothing else waits, because a busy machine leaves short gaps only.
- */
+/** How long a batch may conflict, and how often at most, before it is split by key. */
 const beforeSplit = { ms: 400, conflicts: 8 }
+/** How often a part may conflict before its key is deferred. A busy machine leaves short gaps only: `idle` finds one. */
 const conflictsBeforeDefer = { busy: 1, idle: 8 }
 const triesBetweenBatches = { ms: 50, items: maxBatchItems }
 const idlePauseMs = 10
-/** How long items wait for locks before that is reported, and how often. */
-const lockedMsMin = 500
-const lockReportMs = 1_000
 
 /**
  * Commands that arrive during a commit share the next one, without a timer (DeWitt et al., "Implementation Techniques
- * for Main Memory Database Systems", 1984, 3).
- *
- * A batch that keeps conflicting is split by key: a machine that crashed can keep a document locked for a minute, and only
- * writes to that document wait for it. A batch that fails for good is halved until the failing item stands alone.
- * @param options.onLocked - called at most once a second while items have waited for locks for half a second
+ * for Main Memory Database Systems", 1984, 3). A batch that keeps conflicting is split by key, so that only writes to a
+ * locked document wait for it; one that fails for good is halved until the failing item stands alone.
  */
 export function groupCommit<Item, Result>(options: {
   transact: Transact
@@ -68,17 +61,15 @@ export function groupCommit<Item, Result>(options: {
   markRetry: (item: Item) => Item
   onLocked?: () => void
 }): GroupCommit<Item, Result> {
-  const { transact, apply, sizeOf, keyOf, markRetry, onLocked } = options
+  const { transact, apply, sizeOf, keyOf, markRetry, onLocked = () => undefined } = options
   type Batch = Queued<Item, Result>[]
-  const queue = writeQueue<Queued<Item, Result>>()
+  const queue = sheddingQueue<Queued<Item, Result>>()
   const size = batchSize()
   const deferred = new DeferredKeys<Queued<Item, Result>>()
-  /** Parts of batches that conflicted. */
-  let suspects: Batch[] = []
+  const suspects = suspectParts<Queued<Item, Result>>()
+  const reportLocks = lockReporter(onLocked)
   let limits: BatchLimits = { items: maxBatchItems, bytes: maxBatchBytes, expectedMs: 0 }
   let running = false
-  let lockedSince = Number.POSITIVE_INFINITY
-  let lockReportedAt = Number.NEGATIVE_INFINITY
 
   async function commit(batch: Batch, maxConflicts: number, isSecondTry = false): Promise<void> {
     const [first] = batch
@@ -111,7 +102,6 @@ export function groupCommit<Item, Result>(options: {
     for (const { reject, unanswered } of batch) reject(unanswered ?? error)
   }
 
-  /** The parts are tried between later batches, so that finding the locked key delays no others. */
   function splitByKey(batch: Batch): void {
     const groups = [...Map.groupBy(batch, ({ key }) => key)]
     const [[key, items] = ['', []], ...others] = groups
@@ -120,10 +110,7 @@ export function groupCommit<Item, Result>(options: {
       return
     }
     size.conflicted(batch.length)
-    const middle = groups.length >> 1
-    for (const half of [groups.slice(middle), groups.slice(0, middle)]) {
-      suspects.push(half.flatMap(([, items]) => items))
-    }
+    suspects.addHalves(groups.map(([, items]) => items))
   }
 
   function defer(key: string, items: Batch): void {
@@ -131,22 +118,10 @@ export function groupCommit<Item, Result>(options: {
     for (const later of takeIf((queued) => queued.key === key)) deferred.join(key, later)
   }
 
-  function reportLocks(): void {
-    const now = performance.now()
-    if (suspects.length === 0 && deferred.size === 0) lockedSince = Number.POSITIVE_INFINITY
-    else lockedSince = Math.min(lockedSince, now)
-    if (now - lockedSince < lockedMsMin || now - lockReportedAt < lockReportMs) return
-    lockReportedAt = now
-    onLocked?.()
-  }
-
-  function takeIf(matches: (queued: Queued<Item, Result>) => boolean): Batch {
-    const taken = suspects.flatMap((part) => part.filter(matches))
-    if (taken.length > 0) {
-      suspects = suspects.map((part) => part.filter((queued) => !matches(queued))).filter(({ length }) => length > 0)
-    }
-    return [...taken, ...queue.takeIf(matches)]
-  }
+  const takeIf = (matches: (queued: Queued<Item, Result>) => boolean): Batch => [
+    ...suspects.takeIf(matches),
+    ...queue.takeIf(matches),
+  ]
 
   /** @param deadline - the batch's; once it has passed, the items that have time left are tried again at once. */
   async function requeue(batch: Batch, cause: unknown, start: number, deadline: number): Promise<void> {
@@ -173,18 +148,12 @@ export function groupCommit<Item, Result>(options: {
     const now = performance.now()
     limits = { items: size.limit(), bytes: maxBatchBytes, expectedMs: size.expectedMs() }
     rejectAll(queue.shed(limits), overloaded())
-    const parts = new Map(suspects.flatMap((part) => part.map(({ key }) => [key, part])))
-    return queue.take(now, limits).filter((queued) => {
-      const part = parts.get(queued.key)
-      if (!part || part.length >= maxBatchItems) return true
-      part.push(queued)
-      return false
-    })
+    return suspects.joinFrom(queue.take(now, limits))
   }
 
   async function trySuspects(): Promise<void> {
     const end = performance.now() + triesBetweenBatches.ms
-    while (suspects.length > 0 && performance.now() < end) await commit(suspects.pop() ?? [], conflictsBeforeDefer.busy)
+    while (suspects.length > 0 && performance.now() < end) await commit(suspects.takeLast(), conflictsBeforeDefer.busy)
   }
 
   async function run(): Promise<void> {
@@ -192,7 +161,7 @@ export function groupCommit<Item, Result>(options: {
     await nextTurn()
     while (queue.length > 0 || deferred.size > 0 || suspects.length > 0) {
       rejectLate()
-      reportLocks()
+      reportLocks(suspects.length > 0 || deferred.size > 0)
       const isIdle = queue.length === 0 && suspects.length === 0
       const conflicts = isIdle ? conflictsBeforeDefer.idle : conflictsBeforeDefer.busy
       queue.putBack(await deferred.tryDue({ ...triesBetweenBatches, isIdle }, (items) => commit(items, conflicts)))

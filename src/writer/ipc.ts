@@ -1,12 +1,10 @@
 import type { Socket } from 'node:net'
+import type { FailureReason } from './observer.ts'
 import type { Submission } from './operation.ts'
 
 export type Request = [n: number, submission: Submission, deadline: number]
 
-/** Only after `unknown` may the write have happened, or happen yet. */
-export type Failure = 'refused' | 'unavailable' | 'unknown' | 'overloaded' | 'failed'
-
-export type Response = [n: number, result: unknown] | [n: number, result: null, failure: Failure]
+export type Response = [n: number, result: unknown] | [n: number, result: null, failure: FailureReason]
 
 // Each process counts performance.now() from its own start, on the same monotonic clock. Sending the remaining time
 // instead would be wrong for a process that is stopped before it reads the message.
@@ -28,10 +26,7 @@ export type Sender<Message> = {
   waiting(): number
 }
 
-/**
- * A frame, one line, holds the messages of one turn of the event loop: a hundred cost little more than one. While the
- * other end reads nothing, messages wait; those that are not `isWanted` any more are then left out.
- */
+/** A frame, one line, has the messages of one turn. What is not `isWanted` when the other end reads is left out. */
 export function sender<Message>(socket: Socket, isWanted: (message: Message) => boolean = () => true): Sender<Message> {
   let waiting: Message[] = []
   let isScheduled = false

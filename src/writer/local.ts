@@ -35,6 +35,6 @@ export function commitQueue(
     markRetry,
   })
   const progress = trackProgress(submit, (error) => observer.failed(failureReasonOf(error)))
-  observer.queued(progress)
+  observer.track(progress)
   return { submit: progress.submit, progress }
 }

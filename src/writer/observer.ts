@@ -10,11 +10,12 @@ import type { Transact } from '../database/transaction.ts'
 import type { ApplyBatch } from './group-commit.ts'
 import type { Progress } from './progress.ts'
 
-/** Why a command was not acknowledged: only after `unknown` may it have been written. */
+/** Why a command was not acknowledged: only after `unknown` may it have been written, or be yet. */
 export type FailureReason = 'overloaded' | 'late' | 'refused' | 'unknown' | 'failed'
 
 export type WriterObserver = {
-  queued(progress: Progress): void
+  /** Called once: `progress` tells of the waiting commands at any time. */
+  track(progress: Progress): void
   committed(commands: number, tookMs: number): void
   conflicted(): void
   failed(reason: FailureReason): void
@@ -23,7 +24,7 @@ export type WriterObserver = {
 }
 
 export const unobserved: WriterObserver = {
-  queued: () => undefined,
+  track: () => undefined,
   committed: () => undefined,
   conflicted: () => undefined,
   failed: () => undefined,

@@ -17,10 +17,7 @@ export type WriteOperation<Command extends object, Result> = {
 /** Its commands are those that {@link execute} submitted under its name. */
 export type AnyWriteOperation = WriteOperation<object, unknown>
 
-/**
- * The writer's method for an operation: `Submitted<typeof react>`. No commit begins after `deadline` (by
- * `performance.now()`, 4.5 s from now by default).
- */
+/** The writer's method for an operation. No commit begins after `deadline` (`performance.now()`, by default 4.5 s). */
 export type Submitted<Operation> =
   Operation extends WriteOperation<infer Command, infer Result>
     ? (command: Command, deadline?: number) => Promise<Result>

@@ -1,7 +1,3 @@
-import type { ReadinessCheck } from '../operations/readiness.ts'
-
-const maxStallMs = 2_000
-
 /** Observes what becomes of the commands that are submitted. */
 export function trackProgress<Args extends unknown[], Result>(
   submit: (...args: Args) => Promise<Result>,
@@ -37,18 +33,3 @@ export function trackProgress<Args extends unknown[], Result>(
 const msSince = (time: number | undefined) => (time === undefined ? 0 : performance.now() - time)
 
 export type Progress = Omit<ReturnType<typeof trackProgress>, 'submit'>
-
-/** @param silentMs - how long a writer in another process has given no sign of life */
-export function writerChecks({ stalledMs }: Pick<Progress, 'stalledMs'>, silentMs?: () => number): ReadinessCheck[] {
-  const checks: ReadinessCheck[] = [
-    {
-      name: 'writes',
-      fault: 'writes wait and none is committed',
-      code: 'overloaded',
-      isReady: () => stalledMs() < maxStallMs,
-    },
-  ]
-  if (!silentMs) return checks
-  const isReady = () => silentMs() < maxStallMs
-  return [{ name: 'writer', fault: 'the writer does not respond', code: 'overloaded', isReady }, ...checks]
-}

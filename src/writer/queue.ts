@@ -1,7 +1,6 @@
-/** What the queue must know of an item. */
 export type Waiting = { deadline: number; bytes: number }
 
-/** How large a batch may be, and how long it may take. */
+/** How large the next batch may be, and how long one takes. */
 export type BatchLimits = { items: number; bytes: number; expectedMs: number }
 
 /** How long, and how often in a row, more must arrive than is taken: after a pause of the database that is so once. */
@@ -13,12 +12,10 @@ const maxWaitMs = 500
 const capacity = ({ items, expectedMs }: BatchLimits) => Math.floor(items * Math.max(maxWaitMs / expectedMs, 1))
 
 /**
- * A first-in, first-out queue that stays short under overload: when it has not been empty for two seconds, and more has
- * arrived than was taken in both, it sheds its oldest items and refuses new ones, so that the others have time left
- * (Nichols and Jacobson, "Controlling Queue Delay", 2012; Maurer, "Fail at Scale", 2015). A burst waits until its
- * deadlines.
+ * First in, first out, and short under overload: when, for two seconds without being empty, more has arrived than was
+ * taken, it sheds its oldest items and refuses new ones (Nichols and Jacobson, "Controlling Queue Delay", 2012).
  */
-export function writeQueue<Item extends Waiting>() {
+export function sheddingQueue<Item extends Waiting>() {
   let items: Item[] = []
   let window = { start: 0, arrived: 0, taken: 0 }
   let growingWindows = 0
@@ -63,7 +60,6 @@ export function writeQueue<Item extends Waiting>() {
     /** Ends the overload: a queue that waits for an outage says nothing about the load. */
     calm,
 
-    /** @returns the items that match, which leave the queue. */
     takeIf(matches: (item: Item) => boolean): Item[] {
       const taken = items.filter(matches)
       if (taken.length > 0) items = items.filter((item) => !matches(item))
@@ -75,7 +71,6 @@ export function writeQueue<Item extends Waiting>() {
       return takeFirst(isOverloaded() ? Math.max(0, items.length - capacity(limits)) : 0)
     },
 
-    /** @returns the next batch. */
     take(now: number, limits: BatchLimits): Item[] {
       let count = 0
       for (let total = 0; count < Math.min(items.length, limits.items); count += 1) {

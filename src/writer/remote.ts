@@ -8,7 +8,8 @@ import {
 import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
 import { silenceMeter } from '../silence-meter.ts'
 import { maxQueued } from './group-commit.ts'
-import { type Failure, type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
+import { type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
+import type { FailureReason } from './observer.ts'
 import { markRetry, type Submission, type Submit } from './operation.ts'
 
 type Pending = {
@@ -24,12 +25,12 @@ type Pending = {
 const reconnectMs = 25
 const expiryCheckMs = 100
 
-function toError(failure: Failure, { isUnanswered }: Pending): Error {
+function toError(failure: FailureReason, { isUnanswered }: Pending): Error {
   if (failure === 'unknown' || (isUnanswered && failure !== 'failed')) {
     return new OutcomeUnknownError('the writer does not know whether it was committed')
   }
   if (failure === 'refused') return new AccessRefusedError("the writer's database user was refused")
-  if (failure === 'unavailable') return new TransactionTimeoutError('the writer did not commit in time')
+  if (failure === 'late') return new TransactionTimeoutError('the writer did not commit in time')
   if (failure === 'overloaded') return new OverloadedError("the writer's queue is full")
   return new Error('the writer failed: see its own log')
 }
@@ -37,7 +38,6 @@ function toError(failure: Failure, { isUnanswered }: Pending): Error {
 /** When the writer exits, unanswered submissions go to its replacement as retries, with the same deadline. */
 export function remoteSubmit(path: string): {
   submit: Submit
-  /** How long the writer's event loop has given no sign of life. */
   silentMs(): number
   close(): void
 } {

@@ -3,10 +3,8 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NoteRefusal } from '../database/access-refusals.ts'
-import { isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
 import type { GroupCommit } from './group-commit.ts'
 import {
-  type Failure,
   fromMachineTime,
   MalformedFrameError,
   type Request,
@@ -15,6 +13,7 @@ import {
   sender,
   sendSignsOfLife,
 } from './ipc.ts'
+import { type FailureReason, failureReasonOf } from './observer.ts'
 import type { Submission } from './operation.ts'
 
 /** Listens until its result is called. Only our own user may enter the folder of `path`: connections are trusted. */
@@ -24,13 +23,11 @@ export async function serveWriter(
   log: FastifyBaseLogger,
   noteRefusal: NoteRefusal,
 ): Promise<() => void> {
-  function toFailure(error: unknown): Failure {
-    if (error instanceof OverloadedError) return 'overloaded'
-    if (noteRefusal(error)) return 'refused'
-    if (error instanceof OutcomeUnknownError) return 'unknown'
-    if (isDatabaseOutOfReach(error)) return 'unavailable'
-    log.error({ err: error }, 'write failed')
-    return 'failed'
+  function toFailure(error: unknown): FailureReason {
+    noteRefusal(error)
+    const reason = failureReasonOf(error)
+    if (reason === 'failed') log.error({ err: error }, 'write failed')
+    return reason
   }
 
   const server = createServer((socket) => {

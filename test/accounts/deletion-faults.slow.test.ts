@@ -27,7 +27,7 @@ t.test('a deletion whose commit is lost stops no other writer of its server', as
   const ann = await signUp(first)
   await ann.client.post('v1/session/confirm', { json: { password } })
   const stop = await keepLiking(first)
-  // Commits of likes pass meanwhile, or are lost in place of the deletion's: neither stops the others for long.
+  // Commits of likes pass, or are lost in place of the deletion's: neither stops the others for long.
   proxy.cut({ command: 'commitTransaction', when: 'never', times: 2 })
   const { statusCode } = await ann.client.delete('v1/account')
   await delay(3_000)

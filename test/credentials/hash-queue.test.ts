@@ -19,7 +19,7 @@ function tasks() {
   return { begun, make, end }
 }
 
-const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
+const ticket = { signal: new AbortController().signal, key: '192.0.2.1' }
 
 t.test('with 2 slots, 2 of 5 tasks run at a time and the others follow in order', async (t) => {
   const queue = hashQueue({ maxRunning: 2, maxWaiting: 3 })
@@ -56,7 +56,7 @@ t.test('a task beyond the limit gets 503 at once; when the queue has emptied, ta
 t.test('addresses take turns: tasks of a busy address neither delay nor exclude others', async (t) => {
   const queue = hashQueue({ maxRunning: 1, maxWaiting: 4 })
   const { begun, make, end } = tasks()
-  const submit = (name: string, address: string) => queue(make(name), { ...ticket, address })
+  const submit = (name: string, key: string) => queue(make(name), { ...ticket, key })
   const served = [submit('a1', 'a'), submit('a2', 'a'), submit('a3', 'a')]
   // Evicted for other addresses: this one has the most waiting tasks.
   const evicted = ['a4', 'a5'].map((name) => t.rejects(submit(name, 'a'), { code: 'overloaded' }))

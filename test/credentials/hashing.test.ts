@@ -7,7 +7,7 @@ import { makeClient, password, signUp, testConfig, testServer } from '../helper.
 
 type Credential = { version: number; password: { bcrypt: string } }
 
-const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
+const ticket = { signal: new AbortController().signal, key: '192.0.2.1' }
 
 /** The CPU time of this process during the work, in milliseconds; other processes do not affect it. */
 async function cpuTimeMs(work: () => Promise<unknown>): Promise<number> {

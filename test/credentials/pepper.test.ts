@@ -69,7 +69,7 @@ t.test('the first pepper hashes, all verify, and a login rehashes its password w
 })
 
 t.test('only the right password of the right account causes a rehash', async (t) => {
-  const ticket = { signal: new AbortController().signal, address: '192.0.2.1' }
+  const ticket = { signal: new AbortController().signal, key: '192.0.2.1' }
   const options = { cost: 4, processes: 1 }
   const [before, after] = [
     passwordService({ ...options, peppers: [] }),

@@ -4,7 +4,7 @@ import { clockCheck } from '../../src/operations/clock-check.ts'
 
 const start = Date.UTC(2026, 10, 28)
 
-/** Our clock, the database's, and the time for which a query takes to the database and back, in milliseconds. */
+/** Our clock, the database's, and the time that a query takes to the database and back, in milliseconds. */
 function fakeClocks({ ahead = 0, thereMs = 0, backMs = 0 } = {}) {
   const state = { passed: 0, ahead, thereMs, backMs, queries: 0, isDown: false }
   const lines: string[] = []

@@ -17,7 +17,7 @@ import { deleteCommand, editCommand, reactCommand } from './fixtures/commands.ts
 type User = Awaited<ReturnType<typeof signUp>> & { id: string }
 type Scene = { db: Db; ann: User; bob: User; post: string; key: string }
 
-/** A write whose commit is late, the newer write that is acknowledged meanwhile, and what must stand in the end. */
+/** A write whose commit is late, the newer write that is acknowledged before it, and what must stand in the end. */
 type Case = {
   late(session: ClientSession, scene: Scene): Promise<unknown>
   newer(scene: Scene): PromiseLike<{ statusCode: number }>

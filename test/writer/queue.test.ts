@@ -1,5 +1,5 @@
 import t from 'tap'
-import { writeQueue } from '../../src/writer/queue.ts'
+import { sheddingQueue } from '../../src/writer/queue.ts'
 
 type Item = { n: number; deadline: number; bytes: number }
 
@@ -7,7 +7,7 @@ const limits = { items: 100, bytes: 1_000_000, expectedMs: 100 }
 
 /** A queue of numbered items, by a clock that the test sets. */
 function numberedQueue() {
-  const queue = writeQueue<Item>()
+  const queue = sheddingQueue<Item>()
   let count = 0
   const arrive = (items: number) =>
     Array.from({ length: items }, () => {
