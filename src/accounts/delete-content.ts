@@ -42,7 +42,8 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
 /** Deletes content item by item, as its owner would have, and after the fence: counts are exact at every step. */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
-  let concurrent = 0
+  const waiting: (() => void)[] = []
+  let free = maxConcurrent
 
   async function deleteItems(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
@@ -54,15 +55,17 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /** Deletes the content of an account that has just been deleted, up to a limit; nothing if four others do so. */
+    /** Deletes the content of an account that has just been deleted, up to a limit. Four of them do so at a time. */
     async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
-      if (concurrent === maxConcurrent) return
-      concurrent += 1
+      await fence.raise()
+      if (free > 0) free -= 1
+      else await new Promise<void>((resolve) => waiting.push(resolve))
       try {
-        await fence.raise()
-        await deleteItems(account, signal, limit)
+        if (!signal.aborted) await deleteItems(account, signal, limit)
       } finally {
-        concurrent -= 1
+        const next = waiting.shift()
+        if (next) next()
+        else free += 1
       }
     },
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
 import { contentDeletion } from '../../src/accounts/delete-content.ts'
@@ -108,7 +109,7 @@ t.test('the next start resumes a content deletion that a kill interrupted', { ti
 })
 
 t.test(
-  'of many deletions at once, four delete content before their answers, and the sweeper deletes the rest',
+  'of many deletions at once, four delete content at a time, and those that no answer waits for leave it to the sweeper',
   async (t) => {
     const ending = Promise.withResolvers<void>()
     const begun: string[] = []
@@ -131,12 +132,17 @@ t.test(
       reactions: { listByAccount: nothing, react: outcome },
       tombstones: { markSwept: none, unswept: nothing },
     })
-    const deleteContent = (account: string) => deletion.deleteContent(account, new AbortController().signal, 1_000)
-    const [first, second] = [deleteContent('a'), deleteContent('b')]
-    await Promise.all(['c', 'd', 'e'].map(deleteContent))
+    const enough = new AbortController()
+    const deleteContent = (account: string) => {
+      const { signal } = account === 'f' ? enough : new AbortController()
+      return deletion.deleteContent(account, signal, 1_000)
+    }
+    const all = Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(deleteContent))
+    await nextTurn()
+    t.same(begun, ['a', 'b', 'c', 'd'])
+    enough.abort()
     ending.resolve()
-    await Promise.all([first, second])
-    await deleteContent('f')
-    t.same(begun, ['a', 'b', 'f'])
+    await all
+    t.same(begun, ['a', 'b', 'c', 'd', 'e', 'g'])
   },
 )
