@@ -17,6 +17,8 @@ type Stores = {
 
 /** As much as goes into one batch. */
 const chunkSize = 500
+/** Of deletions that wait for it, in one process: the chunks of many would be a queue that other writes wait in. */
+const maxConcurrent = 4
 
 async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
   const chunks = <Item>(
@@ -40,6 +42,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
 /** Deletes content item by item, as its owner would have, and after the fence: counts are exact at every step. */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
+  let concurrent = 0
 
   async function deleteItems(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
@@ -51,10 +54,16 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /** Deletes the content of an account that has just been deleted, up to a limit. */
+    /** Deletes the content of an account that has just been deleted, up to a limit; nothing if four others do so. */
     async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
-      await fence.raise()
-      await deleteItems(account, signal, limit)
+      if (concurrent === maxConcurrent) return
+      concurrent += 1
+      try {
+        await fence.raise()
+        await deleteItems(account, signal, limit)
+      } finally {
+        concurrent -= 1
+      }
     },
 
     async sweep(signal: AbortSignal): Promise<void> {

@@ -26,8 +26,9 @@ export function tombstoneStore(db: Db) {
       await tombstones.updateOne({ _id: toUuid(account) }, mark, { session, upsert: true })
     },
 
+    /** Also those that have no epoch yet. */
     async deletedSince(epoch: number, session: ClientSession): Promise<string[]> {
-      const found = await tombstones.find({ epoch: { $gt: epoch } }, { session, ...idsOnly }).toArray()
+      const found = await tombstones.find({ epoch: { $not: { $lte: epoch } } }, { session, ...idsOnly }).toArray()
       return found.map(({ _id }) => _id.toString())
     },
 

@@ -1,4 +1,5 @@
 import type { ClientSession, Db, UUID } from 'mongodb'
+import { singleBatch } from '../database/single-batch.ts'
 import type { ActivityEvent } from './schema.ts'
 
 export type ActivityDocument = {
@@ -37,15 +38,30 @@ export const activityIndexes = [
 
 export const activityIn = (db: Db) => db.collection<ActivityDocument>('activity')
 
-/** Deletes an account's oldest items: failed logins beyond 200, or other items beyond 800. */
-export async function trim(db: Db, account: UUID, kind: 'failures' | 'others', session: ClientSession): Promise<void> {
+/** Deletes the oldest items of each of these accounts: failed logins beyond 200, or other items beyond 800. */
+export async function trim(
+  db: Db,
+  accounts: readonly UUID[],
+  kind: 'failures' | 'others',
+  session: ClientSession,
+): Promise<void> {
   const isFailure = kind === 'failures'
-  const own = { account, event: isFailure ? loginFailed : { $ne: loginFailed } }
-  const [oldest] = await activityIn(db)
-    .find(own, { session, projection: { _id: 1 } })
-    .sort({ _id: -1 })
-    .skip(isFailure ? maxFailures : maxOtherItems)
-    .limit(1)
+  const event = isFailure ? loginFailed : { $ne: loginFailed }
+  const excess = await activityIn(db)
+    .aggregate<{ _id: UUID; newest: UUID }>(
+      [
+        { $match: { account: { $in: [...accounts] }, event } },
+        { $sort: { account: 1, _id: -1 } },
+        { $group: { _id: '$account', ids: { $push: '$_id' } } },
+        { $project: { newest: { $arrayElemAt: ['$ids', isFailure ? maxFailures : maxOtherItems] } } },
+        { $match: { newest: { $exists: true } } },
+      ],
+      { session, ...singleBatch(accounts.length) },
+    )
     .toArray()
-  if (oldest) await activityIn(db).deleteMany({ ...own, _id: { $lte: oldest._id } }, { session })
+  if (excess.length === 0) return
+  const deletions = excess.map(({ _id: account, newest }) => ({
+    deleteMany: { filter: { account, event, _id: { $lte: newest } } },
+  }))
+  await activityIn(db).bulkWrite(deletions, { session, ordered: false })
 }

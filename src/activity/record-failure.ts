@@ -110,7 +110,7 @@ async function applyFailures(
     const writes = items.map((item) => (existing.has(item.first.account) ? toBulkWrite(item) : toUnmatched(item)))
     await activityIn(db).bulkWrite(writes, { session, ordered: false })
   }
-  const grown = new Set(items.filter(({ current }) => !current).map(({ first }) => first.account))
-  for (const account of grown) await trim(db, toUuid(account), 'failures', session)
+  const grown = items.filter(({ current }) => !current).map(({ account }) => account)
+  if (grown.length > 0) await trim(db, grown, 'failures', session)
   return commands.map(({ account }) => ({ outcome: existing.has(account) ? 'recorded' : 'account-not-found' }))
 }

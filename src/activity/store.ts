@@ -21,7 +21,7 @@ export function activityStore(db: Db) {
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
       await activity.insertOne(document, { session: transaction })
-      await trim(db, document.account, 'others', transaction)
+      await trim(db, [document.account], 'others', transaction)
     },
 
     async deleteAll(account: string): Promise<void> {

@@ -24,6 +24,12 @@ export class ConflictError extends Error {
 export const isConflict = (error: unknown): boolean =>
   error instanceof MongoServerError && (error.code === 112 || error.code === 24)
 
+/** Whether MongoDB interrupted a command, because its session was killed. */
+export function isInterrupted(thrown: unknown): boolean {
+  const error = unwrapped(thrown)
+  return error instanceof MongoServerError && error.code === 11601
+}
+
 /** Thrown inside a transaction that must be retried from a new snapshot. */
 export class StaleError extends Error {
   override readonly name = 'StaleError'

@@ -1,10 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ClientSession, type MongoClient, MongoError, type TransactionOptions, UUID } from 'mongodb'
+import {
+  type ClientSession,
+  type MongoClient,
+  MongoError,
+  MongoServerError,
+  type TransactionOptions,
+  UUID,
+} from 'mongodb'
 import {
   ConflictError,
   isAccessRefused,
   isBrokenConnection,
   isConflict,
+  isDatabaseOutOfReach,
+  isInterrupted,
   OutcomeUnknownError,
   StaleError,
   TransactionTimeoutError,
@@ -25,6 +34,15 @@ const maxRetryDelayMs = 40
 
 const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
   (error instanceof MongoError && error.hasErrorLabel(label)) || isBrokenConnection(error)
+
+/**
+ * Whether a commit that failed may have been applied. The driver sends it twice by itself, and throws what the second try
+ * met: that no server was found any more says nothing about the first.
+ */
+const mayBeCommitted = (error: unknown) =>
+  hasLabel(error, 'UnknownTransactionCommitResult') ||
+  isInterrupted(error) ||
+  (isDatabaseOutOfReach(error) && !(error instanceof MongoServerError))
 
 /** Exponential backoff with full jitter (Brooker, "Exponential Backoff And Jitter", AWS, 2015), at most 40 ms. */
 export const delayRetry = (attempt = Number.POSITIVE_INFINITY): Promise<void> => sleep(retryDelayMs(attempt))
@@ -81,6 +99,9 @@ const timeoutError = ({ cause, isCommitting }: Progress) =>
     ? new OutcomeUnknownError('MongoDB did not say whether it committed', { cause })
     : new TransactionTimeoutError('no commit in time', { cause })
 
+const isTransient = (error: unknown) =>
+  error instanceof StaleError || isInterrupted(error) || hasLabel(error, 'TransientTransactionError')
+
 async function run<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
@@ -110,7 +131,7 @@ async function run<T>(
         if (session.inTransaction()) await session.abortTransaction().catch(() => undefined)
         // A login that is refused stays refused: a retry would only use up the time of the next request.
         if (isAccessRefused(error)) throw error
-        if (!(error instanceof StaleError || hasLabel(error, 'TransientTransactionError'))) throw error
+        if (!isTransient(error)) throw error
         if (isConflict(error)) {
           conflicts += 1
           if (conflicts > maxConflicts) throw new ConflictError('too many write conflicts', { cause: error })
@@ -134,13 +155,13 @@ async function commit(
     try {
       return await session.commitTransaction()
     } catch (error) {
-      const isUnknown = hasLabel(error, 'UnknownTransactionCommitResult')
+      const isUnknown = mayBeCommitted(error)
       // The first commit's reply was lost, and the second one was refused: whether it was applied stays unknown.
       if (isAccessRefused(error)) {
         if (!isUnknown && attempt === 0) throw error
         throw timeoutError({ ...progress, cause: error })
       }
-      // Without this label the commit was not applied: the caller retries the transaction from the start.
+      // It was not applied: the caller retries the transaction from the start.
       if (!isUnknown) throw error
       await retry(attempt, error)
     }

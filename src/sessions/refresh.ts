@@ -1,4 +1,4 @@
-import { Binary, type ClientSession, type Collection, type Db, MongoServerSelectionError, type UUID } from 'mongodb'
+import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { isDatabaseOutOfReach, OutcomeUnknownError, TransactionTimeoutError } from '../database/failures.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Viewer } from './access-token.ts'
@@ -51,11 +51,9 @@ export type RotationResult =
   | { outcome: 'reused'; viewer: Viewer }
   | { outcome: 'unknown' }
 
-/** Unless no server was found, the driver may have sent the rotation. */
-function toRotationError(error: unknown): unknown {
-  const isSent = isDatabaseOutOfReach(error) && !(error instanceof MongoServerSelectionError)
-  return isSent ? new OutcomeUnknownError('no answer to the rotation', { cause: error }) : error
-}
+/** The driver may have sent the rotation, also if it found no server: it looks for one again before its second try. */
+const toRotationError = (error: unknown): unknown =>
+  isDatabaseOutOfReach(error) ? new OutcomeUnknownError('no answer to the rotation', { cause: error }) : error
 
 /** Refresh token rotation: each token is good once, and reuse ends the session (RFC 9700, 4.14.2). */
 export function tokenRotation(db: Db) {

@@ -44,7 +44,7 @@ const minRemainingMs = { min: 250, max: 2_000 }
 /** How long a batch may conflict, and how often at most, before it is split by key. */
 const beforeSplit = { ms: 400, conflicts: 8 }
 /** How often a part may conflict before its key is deferred. A busy machine leaves short gaps only: `idle` finds one. */
-const conflictsBeforeDefer = { busy: 1, idle: 4 }
+const conflictsBeforeDefer = { busy: 1, idle: 8 }
 const triesBetweenBatches = { ms: 50, items: maxBatchItems }
 const idlePauseMs = 10
 
@@ -166,14 +166,21 @@ export function groupCommit<Item, Result>(options: {
       const conflicts = isIdle ? conflictsBeforeDefer.idle : conflictsBeforeDefer.busy
       queue.putBack(await deferred.tryDue({ ...triesBetweenBatches, isIdle }, (items) => commit(items, conflicts)))
       await trySuspects()
-      if (queue.length > 0) await commit(nextBatch(), conflictsBeforeSplit())
+      if (queue.length > 0) await commitNext()
       else if (suspects.length === 0 && deferred.size > 0) await sleep(idlePauseMs)
     }
     running = false
   }
 
-  function conflictsBeforeSplit(): number {
+  async function commitNext(): Promise<void> {
+    const batch = nextBatch()
+    await commit(batch, conflictsBeforeSplit(batch))
+  }
+
+  function conflictsBeforeSplit(batch: Batch): number {
     if (suspects.length > 0 || deferred.size > 0) return conflictsBeforeDefer.busy
+    // Splitting gains nothing: no other key waits.
+    if (queue.length === 0 && batch.every(({ key }) => key === batch[0]?.key)) return beforeSplit.conflicts
     return Math.min(Math.max(Math.floor(beforeSplit.ms / size.expectedMs()), 1), beforeSplit.conflicts)
   }
 

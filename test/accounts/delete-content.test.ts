@@ -1,5 +1,6 @@
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
+import { contentDeletion } from '../../src/accounts/delete-content.ts'
 import { addDailyCounts } from '../../src/analytics/daily-counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
@@ -105,3 +106,37 @@ t.test('the next start resumes a content deletion that a kill interrupted', { ti
   t.same(await documentsOf(db, annId), {})
   t.same(await countMismatches(client.db(db.databaseName)), [])
 })
+
+t.test(
+  'of many deletions at once, four delete content before their answers, and the sweeper deletes the rest',
+  async (t) => {
+    const ending = Promise.withResolvers<void>()
+    const begun: string[] = []
+    const nothing = async () => []
+    const none = async () => undefined
+    const outcome = async () => ({ outcome: 'not-found' }) as const
+    const deletion = contentDeletion({
+      activity: { deleteAll: none },
+      fence: { raise: none },
+      follows: { listFollowers: nothing, listFollowing: nothing, unfollow: async () => ({ outcome: 'done' }) },
+      posts: {
+        delete: outcome,
+        deleteIdempotencyRecords: none,
+        async listByAuthor(account) {
+          begun.push(account)
+          await ending.promise
+          return []
+        },
+      },
+      reactions: { listByAccount: nothing, react: outcome },
+      tombstones: { markSwept: none, unswept: nothing },
+    })
+    const deleteContent = (account: string) => deletion.deleteContent(account, new AbortController().signal, 1_000)
+    const [first, second] = [deleteContent('a'), deleteContent('b')]
+    await Promise.all(['c', 'd', 'e'].map(deleteContent))
+    ending.resolve()
+    await Promise.all([first, second])
+    await deleteContent('f')
+    t.same(begun, ['a', 'b', 'f'])
+  },
+)

@@ -1,7 +1,8 @@
-import { UUID } from 'mongodb'
+import { MongoClient, UUID } from 'mongodb'
 import t, { type Test } from 'tap'
 import { type RecordFailureCommand, recordFailure } from '../../src/activity/record-failure.ts'
 import { activityStore } from '../../src/activity/store.ts'
+import { clientOptions } from '../../src/database/connection.ts'
 import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { unfenced } from '../../src/writer/batch-context.ts'
@@ -84,4 +85,25 @@ t.test('failures from 230 addresses leave 200 items, the newest', async (t) => {
     ['198.51.100.28', 1],
   ])
   t.same(found.at(-1), ['192.0.2.30', 1])
+})
+
+t.test('the failures of 20 accounts, known and unknown, take as many commands as those of two', async (t) => {
+  const { db, connection } = await indexedDatabase(t)
+  const client = await new MongoClient(connection.uri, {
+    ...clientOptions(connection),
+    monitorCommands: true,
+  }).connect()
+  t.teardown(() => client.close())
+  const accounts = await Promise.all(Array.from({ length: 10 }, () => seedAccount(db)))
+  const batch = accounts.flatMap((account) => [failure(account.toString()), failure(newId())])
+  let commands: string[] = []
+  client.on('commandStarted', ({ commandName }) => void commands.push(commandName))
+  const commandsOf = async (failures: RecordFailureCommand[]) => {
+    commands = []
+    const own = client.db(db.databaseName)
+    await transactor(client)((session) => recordFailure.apply(unfenced(own, session), failures))
+    return commands
+  }
+  const few = [failure((await seedAccount(db)).toString()), failure(newId())]
+  t.same(await commandsOf(batch), await commandsOf(few))
 })

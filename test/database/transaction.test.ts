@@ -1,7 +1,10 @@
-import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb'
+import { type ClientSession, MongoBulkWriteError, MongoClient, MongoNetworkError, MongoServerError } from 'mongodb'
 import t from 'tap'
+import { clientOptions } from '../../src/database/connection.ts'
 import { TransactionTimeoutError } from '../../src/database/failures.ts'
 import { transactor } from '../../src/database/transaction.ts'
+import { eventually } from '../eventually.ts'
+import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase, signUp, testServer } from '../helper.ts'
 
 type Thing = { _id: string; n: number }
@@ -138,6 +141,73 @@ t.test('a commit that is refused was not applied; after a lost reply, whether it
   await t.rejects(commit(refused()), { code: 18 })
   const lost = new MongoNetworkError('lost')
   await t.rejects(commit(lost, refused()), { name: 'OutcomeUnknownError', cause: { code: 18 } })
+})
+
+t.test('a commit whose reply is lost with the only server: OutcomeUnknownError', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const proxy = await cuttableProxy(t, Number(new URL(connection.uri).port))
+  const options = { ...clientOptions(connection, 'writer'), serverSelectionTimeoutMS: 500, monitorCommands: true }
+  const client = await new MongoClient(proxy.uri(db.databaseName), options).connect()
+  t.teardown(() => client.close())
+  const things = client.db(db.databaseName).collection<Thing>('things')
+  await things.insertOne({ _id: 'a', n: 0 })
+  const lost = transactor(client)(async (session) => {
+    await things.updateOne({ _id: 'a' }, { $inc: { n: 1 } }, { session })
+    proxy.cut({ command: 'commitTransaction', when: 'answered', times: 1 })
+  }, performance.now() + 2_000)
+  // Before the driver sends the commit again.
+  client.once('commandFailed', () => proxy.disconnect())
+  await t.rejects(lost, { name: 'OutcomeUnknownError' })
+  t.same(await db.collection('things').find().toArray(), [{ _id: 'a', n: 1 }], 'it was committed')
+})
+
+t.test('a transaction whose session is killed during a command runs again', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const things = db.collection<Thing>('things')
+  await things.insertOne({ _id: 'a', n: 0 })
+  const slow = { $expr: { $function: { body: 'function() { sleep(3000); return true }', args: [], lang: 'js' } } }
+  const increment = { updateOne: { filter: { _id: 'a', ...slow }, update: { $inc: { n: 1 } } } }
+  for (const command of [
+    (session: ClientSession) => things.find(slow, { session }).toArray(),
+    (session: ClientSession) => things.bulkWrite([increment], { session }),
+  ]) {
+    let runs = 0
+    await transactor(client)(async (session) => {
+      runs += 1
+      await things.updateOne({ _id: 'a' }, { $inc: { n: 1 } }, { session })
+      if (runs > 1) return
+      const killed = command(session).catch((error: unknown) => error)
+      const isRunning = { $match: { 'lsid.id': session.id?.id, active: true } }
+      const current = () =>
+        client
+          .db('admin')
+          .aggregate([{ $currentOp: {} }, isRunning])
+          .toArray()
+      await eventually(async () => (await current()).length > 0)
+      await db.command({ killSessions: [session.id] })
+      throw await killed
+    })
+    t.equal(runs, 2)
+  }
+  t.same(await things.find().toArray(), [{ _id: 'a', n: 2 }])
+})
+
+t.test('a commit that is interrupted is sent again, and its answer counts', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const things = db.collection<Thing>('things')
+  let runs = 0
+  await transactor(client)(async (session) => {
+    runs += 1
+    const commit = session.commitTransaction.bind(session)
+    session.commitTransaction = async () => {
+      await commit()
+      session.commitTransaction = commit
+      throw new MongoServerError({ message: 'operation was interrupted', code: 11601 })
+    }
+    await things.insertOne({ _id: 'a', n: 1 }, { session })
+  })
+  t.equal(runs, 1)
+  t.same(await things.find().toArray(), [{ _id: 'a', n: 1 }])
 })
 
 t.test('a commit without an answer by the deadline: OutcomeUnknownError', async (t) => {

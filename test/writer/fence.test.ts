@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { UUID } from 'mongodb'
 import t from 'tap'
-import { tombstoneStore } from '../../src/accounts/tombstone.ts'
+import { type AccountTombstone, tombstoneStore } from '../../src/accounts/tombstone.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { deletionFence } from '../../src/writer/deletion-fence.ts'
@@ -85,6 +85,17 @@ t.test('for a deleted account every write is refused, but withdrawals, unfollows
   t.same(await writer.follow(following(ann, bob, false)), { outcome: 'done' })
   t.same(await writer.deletePost(deleteCommand(own.id, ann)), { outcome: 'deleted' })
   for (const name of ['reactions', 'follows']) t.equal(await db.collection(name).countDocuments(), 0, name)
+})
+
+t.test('the deletion of a server that gives it no epoch, as earlier versions did, is known as soon', async (t) => {
+  const { machine, db, rows, accountsOf } = await setUp(t)
+  const [ann = '', bob = ''] = await accountsOf(2)
+  const { writer } = machine()
+  await writer.createPost(createCommand(ann))
+  await db.collection<AccountTombstone>('removedAccounts').insertOne({ _id: toUuid(ann), at: new Date() })
+  await rows.updateMany({}, { $inc: { raised: 1 } })
+  await t.rejects(writer.createPost(createCommand(ann)), refusal)
+  t.same(await writer.createPost(createCommand(bob)), { outcome: 'created' })
 })
 
 t.test('in a batch only the commands of a deleted account are refused', async (t) => {
