@@ -4,7 +4,8 @@ import { singleBatch } from '../database/single-batch.ts'
 import { addressKey } from '../http/client-address.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { type ActivityDocument, activityIn, hourMs, loginFailed, trim } from './model.ts'
+import { type ActivityDocument, activityIn, hourMs, loginFailed } from './model.ts'
+import { trimActivity } from './trim.ts'
 
 /** @property id - a UUIDv7 of the failure's time: it identifies a retry, and the item that this command may create */
 export type RecordFailureCommand = { id: string; account: string; ip: string; userAgent: string; retry?: boolean }
@@ -111,6 +112,6 @@ async function applyFailures(
     await activityIn(db).bulkWrite(writes, { session, ordered: false })
   }
   const grown = items.filter(({ current }) => !current).map(({ account }) => account)
-  if (grown.length > 0) await trim(db, grown, 'failures', session)
+  if (grown.length > 0) await trimActivity(db, grown, 'failures', session)
   return commands.map(({ account }) => ({ outcome: existing.has(account) ? 'recorded' : 'account-not-found' }))
 }

@@ -2,8 +2,9 @@ import type { ClientSession, Db } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
-import { activityIn, retentionSeconds, trim } from './model.ts'
+import { activityIn, retentionSeconds } from './model.ts'
 import type { ActivityEvent } from './schema.ts'
+import { trimActivity } from './trim.ts'
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
@@ -21,7 +22,7 @@ export function activityStore(db: Db) {
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
       await activity.insertOne(document, { session: transaction })
-      await trim(db, [document.account], 'others', transaction)
+      await trimActivity(db, [document.account], 'others', transaction)
     },
 
     async deleteAll(account: string): Promise<void> {
