@@ -80,7 +80,9 @@ function toBulkWrite({ first, ids, account, address, current }: Item): AnyBulkWr
   const earlier = (current?.recent ?? []).filter((id) => timeOf(id.toString()).getTime() > recentFrom)
   const recent = [...earlier, ...ids.map(toUuid)]
   if (current) {
-    return { updateOne: { filter: { _id: current._id }, update: { $inc: { count: ids.length }, $set: { recent } } } }
+    return {
+      updateOne: { filter: { _id: current._id, account }, update: { $inc: { count: ids.length }, $set: { recent } } },
+    }
   }
   const { ip, userAgent } = first
   const counted = { address, hour: Math.floor(at.getTime() / hourMs), count: ids.length, recent }
@@ -90,8 +92,8 @@ function toBulkWrite({ first, ids, account, address, current }: Item): AnyBulkWr
 }
 
 /** An unknown name costs what a known one does: the same queries, and a write, although it matches nothing. */
-const toUnmatched = ({ first }: Item): AnyBulkWriteOperation<ActivityDocument> => ({
-  updateOne: { filter: { _id: toUuid(first.id) }, update: { $inc: { count: 1 } } },
+const toUnmatched = ({ first, account }: Item): AnyBulkWriteOperation<ActivityDocument> => ({
+  updateOne: { filter: { _id: toUuid(first.id), account }, update: { $inc: { count: 1 } } },
 })
 
 async function applyFailures(

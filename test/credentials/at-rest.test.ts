@@ -64,7 +64,7 @@ t.test('secrets at rest', async (t) => {
     for (const [name, text] of dump) t.equal(/\$2[abxy]\$\d\d\$/.test(text), name === 'credentials', name)
     const found = await db.collection('credentials').find().toArray()
     t.equal(found.length, 1)
-    t.same(Object.keys(found[0] ?? {}).sort(), ['_id', 'lastLoginAt', 'logins', 'password', 'version'])
+    t.same(Object.keys(found[0] ?? {}).sort(), ['_id', 'lastLoginAt', 'password', 'revision', 'version'])
     t.match(found[0], { version: 1, password: { scheme: 1, pepper: null, bcrypt: /^\$2b\$04\$[./A-Za-z0-9]{53}$/ } })
     const account = await db.collection('accounts').findOne({})
     t.same(account?._id, found[0]?._id)

@@ -39,7 +39,7 @@ async function findWrongCounts(db: Db) {
     if (!haveSameEntries(counts, right)) wrong.push({ _id, counts, right })
   }
   for (const { _id } of await db.collection<{ _id: UUID }>('accounts').find().toArray()) {
-    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0 } })
+    const counts = await countsOf(db).findOne({ _id }, { projection: { _id: 0, revision: 0 } })
     const right = {
       posts: await postsOf(db).countDocuments({ author: _id }),
       followers: await followsOf(db).countDocuments({ to: _id }),
