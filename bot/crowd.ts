@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CookieJar } from 'tough-cookie'
 import { interruptedCause, openClients, type RunContext } from './client.ts'
 import { forEachConcurrent, Semaphore } from './concurrency.ts'
@@ -8,7 +9,7 @@ import { type CrowdSize, deletesAccount, planDeletions, planFollows, planReactio
 import type { Progress } from './progress.ts'
 import { Robot } from './robot.ts'
 import { GaveUp, type RobotContext } from './session-client.ts'
-import { verificationSteps, verify } from './verify.ts'
+import { type Verification, verificationSteps, verify } from './verify.ts'
 import { verifyTimeline } from './verify-timeline.ts'
 
 /** `unreadable` is why the verification is incomplete, or null; `gaveUp` counts robots by cause. */
@@ -22,6 +23,7 @@ export type Findings = {
 // A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
 const maxConcurrentAuth = 16
 const maxConcurrentDeletions = 8
+const settlePauseMs = 1_000
 
 /** Runs the phases, then verifies. After `context.stop` aborts, no action starts, but the verification runs. */
 export async function runCrowd(
@@ -114,7 +116,11 @@ export async function runCrowd(
 
   const publicClient = openClients({ ...context, stop: new AbortController().signal })()
   const shown = progress.begin('verify', verificationSteps(ledger))
-  const verification = await verify(publicClient, ledger, context.stats, shown.step)
+  const verification = await settle(
+    () => verify(publicClient, ledger, context.stats, shown.step),
+    ledger,
+    context.retryPolicy.totalMs / 2,
+  )
   shown.end()
 
   await phase('log out', 1, async (robot, done) => {
@@ -127,6 +133,18 @@ export async function runCrowd(
     mismatches: [...timelineMismatches, ...(outcome === 'complete' ? verification.mismatches : [])],
     unreadable: outcome === 'incomplete' ? verification.reason : null,
     gaveUp,
+  }
+}
+
+/**
+ * The server acknowledges the deletion of an account once it is certain, and may remove its content a little later: a
+ * mismatch counts only if it stays.
+ */
+async function settle(read: () => Promise<Verification>, ledger: Ledger, withinMs: number): Promise<Verification> {
+  for (const end = performance.now() + withinMs; ; await sleep(settlePauseMs)) {
+    const verification = await read()
+    const mayChange = verification.outcome === 'complete' && verification.mismatches.length > 0
+    if (!mayChange || ledger.accountDeletions.size === 0 || performance.now() > end) return verification
   }
 }
 

@@ -96,7 +96,14 @@ export const database = fp<Options>(async (app, options) => {
       transact: writer === main ? transact : transactor(writer, hooks),
     })
     app.decorate('signals', signals.db)
-    app.decorate('endOrphans', () => void killer.killOrphans().catch(noteRefusal))
+    app.decorate('endOrphans', () => {
+      const report = (count: number) => {
+        if (count > 0) app.log.warn({ count }, 'ended transactions that other processes had left open')
+      }
+      killer.killOrphans().then(report, (error) => {
+        if (!noteRefusal(error)) app.log.warn({ reason: String(error) }, 'transactions left open were not looked for')
+      })
+    })
     app.decorate('databaseUser', { replace: user.replace, onReplaced: user.onReplaced, noteRefusal })
   } catch (error) {
     // Fastify does not run onClose hooks when a plugin fails.

@@ -72,7 +72,8 @@ export function sessionKiller(signals: Db) {
             { $match: { type: 'idleSession', transaction: { $exists: true } } },
             { $project: { lsid: 1, transaction: 1 } },
           ],
-          { timeoutMS: commandTimeoutMs },
+          // The only one that $currentOp accepts.
+          { timeoutMS: commandTimeoutMs, readConcern: { level: 'local' } },
         )
         .toArray()
       const now = performance.now()

@@ -38,12 +38,15 @@ export class DeferredKeys<Item> {
   /**
    * Tries keys one by one, and twice as many together after each success: an open transaction that ends unlocks all that
    * it wrote. Tries of keys that are still locked take at most a quarter of the time in all.
-   * @param limit - how long to go on after such a try, and the items of one try
+   * @param limit - how long to go on after such a try, the items of one try, and whether other items wait
    * @returns the untried items of keys that turned out unlocked; `attempt` defers those that are still locked
    */
-  async tryDue(limit: { ms: number; items: number }, attempt: (items: Item[]) => Promise<void>): Promise<Item[]> {
+  async tryDue(
+    limit: { ms: number; items: number; isIdle: boolean },
+    attempt: (items: Item[]) => Promise<void>,
+  ): Promise<Item[]> {
     const now = performance.now()
-    if (now < this.#pausedUntil) return []
+    if (now < this.#pausedUntil && !limit.isIdle) return []
     const due = [...this.#deferred].filter(([, { due }]) => due <= now)
     const released: Item[] = []
     let lostMs = 0

@@ -40,9 +40,12 @@ const maxBatchBytes = 1_000_000
 export const maxQueued = 20_000
 /** What an item must have left when its batch begins: twice what a batch takes, within these bounds. */
 const minRemainingMs = { min: 250, max: 2_000 }
-/** How long a batch may conflict, and how often at most, before it is split by key; a part of it before its key is deferred. */
+/**
+ * How long a batch may conflict, and how often at most, before it is split by key; a part of it before its key is
+ * deferred: more often if nothing else waits, because a busy machine leaves short gaps only.
+ */
 const beforeSplit = { ms: 400, conflicts: 8 }
-const conflictsBeforeDefer = 1
+const conflictsBeforeDefer = { busy: 1, idle: 4 }
 const triesBetweenBatches = { ms: 50, items: maxBatchItems }
 const idlePauseMs = 10
 /** How long items wait for locks before that is reported, and how often. */
@@ -181,7 +184,7 @@ export function groupCommit<Item, Result>(options: {
 
   async function trySuspects(): Promise<void> {
     const end = performance.now() + triesBetweenBatches.ms
-    while (suspects.length > 0 && performance.now() < end) await commit(suspects.pop() ?? [], conflictsBeforeDefer)
+    while (suspects.length > 0 && performance.now() < end) await commit(suspects.pop() ?? [], conflictsBeforeDefer.busy)
   }
 
   async function run(): Promise<void> {
@@ -190,7 +193,9 @@ export function groupCommit<Item, Result>(options: {
     while (queue.length > 0 || deferred.size > 0 || suspects.length > 0) {
       rejectLate()
       reportLocks()
-      queue.putBack(await deferred.tryDue(triesBetweenBatches, (items) => commit(items, conflictsBeforeDefer)))
+      const isIdle = queue.length === 0 && suspects.length === 0
+      const conflicts = isIdle ? conflictsBeforeDefer.idle : conflictsBeforeDefer.busy
+      queue.putBack(await deferred.tryDue({ ...triesBetweenBatches, isIdle }, (items) => commit(items, conflicts)))
       await trySuspects()
       if (queue.length > 0) await commit(nextBatch(), conflictsBeforeSplit())
       else if (suspects.length === 0 && deferred.size > 0) await sleep(idlePauseMs)
@@ -199,7 +204,7 @@ export function groupCommit<Item, Result>(options: {
   }
 
   function conflictsBeforeSplit(): number {
-    if (suspects.length > 0 || deferred.size > 0) return conflictsBeforeDefer
+    if (suspects.length > 0 || deferred.size > 0) return conflictsBeforeDefer.busy
     return Math.min(Math.max(Math.floor(beforeSplit.ms / size.expectedMs()), 1), beforeSplit.conflicts)
   }
 

@@ -1,55 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { pino } from 'pino'
-import t, { type Test } from 'tap'
-import { buildApp } from '../../src/app.ts'
+import t from 'tap'
 import { eventually } from '../eventually.ts'
-import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
-import { password, retry503, signUp, testConfig, testServer } from '../helper.ts'
-import { serverOn, sharedKey } from '../sessions/servers.ts'
+import { faultyServers, keepLiking, limits } from '../fixtures/faulty-servers.ts'
+import { password, retry503, signUp } from '../helper.ts'
+import { serverOn } from '../sessions/servers.ts'
 import { countMismatches, deleteAccount, documentsOf, idOf } from './count-invariants.ts'
 
-const limits = { LIMIT_SIGNUPS_PER_ADDRESS: '100000', LIMIT_WRITES_PER_ADDRESS: '1000000' }
-
-/** One server behind a proxy, and another one that reaches MongoDB directly. */
-async function setUp(t: Test) {
-  const second = await testServer(t, { ...sharedKey, ...limits })
-  const proxy = await cuttableProxy(t, Number(new URL(second.connection.uri).port))
-  const connection = { ...second.connection, uri: proxy.uri(second.db.databaseName) }
-  const config = await testConfig(connection, { ...sharedKey, ...limits })
-  const app = await buildApp(config, connection, pino({ level: 'silent' }))
-  t.teardown(() => app.close())
-  const first = await app.listen({ host: '127.0.0.1', port: 0 })
-  return { proxy, first, second: second.url, db: second.db, connection: second.connection }
-}
-
-/** Likes posts until it is stopped, and measures the longest time in which no like succeeded. */
-async function keepLiking(url: string) {
-  const users = await Promise.all(Array.from({ length: 4 }, () => signUp(url)))
-  const { id } = (await users[0]?.client.post<{ id: string }>('v1/posts', { json: { text: '.' } }))?.body ?? { id: '' }
-  let isOver = false
-  let lastAt = performance.now()
-  let longestMs = 0
-  const refused: number[] = []
-  const running = users.map(async ({ client }) => {
-    for (let n = 0; !isOver; n += 1) {
-      const { statusCode } = await client.put(`v1/posts/${id}/reaction`, {
-        json: { value: n % 2 ? 'like' : 'dislike' },
-      })
-      longestMs = Math.max(longestMs, performance.now() - lastAt)
-      if (statusCode === 200) lastAt = performance.now()
-      else refused.push(statusCode)
-      await delay(10)
-    }
-  })
-  return async () => {
-    isOver = true
-    await Promise.all(running)
-    return { longestMs, refused }
-  }
-}
-
 t.test('a server that dies in the commit of a deletion stops no writer of another server', async (t) => {
-  const { proxy, first, second, db } = await setUp(t)
+  const { proxy, first, second, db } = await faultyServers(t)
   const ann = await signUp(first)
   await ann.client.post('v1/session/confirm', { json: { password } })
   const stop = await keepLiking(second)
@@ -65,7 +23,7 @@ t.test('a server that dies in the commit of a deletion stops no writer of anothe
 })
 
 t.test('a deletion whose commit is lost stops no other writer of its server', async (t) => {
-  const { proxy, first, db } = await setUp(t)
+  const { proxy, first, db } = await faultyServers(t)
   const ann = await signUp(first)
   await ann.client.post('v1/session/confirm', { json: { password } })
   const stop = await keepLiking(first)
@@ -80,7 +38,7 @@ t.test('a deletion whose commit is lost stops no other writer of its server', as
 })
 
 t.test('60 accounts that are deleted at once on two servers are deleted, while others like posts', async (t) => {
-  const { first, second, db, connection } = await setUp(t)
+  const { first, second, db, connection } = await faultyServers(t)
   const users = []
   for (let n = 0; n < 60; n += 10) {
     users.push(...(await Promise.all(Array.from({ length: 10 }, (_, m) => signUp(m % 2 ? first : second)))))

@@ -1,4 +1,5 @@
 import t from 'tap'
+import * as schemas from '../../bot/api-schemas.ts'
 import { isSuccess } from '../../bot/report.ts'
 import { runAgainst } from './run-crowd.ts'
 import { stubServer } from './stub-server.ts'
@@ -200,6 +201,22 @@ t.test('a 500 is a failure and an unknown outcome, and the robots continue', asy
   t.strictSame(findings.mismatches, [])
   t.strictSame(stats.failures(), [{ action: 'post', cause: '500 internal', count: 1 }])
   t.notOk(isSuccess(findings, stats.failures()))
+})
+
+t.test('a like that a deleted account leaves behind is a mismatch only if it stays', async (t) => {
+  for (const readsUntilSwept of [1, Number.POSITIVE_INFINITY]) {
+    const stub = await stubServer(t)
+    let publicListReads = 0
+    stub.falsify = (path, body) => {
+      if (path === '/v1/posts') publicListReads += 1
+      const isPost = /^\/v1\/posts\/[^/]+$/.test(path) && typeof body === 'object' && body !== null && 'counts' in body
+      if (!isPost || publicListReads >= readsUntilSwept) return body
+      const post = schemas.post.parse(body)
+      return { ...post, counts: { ...post.counts, likes: post.counts.likes + 1 } }
+    }
+    const { findings } = await runAgainst(stub.url, { users: 2, deletions: 50, totalMs: 4_000 })
+    t.equal(findings.mismatches.length > 0, readsUntilSwept > 1, findings.mismatches.join(' '))
+  }
 })
 
 t.test('data that changes between phases and verification is a mismatch', async (t) => {

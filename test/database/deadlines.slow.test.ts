@@ -18,7 +18,10 @@ async function setUp(t: Test) {
   t.teardown(() => slow.close())
   const things = slow.db(own.databaseName).collection<Thing>('things')
   await own.collection<Thing>('things').insertOne({ _id: 'a', n: 0 })
-  const killer = sessionKiller(own)
+  // With production's options: $currentOp does not accept their read concern.
+  const signals = new MongoClient(connection.uri, clientOptions(connection, 'signals'))
+  t.teardown(() => signals.close())
+  const killer = sessionKiller(signals.db(own.databaseName))
   return {
     proxy,
     things,
