@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { printLine } from '../cli.ts'
 import {
   type ChildProgram,
@@ -50,6 +51,8 @@ async function runRound(
     return signals.activeChild
   }
   const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
+  // The bot prints its first line when it has found the server, without which it does not start.
+  await Promise.race([bot.child.stdout && once(bot.child.stdout, 'data'), bot.ended])
   const botEnded = new AbortController()
   const [code, tally] = await Promise.all([
     bot.ended.finally(() => botEnded.abort()),

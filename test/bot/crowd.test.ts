@@ -208,7 +208,7 @@ t.test('a like that a deleted account leaves behind is a mismatch only if it sta
     const stub = await stubServer(t)
     let publicListReads = 0
     stub.falsify = (path, body) => {
-      if (path === '/v1/posts') publicListReads += 1
+      if (path === '/v1/posts' && typeof body === 'object' && body !== null && 'items' in body) publicListReads += 1
       const isPost = /^\/v1\/posts\/[^/]+$/.test(path) && typeof body === 'object' && body !== null && 'counts' in body
       if (!isPost || publicListReads >= readsUntilSwept) return body
       const post = schemas.post.parse(body)
