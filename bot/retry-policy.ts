@@ -3,7 +3,7 @@ export type RetryPolicy = { attemptTimeoutMs: number; totalMs: number; initialDe
 
 export const defaultRetryPolicy: RetryPolicy = {
   attemptTimeoutMs: 25_000,
-  totalMs: 60_000,
+  totalMs: 120_000,
   initialDelayMs: 100,
   maxDelayMs: 5_000,
 }

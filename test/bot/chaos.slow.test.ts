@@ -28,7 +28,7 @@ t.test('chaos options have bounds, and the bot’s exclude --help and --url', as
   }
 })
 
-t.test('a round with kills of mongod and the server passes and leaves no files', { timeout: 200_000 }, async (t) => {
+t.test('a round with kills of mongod and the server passes and leaves no files', { timeout: 300_000 }, async (t) => {
   const crowd = ['--users', '4', '--posts', '5', '--reactions', '40', '--deletions', '25', '--seed', '7']
   const faults = ['--faults', 'kill-mongod,kill-server']
   const { ended } = await runChaos(t, ['--processes', '2', '--pause', '1', ...faults, '--', ...crowd])
