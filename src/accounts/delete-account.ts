@@ -21,7 +21,7 @@ type Context = {
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'delete'>
   devices: Pick<DeviceStore, 'deleteAll'>
-  sessions: Pick<SessionStore, 'end' | 'endAll' | 'find'>
+  sessions: Pick<SessionStore, 'end' | 'endAll' | 'find' | 'isConfirmed'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   tombstones: Pick<TombstoneStore, 'add'>
   transact: Transact

@@ -25,7 +25,7 @@ type Context = {
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   posts: Pick<PostStore, 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount'>
-  sessions: Pick<SessionStore, 'find' | 'list' | 'noteExport'>
+  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
   transact: Transact
 }
 

@@ -75,11 +75,12 @@ export function requireViewer(request: FastifyRequest): Viewer {
 export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
 /** For dangerous actions: a hook that requires the session to have been confirmed within the last 10 minutes. */
-export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find'> }) {
+export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find' | 'isConfirmed'> }) {
   return async (request: FastifyRequest): Promise<void> => {
-    const session = await sessions.find(requireViewer(request))
+    const viewer = requireViewer(request)
+    const [session, isConfirmed] = await Promise.all([sessions.find(viewer), sessions.isConfirmed(viewer)])
     if (!session) throw unauthenticated()
-    if (session.confirmedUntil === null) {
+    if (!isConfirmed) {
       throw new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
     }
   }

@@ -82,6 +82,12 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return found ? toSession(found, lastSeen.get(viewer.session)) : undefined
     },
 
+    /** By the database's clock, which set the end of the confirmation. */
+    async isConfirmed(viewer: Viewer): Promise<boolean> {
+      const isCurrent = { $expr: { $gt: ['$confirmedUntil', '$$NOW'] } }
+      return (await sessions.findOne({ ...own(viewer), ...isCurrent }, { projection: { _id: 1 } })) !== null
+    },
+
     /** Before the password is checked, so that concurrent requests get no more than ten attempts. */
     async reserveAttempt(
       viewer: Viewer,

@@ -7,6 +7,29 @@ type Session = { id: string; current: boolean; confirmedUntil: string | null }
 type LoggedIn = { account: object; session: Session }
 type Page = { items: Session[]; nextCursor: string | null }
 
+// Beyond the 10 minutes of a confirmation, and within the 15 of the client's cookies.
+const offsetOfClockMs = 12 * 60_000
+
+for (const offsetMs of [offsetOfClockMs, -offsetOfClockMs]) {
+  const direction = offsetMs > 0 ? 'ahead of' : 'behind'
+  t.test(`a confirmation ends by the database's clock, which the server's is 12 minutes ${direction}`, async (t) => {
+    const { url, db } = await testServer(t)
+    const realNow = Date.now
+    t.teardown(() => {
+      Date.now = realNow
+    })
+    Date.now = () => realNow() + offsetMs
+    const { client } = await signUp(url)
+    const { body } = await client.post<LoggedIn>('v1/session/confirm', { json: { password } })
+    t.equal((await client.delete('v1/sessions')).statusCode, 204)
+    const isOfSession = { _id: new UUID(body.session.id) }
+    await db
+      .collection<{ _id: UUID }>('sessions')
+      .updateOne(isOfSession, { $set: { confirmedUntil: new Date(realNow() - 1) } })
+    t.equal((await client.delete('v1/sessions')).statusCode, 403)
+  })
+}
+
 t.test('confirming a session', async (t) => {
   const { url, db } = await testServer(t)
   const sessions = db.collection<{ _id: UUID; confirmedUntil: Date | null }>('sessions')
