@@ -1,6 +1,8 @@
 import type { ActivityStore } from '../activity/store.ts'
 import type { FollowStore } from '../follows/store.ts'
 import { allPages, type Position } from '../http/pages.ts'
+import { overloaded } from '../http/problems.ts'
+import { fairQueue } from '../limits/fair-queue.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { DeletionFence } from '../writer/deletion-fence.ts'
@@ -17,8 +19,8 @@ type Stores = {
 
 /** As much as goes into one batch. */
 const chunkSize = 500
-/** Of deletions that wait for it, in one process: the chunks of many would be a queue that other writes wait in. */
-const maxConcurrent = 4
+/** Of deletions before their answers, in one process: the chunks of many would be a queue that other writes wait in. */
+const bounds = { maxRunning: 2, maxWaiting: 1_000 }
 
 async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
   const chunks = <Item>(
@@ -39,11 +41,13 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
   }
 }
 
-/** Deletes content item by item, as its owner would have, and after the fence: counts are exact at every step. */
+/**
+ * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
+ * step. Until then it is hidden. The fence is raised first: from then on no batch writes new content.
+ */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
-  const waiting: (() => void)[] = []
-  let free = maxConcurrent
+  const queue = fairQueue(bounds, () => overloaded('writes'))
 
   async function deleteItems(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
@@ -55,18 +59,16 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /** Deletes the content of an account that has just been deleted, up to a limit. Four of them do so at a time. */
-    async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
-      await fence.raise()
-      if (free > 0) free -= 1
-      else await new Promise<void>((resolve) => waiting.push(resolve))
-      try {
-        if (!signal.aborted) await deleteItems(account, signal, limit)
-      } finally {
-        const next = waiting.shift()
-        if (next) next()
-        else free += 1
+    /**
+     * Deletes the content of an account that has just been deleted, up to a limit, or until the signal.
+     * @throws Problem `overloaded`; the signal's reason
+     */
+    deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
+      const task = async () => {
+        await fence.raise()
+        await deleteItems(account, signal, limit)
       }
+      return queue(task, { key: account, signal })
     },
 
     async sweep(signal: AbortSignal): Promise<void> {
