@@ -1,6 +1,8 @@
 import type { ActivityStore } from '../activity/store.ts'
 import type { FollowStore } from '../follows/store.ts'
 import { allPages, type Position } from '../http/pages.ts'
+import { overloaded } from '../http/problems.ts'
+import { fairQueue } from '../limits/fair-queue.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { DeletionFence } from '../writer/deletion-fence.ts'
@@ -17,6 +19,8 @@ type Stores = {
 
 /** As much as goes into one batch. */
 const chunkSize = 500
+/** Of deletions before their answers, in one process: the chunks of many would be a queue that other writes wait in. */
+const bounds = { maxRunning: 2, maxWaiting: 1_000 }
 
 async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
   const chunks = <Item>(
@@ -43,6 +47,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
  */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
+  const queue = fairQueue(bounds, () => overloaded('writes'))
 
   async function deleteItems(account: string, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<void> {
     let left = limit
@@ -54,10 +59,16 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /** Deletes the content of an account that has just been deleted, up to a limit. */
-    async deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
-      await fence.raise()
-      await deleteItems(account, signal, limit)
+    /**
+     * Deletes the content of an account that has just been deleted, up to a limit, or until the signal.
+     * @throws Problem `overloaded`; the signal's reason
+     */
+    deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
+      const task = async () => {
+        await fence.raise()
+        await deleteItems(account, signal, limit)
+      }
+      return queue(task, { key: account, signal })
     },
 
     async sweep(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Db, MongoClient, type UUID } from 'mongodb'
 import t from 'tap'
+import { contentDeletion } from '../../src/accounts/delete-content.ts'
 import { addDailyCounts } from '../../src/analytics/daily-counts.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
@@ -105,3 +106,41 @@ t.test('the next start resumes a content deletion that a kill interrupted', { ti
   t.same(await documentsOf(db, annId), {})
   t.same(await countMismatches(client.db(db.databaseName)), [])
 })
+
+t.test(
+  'of many deletions at once, two delete content at a time, and the sweeper deletes what others had no time for',
+  async (t) => {
+    const ending = Promise.withResolvers<void>()
+    const begun: string[] = []
+    const nothing = async () => []
+    const none = async () => undefined
+    const outcome = async () => ({ outcome: 'not-found' }) as const
+    const deletion = contentDeletion({
+      activity: { deleteAll: none },
+      fence: { raise: none },
+      follows: { listFollowers: nothing, listFollowing: nothing, unfollow: async () => ({ outcome: 'done' }) },
+      posts: {
+        delete: outcome,
+        deleteIdempotencyRecords: none,
+        async listByAuthor(account) {
+          begun.push(account)
+          await ending.promise
+          return []
+        },
+      },
+      reactions: { listByAccount: nothing, react: outcome },
+      tombstones: { markSwept: none, unswept: nothing },
+    })
+    const timeout = new AbortController()
+    const deleteContent = (account: string) => deletion.deleteContent(account, timeout.signal, 1_000)
+    const [first, second, third] = ['a', 'b', 'c'].map(deleteContent)
+    const late = t.rejects(third ?? none(), { name: 'AbortError' })
+    await eventually(() => begun.length === 2)
+    timeout.abort()
+    await late
+    ending.resolve()
+    await Promise.allSettled([first, second])
+    await deletion.deleteContent('d', new AbortController().signal, 1_000)
+    t.same(begun, ['a', 'b', 'd'])
+  },
+)
