@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ClientSession, MongoBulkWriteError, MongoClient, MongoNetworkError, MongoServerError } from 'mongodb'
 import t from 'tap'
 import { clientOptions } from '../../src/database/connection.ts'
@@ -251,8 +252,15 @@ t.test(
     holder.startTransaction()
     await posts.updateMany({ text: 'Locked' }, { $set: { locked: true } }, { session: holder })
 
+    let isOver = false
+    const holding = (async () => {
+      // Otherwise the writer, which finds the post locked, would kill the transaction as orphaned.
+      for (; !isOver; await delay(100)) await posts.findOne({}, { session: holder })
+    })()
     const direct = app.transact((session) => posts.updateMany({}, { $set: { mine: true } }, { session }))
     const [answer, error] = await Promise.all([react(), direct.catch((error: unknown) => error)])
+    isOver = true
+    await holding
     t.type(error, TransactionTimeoutError)
     t.match(error, { cause: { code: 112 } }, 'the cause is the write conflict')
     t.match(answer, { statusCode: 503, headers: { 'retry-after': /^\d+$/ }, body: { code: 'database-unavailable' } })
