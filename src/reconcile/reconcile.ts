@@ -1,5 +1,5 @@
 import type { MongoClient } from 'mongodb'
-import { TransactionTimeoutError } from '../database/failures.ts'
+import { OutcomeUnknownError, TransactionTimeoutError } from '../database/failures.ts'
 import { transactor } from '../database/transaction.ts'
 import type { Check, Drift } from './check.ts'
 import { checkCounters } from './check-counters.ts'
@@ -79,7 +79,8 @@ async function tryFix(client: MongoClient, database: string, check: Check, drift
     await check.fix(drift)
     return true
   } catch (error) {
-    if (!(error instanceof TransactionTimeoutError)) throw error
+    // Unknown: the next run finds what was not fixed.
+    if (!(error instanceof TransactionTimeoutError || error instanceof OutcomeUnknownError)) throw error
     // Throws when the timeout was due to an unreachable database.
     await client.db(database).command({ ping: 1 })
     return false
