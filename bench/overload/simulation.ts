@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClientSession } from 'mongodb'
 import { ConflictError, OutcomeUnknownError, TransactionTimeoutError } from '../../src/database/failures.ts'
-import { commitReplyMs, type Transact, transactionTimeoutMs } from '../../src/database/transaction.ts'
+import { type Transact, transactionTimeoutMs } from '../../src/database/transaction.ts'
+import { commitReplyMs } from '../../src/database/transaction-deadline.ts'
 import { groupCommit } from '../../src/writer/group-commit.ts'
 import { inVirtualTime } from './virtual-time.ts'
 

@@ -16,8 +16,8 @@ import {
   isInterrupted,
   OutcomeUnknownError,
   StaleError,
-  TransactionTimeoutError,
 } from './failures.ts'
+import { type Progress, settleBy, timeoutError } from './transaction-deadline.ts'
 
 const transactionOptions: TransactionOptions = {
   readConcern: { level: 'snapshot' },
@@ -26,10 +26,6 @@ const transactionOptions: TransactionOptions = {
 }
 /** Less than the 5 s of http/deadline.ts, so that the outcome is known when the client is answered. */
 export const transactionTimeoutMs = 4_500
-/** How long after the deadline the outcome may become known: of a commit that began before it, or by ending it. */
-export const commitReplyMs = 400
-/** A commit that began before the deadline usually ends by itself; after this, MongoDB is asked to end it. */
-const commitGraceMs = 150
 const maxRetryDelayMs = 40
 
 const hasLabel = (error: unknown, label: 'TransientTransactionError' | 'UnknownTransactionCommitResult') =>
@@ -90,14 +86,6 @@ export function transactor(client: SessionSource, { onSession, kill }: Transacto
     return settleBy(running, deadline, progress, async () => kill?.(session))
   }
 }
-
-/** @property cause - of the last retry, and so of a timeout */
-type Progress = { cause: unknown; isCommitting: boolean }
-
-const timeoutError = ({ cause, isCommitting }: Progress) =>
-  isCommitting
-    ? new OutcomeUnknownError('MongoDB did not say whether it committed', { cause })
-    : new TransactionTimeoutError('no commit in time', { cause })
 
 const isTransient = (error: unknown) =>
   error instanceof StaleError || isInterrupted(error) || hasLabel(error, 'TransientTransactionError')
@@ -165,33 +153,5 @@ async function commit(
       if (!isUnknown) throw error
       await retry(attempt, error)
     }
-  }
-}
-
-/** Answers the caller in time even if MongoDB hangs. */
-async function settleBy<T>(
-  running: Promise<T>,
-  deadline: number,
-  progress: Progress,
-  kill: () => Promise<boolean | undefined>,
-): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  let isSettled = false
-  async function end(): Promise<void> {
-    if (progress.isCommitting) await sleep(commitGraceMs)
-    if (isSettled) return
-    await kill()
-    // After the kill of a commit its reply says whether it was applied.
-    if (!progress.isCommitting) reject(timeoutError(progress))
-  }
-  // Rounded up: a commit that begins just before the deadline must be known to have begun.
-  const ending = setTimeout(() => void end(), Math.ceil(deadline - performance.now()) + 1)
-  const limit = setTimeout(() => reject(timeoutError(progress)), deadline + commitReplyMs - performance.now())
-  try {
-    return await Promise.race([running, promise])
-  } finally {
-    isSettled = true
-    clearTimeout(ending)
-    clearTimeout(limit)
   }
 }

@@ -5,7 +5,8 @@ import {
   OverloadedError,
   TransactionTimeoutError,
 } from '../database/failures.ts'
-import { commitReplyMs, transactionTimeoutMs } from '../database/transaction.ts'
+import { transactionTimeoutMs } from '../database/transaction.ts'
+import { commitReplyMs } from '../database/transaction-deadline.ts'
 import { silenceMeter } from '../silence-meter.ts'
 import { maxQueued } from './group-commit.ts'
 import { type Request, type Response, receive, type Sender, sender, toMachineTime } from './ipc.ts'
