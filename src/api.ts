@@ -9,6 +9,7 @@ import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
+import { shedWrites } from './http/shedding.ts'
 import { limitWrites } from './limits/hooks.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi.ts'
@@ -52,26 +53,33 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
         }
       })
 
-      await api.register(async (signedIn) => {
+      const requireAccount = async (signedIn: FastifyInstance) => {
         await signedIn.register(requireSession, context)
         await signedIn.register(limitWrites, { ...context, viewerOf: requireViewer })
-        if (servesAccounts) {
+      }
+      if (servesAccounts) {
+        await api.register(async (signedIn) => {
+          await requireAccount(signedIn)
           await signedIn.register(accountRoutes, context)
           await signedIn.register(activityRoutes, context)
           await signedIn.register(passwordRoutes, context)
           await signedIn.register(ownSessionRoutes, context)
           await signedIn.register(exportRoute, context)
           await signedIn.register(deleteAccountRoute, context)
-        }
-        if (servesPosts) {
+        })
+      }
+      if (servesPosts) {
+        await api.register(async (signedIn) => {
+          await signedIn.register(shedWrites)
+          await requireAccount(signedIn)
           await signedIn.register(postRoutes, context)
           await signedIn.register(ownReactionRoutes, context)
           await signedIn.register(reactionRoutes, context)
           await signedIn.register(followRoutes, context)
           await signedIn.register(timelineRoutes, context)
           await signedIn.register(analyticsRoutes, context)
-        }
-      })
+        })
+      }
     },
     { prefix: '/v1' },
   )

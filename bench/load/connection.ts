@@ -25,12 +25,12 @@ function endOf(text: string): number {
 
 /**
  * Opens a connection that does only what a measurement needs, so that the load itself uses little CPU.
- * @param onResponse - called with the status of each response.
+ * @param onResponse - called with the status and the text of each response.
  * @param onBroken - called when the connection ends before it is closed.
  */
 export function openConnection(
   port: number,
-  onResponse: (status: number) => void,
+  onResponse: (status: number, response: string) => void,
   onBroken: (error: Error) => void,
 ): Connection {
   let rest = ''
@@ -40,7 +40,7 @@ export function openConnection(
     const end = endOf(text)
     rest = end === -1 ? text : text.slice(end)
     // "HTTP/1.1 200 OK"
-    if (end !== -1) onResponse(Number(text.slice(9, 12)))
+    if (end !== -1) onResponse(Number(text.slice(9, 12)), text)
     return true
   }
   const socket = connect({
@@ -48,11 +48,14 @@ export function openConnection(
     port,
     noDelay: true,
     // Reads into one buffer, without a stream.
-    onread: { buffer: Buffer.alloc(65_536), callback: onRead },
+    onread: { buffer: Buffer.alloc(16_384), callback: onRead },
   })
-  socket.on('error', onBroken)
+  let failure = new Error('the server closed a connection')
+  socket.on('error', (error) => {
+    failure = error
+  })
   socket.on('close', () => {
-    if (!closed) onBroken(new Error('the server closed a connection'))
+    if (!closed) onBroken(failure)
   })
   return {
     open: once(socket, 'connect'),

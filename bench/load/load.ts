@@ -1,14 +1,10 @@
 import { handleRequests, type Program, startProgram } from '../programs.ts'
 import { openConnection } from './connection.ts'
-import { type Job, numeral, type Outcome, requestAt } from './plan.ts'
+import type { Job, Outcome } from './plan.ts'
+import { requestsOf } from './requests.ts'
 
 /** Starts the load in a process of its own, so that it blocks neither the server nor the measurement. */
 export const startLoad = (): Program<Job, Outcome> => startProgram(import.meta.filename)
-
-/** A template in bytes, with the offset of its slot, or -1. */
-function compile(template: string) {
-  return { bytes: Buffer.from(template), at: template.search(/#+/) }
-}
 
 const isSuccess = (status: number) => status >= 200 && status < 300
 
@@ -21,21 +17,14 @@ async function run({ port, durationMs, plans, values, done: before }: Job): Prom
   let until = Number.POSITIVE_INFINITY
 
   const connections = plans.map((plan, n) => {
-    const templates = plan.templates.map(compile)
+    const request = requestsOf(plan, values)
     const { promise: ended, resolve } = Promise.withResolvers<void>()
-    const sendNext = () => {
-      const { template, value } = requestAt(plan, values.length, done[n] ?? 0)
-      const request = templates[template]
-      if (!request) throw new Error(`no template ${template}`)
-      // The previous request has its response, so its bytes can be reused.
-      if (request.at !== -1) request.bytes.write(values[value] ?? numeral(value), request.at, 'latin1')
-      connection.send(request.bytes)
-    }
+    const sendNext = () => connection.send(request(done[n] ?? 0))
     const onResponse = (status: number) => {
-      const request = done[n] ?? 0
-      done[n] = request + 1
+      const answered = done[n] ?? 0
+      done[n] = answered + 1
       const isLast = performance.now() > until
-      if (!isSuccess(status)) refused.push({ connection: n, request, status })
+      if (!isSuccess(status)) refused.push({ connection: n, request: answered, status })
       else if (!isLast) inTime += 1
       if (!isLast) return sendNext()
       connection.close()

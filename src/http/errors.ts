@@ -70,7 +70,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
     if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
-  } else if (code === 'overloaded') request.log.warn({ code, reason: reasonOf(cause) }, 'request refused')
+  } else if (code === 'overloaded') request.log.debug({ code, reason: reasonOf(cause) }, 'request refused')
   else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
   return reply
     .code(problem.status)

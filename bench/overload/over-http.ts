@@ -1,0 +1,76 @@
+import { startLoad } from '../load/load.ts'
+import { httpRequest, type Plan, slotFor } from '../load/plan.ts'
+import { withMongod } from '../mongod.ts'
+import { createPosts, signUp } from '../scenarios/accounts.ts'
+import { startServer } from '../servers/server.ts'
+import { type Arrivals, startArrivals } from './arrivals.ts'
+
+export type Settings = { seconds: number; rounds: number }
+
+export type Loaded = Arrivals & { load: number; perSecond: number; goodput: number; peak: number; serverCpuUs: number }
+
+const posts = 100
+const accountCount = 2_000
+/** More than wait in the server while it refuses in time; it accepts 10,000. */
+const connections = 8_000
+const peakConnections = [256, 1_024]
+const loads = [1, 2, 4]
+
+/**
+ * Reactions at multiples of the peak, which closed loops find first, on the server and a mongod of its own.
+ * @param onLoaded - called after each load of each round
+ */
+export const measureOverHttp = ({ seconds, rounds }: Settings, onLoaded: (loaded: Loaded) => void) =>
+  withMongod(async (connection) => {
+    const server = await startServer('rookery', connection, { processes: 1, profileDir: undefined })
+    const [closed, open] = [startLoad(), startArrivals()]
+    try {
+      const { port, url } = server
+      const { plans, values } = await prepare(url)
+      let done = plans.map(() => 0)
+
+      const peakOf = async (count: number) => {
+        const job = {
+          port,
+          durationMs: seconds * 1_000,
+          plans: plans.slice(0, count),
+          values,
+          done: done.slice(0, count),
+        }
+        const outcome = await closed.request(job)
+        done = [...outcome.done, ...done.slice(count)]
+        return outcome.inTime / seconds
+      }
+      // V8 compiles the server's code in the first round of loops.
+      for (const count of peakConnections) await peakOf(count)
+      for (let round = 0; round < rounds; round += 1) {
+        let peak = 0
+        for (const count of peakConnections) peak = Math.max(peak, await peakOf(count))
+        for (const load of loads) {
+          const cpuUsBefore = await server.cpuUs()
+          const perSecond = load * peak
+          const arrivals = await open.request({ port, durationMs: seconds * 1_000, perSecond, plans, values, done })
+          done = arrivals.done
+          const serverCpuUs = (await server.cpuUs()) - cpuUsBefore
+          onLoaded({ ...arrivals, load, perSecond, goodput: arrivals.acknowledged / seconds, peak, serverCpuUs })
+        }
+      }
+    } finally {
+      await Promise.all([server.stop(), closed.stop(), open.stop()])
+    }
+  })
+
+async function prepare(url: string): Promise<{ plans: Plan[]; values: string[] }> {
+  const accounts = await signUp(url, accountCount)
+  const values = await createPosts('rookery', url, accounts, posts)
+  const plans = Array.from({ length: connections }, (_, n) => ({
+    templates: ['like', 'dislike'].map((value) =>
+      httpRequest('PUT', `/v1/posts/${slotFor(values[0])}/reaction`, {
+        cookie: accounts[n % accountCount]?.cookie ?? '',
+        body: { value },
+      }),
+    ),
+    start: n % posts,
+  }))
+  return { plans, values }
+}
