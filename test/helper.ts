@@ -28,6 +28,8 @@ export async function freshDatabase(t: Test) {
   const name = `test_${randomBytes(6).toString('hex')}`
   const url = new URL(uri)
   url.pathname = `/${name}`
+  // Connections of which most tests use few: a server opens 16 at its start.
+  url.searchParams.set('minPoolSize', '0')
   const client = new MongoClient(uri, { auth: { username, password }, authSource: 'admin' })
   await client.connect()
   t.teardown(async () => {

@@ -37,8 +37,12 @@ export const clientOptions = ({ uri, username, password }: Connection, purpose?:
     connectTimeoutMS: 2_000,
     socketTimeoutMS: 30_000,
     heartbeatFrequencyMS: 1_000,
-    ...(purpose && optionsOf[purpose]),
+    ...(purpose && withoutThoseOf(uri, optionsOf[purpose])),
   }) satisfies MongoClientOptions
+
+/** What the operator sets in MONGODB_URI wins. */
+const withoutThoseOf = (uri: string, options: MongoClientOptions): MongoClientOptions =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !new RegExp(`[?&]${name}=`, 'i').test(uri)))
 
 /** @throws what {@link toConnectionError} explains */
 export async function connectClient(connection: Connection, purpose: Purpose): Promise<MongoClient> {
