@@ -16,6 +16,7 @@ import { enforceDeadlines } from './http/deadline.ts'
 import { supportDraining } from './http/drain.ts'
 import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
+import { expectLateFailures } from './http/late-failures.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
@@ -76,6 +77,7 @@ export async function buildApp(
   refuseUnknownQueries(app)
   parseBodies(app)
   enforceDeadlines(app)
+  expectLateFailures(app)
 
   // Hashed passwords, and failed logins below, belong to one service: another cannot even read them.
   const assertPeppers = async (db: Db, { peppers } = secrets.current) => {

@@ -6,8 +6,8 @@ const seconds = 20
 /** The load grows in the first seconds of a run. */
 const warmUpSeconds = 8
 const loads = [0.5, 1, 2, 4]
-const httpSeconds = 15
-const httpRounds = 2
+const httpSeconds = 10
+const httpRounds = 1
 /** How long a transaction of so many items takes, in milliseconds. */
 const databases: Record<string, (items: number) => number> = {
   '10 ms, and 0.5 ms for each item': (items) => 10 + items / 2,

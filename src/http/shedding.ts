@@ -3,6 +3,8 @@ import fp from 'fastify-plugin'
 import { safeMethods } from './origin.ts'
 import { overloaded } from './problems.ts'
 
+/** One for all refusals: to capture a stack costs more than the rest of them. */
+const refusal = overloaded('writes')
 /** Less than half of what a client waits for its answer: http/deadline.ts. */
 const slowMs = 2_000
 const windowMs = 250
@@ -72,7 +74,7 @@ export const shedWrites = fp<{ bounds?: Bounds }>(async (scope, { bounds }) => {
   const limit = adaptiveLimit(bounds)
   const ends = new WeakMap<FastifyRequest, () => void>()
   scope.addHook('onRequest', async ({ method }) => {
-    if (!safeMethods.has(method) && limit.isFull()) throw overloaded('writes')
+    if (!safeMethods.has(method) && limit.isFull()) throw refusal
   })
   scope.addHook('preValidation', async (request) => {
     if (!safeMethods.has(request.method)) ends.set(request, limit.begin())

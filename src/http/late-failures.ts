@@ -1,0 +1,27 @@
+import type { FastifyInstance, RouteHandlerMethod } from 'fastify'
+import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { Problem } from './problems.ts'
+
+const isExpected = (error: unknown) =>
+  error instanceof Problem || error instanceof OverloadedError || isDatabaseOutOfReach(error)
+
+/**
+ * A handler often fails after the 503 of its deadline (deadline.ts), with what its client has been told. Fastify would log
+ * each with a stack, which costs most when the server has the least time.
+ */
+export function expectLateFailures(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    const { handler } = route
+    const guarded: RouteHandlerMethod = async function (request, reply) {
+      try {
+        return await handler.call(this, request, reply)
+      } catch (error) {
+        if (!reply.sent) throw error
+        if (isExpected(error)) request.log.debug({ reason: String(error) }, 'failed after its answer')
+        else request.log.error({ err: error }, 'failed after its answer')
+        return reply
+      }
+    }
+    route.handler = guarded
+  })
+}
