@@ -13,7 +13,8 @@ const increase = 1.1
 
 export type Bounds = { first: number; min: number; max: number }
 
-const defaultBounds: Bounds = { first: 2_000, min: 100, max: 20_000 }
+/** Fewer are the writer's to refuse: writer/queue.ts. */
+const defaultBounds: Bounds = { first: 2_000, min: 1_000, max: 20_000 }
 
 /**
  * How many changes may be in progress, by how long they take: fewer when those that began since the last decrease were

@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyBaseLogger } from 'fastify'
 import { pino } from 'pino'
 import t from 'tap'
 import { TransactionTimeoutError } from '../../src/database/failures.ts'
@@ -7,8 +7,8 @@ import { eventually } from '../eventually.ts'
 
 t.test('a failure after the answer is logged as an error only if it is unexpected', async (t) => {
   const lines: { level: number; msg: string }[] = []
-  const log = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
-  const app: FastifyInstance = Fastify({ loggerInstance: log })
+  const log: FastifyBaseLogger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
+  const app = Fastify({ loggerInstance: log })
   t.teardown(() => app.close())
   expectLateFailures(app)
   const failures: Record<string, Error> = {
