@@ -5,10 +5,7 @@ import { Problem } from './problems.ts'
 const isExpected = (error: unknown) =>
   error instanceof Problem || error instanceof OverloadedError || isDatabaseOutOfReach(error)
 
-/**
- * A handler often fails after the 503 of its deadline (deadline.ts), with what its client has been told. Fastify would log
- * each with a stack, which costs most when the server has the least time.
- */
+/** A handler often fails after the 503 of its deadline. Fastify would log each with a stack, under overload most of all. */
 export function expectLateFailures(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const { handler } = route

@@ -68,8 +68,8 @@ export function adaptiveLimit(
 }
 
 /**
- * Refuses changes while too many are in progress, before session, limits and body cost anything: what refusals cost is
- * missing for writes. A change counts from when its body has arrived: slow clients take nothing away.
+ * Refuses changes while too many are in progress, before session, limits and body cost anything. A change counts from when
+ * its body has arrived: slow clients take nothing away.
  */
 export const shedWrites = fp<{ bounds?: Bounds }>(async (scope, { bounds }) => {
   const limit = adaptiveLimit(bounds)
