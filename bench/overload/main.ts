@@ -38,9 +38,11 @@ function readOptions() {
 
 /** Prints goodput at several multiples of the peak that closed loops reach, on this machine. */
 async function compareOverHttp(): Promise<void> {
-  process.stdout.write('load  arrivals/s  goodput/s  of peak  refused/s  unsent/s  late/s  p99 ms\n')
+  process.stdout.write(
+    'load  arrivals/s  goodput/s  of peak  refused/s  unsent/s  late/s  p99 ms  server CPU  load CPU\n',
+  )
   await measureOverHttp({ seconds: httpSeconds, rounds: httpRounds }, (loaded) => {
-    const { load, perSecond, goodput, peak, refused, unsent, late, p99Ms } = loaded
+    const { load, perSecond, goodput, peak, refused, unsent, late, p99Ms, serverCpuUs, cpuUs } = loaded
     const cells = [
       `${load}×`.padStart(4),
       format(perSecond).padStart(11),
@@ -50,6 +52,8 @@ async function compareOverHttp(): Promise<void> {
       format(unsent / httpSeconds).padStart(9),
       format(late / httpSeconds).padStart(7),
       format(p99Ms).padStart(7),
+      `${format(serverCpuUs / httpSeconds / 10_000)}%`.padStart(11),
+      `${format(cpuUs / httpSeconds / 10_000)}%`.padStart(9),
     ]
     process.stdout.write(`${cells.join(' ')}\n`)
   })
