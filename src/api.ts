@@ -9,7 +9,7 @@ import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
-import { shedWrites } from './http/shedding.ts'
+import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi.ts'
@@ -70,7 +70,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       }
       if (servesPosts) {
         await api.register(async (signedIn) => {
-          await signedIn.register(shedWrites)
+          withQueuedChanges(signedIn)
           await requireAccount(signedIn)
           await signedIn.register(postRoutes, context)
           await signedIn.register(ownReactionRoutes, context)

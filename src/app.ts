@@ -20,6 +20,7 @@ import { expectLateFailures } from './http/late-failures.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
+import { queueChanges } from './http/waiting-room.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
@@ -65,6 +66,7 @@ export async function buildApp(
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
+  queueChanges(app, headers)
   logRequests(app)
   await app.register(metrics, { address: config.metrics, secretAges })
   const readiness = readinessChecks()

@@ -33,6 +33,8 @@ export type Arrivals = {
 }
 
 const lateMs = 5_000
+/** Few enough for any server's listen queue. */
+const openedAtOnce = 100
 
 /** A connection without a request in flight. */
 type Sender = { send(): void; close(): void }
@@ -67,7 +69,6 @@ async function run({ port, durationMs, perSecond, plans, values, done: before }:
   const unopened = plans.map((plan, n) => ({ n, request: requestsOf(plan, values) }))
   let inFlight = 0
 
-  /** A connection is opened for its first request: one that stays silent for 10 seconds would be closed. */
   const open = (slot: (typeof unopened)[number]): Sender => {
     const { n, request } = slot
     let sentAt = 0
@@ -114,6 +115,18 @@ async function run({ port, durationMs, perSecond, plans, values, done: before }:
     while (inFlight > 0) await sleep(10)
   }
 
+  /** Each with a request: one that stays silent for 10 seconds would be closed. */
+  async function openAll(): Promise<void> {
+    while (unopened.length > 0) {
+      for (const slot of unopened.splice(-openedAtOnce)) open(slot).send()
+      while (inFlight > 0) await sleep(1)
+    }
+  }
+
+  await openAll()
+  Object.assign(counts, { acknowledged: 0, late: 0, refused: 0 })
+  for (const status of Object.keys(others)) delete others[status]
+  waitsMs.length = 0
   const usage = process.cpuUsage()
   until = performance.now() + durationMs
   await arrive()

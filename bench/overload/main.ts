@@ -7,7 +7,7 @@ const seconds = 20
 const warmUpSeconds = 8
 const loads = [0.5, 1, 2, 4]
 const httpSeconds = 10
-const httpRounds = 1
+const httpRounds = 2
 /** How long a transaction of so many items takes, in milliseconds. */
 const databases: Record<string, (items: number) => number> = {
   '10 ms, and 0.5 ms for each item': (items) => 10 + items / 2,

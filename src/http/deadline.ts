@@ -14,7 +14,7 @@ type Pending = { request: FastifyRequest; deadlineMs: number }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The replies that wait for the database, in the order of their deadlines. */
+    /** The replies that wait for the database. */
     pendingReplies: Map<FastifyReply, Pending>
   }
   interface FastifyRequest {
@@ -29,11 +29,9 @@ function startDeadline(request: FastifyRequest, reply: FastifyReply): void {
   // What was answered must not begin to write.
   if (reply.sent) return
   const { pendingReplies } = request.server
-  const nowMs = performance.now()
-  request.writeDeadline = nowMs + transactionTimeoutMs
-  // Deleted first, so that the entry moves to the end of the map.
-  pendingReplies.delete(reply)
-  pendingReplies.set(reply, { request, deadlineMs: nowMs + databaseTimeoutMs })
+  const arrivedMs = performance.now() - request.queuedMs
+  request.writeDeadline = arrivedMs + transactionTimeoutMs
+  pendingReplies.set(reply, { request, deadlineMs: arrivedMs + databaseTimeoutMs })
 }
 
 const clearDeadline = (request: FastifyRequest, reply: FastifyReply) => void request.server.pendingReplies.delete(reply)
@@ -41,7 +39,7 @@ const clearDeadline = (request: FastifyRequest, reply: FastifyReply) => void req
 function answerOverdue({ pendingReplies }: FastifyInstance): void {
   const nowMs = performance.now()
   for (const [reply, { request, deadlineMs }] of pendingReplies) {
-    if (deadlineMs > nowMs) return
+    if (deadlineMs > nowMs) continue
     pendingReplies.delete(reply)
     if (!reply.sent) sendProblem(unavailable(new Error('the deadline passed'), request), request, reply)
   }

@@ -10,11 +10,10 @@ import {
   overloaded,
   Problem,
   payloadTooLarge,
+  problemType,
   unsupportedMediaType,
 } from './problems.ts'
 import { validationFaults } from './validation.ts'
-
-const contentType = 'application/problem+json; charset=utf-8'
 
 function internalError(cause: unknown): Problem {
   const detail = 'The server failed to handle the request: report the request id if this continues.'
@@ -76,7 +75,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .code(problem.status)
     .headers(problem.headers)
     .header('x-request-id', request.id)
-    .type(contentType)
+    .type(problemType)
     .send(JSON.stringify(problem.body(request.id)))
 }
 

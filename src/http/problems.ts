@@ -28,6 +28,8 @@ export type ProblemCode = keyof typeof catalogue
 
 export const statusOf = (code: ProblemCode): number => catalogue[code][0]
 
+export const problemType = 'application/problem+json; charset=utf-8'
+
 /** One fault of an invalid request: a JSON Pointer (RFC 6901), and a sentence that never contains the value. */
 export type Fault = { pointer: string; detail: string }
 

@@ -16,6 +16,9 @@ export type Service = {
 
 export type MeasuredService = Service & { metrics(): Promise<ProcessMetrics> }
 
+/** Connections that wait while the event loop is busy; Linux also bounds it by net.core.somaxconn. */
+const backlog = 4_096
+
 /** Serves the API in this process. @throws StartError when the database, HOST or PORT cannot be used */
 export async function startApiServer(
   config: AppConfig,
@@ -26,7 +29,12 @@ export async function startApiServer(
   const app = await buildApp(config, connection, log, { ...parts, secrets })
   const { host, port } = config
   try {
-    const url = await app.listen({ host, port, listenTextResolver: (address) => `${name} listens on ${address}` })
+    const url = await app.listen({
+      host,
+      port,
+      backlog,
+      listenTextResolver: (address) => `${name} listens on ${address}`,
+    })
     return {
       url,
       async drain() {

@@ -5,6 +5,8 @@ export const maxBatchItems = 500
 const minBatchItems = 8
 /** How long a batch should take; a multiple of what even the smallest takes, so that most of the time is spent on items. */
 const targetMs = { min: 200, max: 1_500, timesFixed: 4 }
+/** A batch that takes long with fewer items is slow for another reason, such as a busy event loop. */
+const slowItems = 100
 /** How the bound on the size changes with a batch that ran out of time, and with one that did not. */
 const decrease = 1 / 4
 const increase = 4
@@ -29,7 +31,8 @@ export function batchSize() {
       const [perItemMs, fixedMs] = [cost.perItemMs(), cost.fixedMs()]
       if (perItemMs === 0) return ceiling
       const wantedMs = Math.min(Math.max(targetMs.timesFixed * fixedMs, targetMs.min), targetMs.max)
-      return Math.min(bounded((wantedMs - fixedMs) / perItemMs), ceiling)
+      const itemsMs = Math.max(wantedMs - fixedMs, fixedMs / 2)
+      return Math.min(bounded(itemsMs / perItemMs), ceiling)
     },
 
     /** How long the next batch may take, by the longest of the last ones, in milliseconds. */
@@ -42,7 +45,7 @@ export function batchSize() {
       const isSurprise = cost.observe(items, tookMs)
       longestMs = Math.max(tookMs, longestMs * memory)
       failures = 0
-      if (tookMs > targetMs.max) ceiling = bounded(items / 2)
+      if (tookMs > targetMs.max && items > slowItems) ceiling = bounded(items / 2)
       else ceiling = bounded(isSurprise ? items * 2 : ceiling * increase)
     },
 

@@ -1,0 +1,150 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { safeMethods } from './origin.ts'
+import { overloaded, problemType } from './problems.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether this route's changes wait for others when many are in progress. */
+    isQueued?: boolean
+  }
+  interface FastifyRequest {
+    /** How long the request has waited for others, in milliseconds: part of the time within which it is answered. */
+    queuedMs: number
+  }
+}
+
+export type Bounds = { maxInProgress: number; maxWaitMs: number }
+
+/** Two full batches of the writer: one waits while the other is written. */
+const defaultBounds: Bounds = { maxInProgress: 1_000, maxWaitMs: 2_500 }
+/** A client that sends its body more slowly takes no place from the others meanwhile. */
+const maxBodyMs = 100
+const checkIntervalMs = 50
+const reportIntervalMs = 1_000
+
+type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; start: () => void }
+
+/**
+ * Bounds how many changes are in progress. Others wait, first come, first served, before their session and body cost
+ * anything, and are refused when they have waited too long. A refusal at once would cost more than the wait: it takes a
+ * third of the CPU of a change, and a client that is refused at once is back at once. Since a client waits first, there
+ * are few refusals, however many arrive. Call it before other hooks are added: what waits, and a refusal, skips them.
+ *
+ * @param headers - those of every response
+ */
+export function queueChanges(app: FastifyInstance, headers: Readonly<Record<string, string>>, bounds?: Bounds): void {
+  const { maxInProgress, maxWaitMs } = bounds ?? defaultBounds
+  const refuse = refusals(headers)
+  const report = refusalReport(app)
+  // In the order of their arrival.
+  const waiting = new Set<Waiter>()
+  const inProgress = new WeakSet<FastifyRequest>()
+  /** Since when the body is awaited. */
+  const arriving = new Map<FastifyRequest, number>()
+  let running = 0
+
+  const isQueued = ({ method, routeOptions }: FastifyRequest) =>
+    routeOptions.config.isQueued && !safeMethods.has(method)
+
+  function begin(request: FastifyRequest): void {
+    if (inProgress.has(request)) return
+    running += 1
+    inProgress.add(request)
+  }
+
+  function end(request: FastifyRequest): void {
+    if (!inProgress.delete(request)) return
+    running -= 1
+    for (const waiter of waiting) {
+      if (running >= maxInProgress) return
+      waiting.delete(waiter)
+      // Nobody waits for the answer any more.
+      if (!waiter.reply.raw.closed) start(waiter)
+    }
+  }
+
+  function start({ request, since, start: proceed }: Waiter): void {
+    request.queuedMs = performance.now() - since
+    begin(request)
+    proceed()
+  }
+
+  function refuseOverdue(): void {
+    const arrivedBefore = performance.now() - maxWaitMs
+    for (const waiter of waiting) {
+      if (waiter.since > arrivedBefore) return
+      waiting.delete(waiter)
+      refuse(waiter)
+      report()
+    }
+  }
+
+  function releaseSlowBodies(): void {
+    const arrivedBefore = performance.now() - maxBodyMs
+    for (const [request, since] of arriving) {
+      if (since > arrivedBefore) return
+      arriving.delete(request)
+      end(request)
+    }
+  }
+
+  const timer = setInterval(() => {
+    refuseOverdue()
+    releaseSlowBodies()
+  }, checkIntervalMs).unref()
+  app.addHook('onClose', async () => clearInterval(timer))
+  app.decorateRequest('queuedMs', 0)
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!isQueued(request)) return done()
+    const waiter = { request, reply, since: performance.now(), start: done }
+    if (running < maxInProgress) start(waiter)
+    else waiting.add(waiter)
+  })
+  app.addHook('preParsing', async (request) => {
+    if (isQueued(request)) arriving.set(request, performance.now())
+  })
+  app.addHook('preValidation', async (request) => {
+    if (arriving.delete(request) || isQueued(request)) begin(request)
+  })
+  // Also for the 503 of a request that takes too long.
+  app.addHook('onSend', async (request) => {
+    arriving.delete(request)
+    end(request)
+  })
+}
+
+/** Makes the changes wait whose routes are registered later in this scope. */
+export function withQueuedChanges(scope: FastifyInstance): void {
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, isQueued: true }
+  })
+}
+
+/** @returns what answers a request past Fastify, whose own answer costs several times as much */
+function refusals(headers: Readonly<Record<string, string>>) {
+  const refusal = overloaded('writes')
+  const fixed = Object.entries({
+    ...headers,
+    ...refusal.headers,
+    'cache-control': 'no-store',
+    'content-type': problemType,
+  }).flat()
+  return ({ request: { id }, reply }: Waiter) => {
+    const body = JSON.stringify(refusal.body(id))
+    reply.hijack()
+    reply.raw.writeHead(refusal.status, [...fixed, 'x-request-id', id, 'content-length', String(body.length)]).end(body)
+  }
+}
+
+/** One line a second, not one for each refusal. */
+function refusalReport(app: FastifyInstance): () => void {
+  let refused = 0
+  const write = () => {
+    app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
+    refused = 0
+  }
+  return () => {
+    if (refused === 0) setTimeout(write, reportIntervalMs).unref()
+    refused += 1
+  }
+}

@@ -1,0 +1,73 @@
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import { answerWithProblems } from '../../src/http/errors.ts'
+import { queueChanges, withQueuedChanges } from '../../src/http/waiting-room.ts'
+import { eventually } from '../eventually.ts'
+
+/** A server whose changes end when they are told to. Two may be in progress. */
+async function setUp(t: Test, maxWaitMs: number) {
+  const app = Fastify()
+  const started: string[] = []
+  const releases: (() => void)[] = []
+  let hooks = 0
+  answerWithProblems(app)
+  queueChanges(app, { 'x-every': 'response' }, { maxInProgress: 2, maxWaitMs })
+  app.addHook('onRequest', async () => {
+    hooks += 1
+  })
+  app.put('/others', async () => 'written')
+  withQueuedChanges(app)
+  app.get('/changes/:name', async () => 'read')
+  app.put<{ Params: { name: string } }>('/changes/:name', async ({ params: { name }, queuedMs }) => {
+    started.push(name)
+    await new Promise<void>((resolve) => releases.push(resolve))
+    if (name === 'failing') throw new Error('failed')
+    return { queuedMs }
+  })
+  t.teardown(() => app.close())
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  // Without then(), inject() would not send it yet.
+  const change = (name: string) => app.inject({ method: 'PUT', url: `/changes/${name}` }).then((answer) => answer)
+  return { app, change, started, release: () => releases.shift()?.(), hooks: () => hooks }
+}
+
+t.test('changes beyond those in progress wait, and start in the order of their arrival', async (t) => {
+  const { app, change, started, release, hooks } = await setUp(t, 60_000)
+  const changes = ['1', '2', '3', 'failing', '5'].map(change)
+  await eventually(() => started.length === 2)
+  t.equal((await app.inject('/changes/1')).statusCode, 200, 'a read does not wait')
+  t.equal((await app.inject({ method: 'PUT', url: '/others' })).statusCode, 200, 'nor does a change of another kind')
+  t.equal(hooks(), 4, 'what waits has run no other hook')
+  for (let n = 3; n <= 5; n += 1) {
+    release()
+    await eventually(() => started.length === n)
+  }
+  release()
+  release()
+  const answers = await Promise.all(changes)
+  t.same(started, ['1', '2', '3', 'failing', '5'])
+  t.same(
+    answers.map(({ statusCode }) => statusCode),
+    [200, 200, 200, 500, 200],
+  )
+  t.equal(answers[0]?.json().queuedMs < answers[4]?.json().queuedMs, true)
+})
+
+t.test('a change that has waited too long gets overloaded, and its turn goes to the next', async (t) => {
+  const { change, started, release } = await setUp(t, 100)
+  const first = [change('1'), change('2')]
+  await eventually(() => started.length === 2)
+  const refused = await change('3')
+  t.match(refused, {
+    statusCode: 503,
+    headers: { 'retry-after': '2', 'x-every': 'response', 'content-type': 'application/problem+json; charset=utf-8' },
+  })
+  t.match(refused.json(), { code: 'overloaded', instance: `urn:rookery:request:${refused.headers['x-request-id']}` })
+  const next = change('4')
+  release()
+  await eventually(() => started.length === 3)
+  release()
+  release()
+  await Promise.all([...first, next])
+  t.same(started, ['1', '2', '4'])
+})
