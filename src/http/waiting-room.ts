@@ -7,10 +7,6 @@ declare module 'fastify' {
     /** Whether this route's changes wait for others when many are in progress. */
     isQueued?: boolean
   }
-  interface FastifyRequest {
-    /** How long the request has waited for others, in milliseconds: part of the time within which it is answered. */
-    queuedMs: number
-  }
 }
 
 export type Bounds = { maxInProgress: number; maxWaitMs: number }
@@ -93,7 +89,6 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
     releaseSlowBodies()
   }, checkIntervalMs).unref()
   app.addHook('onClose', async () => clearInterval(timer))
-  app.decorateRequest('queuedMs', 0)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isQueued(request)) return done()
     const waiter = { request, reply, since: performance.now(), start: done }
