@@ -7,13 +7,13 @@ import { queueChanges, withQueuedChanges } from '../../src/http/waiting-room.ts'
 import { eventually } from '../eventually.ts'
 
 /** A server whose changes end when they are told to. Two may be in progress. */
-async function setUp(t: Test, maxWaitMs: number) {
+async function setUp(t: Test, maxWaitMs: number, maxPlaceMs = 60_000) {
   const app = Fastify()
   const started: string[] = []
   const releases: (() => void)[] = []
   let hooks = 0
   answerWithProblems(app)
-  queueChanges(app, { 'x-every': 'response' }, { maxInProgress: 2, maxWaitMs })
+  queueChanges(app, { 'x-every': 'response' }, { maxInProgress: 2, maxWaitMs, maxPlaceMs })
   app.addHook('onRequest', async () => {
     hooks += 1
   })
@@ -113,4 +113,15 @@ t.test('a client that leaves while it waits is passed over', async (t) => {
   release()
   await Promise.all([...first, last])
   t.same(started, ['1', '2', '3'])
+})
+
+t.test('changes that take long give their places to others, and are answered all the same', async (t) => {
+  const { change, started, release } = await setUp(t, 60_000, 100)
+  const stuck = ['1', '2', '3', '4'].map(change)
+  await eventually(() => started.length === 4)
+  for (let n = 0; n < 4; n += 1) release()
+  t.same(
+    (await Promise.all(stuck)).map(({ statusCode }) => statusCode),
+    [200, 200, 200, 200],
+  )
 })
