@@ -12,6 +12,7 @@ import {
 import { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
 import { withAllResponses } from '../http/responses.ts'
+import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
 
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
@@ -82,7 +83,8 @@ export const documentRoute: FastifyPluginAsyncZod = async (app) => {
   )
 }
 
-export const documentPage: FastifyPluginAsync = async (page) => {
+export const documentPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
+  await page.register(limitReads, { readLimits })
   page.addHook('onRequest', async (_request, reply) => {
     const self = "'self'"
     reply.header(
