@@ -47,7 +47,7 @@ const routes: Record<string, string> = {
   'GET /health/live': '200',
   'GET /health/ready': '200',
   'GET /health/database': '200',
-  'GET /openapi.json': '200 429',
+  'GET /openapi.json': '200 304 429',
   'GET /.well-known/jwks.json': '200 304 429',
 }
 /** The media types of responses that are not application/json. */
@@ -149,5 +149,44 @@ t.test('/docs loads assets from its own origin only', async (t) => {
       /<script(?![^>]*src=)[^>]*>|\son\w+=/,
       'no inline script, which the content security policy would block',
     )
+  }
+})
+
+t.test('the document and the page’s files are compressed on request, and 304 for a client that has them', async (t) => {
+  const { port, url } = await testServer(t)
+  for (const [path, cacheControl, type] of [
+    ['/openapi.json', 'no-cache', 'application/json; charset=utf-8'],
+    ['/docs/static/swagger-ui-bundle.js', 'public, max-age=3600', 'text/javascript; charset=utf-8'],
+    ['/docs/static/swagger-ui.css', 'public, max-age=3600', 'text/css; charset=utf-8'],
+  ] as const) {
+    const plain = await ask(port, 'GET', path)
+    const head = { 'cache-control': cacheControl, 'content-type': type, vary: 'Accept-Encoding' }
+    t.match(plain, { status: 200, headers: { ...head, 'content-encoding': undefined, etag: /^"[\w-]{43}"$/ } }, path)
+    const etags = [plain.headers.etag ?? '']
+    for (const accepted of ['gzip', 'br, GZIP;q=0.5', '*', 'identity;q=0, *;q=0.1', 'x-gzip']) {
+      const headers = { 'accept-encoding': accepted }
+      const { headers: sent } = await ask(port, 'HEAD', path, { headers })
+      t.match(sent, { ...head, 'content-encoding': 'gzip', etag: /^"[\w-]{43}-gzip"$/ }, accepted)
+      t.ok(Number(sent['content-length']) < plain.text.length / 3, `${path}: ${sent['content-length']} bytes`)
+      etags[1] = sent.etag ?? ''
+    }
+    for (const refused of ['', 'br', 'gzip;q=0', 'gzip; q=0.000, *', '*;q=0'])
+      t.notOk(
+        (await ask(port, 'HEAD', path, { headers: { 'accept-encoding': refused } })).headers['content-encoding'],
+        refused,
+      )
+    // fetch decompresses.
+    t.equal(await (await fetch(url + path, { headers: { 'accept-encoding': 'gzip' } })).text(), plain.text, path)
+    for (const [coding, tag] of [
+      ['identity', etags[0]],
+      ['gzip', etags[1]],
+      ['gzip', `"x", W/${etags[1]}`],
+      ['br', '*'],
+    ]) {
+      const headers = { 'accept-encoding': coding ?? '', 'if-none-match': tag ?? '' }
+      t.match(await ask(port, 'GET', path, { headers }), { status: 304, text: '' }, `${path}: ${coding}, ${tag}`)
+    }
+    const stale = { 'accept-encoding': 'identity', 'if-none-match': etags[1] ?? '' }
+    t.equal((await ask(port, 'GET', path, { headers: stale })).status, 200, 'each coding has its own tag')
   }
 })
