@@ -56,7 +56,7 @@ export async function buildApp(
   const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
-    ...serverOptions(config.trustedProxies, headers),
+    ...serverOptions(headers),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
   })
@@ -75,7 +75,7 @@ export async function buildApp(
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
-  readClientInfo(app)
+  readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)
   enforceDeadlines(app)
@@ -139,7 +139,7 @@ export async function buildApp(
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  await app.register(documentPage)
+  await app.register(documentPage, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

@@ -16,6 +16,8 @@ import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
+import { readLimits } from './limits/read-limits.ts'
+import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { postStore } from './posts/store.ts'
@@ -83,7 +85,9 @@ export function createContext(config: AppConfig, parts: Parts) {
     }),
     posts,
     reactions,
+    readLimits: readLimits(limits),
     revocations,
+    sessionRequestLimits: sessionRequestLimits(limits),
     sessions: sessionStore(db, revocations),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
 import { type Config, readConfig } from '../src/config.ts'
 import { serializeKeyRing } from '../src/secrets/change-key-ring.ts'
@@ -91,6 +92,8 @@ t.test('TRUSTED_PROXIES accepts addresses and ranges, but neither a hop count no
   const counts = ['1', '2', 'true', 'loopback', 'all', '*']
   const broken = ['10.0.0.0/33', '::1/129', '10.0.0.0/8/8', '10.0.0.0/', '10.0.0', '10.0.0.0/255.0.0.0', 'fe80::1%lo']
   await expectRefused(t, 'TRUSTED_PROXIES', [...everyone, ...counts, ...broken])
+  const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8')
+  t.match(compose, /^ {6}TRUSTED_PROXIES: \$\{TRUSTED_PROXIES:-\}$/m, 'compose passes it to the server')
 })
 
 t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {

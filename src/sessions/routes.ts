@@ -51,6 +51,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
       config: {
         problems: ['unauthenticated'],
+        limitedAs: 'refresh',
         howToFindOut: 'Repeat it within 10 seconds: a token that was replaced gets the same successor until then.',
       },
     },
@@ -77,7 +78,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     '/session',
     {
       schema: { summary: 'Log out', tags, response: { 204: NoContent } },
-      config: { howToFindOut: 'GET /v1/session shows whether the session has ended.' },
+      config: { limitedAs: 'logout', howToFindOut: 'GET /v1/session shows whether the session has ended.' },
     },
     async (request, reply) => {
       const viewer = await viewerFromCookie(request, cookies)

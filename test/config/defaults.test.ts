@@ -40,6 +40,9 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       signupsPerAddress: 1_000,
       writesPerAccount: 1_000_000,
       writesPerAddress: 10_000_000,
+      readsPerAccount: 100_000_000,
+      readsPerAddress: 100_000_000,
+      refreshesPerAccount: 1_000_000,
       follows: 7_500,
       failedLogins,
     },
@@ -54,7 +57,16 @@ t.test('production changes only the cookies, the username hold, the log and the 
     cookieSecure: true,
     usernameHoldDays: 30,
     log: { level: 'info', readable: false },
-    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, follows: 7_500, failedLogins },
+    limits: {
+      signupsPerAddress: 20,
+      writesPerAccount: 1_000,
+      writesPerAddress: 5_000,
+      readsPerAccount: 30_000,
+      readsPerAddress: 300_000,
+      refreshesPerAccount: 1_000,
+      follows: 7_500,
+      failedLogins,
+    },
   })
   t.same(publicOrigins, ['https://rookery.example'])
   t.same(
