@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
 import { parseRefreshToken, type RefreshToken, serializeRefreshToken } from './refresh-token.ts'
@@ -20,7 +20,7 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
 /** Ends the session that the request carried (`viewerFromCookie`), too: a browser has one at a time. */
 export async function issueSession(
   request: FastifyRequest,
-  { account, carried }: { account: string; carried: Viewer | undefined },
+  { account, carried }: { account: string; carried: SessionOwner | undefined },
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
@@ -33,9 +33,9 @@ export function setSessionCookies(
   request: FastifyRequest,
   reply: FastifyReply,
   cookies: SessionCookies,
-  { session, token }: IssuedSession,
+  { session, token, generation }: IssuedSession,
 ): void {
-  const viewer = { account: session.account, session: session.id }
+  const viewer = { account: session.account, session: session.id, generation }
   // So that the log line of a login names its session.
   request.viewer = viewer
   const access = request.server.accessTokens.sign(viewer, session.expiresAt)
