@@ -9,7 +9,7 @@ import type { IssuedSession, SessionStore } from './store.ts'
 export type IssueContext = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'remember'>
-  sessions: Pick<SessionStore, 'create' | 'end'>
+  sessions: Pick<SessionStore, 'create' | 'end' | 'endByToken'>
 }
 
 export function presentedRefreshToken(request: FastifyRequest, cookies: SessionCookies): RefreshToken | undefined {
@@ -17,7 +17,10 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
   return text === undefined ? undefined : parseRefreshToken(text)
 }
 
-/** Ends the session that the request carried (`viewerFromCookie`), too: a browser has one at a time. */
+/**
+ * Ends what the request carried, too: the session of the access cookie (`viewerFromCookie`), and that of the refresh
+ * cookie, which outlives it. A browser has one session at a time.
+ */
 export async function issueSession(
   request: FastifyRequest,
   { account, carried }: { account: string; carried: SessionOwner | undefined },
@@ -25,6 +28,8 @@ export async function issueSession(
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
   if (carried) await sessions.end(carried, transaction)
+  const presented = presentedRefreshToken(request, cookies)
+  if (presented) await sessions.endByToken(presented, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction)), device }
 }
