@@ -28,6 +28,7 @@ import { lastSeen } from './sessions/last-seen.ts'
 import { tokenRotation } from './sessions/refresh.ts'
 import { revocationCache } from './sessions/revocation-cache.ts'
 import { revocationFeed } from './sessions/revocation-feed.ts'
+import { sessionOwners } from './sessions/session-owners.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
@@ -53,6 +54,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
+  const owners = sessionOwners(db)
   const tombstones = tombstoneStore(db)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
@@ -84,7 +86,8 @@ export function createContext(config: AppConfig, parts: Parts) {
     posts,
     reactions,
     revocations,
-    sessions: sessionStore(db, revocations),
+    sessionOwners: owners,
+    sessions: sessionStore(db, revocations, owners),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -15,6 +15,7 @@ import {
 } from './model.ts'
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
 import type { RevocationCache } from './revocation-cache.ts'
+import type { SessionOwners } from './session-owners.ts'
 
 /** @property generation - of the access token to issue */
 export type IssuedSession = { session: Session; token: RefreshToken; generation: number }
@@ -24,8 +25,15 @@ export type EndResult = { outcome: 'ended' | 'not-found' }
 const maxFailures = 10
 const maxSessionsPerAccount = 50
 
-/** Ending a session deletes it, and revokes its access tokens in the same transaction. */
-export function sessionStore(db: Db, revocations: RevocationCache) {
+/**
+ * Ending a session deletes it, and revokes its access tokens in the same transaction.
+ * @param owners - of the process that issues tokens for the sessions which it creates
+ */
+export function sessionStore(
+  db: Db,
+  revocations: RevocationCache,
+  owners: Pick<SessionOwners, 'remember'> = { remember() {} },
+) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: SessionOwner) => ({ _id: toUuid(session), account: toUuid(account) })
 
@@ -72,6 +80,8 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       // Before the new one, which is not the newest by its id if the clock was ahead when the others were created.
       await end(owner, await idsOf(owner, transaction, maxSessionsPerAccount - 1), transaction)
       await sessions.insertOne(document, { session: transaction })
+      // Even if the transaction fails: no token names the session then.
+      owners.remember({ account, session: id })
       return { session: toSession(document), token, generation: 0 }
     },
 
