@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
 import { registerRoutes } from './api.ts'
-import { collectionsOf } from './collections.ts'
+import { collectionsOf, viewsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
@@ -89,6 +89,7 @@ export async function buildApp(
   await app.register(database, {
     connection,
     collections,
+    views: viewsOf(services),
     role: remote ? 'requests' : 'both',
     assertData: assertPeppers,
     crashRecovery,

@@ -30,6 +30,7 @@ import { lastSeen } from './sessions/last-seen.ts'
 import { tokenRotation } from './sessions/refresh.ts'
 import { revocationCache } from './sessions/revocation-cache.ts'
 import { revocationFeed } from './sessions/revocation-feed.ts'
+import { sessionOwners } from './sessions/session-owners.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
@@ -55,6 +56,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
+  const owners = sessionOwners(db)
   const tombstones = tombstoneStore(db)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
@@ -87,8 +89,9 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     readLimits: readLimits(limits),
     revocations,
+    sessionOwners: owners,
+    sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),
-    sessions: sessionStore(db, revocations),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -14,7 +14,7 @@ import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
-import { type IssueContext, issueSession, presentedRefreshToken } from './issue.ts'
+import { type IssueContext, issueSession } from './issue.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -47,7 +47,7 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords, sessions } = context
+  const { mutex, passwords } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
@@ -73,8 +73,6 @@ export async function logIn(
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
       if (outcome === 'changed') throw invalidCredentials()
-      const presented = presentedRefreshToken(request, cookies)
-      if (presented) await sessions.endByToken(presented, transaction)
       await activity.record(account, 'login', client, transaction)
       return issueSession(request, { account, carried }, context, transaction)
     }

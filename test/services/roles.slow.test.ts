@@ -7,6 +7,7 @@ import { transactor } from '../../src/database/transaction.ts'
 import { freePort } from '../../src/processes/free-port.ts'
 import { roleNameOf, serviceRoles } from '../../src/service-roles.ts'
 import { type ServiceName, serviceNames } from '../../src/services.ts'
+import { sessionOwners } from '../../src/sessions/session-owners.ts'
 import { localWriter } from '../../src/write-operations.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, signUp } from '../helper.ts'
@@ -86,7 +87,23 @@ t.test('two services whose database users have only their roles', { timeout: 120
     await t.rejects(client.db('admin').command({ createUser: 'another', pwd: 'another', roles: [] }), refused)
   })
 
-  t.test('what only concurrent requests cause is allowed, too', async (t) => {
+  t.test('of sessions, the user of posts sees which account each belongs to, and until when', async (t) => {
+    await signUp(url, 'dan_splits')
+    const own = (await connectAs(t, 'posts')).db(databaseName)
+    const found = await own.collection('sessionOwners').find().toArray()
+    t.ok(found.length > 0)
+    for (const owner of found) t.same(Object.keys(owner).sort(), ['_id', 'account', 'endsAt'])
+    const refused = { code: 13 }
+    await t.rejects(own.collection<{ account: string }>('sessionOwners').insertOne({ account: '' }), refused)
+    await t.rejects(own.command({ collMod: 'sessionOwners', viewOn: 'credentials', pipeline: [] }), refused)
+    await t.rejects(own.collection('sessionOwners').drop(), refused)
+    await t.rejects(own.createCollection('mine', { viewOn: 'credentials' }), refused)
+  })
+
+  t.test('what only concurrent requests, or those of several processes, cause is allowed, too', async (t) => {
+    const ofAccounts = (await connectAs(t, 'accounts')).db(databaseName)
+    const unknown = { account: newId(), session: newId() }
+    t.same(await sessionOwners(ofAccounts).lookUp(unknown), { outcome: 'not-found' })
     const writerOf = async (service: ServiceName) => {
       const client = await connectAs(t, service)
       return localWriter(client.db(databaseName), transactor(client))
