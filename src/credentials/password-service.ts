@@ -9,7 +9,7 @@ import {
   type StoredPassword,
   verifyPassword,
 } from './hashing.ts'
-import { assertStrongPassword } from './policy.ts'
+import { assertNotBlocked, assertStrongPassword, type PasswordOwner } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
 
@@ -27,9 +27,10 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
   return {
     warm: () => strength.warm(),
 
-    /** @throws Problem `validation` with this pointer, `overloaded`. */
-    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: Ticket) {
-      return runEstimate(() => assertStrongPassword(password, { username, pointer, strength }), ticket)
+    /** @throws Problem `validation` with the owner's pointer, `overloaded`. */
+    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket): Promise<void> {
+      assertNotBlocked(password, owner)
+      await runEstimate(() => assertStrongPassword(password, { pointer: owner.pointer, strength }), ticket)
     },
 
     /** @throws Problem `overloaded`. */
