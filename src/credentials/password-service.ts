@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os'
+import { invalid } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
+import type { IsBreached } from './breach-service.ts'
 import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
@@ -16,8 +18,10 @@ import { sharedEstimator as strength } from './strength.ts'
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
 /** At most one hash for each core, three in all, and 64 waiting. `hashing` is read at each hash: peppers may change. */
-export function passwordService(hashing: Hashing & { readonly processes: number }) {
-  const { processes } = hashing
+export function passwordService(
+  hashing: Hashing & { readonly processes: number; readonly isBreached?: IsBreached | undefined },
+) {
+  const { processes, isBreached } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
   const runHash = hashQueue({ maxRunning: Math.min(cores, 3), maxWaiting: 64 })
@@ -31,6 +35,10 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
     async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket): Promise<void> {
       assertNotBlocked(password, owner)
       await runEstimate(() => assertStrongPassword(password, { pointer: owner.pointer, strength }), ticket)
+      // Outside of the queue: a slow service must not delay the estimates of others.
+      if (await isBreached?.(password, ticket.signal)) {
+        throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })
+      }
     },
 
     /** @throws Problem `overloaded`. */
