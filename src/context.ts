@@ -7,6 +7,7 @@ import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
+import { breachService } from './credentials/breach-service.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import type { NoteRefusal } from './database/access-refusals.ts'
@@ -49,7 +50,7 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
+  const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
   const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
@@ -81,6 +82,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     passwords: passwordService({
       cost: bcryptCost,
       processes,
+      isBreached: passwordBreachUrl === undefined ? undefined : breachService(passwordBreachUrl, log),
       get peppers() {
         return secrets.current.peppers
       },

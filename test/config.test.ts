@@ -96,6 +96,30 @@ t.test('TRUSTED_PROXIES accepts addresses and ranges, but neither a hop count no
   t.match(compose, /^ {6}TRUSTED_PROXIES: \$\{TRUSTED_PROXIES:-\}$/m, 'compose passes it to the server')
 })
 
+t.test('PASSWORD_BREACH_URL accepts https, and http on loopback only', async (t) => {
+  for (const url of [
+    'https://ranges.example/range',
+    'http://127.0.0.1:8080/range',
+    'http://[::1]:8080/r',
+    'http://localhost/r',
+  ]) {
+    t.equal((await readConfig({ ...external, PASSWORD_BREACH_URL: url })).passwordBreachUrl, url)
+  }
+  const credentials = ['https://ann:secret@ranges.example/range', 'https://@ranges.example/range']
+  const urls = [
+    'http://ranges.example/range',
+    'https://ranges.example/range/',
+    'https://ranges.example/r?a=b',
+    'file:///r',
+  ]
+  await expectRefused(t, 'PASSWORD_BREACH_URL', [
+    ...credentials,
+    ...urls,
+    'ranges.example',
+    'https://ranges.example/r#a',
+  ])
+})
+
 t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {
   for (const uri of [
     'mongodb://localhost',

@@ -58,7 +58,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
     async (request, reply) => {
       const { username, password, displayName = username, bio = '' } = request.body
       const account = newId()
-      const owner = { username, pointer: '/body/password' }
+      const owner = { username, displayName, pointer: '/body/password' }
       // Before the password is judged and hashed, which is what costs.
       if (await accounts.isTaken(username)) throw usernameTaken()
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))

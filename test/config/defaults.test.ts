@@ -34,6 +34,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     services: ['accounts', 'posts'],
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
+    passwordBreachUrl: undefined,
     usernameHoldDays: 0,
     log: { level: 'info', readable: true },
     limits: {
