@@ -8,7 +8,7 @@ export type LoginQuotas = { pair: number; address: number; network: number; acco
 export type Attempt = { username: string; ip: string; device: string | undefined }
 
 /** Of a name in the counters of failed logins. */
-export function hashNames(secret: string) {
+export function nameHash(secret: string) {
   const key = createHmac('sha256', secret).update('names of failed logins').digest()
   return (username: string) => createHmac('sha256', key).update(username.toLowerCase())
 }
@@ -32,7 +32,7 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
     account: limit('account', quotas.account),
     device: limit('device', quotas.device),
   }
-  const hashed = hashNames(secret)
+  const hashed = nameHash(secret)
   const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
   const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
   const deviceOf = ({ device }: Attempt) => (device === undefined ? [] : [{ limit: limits.device, subject: device }])

@@ -1,23 +1,23 @@
 import type { Collection, Db } from 'mongodb'
-import { hashNames } from './login-throttle.ts'
+import { nameHash } from './login-throttle.ts'
 
 type Counter = { _id: string; taken: unknown[] }
 
 /** The counters of failed logins that concern one account, whatever else they count by; for an operator. */
 export function accountCounters(db: Db, { id, username }: { id: string; username: string }, secret: string) {
   const attempts: Collection<Counter> = db.collection('attempts')
-  const name = hashNames(secret)(username).digest('base64url')
-  const filter = { _id: { $regex: `^failed-logins-by-[a-z-]+:(${name}|${id})(:|$)` } }
+  const name = nameHash(secret)(username).digest('base64url')
+  const filter = { _id: { $regex: `^failed-logins-[a-z-]+:(${name}|${id})(:|$)` } }
   return {
-    /** Such as `account-and-address`, each with its failures within the window. */
-    async list(): Promise<{ by: string; failures: number }[]> {
+    /** Such as `by account and address`, each with its failures within the window. */
+    async list(): Promise<{ limit: string; failures: number }[]> {
       const found = await attempts.find(filter).sort({ _id: 1 }).toArray()
       return found
         .filter(({ taken }) => taken.length > 0)
-        .map(({ _id, taken }) => ({
-          by: _id.split(':', 1)[0]?.replace('failed-logins-by-', '') ?? '',
-          failures: taken.length,
-        }))
+        .map(({ _id, taken }) => {
+          const [limit = ''] = _id.replace('failed-logins-', '').split(':', 1)
+          return { limit: limit.replaceAll('-', ' '), failures: taken.length }
+        })
     },
 
     async clear(): Promise<number> {

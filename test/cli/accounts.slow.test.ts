@@ -87,7 +87,7 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
       for (const _ of [1, 2, 3]) t.equal((await logIn(name, 'not the password')).statusCode, 401)
       t.equal((await logIn(name)).statusCode, 429)
     }
-    t.match(await done('show', username), /^failures {3}3 by account-and-address, 3 by account$/m)
+    t.match(await done('show', username), /^failures {3}3 by account and address, 3 by account$/m)
     t.match(await done('unlock', username), /^2 counters of failed logins cleared\.\nAudit log: /)
     t.equal((await logIn(username)).statusCode, 200)
     t.equal((await logIn(other.username)).statusCode, 429)

@@ -39,7 +39,7 @@ export const showCommand: AccountCommand = async ({ accounts, config, db }, targ
     `password   ${oneTimeState ?? "the owner's"}`,
     `login      ${lastLoginAt?.toISOString() ?? 'never'}`,
     `content    ${counted(counts.posts, 'post')}, ${counted(counts.followers, 'follower')}, ${counts.following} followed`,
-    `failures   ${failures.map(({ by, failures }) => `${failures} by ${by}`).join(', ') || 'none'}`,
+    `failures   ${failures.map(({ limit, failures }) => `${failures} ${limit}`).join(', ') || 'none'}`,
     `devices    ${devices.length} known`,
     `sessions   ${sessions.length} live`,
     ...sessions.map(
