@@ -65,6 +65,7 @@ const variables = z.object({
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
   COOKIE_SECURE: boolean.optional(),
+  ALLOW_INSECURE_COOKIES: boolean.optional(),
   PUBLIC_ORIGIN: z
     .string()
     .transform(list)
@@ -124,6 +125,9 @@ export const allVariableNames: readonly string[] = [
 ]
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
+/** @param host - an address without brackets, or a name */
+export const isLoopback = (host: string): boolean => loopback.test(host)
+
 const anyAddress = /^(0\.0\.0\.0|::)$/
 
 /** The origins under which a browser may reach a server that listens on this host and port. */
@@ -135,12 +139,10 @@ export function defaultOrigins(host: string, port: number): string[] {
   return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
 }
 
-const isPlainRemote = (origin: string) => {
-  const { protocol, hostname } = new URL(origin)
-  return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
-}
+const isPublic = (origin: string) => !loopback.test(new URL(origin).hostname.replace(/^\[|\]$/g, ''))
+const isPlainRemote = (origin: string) => origin.startsWith('http:') && isPublic(origin)
 
-function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
+function cookieFaults(secure: boolean, origins: readonly string[], allowInsecure: boolean): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
     return [
@@ -150,6 +152,11 @@ function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
     return [
       'COOKIE_SECURE is false and every PUBLIC_ORIGIN is https, so cookies would lose protection: set COOKIE_SECURE=true',
+    ]
+  }
+  if (!secure && !allowInsecure && origins.some(isPublic)) {
+    return [
+      'COOKIE_SECURE is false and PUBLIC_ORIGIN is not on this machine, so sessions could be read on the network: use https, or set ALLOW_INSECURE_COOKIES=true',
     ]
   }
   return []
@@ -218,7 +225,10 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: set the origins that browsers use, such as https://rookery.example',
     )
   }
-  if (production) faults.push(...cookieFaults(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
+  if (production) {
+    const origins = settings.PUBLIC_ORIGIN ?? []
+    faults.push(...cookieFaults(cookieSecure, origins, settings.ALLOW_INSECURE_COOKIES ?? false))
+  }
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
