@@ -139,7 +139,7 @@ export async function buildApp(
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  await app.register(documentPage)
+  if (config.docs) await app.register(documentPage)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

@@ -64,6 +64,7 @@ const variables = z.object({
   DB_USER: z.string().optional(),
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
+  DOCS: boolean.optional(),
   COOKIE_SECURE: boolean.optional(),
   ALLOW_INSECURE_COOKIES: boolean.optional(),
   PUBLIC_ORIGIN: z
@@ -250,6 +251,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    docs: settings.DOCS ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },

@@ -84,7 +84,7 @@ async function start(): Promise<void> {
     reload = () => void secrets.refresh('signal')
     if (isMissed) reload()
     const { url } = await starting
-    log.info(`API page    ${url}/docs`)
+    if (config.docs) log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.description}`)
     const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
     if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
