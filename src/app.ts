@@ -140,7 +140,7 @@ export async function buildApp(
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  await app.register(documentPage, context)
+  if (config.docs) await app.register(documentPage, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

@@ -22,7 +22,8 @@ const integer = (min: number, max: number) =>
 const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
 
 const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
-const isLoopbackName = (hostname: string) => loopback.test(hostname.replace(/^\[|\]$/g, ''))
+/** @param host - an address, with or without brackets, or a name */
+export const isLoopback = (host: string): boolean => loopback.test(host.replace(/^\[|\]$/g, ''))
 
 const list = (text: string) =>
   text
@@ -47,7 +48,7 @@ const isAddressRange = (text: string) => {
 const isBreachUrl = (text: string) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.username || url.password || /[?#@]|\/$/.test(text)) return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackName(url.hostname))
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
 const isService = (name: string) => serviceNames.some((service) => service === name)
@@ -74,7 +75,9 @@ const variables = z.object({
   DB_USER: z.string().optional(),
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
+  DOCS: boolean.optional(),
   COOKIE_SECURE: boolean.optional(),
+  ALLOW_INSECURE_COOKIES: boolean.optional(),
   PUBLIC_ORIGIN: z
     .string()
     .transform(list)
@@ -151,12 +154,10 @@ export function defaultOrigins(host: string, port: number): string[] {
   return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
 }
 
-const isPlainRemote = (origin: string) => {
-  const { protocol, hostname } = new URL(origin)
-  return protocol === 'http:' && !isLoopbackName(hostname)
-}
+const isPublic = (origin: string) => !isLoopback(new URL(origin).hostname)
+const isPlainRemote = (origin: string) => origin.startsWith('http:') && isPublic(origin)
 
-function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
+function cookieFaults(secure: boolean, origins: readonly string[], allowInsecure: boolean): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
     return [
@@ -166,6 +167,11 @@ function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
     return [
       'COOKIE_SECURE is false and every PUBLIC_ORIGIN is https, so cookies would lose protection: set COOKIE_SECURE=true',
+    ]
+  }
+  if (!secure && !allowInsecure && origins.some(isPublic)) {
+    return [
+      'COOKIE_SECURE is false and PUBLIC_ORIGIN is not on this machine, so sessions could be read on the network: use https, or set ALLOW_INSECURE_COOKIES=true',
     ]
   }
   return []
@@ -234,7 +240,10 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: set the origins that browsers use, such as https://rookery.example',
     )
   }
-  if (production) faults.push(...cookieFaults(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
+  if (production) {
+    const origins = settings.PUBLIC_ORIGIN ?? []
+    faults.push(...cookieFaults(cookieSecure, origins, settings.ALLOW_INSECURE_COOKIES ?? false))
+  }
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
@@ -256,6 +265,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    docs: settings.DOCS ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },

@@ -5,7 +5,7 @@ import type { AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
-import { type CredentialStore, isSpent } from '../credentials/store.ts'
+import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
@@ -66,7 +66,8 @@ export async function logIn(
     const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
       passwords.verify(password, account, credential, ticket, acquire),
     )
-    if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
+    if (credential === undefined || !matches || isSpent(credential) || isSuspended(credential))
+      throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
