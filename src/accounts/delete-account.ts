@@ -7,6 +7,7 @@ import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -21,6 +22,7 @@ type Context = {
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'delete'>
   devices: Pick<DeviceStore, 'deleteAll'>
+  securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'endAll' | 'find' | 'isConfirmed'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   tombstones: Pick<TombstoneStore, 'add'>
@@ -33,8 +35,8 @@ const maxDeletedBeforeAnswer = 1_000
 const answerWithinMs = 4_000
 
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, contentDeletion, cookies, credentials, devices, sessions, sweepers } = context
-  const { tombstones, transact, usernameHoldDays } = context
+  const { accounts, contentDeletion, cookies, credentials, devices, securityLog, sessions } = context
+  const { sweepers, tombstones, transact, usernameHoldDays } = context
 
   scope.delete(
     '/account',
@@ -62,6 +64,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         await devices.deleteAll(account, transaction)
       }
       await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))
+      securityLog.record('user_deleted', { request })
 
       const enough = new AbortController()
       const deletion = contentDeletion

@@ -2,6 +2,7 @@ import { resetPassword } from '../accounts/reset-password.ts'
 import { StartError } from '../start-error.ts'
 import { print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
+import { recordCommand } from './operator-log.ts'
 
 const help = `Usage: npm run accounts -- reset-password USERNAME
 
@@ -25,8 +26,10 @@ async function runResetPassword(username: string): Promise<number> {
     const reset = await resetPassword(client, databaseName, username, hashing)
     if (reset.outcome === 'not-found') {
       printError(`No account has the username ${username}.`)
+      recordCommand('reset-password', undefined)
       return 1
     }
+    recordCommand('reset-password', reset.account)
     const sessions = reset.sessionsEnded === 1 ? '1 session was ended' : `${reset.sessionsEnded} sessions were ended`
     print(`${sessions}. One-time password, valid for one login until ${reset.until.toISOString()}:`)
     print('')

@@ -35,7 +35,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     usernameHoldDays: 0,
-    log: { level: 'info', readable: true },
+    log: { level: 'info', readable: true, security: true },
     limits: {
       signupsPerAddress: 1_000,
       writesPerAccount: 1_000_000,
@@ -53,7 +53,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
     ...development,
     cookieSecure: true,
     usernameHoldDays: 30,
-    log: { level: 'info', readable: false },
+    log: { level: 'info', readable: false, security: true },
     limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, follows: 7_500, failedLogins },
   })
   t.same(publicOrigins, ['https://rookery.example'])
