@@ -63,6 +63,7 @@ export async function buildApp(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('viewer', null)
+  app.decorateRequest('claimedIdentity', null)
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
@@ -104,12 +105,14 @@ export async function buildApp(
     db,
     log,
     noteRefusal: databaseUser.noteRefusal,
+    registry: app.metrics,
     secrets,
     signals,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
     writer,
   })
+  app.decorate('securityLog', context.securityLog)
   readiness.add(
     ...databaseChecks(signals),
     revocationCheck(context.revocations),
@@ -125,6 +128,7 @@ export async function buildApp(
   })
   app.addHook('onClose', async () => {
     context.clock.close()
+    context.securityLog.close()
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 

@@ -114,6 +114,7 @@ const variables = z.object({
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .optional(),
+  SECURITY_LOG: z.enum(['stdout', 'off'], 'must be stdout or off').optional(),
   SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
@@ -275,7 +276,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     passwordBreachUrl: settings.PASSWORD_BREACH_URL,
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
-    log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
+    log: { level: settings.LOG_LEVEL ?? 'info', readable: !production, security: settings.SECURITY_LOG !== 'off' },
     limits: {
       signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),
       writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),

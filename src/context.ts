@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
+import type { Registry } from 'prom-client'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
@@ -21,6 +22,7 @@ import { readLimits } from './limits/read-limits.ts'
 import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
+import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
@@ -41,6 +43,7 @@ type Parts = {
   db: Db
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
+  registry: Registry
   secrets: Pick<LiveSecrets, 'current'>
   signals: Db
   throttleKey: string
@@ -51,7 +54,7 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
+  const { db, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
@@ -91,6 +94,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     readLimits: readLimits(limits),
     revocations,
+    securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),

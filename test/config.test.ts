@@ -48,7 +48,7 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
   }
 })
 
-t.test('NODE_ENV, COOKIE_SECURE and LOG_LEVEL accept exactly their words', async (t) => {
+t.test('NODE_ENV, COOKIE_SECURE, LOG_LEVEL and SECURITY_LOG accept exactly their words', async (t) => {
   for (const name of ['development', 'test']) await t.resolves(readConfig({ ...external, NODE_ENV: name }))
   await expectRefused(t, 'NODE_ENV', ['prod', 'Production', 'staging'])
   await expectAccepted(t, 'COOKIE_SECURE', { true: (c) => c.cookieSecure, false: (c) => !c.cookieSecure })
@@ -56,6 +56,8 @@ t.test('NODE_ENV, COOKIE_SECURE and LOG_LEVEL accept exactly their words', async
   for (const level of ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     t.equal((await readConfig({ ...external, LOG_LEVEL: level })).log.level, level)
   await expectRefused(t, 'LOG_LEVEL', ['INFO', 'verbose', 'off'])
+  await expectAccepted(t, 'SECURITY_LOG', { stdout: (c) => c.log.security, off: (c) => !c.log.security })
+  await expectRefused(t, 'SECURITY_LOG', ['true', 'stderr', '/var/log/security'])
 })
 
 t.test('PUBLIC_ORIGIN accepts only origins as browsers serialise them', async (t) => {

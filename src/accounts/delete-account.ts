@@ -6,6 +6,7 @@ import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { SessionStore } from '../sessions/store.ts'
@@ -15,6 +16,7 @@ import { type RemoveContext, removeAccount } from './remove-account.ts'
 type Context = RemoveContext & {
   contentDeletion: Pick<ContentDeletion, 'deleteContent'>
   cookies: SessionCookies
+  securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'find' | 'isConfirmed'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   transact: Transact
@@ -25,7 +27,7 @@ const maxDeletedBeforeAnswer = 1_000
 const answerWithinMs = 4_000
 
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { contentDeletion, cookies, sessions, sweepers, transact } = context
+  const { contentDeletion, cookies, securityLog, sessions, sweepers, transact } = context
 
   scope.delete(
     '/account',
@@ -49,6 +51,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         if (removed.outcome === 'not-found') throw unauthenticated()
       }
       await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))
+      securityLog.record('user_deleted', { request })
 
       const enough = new AbortController()
       const deletion = contentDeletion

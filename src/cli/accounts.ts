@@ -8,6 +8,7 @@ import { suspendCommand, unsuspendCommand } from './accounts/suspend.ts'
 import { unlockCommand } from './accounts/unlock.ts'
 import { handleInterrupts, print, printError, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
+import { recordCommand } from './operator-log.ts'
 
 const help = `Usage: npm run accounts -- COMMAND USERNAME
 
@@ -60,10 +61,13 @@ function readOrder(positionals: readonly string[], { all, yes }: Options): Order
 
 async function recorded(operator: Operator, name: string, account: string | null, act: () => Promise<string[]>) {
   const entry = await operator.audit.record(name, account)
+  let result: 'done' | 'failed' = 'failed'
   try {
     for (const line of await act()) print(line)
+    result = 'done'
   } finally {
     print(entry)
+    recordCommand(name, account ?? undefined, result)
   }
 }
 
@@ -80,6 +84,7 @@ async function run(order: Order | 'end all sessions'): Promise<number> {
     const id = await operator.accounts.idOf(username)
     if (id === undefined) {
       printError(`No account has the username ${username}.`)
+      recordCommand(name, undefined, 'not-found')
       return 1
     }
     await recorded(operator, name, id, () => command(operator, { id, username }))

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { countPerSecond } from './count-per-second.ts'
 import { safeMethods } from './origin.ts'
 import { overloaded, problemType } from './problems.ts'
 
@@ -16,7 +17,6 @@ const defaultBounds: Bounds = { maxInProgress: 1_000, maxWaitMs: 2_500, maxPlace
 /** A client that sends its body more slowly takes no place from the others meanwhile. */
 const maxBodyMs = 100
 const checkIntervalMs = 50
-const reportIntervalMs = 1_000
 
 type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; start: () => void }
 
@@ -32,7 +32,9 @@ type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; sta
 export function queueChanges(app: FastifyInstance, headers: Readonly<Record<string, string>>, bounds?: Bounds): void {
   const { maxInProgress, maxWaitMs, maxPlaceMs } = bounds ?? defaultBounds
   const refuse = refusals(headers)
-  const report = refusalReport(app)
+  const report = countPerSecond((refused) => {
+    app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
+  })
   // In the order of their arrival.
   const waiting = new Set<Waiter>()
   /** Since when it has its place. */
@@ -128,18 +130,5 @@ function refusals(headers: Readonly<Record<string, string>>) {
     const body = JSON.stringify(refusal.body(id))
     reply.hijack()
     reply.raw.writeHead(refusal.status, [...fixed, 'x-request-id', id, 'content-length', String(body.length)]).end(body)
-  }
-}
-
-/** One line a second, not one for each refusal. */
-function refusalReport(app: FastifyInstance): () => void {
-  let refused = 0
-  const write = () => {
-    app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
-    refused = 0
-  }
-  return () => {
-    if (refused === 0) setTimeout(write, reportIntervalMs).unref()
-    refused += 1
   }
 }

@@ -27,7 +27,11 @@ type AuthContext = {
 /** Call it outside transactions: a token with an unknown key waits for it. */
 export async function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer | undefined> {
   const token = cookies.access(request)
-  return token === undefined ? undefined : request.server.accessTokens.readOrRefresh(token)
+  if (token === undefined) return undefined
+  const { accessTokens, securityLog } = request.server
+  const viewer = await accessTokens.readOrRefresh(token)
+  if (!viewer && accessTokens.isForged(token)) securityLog.record('authn_token_forged', { request })
+  return viewer
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */

@@ -12,6 +12,7 @@ import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/de
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
@@ -27,6 +28,7 @@ export type LoginContext = IssueContext & {
   loginThrottle: LoginThrottle
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
+  securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
 }
@@ -47,11 +49,13 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords } = context
+  const { mutex, passwords, securityLog } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
-  const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
+  const known = await accounts.idOf(username)
+  request.claimedIdentity = { account: known, username }
+  const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
   const attempt = { username, ip: client.ip, device }
   await loginThrottle.check(attempt)
@@ -82,10 +86,12 @@ export async function logIn(
       mutex(account, () => context.transact(begin, deadline)),
     )
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    securityLog.record('authn_login_success', { request })
     return issued
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
+      securityLog.record('authn_login_fail', { request })
       await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })

@@ -36,7 +36,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
     usernameHoldDays: 0,
-    log: { level: 'info', readable: true },
+    log: { level: 'info', readable: true, security: true },
     limits: {
       signupsPerAddress: 1_000,
       writesPerAccount: 1_000_000,
@@ -57,7 +57,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
     ...development,
     cookieSecure: true,
     usernameHoldDays: 30,
-    log: { level: 'info', readable: false },
+    log: { level: 'info', readable: false, security: true },
     limits: {
       signupsPerAddress: 20,
       writesPerAccount: 1_000,
