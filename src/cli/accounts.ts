@@ -22,7 +22,8 @@ function readUsername(positionals: string[]): string {
 async function runResetPassword(username: string): Promise<number> {
   return withDatabase({ appName: 'rookery accounts' }, async ({ client, databaseName }, config) => {
     const hashing = { cost: config.bcryptCost, peppers: config.secrets.peppers }
-    const reset = await resetPassword(client, databaseName, username, hashing)
+    const { throttleKey } = config.secrets
+    const reset = await resetPassword(client, databaseName, username, hashing, throttleKey)
     if (reset.outcome === 'not-found') {
       printError(`No account has the username ${username}.`)
       return 1

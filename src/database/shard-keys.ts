@@ -13,7 +13,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   accountCounts: byHash('_id'),
   accounts: byHash('_id'),
   activity: byHash('account'),
-  attempts: byHash('_id'),
+  attempts: byHash('_id', { _id: 'the operator’s reset of a password' }),
   credentials: byHash('_id', { 'password.pepper': 'the check of peppers at the start' }),
   devices: byHash('account'),
   follows: byHash('from', { to: 'an account’s followers' }),

@@ -53,7 +53,9 @@ export async function logIn(
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
   const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
-  const attempt = { username, ip: client.ip, device }
+  const credential = await credentials.find(account)
+  const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
+  const attempt = { username, account, ip: client.ip, device, oneTime }
   await loginThrottle.check(attempt)
 
   let release = async () => {}
@@ -62,7 +64,6 @@ export async function logIn(
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
-    const credential = await credentials.find(account)
     const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
       passwords.verify(password, account, credential, ticket, acquire),
     )
