@@ -57,7 +57,9 @@ export async function logIn(
   request.claimedIdentity = { account: known, username }
   const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
-  const attempt = { username, ip: client.ip, device }
+  const credential = await credentials.find(account)
+  const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
+  const attempt = { username, account, ip: client.ip, device, oneTime }
   await loginThrottle.check(attempt)
 
   let release = async () => {}
@@ -66,7 +68,6 @@ export async function logIn(
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
-    const credential = await credentials.find(account)
     const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
       passwords.verify(password, account, credential, ticket, acquire),
     )
