@@ -7,7 +7,15 @@ import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
 /** The same in development and production. */
-const failedLogins = { pair: 10, address: 50, network: 200, account: 100, device: 10 }
+const failedLogins = {
+  pair: 10,
+  accountAndNetwork: 20,
+  address: 50,
+  network: 200,
+  account: 100,
+  device: 10,
+  inARow: 100,
+}
 
 t.test('unset variables have the defaults of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
@@ -35,6 +43,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
+    docs: true,
     usernameHoldDays: 0,
     log: { level: 'info', readable: true, security: true },
     limits: {
