@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { pino } from 'pino'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
+import { dataCollections } from '../data-collections.ts'
 import { password, signUp, testConfig, testServer } from '../helper.ts'
 import { type Answer, ask, cookieOf } from '../http/wire.ts'
 import { attemptLogin, attemptLogins, countAttempts, countStatuses, expectLimited } from './login-attempts.ts'
@@ -116,7 +117,7 @@ t.test(
     const { port, db, lines, connection } = await testServer(t)
     const typed = 'hunter2'
     await attemptLogins(port, typed, 2)
-    const everything = await Promise.all((await db.collections()).map((collection) => collection.find().toArray()))
+    const everything = await Promise.all((await dataCollections(db)).map((collection) => collection.find().toArray()))
     const text = JSON.stringify(everything) + lines.join()
     t.match(text, /failed-logins-by-account:/, 'the attempts are counted')
     for (const algorithm of ['md5', 'sha1', 'sha256', 'sha384', 'sha512']) {
