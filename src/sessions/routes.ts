@@ -97,18 +97,23 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   )
 }
 
-export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, sessions, tokenRotation, transact } = context
-
+export const currentSessionRoute: FastifyPluginAsyncZod<Pick<Context, 'accounts' | 'sessions'>> = async (
+  scope,
+  context,
+) => {
   scope.get(
     '/session',
     { schema: { summary: 'Read the current session', tags, response: { 200: LoggedIn } } },
     async (request) => {
-      const session = await sessions.find(requireViewer(request))
+      const session = await context.sessions.find(requireViewer(request))
       if (!session) throw unauthenticated()
       return viewLoggedIn(context, session)
     },
   )
+}
+
+export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { activity, cookies, credentials, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session/confirm',
@@ -128,7 +133,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const viewer = requireViewer(request)
       const { password } = request.body
       const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
-        // A one-time password serves to choose another, and for nothing else.
+        // Of a session that an earlier version began: a one-time password serves to choose another.
         if (oneTime) throw invalidCredentials()
         const confirm = async (transaction: ClientSession) => {
           const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)
