@@ -11,7 +11,7 @@ export async function startHttpProxy({ host, port, addresses }: GatewayOptions):
     http2: false,
     replyOptions: {
       getUpstream: (request) => `http://${addresses[serviceOf(request.url)]}`,
-      rewriteRequestHeaders: (request, headers) => ({
+      rewriteRequestHeaders: (request, { forwarded: _, ...headers }) => ({
         ...headers,
         'x-forwarded-for': [request.headers['x-forwarded-for'], request.ip].flat().filter(Boolean).join(', '),
       }),

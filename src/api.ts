@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { passwordRoutes } from './accounts/change-password.ts'
 import { deleteAccountRoute } from './accounts/delete-account.ts'
 import { exportRoute } from './accounts/export.ts'
@@ -11,26 +11,50 @@ import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
+import { limitReads } from './limits/read-limits.ts'
+import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import type { Services } from './services.ts'
-import { optionalSession, requireChosenPassword, requireSession, requireViewer } from './sessions/auth-hooks.ts'
+import {
+  optionalSession,
+  requireChosenPassword,
+  requireSession,
+  requireViewer,
+  viewerFromCookie,
+  viewerOf,
+} from './sessions/auth-hooks.ts'
+import { currentSessionRoute } from './sessions/current-session.ts'
+import { presentedRefreshToken } from './sessions/issue.ts'
 import { jwks } from './sessions/jwks.ts'
-import { currentSessionRoute, ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
+import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 
 type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; keys: LiveKeys }
+
+/** What the limits of refreshes and logouts need to know of a request's cookies. */
+const cookiesOf = ({ cookies, revocations }: Parts['context']) => ({
+  claimedAccount: (request: FastifyRequest) => presentedRefreshToken(request, cookies)?.account.toHexString(),
+  async hasLiveSession(request: FastifyRequest) {
+    const viewer = await viewerFromCookie(request, cookies)
+    // Unknown to a process without recent revocations: the logout itself will tell.
+    return viewer !== undefined && revocations.isLive(viewer.session) !== false
+  },
+})
 
 export async function registerRoutes(app: FastifyInstance, services: Services, { config, context, keys }: Parts) {
   const servesAccounts = services.includes('accounts')
   const servesPosts = services.includes('posts')
 
-  await app.register(documentRoute)
   await app.register(health, context)
-  await app.register(jwks, { keys })
+  await app.register(async (documents) => {
+    await documents.register(limitReads, context)
+    await documents.register(documentRoute)
+    await documents.register(jwks, { keys })
+  })
 
   await app.register(
     async (api) => {
@@ -38,11 +62,15 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
 
       if (servesAccounts) {
         await api.register(signUpRoute, context)
-        await api.register(sessionRoutes, context)
+        await api.register(async (sessions) => {
+          await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
+          await sessions.register(sessionRoutes, context)
+        })
       }
 
       await api.register(async (everyone) => {
         await everyone.register(optionalSession, context)
+        await everyone.register(limitReads, { ...context, viewerOf })
         if (servesAccounts) {
           await everyone.register(publicAccountRoutes, context)
         }
@@ -55,6 +83,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
 
       const requireAccount = async (signedIn: FastifyInstance) => {
         await signedIn.register(requireSession, context)
+        await signedIn.register(limitReads, { ...context, viewerOf })
         await signedIn.register(limitWrites, { ...context, viewerOf: requireViewer })
       }
       if (servesAccounts) {

@@ -56,13 +56,14 @@ export async function buildApp(
   const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
-    ...serverOptions(config.trustedProxies, headers),
+    ...serverOptions(headers),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
   })
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('viewer', null)
+  app.decorateRequest('claimedIdentity', null)
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
@@ -75,7 +76,7 @@ export async function buildApp(
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
-  readClientInfo(app)
+  readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)
   enforceDeadlines(app)
@@ -104,12 +105,14 @@ export async function buildApp(
     db,
     log,
     noteRefusal: databaseUser.noteRefusal,
+    registry: app.metrics,
     secrets,
     signals,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
     writer,
   })
+  app.decorate('securityLog', context.securityLog)
   readiness.add(
     ...databaseChecks(signals),
     revocationCheck(context.revocations),
@@ -125,6 +128,7 @@ export async function buildApp(
   })
   app.addHook('onClose', async () => {
     context.clock.close()
+    context.securityLog.close()
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 
@@ -140,7 +144,7 @@ export async function buildApp(
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  await app.register(documentPage)
+  if (config.docs) await app.register(documentPage, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

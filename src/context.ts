@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
+import type { Registry } from 'prom-client'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
@@ -7,6 +8,7 @@ import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
+import { breachService } from './credentials/breach-service.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import type { NoteRefusal } from './database/access-refusals.ts'
@@ -16,8 +18,11 @@ import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
+import { readLimits } from './limits/read-limits.ts'
+import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
+import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
@@ -38,6 +43,7 @@ type Parts = {
   db: Db
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
+  registry: Registry
   secrets: Pick<LiveSecrets, 'current'>
   signals: Db
   throttleKey: string
@@ -47,8 +53,8 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
+  const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
+  const { db, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
@@ -79,15 +85,19 @@ export function createContext(config: AppConfig, parts: Parts) {
     passwords: passwordService({
       cost: bcryptCost,
       processes,
+      isBreached: passwordBreachUrl === undefined ? undefined : breachService(passwordBreachUrl, log),
       get peppers() {
         return secrets.current.peppers
       },
     }),
     posts,
     reactions,
+    readLimits: readLimits(limits),
     revocations,
+    securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),
+    sessionRequestLimits: sessionRequestLimits(limits),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -53,6 +53,8 @@ export async function testConfig(
     DB_USER: connection.username,
     DB_PASSWORD: connection.password,
     JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    // LOG_LEVEL does not apply to it: it would fill the output of tests that do not collect the log.
+    SECURITY_LOG: 'off',
     ...env,
   })
 }
@@ -66,7 +68,7 @@ export async function testServer(t: Test, env: Environment = {}) {
     const services = { connection, name: db.databaseName, env, configure: testConfig }
     return { db, connection, ...(await startBehindGateway(t, services)) }
   }
-  const config = await testConfig(database.connection, env)
+  const config = await testConfig(database.connection, { SECURITY_LOG: 'stdout', ...env })
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
   const app = await buildApp(config, database.connection, log)

@@ -9,6 +9,7 @@ import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -28,6 +29,7 @@ type Context = {
   mutex: KeyedMutex
   passwordMinLength: number
   passwords: PasswordService
+  securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
 }
@@ -36,7 +38,7 @@ const pointer = '/body/newPassword'
 
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, devices, mutex, passwordMinLength, passwords } = context
-  const { sessions, transact } = context
+  const { securityLog, sessions, transact } = context
 
   scope.put(
     '/account/password',
@@ -55,7 +57,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const { currentPassword, newPassword } = request.body
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
-      const owner = { username: own.username, pointer }
+      const owner = { ...own, pointer }
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
@@ -75,6 +77,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         }
         return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
       })
+      securityLog.record('authn_password_change', { request })
       setSessionCookies(request, reply, cookies, issued)
       return reply.code(204).send()
     },

@@ -15,7 +15,7 @@ const validForMs = 86_400_000
 const operator = { ip: '', userAgent: 'npm run accounts' }
 
 export type ResetResult =
-  | { outcome: 'reset'; password: string; until: Date; sessionsEnded: number }
+  | { outcome: 'reset'; account: string; password: string; until: Date; sessionsEnded: number }
   | { outcome: 'not-found' }
 
 /** @throws StartError when passwords in the database use a pepper that is not configured */
@@ -42,5 +42,6 @@ export async function resetPassword(
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
-  return ended.outcome === 'not-found' ? ended : { outcome: 'reset', password, until, sessionsEnded: ended.count }
+  if (ended.outcome === 'not-found') return ended
+  return { outcome: 'reset', account, password, until, sessionsEnded: ended.count }
 }

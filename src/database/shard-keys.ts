@@ -14,6 +14,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   accounts: byHash('_id'),
   activity: byHash('account'),
   attempts: byHash('_id'),
+  audit: whole,
   credentials: byHash('_id', { 'password.pepper': 'the check of peppers at the start' }),
   devices: byHash('account'),
   follows: byHash('from', { to: 'an account’s followers' }),

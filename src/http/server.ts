@@ -39,17 +39,13 @@ function createLimitedServer(handle: Handler): Server {
 }
 
 /** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
-export function serverOptions(
-  trustedProxies: readonly string[],
-  headers: Readonly<Record<string, string>>,
-): FastifyHttpOptions<Server> {
+export function serverOptions(headers: Readonly<Record<string, string>>): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
     serverFactory: createLimitedServer,
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,
-    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     requestIdHeader: false,
     genReqId: newId,
     // A path that the router cannot decode bypasses the hooks, so their work is repeated here.

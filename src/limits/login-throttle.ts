@@ -7,6 +7,12 @@ export type LoginQuotas = { pair: number; address: number; network: number; acco
 
 export type Attempt = { username: string; ip: string; device: string | undefined }
 
+/** Of a name in the counters of failed logins. */
+export function nameHash(secret: string) {
+  const key = createHmac('sha256', secret).update('names of failed logins').digest()
+  return (username: string) => createHmac('sha256', key).update(username.toLowerCase())
+}
+
 /**
  * A known device has a counter of its own and ignores all others, so that failing on purpose does not lock the owner out
  * (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
@@ -26,9 +32,7 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
     account: limit('account', quotas.account),
     device: limit('device', quotas.device),
   }
-  const key = createHmac('sha256', secret).update('names of failed logins').digest()
-
-  const hashed = (username: string) => createHmac('sha256', key).update(username.toLowerCase())
+  const hashed = nameHash(secret)
   const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
   const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
   const deviceOf = ({ device }: Attempt) => (device === undefined ? [] : [{ limit: limits.device, subject: device }])

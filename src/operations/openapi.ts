@@ -11,7 +11,10 @@ import {
 } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import packageJson from '../../package.json' with { type: 'json' }
-import { withAllResponses } from '../http/responses.ts'
+import { type FixedBody, fixedBody, sendFixed } from '../http/fixed-body.ts'
+import { NoContent, withAllResponses } from '../http/responses.ts'
+import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
+import { documentFiles } from './document-files.ts'
 
 const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
@@ -72,23 +75,31 @@ const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) =
 })
 
 export const documentRoute: FastifyPluginAsyncZod = async (app) => {
+  let body: Promise<FixedBody> | undefined
   app.get(
     '/openapi.json',
-    { schema: { summary: 'Read this document', tags, response: { 200: Document } } },
-    async (_request, reply) => {
+    { schema: { summary: 'Read this document', tags, response: { 200: Document, 304: NoContent } } },
+    async (request, reply) => {
+      body ??= fixedBody('application/json; charset=utf-8', Buffer.from(JSON.stringify(Document.parse(app.swagger()))))
       reply.header('cache-control', 'no-cache')
-      return Document.parse(app.swagger())
+      return sendFixed(request, reply, await body)
     },
   )
 }
 
-export const documentPage: FastifyPluginAsync = async (page) => {
+export const documentPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
+  await page.register(limitReads, { readLimits })
   page.addHook('onRequest', async (_request, reply) => {
     const self = "'self'"
     reply.header(
       'content-security-policy',
-      `default-src 'none'; script-src ${self}; style-src ${self} 'unsafe-inline'; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; script-src ${self}; style-src ${self}; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     )
+  })
+  await page.register(documentFiles)
+  page.addHook('onRequest', async (request, reply) => {
+    // swagger-ui would repeat the client's URL, which can name another host.
+    if (request.routeOptions.url === '/docs/static/index.html') return reply.redirect('../')
   })
   await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
 }

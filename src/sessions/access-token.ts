@@ -24,6 +24,8 @@ declare module 'fastify' {
       read(token: string): Viewer | undefined
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
       readOrRefresh(token: string): Promise<Viewer | undefined>
+      /** Whether a token names a known key and was not signed with it. */
+      isForged(token: string): boolean
     }
   }
 }
@@ -121,6 +123,11 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
   }
 
+  function isForged(token: string): boolean {
+    const key = jwtKeys.get(decode(token)?.header.kid ?? '')
+    return key !== undefined && verify(token) === undefined
+  }
+
   function namesUnknownKey(token: string): boolean {
     const decoded = decode(token)
     return decoded !== undefined && !jwtKeys.has(decoded.header.kid)
@@ -142,6 +149,7 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
       return { token: app.jwt.sign(claims, { key: signWith, algorithm, kid, header }), maxAge }
     },
     read,
+    isForged,
     async readOrRefresh(token) {
       const viewer = read(token)
       if (viewer !== undefined || !namesUnknownKey(token)) return viewer

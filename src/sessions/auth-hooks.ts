@@ -30,7 +30,11 @@ type AuthContext = {
 /** Call it outside transactions: a token with an unknown key waits for it. */
 export async function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer | undefined> {
   const token = cookies.access(request)
-  return token === undefined ? undefined : request.server.accessTokens.readOrRefresh(token)
+  if (token === undefined) return undefined
+  const { accessTokens, securityLog } = request.server
+  const viewer = await accessTokens.readOrRefresh(token)
+  if (!viewer && accessTokens.isForged(token)) securityLog.record('authn_token_forged', { request })
+  return viewer
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
@@ -59,6 +63,7 @@ async function findOwned(
   if (await revocations.readIsLive(viewer.session)) {
     const { account, session } = viewer
     request.log.warn({ account, session }, 'access token with a valid signature names a session that does not exist')
+    request.server.securityLog.record('authn_token_forged', { request, detail: { reason: 'unknown-session' } })
   }
   return undefined
 }

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { entityTagOf, matchesEntityTag } from '../http/entity-tag.ts'
 import { NoContent } from '../http/responses.ts'
 import { publicJwk } from '../secrets/ed25519.ts'
 import type { KeyRing, LiveKeys } from '../secrets/key-ring.ts'
@@ -29,13 +29,6 @@ function keySetOf(ring: KeyRing): z.infer<typeof KeySet> {
   return { keys: ed25519Keys.map((key) => ({ ...publicJwk(key), kid: key.kid, use: 'sig', alg: key.algorithm })) }
 }
 
-const entityTagOf = (keySet: z.infer<typeof KeySet>) =>
-  `"${createHash('sha256').update(JSON.stringify(keySet)).digest('base64url')}"`
-
-/** Compares weakly, as `If-None-Match` requires (RFC 9110, 13.1.2). */
-const matches = (ifNoneMatch: string, entityTag: string) =>
-  ifNoneMatch.split(',').some((tag) => ['*', entityTag].includes(tag.trim().replace(/^W\//, '')))
-
 export const jwks: FastifyPluginAsyncZod<{ keys: LiveKeys }> = async (app, { keys }) => {
   app.get(
     '/.well-known/jwks.json',
@@ -49,9 +42,9 @@ export const jwks: FastifyPluginAsyncZod<{ keys: LiveKeys }> = async (app, { key
     },
     async (request, reply) => {
       const keySet = keySetOf(keys.current())
-      const entityTag = entityTagOf(keySet)
+      const entityTag = entityTagOf(JSON.stringify(keySet))
       reply.headers({ 'cache-control': 'public, max-age=300', etag: entityTag })
-      if (matches(request.headers['if-none-match'] ?? '', entityTag)) return reply.code(304).send()
+      if (matchesEntityTag(request.headers['if-none-match'], entityTag)) return reply.code(304).send()
       return reply.type(mediaType).send(keySet)
     },
   )

@@ -6,13 +6,14 @@ import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import { isLiveOneTimePassword } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
-import { type CredentialStore, isSpent } from '../credentials/store.ts'
+import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
@@ -28,6 +29,7 @@ export type LoginContext = IssueContext & {
   loginThrottle: LoginThrottle
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
+  securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
 }
@@ -48,11 +50,13 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords } = context
+  const { mutex, passwords, securityLog } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
-  const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
+  const known = await accounts.idOf(username)
+  request.claimedIdentity = { account: known, username }
+  const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
   const attempt = { username, ip: client.ip, device }
   const credential = await credentials.find(account)
@@ -70,7 +74,8 @@ export async function logIn(
     const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
       passwords.verify(password, account, credential, ticket, acquire),
     )
-    if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
+    if (credential === undefined || !matches || isSpent(credential) || isSuspended(credential))
+      throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
@@ -86,10 +91,12 @@ export async function logIn(
       mutex(account, () => context.transact(begin, deadline)),
     )
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    securityLog.record('authn_login_success', { request })
     return issued
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
+      securityLog.record('authn_login_fail', { request })
       await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })

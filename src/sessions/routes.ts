@@ -1,15 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import { viewOwn } from '../accounts/view.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer, viewerFromCookie } from './auth-hooks.ts'
+import { viewLoggedIn, viewSession } from './current-session.ts'
 import { endSession } from './end.ts'
 import { presentedRefreshToken, setSessionCookies } from './issue.ts'
 import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
-import type { Session } from './model.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
@@ -18,16 +17,8 @@ type Context = LoginContext & { tokenRotation: TokenRotation }
 
 const tags = ['sessions']
 
-const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
-
-async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Session) {
-  const account = await accounts.find(session.account)
-  if (!account) throw unauthenticated()
-  return { account: viewOwn(account), session: viewSession(session, true) }
-}
-
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, sessions, tokenRotation, transact } = context
+  const { activity, cookies, securityLog, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session',
@@ -51,6 +42,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
       config: {
         problems: ['unauthenticated'],
+        limitedAs: 'refresh',
         howToFindOut: 'Repeat it within 10 seconds: a token that was replaced gets the same successor until then.',
       },
     },
@@ -63,6 +55,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
         const end = (transaction: ClientSession) =>
           endSession(rotated.viewer, 'refresh-reused', request.client, context, transaction)
         await transact(end, deadline)
+        securityLog.record('authn_token_reuse', { request, account: rotated.viewer.account })
         return rotated
       })
       // Cookies are not cleared: another tab may just have received newer ones.
@@ -77,19 +70,23 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     '/session',
     {
       schema: { summary: 'Log out', tags, response: { 204: NoContent } },
-      config: { howToFindOut: 'GET /v1/session shows whether the session has ended.' },
+      config: { limitedAs: 'logout', howToFindOut: 'GET /v1/session shows whether the session has ended.' },
     },
     async (request, reply) => {
       const viewer = await viewerFromCookie(request, cookies)
       const presented = presentedRefreshToken(request, cookies)
       if (viewer || presented) {
         const end = async (transaction: ClientSession) => {
-          if (viewer) await endSession(viewer, 'logout', request.client, context, transaction)
+          const own = viewer && (await endSession(viewer, 'logout', request.client, context, transaction))
           // Usually the same session; if the cookies name two, both end.
           const other = presented && (await sessions.endByToken(presented, transaction))
           if (other?.outcome === 'ended') await activity.record(other.account, 'logout', request.client, transaction)
+          return { own: own?.outcome === 'ended', other: other?.outcome === 'ended' ? other.account : undefined }
         }
-        await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const ended = await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const detail = { reason: 'logout' }
+        if (ended.own) securityLog.record('session_expired', { request, account: viewer?.account, detail })
+        if (ended.other) securityLog.record('session_expired', { request, account: ended.other, detail })
       }
       cookies.clearSession(reply)
       return reply.code(204).send()
@@ -97,23 +94,8 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   )
 }
 
-export const currentSessionRoute: FastifyPluginAsyncZod<Pick<Context, 'accounts' | 'sessions'>> = async (
-  scope,
-  context,
-) => {
-  scope.get(
-    '/session',
-    { schema: { summary: 'Read the current session', tags, response: { 200: LoggedIn } } },
-    async (request) => {
-      const session = await context.sessions.find(requireViewer(request))
-      if (!session) throw unauthenticated()
-      return viewLoggedIn(context, session)
-    },
-  )
-}
-
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, sessions, tokenRotation, transact } = context
+  const { activity, cookies, credentials, securityLog, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session/confirm',
@@ -148,7 +130,9 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         }
         return withWriteDeadline(request, (deadline) => transact(confirm, deadline))
       })
-      if (confirmed.outcome === 'reused') throw unauthenticated()
+      const isReused = confirmed.outcome === 'reused'
+      securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
+      if (isReused) throw unauthenticated()
       setSessionCookies(request, reply, cookies, confirmed)
       return viewLoggedIn(context, confirmed.session)
     },
@@ -192,8 +176,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
+        return count
       }
-      await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
+      const count = await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
+      if (count > 0) securityLog.record('session_expired', { request, detail: { reason: 'revoked', count } })
       return reply.code(204).send()
     },
   )
@@ -213,6 +199,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         if (outcome === 'not-found') throw notFound()
       }
       await withWriteDeadline(request, (deadline) => transact(end, deadline))
+      securityLog.record('session_expired', { request, detail: { reason: 'revoked', count: 1 } })
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()
     },

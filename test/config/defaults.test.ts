@@ -34,12 +34,16 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     services: ['accounts', 'posts'],
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
+    passwordBreachUrl: undefined,
     usernameHoldDays: 0,
-    log: { level: 'info', readable: true },
+    log: { level: 'info', readable: true, security: true },
     limits: {
       signupsPerAddress: 1_000,
       writesPerAccount: 1_000_000,
       writesPerAddress: 10_000_000,
+      readsPerAccount: 100_000_000,
+      readsPerAddress: 100_000_000,
+      refreshesPerAccount: 1_000_000,
       follows: 7_500,
       failedLogins,
     },
@@ -53,8 +57,17 @@ t.test('production changes only the cookies, the username hold, the log and the 
     ...development,
     cookieSecure: true,
     usernameHoldDays: 30,
-    log: { level: 'info', readable: false },
-    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, follows: 7_500, failedLogins },
+    log: { level: 'info', readable: false, security: true },
+    limits: {
+      signupsPerAddress: 20,
+      writesPerAccount: 1_000,
+      writesPerAddress: 5_000,
+      readsPerAccount: 30_000,
+      readsPerAddress: 300_000,
+      refreshesPerAccount: 1_000,
+      follows: 7_500,
+      failedLogins,
+    },
   })
   t.same(publicOrigins, ['https://rookery.example'])
   t.same(

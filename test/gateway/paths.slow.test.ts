@@ -34,11 +34,13 @@ t.test('both gateways send each path to the same service, as it is, with the cli
     ...['/v1//posts', '/v1/accounts//posts', '/v1/accounts/a%2Fb/posts', '/V1/posts'],
   ])
     for (const port of [nginxPort, proxyPort]) {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+      const headers = { 'x-forwarded-for': '203.0.113.9', forwarded: 'for=198.51.100.7' }
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
       t.match(await response.json(), {
         service: serviceOf(path),
         url: path,
         forwardedFor: '203.0.113.9, 127.0.0.1',
+        forwarded: null,
       })
     }
 })

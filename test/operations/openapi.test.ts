@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, field } from '../http/wire.ts'
+import { ask, cookieOf, field, raw } from '../http/wire.ts'
 
 type Operation = {
   summary?: string
@@ -12,43 +12,43 @@ const everyStatus = ['400', '408', '414', '431', '500', '503']
 /** The statuses of each route by the contract's tables, in addition to those of every route. */
 const routes: Record<string, string> = {
   'POST /v1/accounts': '201 403 409 413 415 429',
-  'GET /v1/accounts/{username}': '200 404',
-  'GET /v1/accounts/{username}/posts': '200 404',
-  'GET /v1/account': '200 401 403',
+  'GET /v1/accounts/{username}': '200 404 429',
+  'GET /v1/accounts/{username}/posts': '200 404 429',
+  'GET /v1/account': '200 401 403 429',
   'PATCH /v1/account': '200 401 403 413 415 429',
   'PUT /v1/account/password': '204 401 403 413 415 429',
-  'GET /v1/account/activity': '200 401 403',
-  'GET /v1/account/export': '200 401 403',
-  'GET /v1/account/reactions': '200 401 403',
+  'GET /v1/account/activity': '200 401 403 429',
+  'GET /v1/account/export': '200 401 403 429',
+  'GET /v1/account/reactions': '200 401 403 429',
   'DELETE /v1/account': '204 401 403 413 415 429',
-  'GET /v1/accounts/{username}/followers': '200 404',
-  'GET /v1/accounts/{username}/following': '200 404',
+  'GET /v1/accounts/{username}/followers': '200 404 429',
+  'GET /v1/accounts/{username}/following': '200 404 429',
   'PUT /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
   'DELETE /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
   'POST /v1/session': '200 401 403 413 415 429',
-  'GET /v1/session': '200 401',
-  'DELETE /v1/session': '204 403 413 415',
+  'GET /v1/session': '200 401 429',
+  'DELETE /v1/session': '204 403 413 415 429',
   'POST /v1/session/confirm': '200 401 403 413 415 429',
-  'POST /v1/session/refresh': '200 401 403 413 415',
-  'GET /v1/sessions': '200 401 403',
+  'POST /v1/session/refresh': '200 401 403 413 415 429',
+  'GET /v1/sessions': '200 401 403 429',
   'DELETE /v1/sessions': '204 401 403 413 415 429',
   'DELETE /v1/sessions/{id}': '204 401 403 404 413 415 429',
   'POST /v1/posts': '201 401 403 404 409 413 415 429',
-  'GET /v1/posts': '200',
-  'GET /v1/posts/{id}': '200 404',
+  'GET /v1/posts': '200 429',
+  'GET /v1/posts/{id}': '200 404 429',
   'PATCH /v1/posts/{id}': '200 401 403 404 413 415 429',
   'DELETE /v1/posts/{id}': '204 401 403 404 413 415 429',
   'PUT /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
-  'GET /v1/posts/{id}/reactions': '200 404',
-  'GET /v1/posts/{id}/replies': '200 404',
-  'GET /v1/timeline': '200 401 403',
-  'GET /v1/analytics/reactions': '200 401 403',
+  'GET /v1/posts/{id}/reactions': '200 404 429',
+  'GET /v1/posts/{id}/replies': '200 404 429',
+  'GET /v1/timeline': '200 401 403 429',
+  'GET /v1/analytics/reactions': '200 401 403 429',
   'GET /health/live': '200',
   'GET /health/ready': '200',
   'GET /health/database': '200',
-  'GET /openapi.json': '200',
-  'GET /.well-known/jwks.json': '200 304',
+  'GET /openapi.json': '200 304 429',
+  'GET /.well-known/jwks.json': '200 304 429',
 }
 /** The media types of responses that are not application/json. */
 const mediaTypes: Record<string, string> = {
@@ -148,10 +148,64 @@ t.test('/docs loads assets from its own origin only', async (t) => {
       t.equal(host, 'rookery', 'no asset from another origin')
       t.match(await ask(port, 'GET', pathname), { status: 200, text: /./ }, pathname)
     }
-    t.notMatch(
-      page.text,
-      /<script(?![^>]*src=)[^>]*>|\son\w+=/,
-      'no inline script, which the content security policy would block',
-    )
+    const inline = /<script(?![^>]*src=)[^>]*>|\son\w+=|<style|\sstyle=/
+    t.notMatch(page.text, inline, 'no inline script or style, which the content security policy would block')
+    const policy = String(page.headers['content-security-policy'])
+    t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/)
+    t.notMatch(policy, /unsafe|\*|https?:/)
   }
+})
+
+t.test('the document and the page’s files are compressed on request, and 304 for a client that has them', async (t) => {
+  const { port, url } = await testServer(t)
+  for (const [path, cacheControl, type] of [
+    ['/openapi.json', 'no-cache', 'application/json; charset=utf-8'],
+    ['/docs/static/swagger-ui-bundle.js', 'public, max-age=3600', 'text/javascript; charset=utf-8'],
+    ['/docs/static/swagger-ui.css', 'public, max-age=3600', 'text/css; charset=utf-8'],
+  ] as const) {
+    const plain = await ask(port, 'GET', path)
+    const head = { 'cache-control': cacheControl, 'content-type': type, vary: 'Accept-Encoding' }
+    t.match(plain, { status: 200, headers: { ...head, 'content-encoding': undefined, etag: /^"[\w-]{43}"$/ } }, path)
+    const etags = [plain.headers.etag ?? '']
+    for (const accepted of ['gzip', 'br, GZIP;q=0.5', '*', 'identity;q=0, *;q=0.1', 'x-gzip']) {
+      const headers = { 'accept-encoding': accepted }
+      const { headers: sent } = await ask(port, 'HEAD', path, { headers })
+      t.match(sent, { ...head, 'content-encoding': 'gzip', etag: /^"[\w-]{43}-gzip"$/ }, accepted)
+      t.ok(Number(sent['content-length']) < plain.text.length / 3, `${path}: ${sent['content-length']} bytes`)
+      etags[1] = sent.etag ?? ''
+    }
+    for (const refused of ['', 'br', 'gzip;q=0', 'gzip; q=0.000, *', '*;q=0'])
+      t.notOk(
+        (await ask(port, 'HEAD', path, { headers: { 'accept-encoding': refused } })).headers['content-encoding'],
+        refused,
+      )
+    // fetch decompresses.
+    t.equal(await (await fetch(url + path, { headers: { 'accept-encoding': 'gzip' } })).text(), plain.text, path)
+    for (const [coding, tag] of [
+      ['identity', etags[0]],
+      ['gzip', etags[1]],
+      ['gzip', `"x", W/${etags[1]}`],
+      ['br', '*'],
+    ]) {
+      const headers = { 'accept-encoding': coding ?? '', 'if-none-match': tag ?? '' }
+      t.match(await ask(port, 'GET', path, { headers }), { status: 304, text: '' }, `${path}: ${coding}, ${tag}`)
+    }
+    const stale = { 'accept-encoding': 'identity', 'if-none-match': etags[1] ?? '' }
+    t.equal((await ask(port, 'GET', path, { headers: stale })).status, 200, 'each coding has its own tag')
+  }
+})
+
+t.test('a redirect of /docs is relative, whatever the client says about the host', async (t) => {
+  const { port } = await testServer(t)
+  for (const target of ['/docs/static/index.html', 'http://evil.example/docs/static/index.html']) {
+    const answers = await raw(port, `GET ${target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
+    t.match(answers, [{ status: 302, headers: { location: '../' } }], target)
+  }
+})
+
+t.test('with DOCS=false there is no page, and the document remains', async (t) => {
+  const { port } = await testServer(t, { DOCS: 'false' })
+  for (const path of ['/docs', '/docs/', '/docs/static/index.html', '/docs/static/swagger-ui.css', '/docs/json'])
+    t.match(await ask(port, 'GET', path), { status: 404, body: { code: 'not-found' } }, path)
+  t.equal((await ask(port, 'GET', '/openapi.json')).status, 200)
 })

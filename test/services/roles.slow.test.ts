@@ -9,6 +9,7 @@ import { roleNameOf, serviceRoles } from '../../src/service-roles.ts'
 import { type ServiceName, serviceNames } from '../../src/services.ts'
 import { sessionOwners } from '../../src/sessions/session-owners.ts'
 import { localWriter } from '../../src/write-operations.ts'
+import { external, startCommand } from '../cli/start-command.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { useEveryRoute } from './every-route.ts'
@@ -23,7 +24,7 @@ const privilegesOf = (database: string, service: ServiceName) =>
     .flatMap(({ privileges }) => privileges)
     .flatMap(({ resource, actions }) => actions.map((action) => `${resource.collection} ${action}`))
 
-const ofAccounts = ['credentials', 'sessions', 'devices', 'activity', 'attempts', 'keys']
+const ofAccounts = ['credentials', 'sessions', 'devices', 'activity', 'attempts', 'audit', 'keys']
 
 t.test('two services whose database users have only their roles', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)
@@ -117,6 +118,25 @@ t.test('two services whose database users have only their roles', { timeout: 120
     const accounts = await writerOf('accounts')
     t.same(await accounts.deletePost({ id: newId(), post: newId(), by: from }), { outcome: 'not-found' })
   })
+
+  t.test(
+    'an operator’s commands need no more than the role of accounts, which cannot change the audit log',
+    async (t) => {
+      const { username } = await signUp(url)
+      const env = external(users.accounts)
+      for (const args of [['show'], ['unlock'], ['end-sessions'], ['suspend'], ['unsuspend'], ['delete', '--yes']]) {
+        const [name = '', ...options] = args
+        const { code, error } = await startCommand(t, 'cli/accounts.ts', env, [name, username, ...options]).ended
+        t.match({ code, error }, { code: 0, error: '' }, name)
+      }
+      const audit = (await connectAs(t, 'accounts')).db(databaseName).collection('audit')
+      const refused = { code: 13 }
+      await t.rejects(audit.find().toArray(), refused)
+      await t.rejects(audit.deleteMany({}), refused)
+      await t.rejects(audit.updateMany({}, { $set: { user: 'another' } }), refused)
+      t.equal(await db.collection('audit').countDocuments(), 6)
+    },
+  )
 
   t.test('every privilege is used, and the services warn of nothing', async (t) => {
     for (const service of serviceNames) {

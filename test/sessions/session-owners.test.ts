@@ -59,6 +59,7 @@ t.test('a stolen sign key', async (t) => {
       }
       t.equal(warnings().length - before, 4, `a warning for each request with ${name}`)
       t.match(warnings().at(-1), { session: changed.sid ?? id })
+      t.match(lines.filter((line) => line.includes('authn_token_forged')).at(-1), /"reason":"unknown-session"/)
       t.notOk(lines.join('').includes(forged), 'without the token')
     }
     for (const server of urls) t.equal(await verdict(server, token), 'live')

@@ -1,0 +1,41 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { entityTagOf, matchesEntityTag } from './entity-tag.ts'
+
+/** A body that stays the same while the process runs: compressed and hashed once. */
+export type FixedBody = { mediaType: string; plain: Variant; compressed: Variant | undefined }
+
+type Variant = { bytes: Buffer; entityTag: string }
+
+const compress = promisify(gzip)
+
+export async function fixedBody(mediaType: string, bytes: Buffer): Promise<FixedBody> {
+  const gzipped = await compress(bytes, { level: 9 })
+  return {
+    mediaType,
+    plain: { bytes, entityTag: entityTagOf(bytes) },
+    // Images are compressed already.
+    compressed: gzipped.length < bytes.length ? { bytes: gzipped, entityTag: entityTagOf(bytes, '-gzip') } : undefined,
+  }
+}
+
+/** Whether `Accept-Encoding` names gzip, or everything, without the weight 0 (RFC 9110, 12.5.3). */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  const weights = new Map<string, boolean>()
+  for (const coding of [header ?? []].flat().join().split(',')) {
+    const [name = '', ...parameters] = coding.toLowerCase().split(';')
+    weights.set(name.trim(), !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0*)?\s*$/.test(parameter)))
+  }
+  return weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? false
+}
+
+/** Answers with the body, compressed if the client accepts it, or with 304 if the client has it. */
+export function sendFixed(request: FastifyRequest, reply: FastifyReply, body: FixedBody): FastifyReply {
+  const compressed = acceptsGzip(request.headers['accept-encoding']) ? body.compressed : undefined
+  const { bytes, entityTag } = compressed ?? body.plain
+  reply.headers({ etag: entityTag, vary: 'Accept-Encoding' })
+  if (matchesEntityTag(request.headers['if-none-match'], entityTag)) return reply.code(304).send()
+  if (compressed) reply.header('content-encoding', 'gzip')
+  return reply.type(body.mediaType).send(bytes)
+}

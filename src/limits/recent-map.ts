@@ -1,0 +1,30 @@
+/**
+ * A map that forgets the entries not used for the longest, a generation at a time: it holds at most `maxEntries`, and
+ * costs one or two lookups.
+ */
+export function recentMap<Value>(maxEntries: number) {
+  let recent = new Map<string, Value>()
+  let older = new Map<string, Value>()
+
+  function set(key: string, value: Value): void {
+    if (recent.size >= maxEntries / 2) {
+      older = recent
+      recent = new Map()
+    }
+    recent.set(key, value)
+  }
+
+  return {
+    get(key: string): Value | undefined {
+      const found = recent.get(key)
+      if (found !== undefined) return found
+      const value = older.get(key)
+      if (value !== undefined) set(key, value)
+      return value
+    },
+    set,
+    get size() {
+      return recent.size + older.size
+    },
+  }
+}

@@ -1,0 +1,63 @@
+import type { FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { clientBuckets } from './client-buckets.ts'
+import { limitWindowSeconds } from './headers.ts'
+import { mayAnswer429 } from './mark-routes.ts'
+import { tokenBuckets } from './token-bucket.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route continues or ends the session of its cookies, and is limited as this. */
+    limitedAs?: 'refresh' | 'logout'
+  }
+}
+
+type Quotas = { readsPerAddress: number; refreshesPerAccount: number }
+
+export function sessionRequestLimits({ readsPerAddress, refreshesPerAccount }: Quotas) {
+  const refreshes = { name: 'refreshes', description: 'refreshes' }
+  return {
+    refreshes: tokenBuckets({ ...refreshes, quota: refreshesPerAccount, windowSeconds: limitWindowSeconds }),
+    /** Those without a live session. They cost what reads cost, but reads must not stop a neighbour's refresh. */
+    strangers: clientBuckets({
+      name: 'session-requests',
+      description: 'refreshes and logouts without a live session',
+      perAddress: readsPerAddress,
+    }),
+  }
+}
+
+export type SessionRequestLimits = ReturnType<typeof sessionRequestLimits>
+
+type Options = {
+  sessionRequestLimits: SessionRequestLimits
+  /** The account that the refresh token names, true or not. */
+  claimedAccount: (request: FastifyRequest) => string | undefined
+  hasLiveSession: (request: FastifyRequest) => Promise<boolean>
+}
+
+/**
+ * Limits refreshes by account, and refreshes and logouts without a live session by address. A logout with one is not
+ * limited: it ends the session.
+ */
+export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLimits, ...options }) => {
+  const { refreshes, strangers } = sessionRequestLimits
+  const isRefresh = ({ routeOptions }: FastifyRequest) => routeOptions.config.limitedAs === 'refresh'
+  scope.addHook('onRoute', (route) => {
+    if (route.config?.limitedAs !== undefined) mayAnswer429(route)
+  })
+  scope.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.limitedAs === undefined) return
+    if (isRefresh(request)) {
+      const account = options.claimedAccount(request)
+      // Only looked at: a stranger who knows the account's id must not use up its quota.
+      if (account !== undefined) refreshes.check(account)
+    } else if (await options.hasLiveSession(request)) return
+    reply.headers(strangers.headersOf(strangers.consume(request.client.ip)))
+  })
+  scope.addHook('onSend', async (request, reply) => {
+    if (!isRefresh(request) || reply.statusCode !== 200 || request.viewer === null) return
+    strangers.release(request.client.ip)
+    reply.headers(refreshes.headersOf(refreshes.settle(request.viewer.account)))
+  })
+})
