@@ -35,6 +35,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
+    reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true },
     limits: {
