@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import type { Registry } from 'prom-client'
 import { contentDeletion } from './accounts/delete-content.ts'
+import { reservedNames } from './accounts/reserved-names.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
 import { failedLogins } from './activity/failed-logins.ts'
@@ -77,6 +78,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
+    isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
     limits,
     loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),

@@ -44,6 +44,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
     docs: true,
+    reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true, security: true },
     limits: {
