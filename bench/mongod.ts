@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
+import { grantEveryDatabase } from '../src/embedded-mongod/admin.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 
 const printError = (line: string) => void process.stderr.write(`${line}\n`)
@@ -17,6 +18,7 @@ export async function withMongod<Result>(work: (connection: Connection) => Promi
     const mongodBinary = process.env.MONGOD_BINARY
     const mongod = await startEmbeddedMongod({ dataDir: join(directory, 'data'), ...user, mongodBinary, log })
     try {
+      await mongod.administer((admin) => grantEveryDatabase(admin, user.username))
       return await work({ uri: mongod.uri, ...user })
     } finally {
       await mongod.close()

@@ -6,6 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { grantEveryDatabase } from '../src/embedded-mongod/admin.ts'
 import { findMongod } from '../src/embedded-mongod/find-binary.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
@@ -102,6 +103,7 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
       log,
     })
     try {
+      await mongod.administer((admin) => grantEveryDatabase(admin, username))
       const env = {
         TEST_MONGODB_URI: mongod.uri,
         TEST_DB_USER: username,
