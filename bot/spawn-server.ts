@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import got from 'got'
 import { allVariableNames } from '../src/config.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 
 const root = join(import.meta.dirname, '..')
 const readyTimeoutMs = 300_000
@@ -51,7 +51,7 @@ export const spawnServer = (settings: Record<string, string>): ChildProgram =>
 
 /** Runs `use` with a temporary directory, and deletes it. */
 export async function withTemporaryDirectory<T>(name: string, use: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
+  const directory = await temporaryFolder(`rookery-${name}-`)
   try {
     return await use(directory)
   } finally {
