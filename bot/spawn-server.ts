@@ -98,14 +98,22 @@ export function isRunning({ child }: ChildProgram): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-/** Forwards termination signals to `activeChild`: children run in their own process groups and receive none. */
+/**
+ * Forwards termination signals to `activeChild`: children run in their own process groups and receive none. A reader of
+ * the output that leaves (`| head`) ends it, too.
+ */
 export function forwardSignals() {
   const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    state.interrupted = true
+    state.activeChild?.child.kill(signal)
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      state.interrupted = true
-      state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
-    })
+    process.on(signal, () => stop(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  // Every later write fails in the same way: only the first one is news.
+  process.stdout.on('error', () => {
+    if (!state.interrupted) stop('SIGTERM')
+  })
   return state
 }
 
