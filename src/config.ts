@@ -103,6 +103,7 @@ const variables = z.object({
   LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
   LIMIT_WRITES_PER_ADDRESS: integer(1, 100_000_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
+  LIMIT_EXPORTS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_NETWORK: integer(1, 1_000).optional(),
@@ -255,6 +256,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
       writesPerAddress: settings.LIMIT_WRITES_PER_ADDRESS ?? (production ? 5_000 : 10_000_000),
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
+      exportsPerAccount: settings.LIMIT_EXPORTS_PER_ACCOUNT ?? 3,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
         address: settings.LIMIT_FAILED_LOGINS_PER_ADDRESS ?? 50,

@@ -57,6 +57,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
   const tombstones = tombstoneStore(db)
+  const attempts = slidingWindow(db, log)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
@@ -74,7 +75,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     follows,
     lastSeen: lastSeen(db, log),
     limits,
-    loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),
+    loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
     passwordMinLength,
     passwords: passwordService({
@@ -89,6 +90,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     revocations,
     securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
     sessions: sessionStore(db, revocations),
+    slidingWindow: attempts,
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

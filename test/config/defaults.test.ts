@@ -41,6 +41,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       writesPerAccount: 1_000_000,
       writesPerAddress: 10_000_000,
       follows: 7_500,
+      exportsPerAccount: 3,
       failedLogins,
     },
   })
@@ -54,7 +55,14 @@ t.test('production changes only the cookies, the username hold, the log and the 
     cookieSecure: true,
     usernameHoldDays: 30,
     log: { level: 'info', readable: false, security: true },
-    limits: { signupsPerAddress: 20, writesPerAccount: 1_000, writesPerAddress: 5_000, follows: 7_500, failedLogins },
+    limits: {
+      signupsPerAddress: 20,
+      writesPerAccount: 1_000,
+      writesPerAddress: 5_000,
+      follows: 7_500,
+      exportsPerAccount: 3,
+      failedLogins,
+    },
   })
   t.same(publicOrigins, ['https://rookery.example'])
   t.same(

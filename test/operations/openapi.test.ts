@@ -18,7 +18,7 @@ const routes: Record<string, string> = {
   'PATCH /v1/account': '200 401 403 413 415 429',
   'PUT /v1/account/password': '204 401 403 413 415 429',
   'GET /v1/account/activity': '200 401',
-  'GET /v1/account/export': '200 401 403',
+  'GET /v1/account/export': '200 401 403 429',
   'GET /v1/account/reactions': '200 401',
   'DELETE /v1/account': '204 401 403 413 415 429',
   'GET /v1/accounts/{username}/followers': '200 404',
