@@ -131,6 +131,7 @@ const variables = z.object({
   LIMIT_REFRESHES_PER_ACCOUNT: integer(1, 1_000_000).optional(),
   LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 10_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
+  LIMIT_EXPORTS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
@@ -298,6 +299,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       refreshesPerAccount: settings.LIMIT_REFRESHES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
       connectionsPerAddress: settings.LIMIT_CONNECTIONS_PER_ADDRESS ?? (production ? 500 : 10_000),
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
+      exportsPerAccount: settings.LIMIT_EXPORTS_PER_ACCOUNT ?? 3,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
         accountAndNetwork: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK ?? 20,

@@ -63,6 +63,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const revocations = revocationCache(db)
   const owners = sessionOwners(db)
   const tombstones = tombstoneStore(db)
+  const attempts = slidingWindow(db, log)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
@@ -81,7 +82,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
     limits,
-    loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),
+    loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
     passwordMinLength,
     passwords: passwordService({
@@ -100,6 +101,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),
+    slidingWindow: attempts,
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),
