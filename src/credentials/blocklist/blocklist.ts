@@ -4,18 +4,31 @@ import { isCommonPhrase } from './phrases.ts'
 
 export type Person = { username: string; displayName: string }
 
-/** The service's own words, and those that are common in passwords only. */
-const fixedWords = [
-  ...['rookery', 'rook', 'rooks', 'social', 'network', 'website'],
-  ...['password', 'passphrase', 'passwort', 'secret', 'login', 'account', 'admin', 'letmein'],
+const serviceWords = ['rookery', 'rook', 'rooks', 'social', 'network', 'website']
+/** Common in passwords only. */
+const passwordWords = [
+  'password',
+  'passphrase',
+  'passwort',
+  'kennwort',
+  'motdepasse',
+  'contraseña',
+  'contrasena',
+  'letmein',
 ]
+const accountWords = ['secret', 'login', 'account', 'admin']
 const nameLengthMin = 3
 /** Beyond it, the time to find a pair would grow with the square of the length. */
 const pairLengthMax = 48
 
 function ownWordsOf({ username, displayName }: Person): ReadonlySet<string> {
   const names = [username, displayName].flatMap((name) => [name, ...name.split(/[^\p{L}]+/u)])
-  return new Set([...fixedWords, ...names.map(canonical).filter(({ length }) => length >= nameLengthMin)])
+  return new Set([
+    ...serviceWords,
+    ...passwordWords,
+    ...accountWords,
+    ...names.map(canonical).filter(({ length }) => length >= nameLengthMin),
+  ])
 }
 
 function isPair(form: string, own: ReadonlySet<string>): boolean {

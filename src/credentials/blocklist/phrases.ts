@@ -10,6 +10,9 @@ const words = readFileSync(new URL('./common-words.txt', import.meta.url), 'utf8
   .split('\n')
 const pronouns = ['i', 'you', 'he', 'she', 'it', 'we', 'they', 'that', 'there', 'who']
 const commonWords = new Set([
+  // The source counts these two as no words.
+  'a',
+  'i',
   ...words,
   ...words.flatMap((word) => (word.endsWith('n') ? [`${word}s`, `${word}t`] : [`${word}s`])),
   ...pronouns.flatMap((word) => ['d', 'll', 'm', 're', 've'].map((ending) => `${word}${ending}`)),

@@ -40,6 +40,9 @@ t.test('phrases of very common words are blocked', async (t) => {
     'There’s no place like home',
     'theyre2goodtobetrue',
     'To be or not to be: that is the question',
+    'ihaveadream1963',
+    'thisismypassword',
+    'contraseña123456',
   ])
     t.ok(isBlocked(password), password)
 })
@@ -50,6 +53,8 @@ t.test('what consists of the service’s words and the person’s is blocked', a
     'Welcome to Rookery 2026',
     'r00kery-r00kery',
     'myrookerypassword',
+    'iloverookery1234',
+    'letmeintorookery',
     'annsmithannsmith',
     'smith loves ann 99',
     'ÖskÖskÖsk12345!',
