@@ -124,10 +124,13 @@ const variables = z.object({
   LIMIT_REFRESHES_PER_ACCOUNT: integer(1, 1_000_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
+  // NIST SP 800-63B-4, 3.2.2: no more than 100.
+  LIMIT_FAILED_LOGINS_IN_A_ROW: integer(1, 100).optional(),
 })
 
 /** Every variable, secrets included; a test compares `env.sample` with this list. */
@@ -287,10 +290,12 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
+        accountAndNetwork: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK ?? 20,
         address: settings.LIMIT_FAILED_LOGINS_PER_ADDRESS ?? 50,
         network: settings.LIMIT_FAILED_LOGINS_PER_NETWORK ?? 200,
         account: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT ?? 100,
         device: settings.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
+        inARow: settings.LIMIT_FAILED_LOGINS_IN_A_ROW ?? 100,
       },
     },
   }

@@ -25,7 +25,7 @@ type Context = {
   activity: ActivityStore
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'change' | 'find'>
-  devices: Pick<DeviceStore, 'deleteAll'>
+  devices: Pick<DeviceStore, 'deleteAll' | 'remember'>
   mutex: KeyedMutex
   passwordMinLength: number
   passwords: PasswordService
@@ -73,12 +73,14 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
-          return sessions.create(account, request.client, transaction)
+          const device = await devices.remember(account, undefined, transaction)
+          return { ...(await sessions.create(account, request.client, transaction)), device: device.token }
         }
         return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
       })
       securityLog.record('authn_password_change', { request })
       setSessionCookies(request, reply, cookies, issued)
+      cookies.setDevice(reply, issued.device)
       return reply.code(204).send()
     },
   )

@@ -5,7 +5,8 @@ import { type Hashing, hashPassword } from '../credentials/hashing.ts'
 import { digestOf, newOneTimePassword } from '../credentials/one-time-password.ts'
 import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
-import { deviceStore } from '../sessions/devices.ts'
+import { accountCounters } from '../limits/account-counters.ts'
+import { throttleKey } from '../limits/throttle-key.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
@@ -18,12 +19,17 @@ export type ResetResult =
   | { outcome: 'reset'; account: string; password: string; until: Date; sessionsEnded: number }
   | { outcome: 'not-found' }
 
-/** @throws StartError when passwords in the database use a pepper that is not configured */
+/**
+ * Known devices stay known, and failed logins are forgotten: an attacker who goes on must not lock the owner out.
+ * @param givenThrottleKey - THROTTLE_KEY
+ * @throws StartError when passwords in the database use a pepper that is not configured
+ */
 export async function resetPassword(
   client: MongoClient,
   database: string,
   username: string,
   hashing: Hashing,
+  givenThrottleKey?: string,
 ): Promise<ResetResult> {
   const db = client.db(database)
   await assertPeppersConfigured(db, hashing.peppers)
@@ -38,10 +44,10 @@ export async function resetPassword(
   const ended = await transact(async (transaction) => {
     const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
-    await deviceStore(db).deleteAll(account, transaction)
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
   if (ended.outcome === 'not-found') return ended
+  await accountCounters(db, { id: account, username }, await throttleKey(db, givenThrottleKey)).clear()
   return { outcome: 'reset', account, password, until, sessionsEnded: ended.count }
 }

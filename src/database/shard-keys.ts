@@ -13,7 +13,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   accountCounts: byHash('_id'),
   accounts: byHash('_id'),
   activity: byHash('account'),
-  attempts: byHash('_id'),
+  attempts: byHash('_id', { _id: 'an operator’s look at the failed logins of an account' }),
   audit: whole,
   credentials: byHash('_id', { 'password.pepper': 'the check of peppers at the start' }),
   devices: byHash('account'),

@@ -1,7 +1,7 @@
 import { activityStore } from '../../activity/store.ts'
 import { credentialStore } from '../../credentials/store.ts'
+import { accountCounters } from '../../limits/account-counters.ts'
 import { throttleKey } from '../../limits/throttle-key.ts'
-import { accountCounters } from '../../limits/unlock.ts'
 import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'

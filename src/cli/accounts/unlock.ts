@@ -1,5 +1,5 @@
+import { accountCounters } from '../../limits/account-counters.ts'
 import { throttleKey } from '../../limits/throttle-key.ts'
-import { accountCounters } from '../../limits/unlock.ts'
 import { type AccountCommand, counted } from './command.ts'
 
 export const unlockCommand: AccountCommand = async ({ config, db }, account) => {

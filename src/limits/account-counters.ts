@@ -1,0 +1,34 @@
+import type { Collection, Db } from 'mongodb'
+import { accountPrefixes } from './login-counters.ts'
+
+type Counter = { _id: string; taken: unknown[] }
+
+/**
+ * The counters of failed logins that concern one account, whatever the address and device; for an operator.
+ * @param secret - of `throttleKey()`
+ */
+export function accountCounters(db: Db, { id, username }: { id: string; username: string }, secret: string) {
+  const attempts: Collection<Counter> = db.collection('attempts')
+  // Ranges, not patterns: they use the index.
+  const ranges = accountPrefixes(secret, { username, account: id }).map((prefix) => ({
+    _id: { $gte: prefix, $lt: `${prefix}\uffff` },
+  }))
+  return {
+    /** Such as `by account and address`, each with its failures. */
+    async list(): Promise<{ limit: string; failures: number }[]> {
+      const found = await attempts.find({ $or: ranges }).sort({ _id: 1 }).toArray()
+      return found
+        .filter(({ taken }) => taken.length > 0)
+        .map(({ _id, taken }) => {
+          const [limit = ''] = _id.replace('failed-logins-', '').split(':', 1)
+          return { limit: limit.replaceAll('-', ' '), failures: taken.length }
+        })
+    },
+
+    async clear(): Promise<number> {
+      const counting = await attempts.countDocuments({ $or: ranges, 'taken.0': { $exists: true } })
+      for (const range of ranges) await attempts.deleteMany(range)
+      return counting
+    },
+  }
+}
