@@ -113,6 +113,6 @@ t.test('a one-time password passes an account’s exhausted limits, in the netwo
   )
   await attack()
   const given = reset.outcome === 'reset' ? reset.password : ''
-  t.equal((await attemptLogin(port, 'ann', { from: '2001:db8:0:1::2', password: given })).status, 429, 'counted')
-  t.equal((await attemptLogin(port, 'ann', { from: '2001:db8:9::1', password: given })).status, 200)
+  t.equal((await attemptLogin(port, 'ann', { from: '2001:db8:0:1::2' })).status, 429, 'wrong ones are counted')
+  t.equal((await attemptLogin(port, 'ann', { from: '2001:db8:0:1::2', password: given })).status, 200, 'the right one')
 })
