@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
 import { registerRoutes } from './api.ts'
-import { collectionsOf } from './collections.ts'
+import { collectionsOf, viewsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
@@ -64,6 +64,7 @@ export async function buildApp(
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   app.decorateRequest('viewer', null)
+  app.decorateRequest('claimedIdentity', null)
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
@@ -91,6 +92,7 @@ export async function buildApp(
   await app.register(database, {
     connection,
     collections,
+    views: viewsOf(services),
     role: remote ? 'requests' : 'both',
     assertData: assertPeppers,
     crashRecovery,
@@ -105,12 +107,14 @@ export async function buildApp(
     db,
     log,
     noteRefusal: databaseUser.noteRefusal,
+    registry: app.metrics,
     secrets,
     signals,
     throttleKey: servesAccounts ? await throttleKey(db, config.secrets.throttleKey) : '',
     transact,
     writer,
   })
+  app.decorate('securityLog', context.securityLog)
   readiness.add(
     ...databaseChecks(signals),
     revocationCheck(context.revocations),
@@ -126,6 +130,7 @@ export async function buildApp(
   })
   app.addHook('onClose', async () => {
     context.clock.close()
+    context.securityLog.close()
     await Promise.all([...sweepers, context.feed].map((part) => part.close()))
   })
 
@@ -141,7 +146,7 @@ export async function buildApp(
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  await app.register(documentPage, context)
+  if (config.docs) await app.register(documentPage, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

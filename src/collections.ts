@@ -4,6 +4,7 @@ import { activityIndexes } from './activity/model.ts'
 import { credentialIndexes } from './credentials/store.ts'
 import type { Collections } from './database/indexes.ts'
 import { type CollectionUses, insertedBy } from './database/roles.ts'
+import type { Views } from './database/views.ts'
 import { followIndexes } from './follows/model.ts'
 import { fixedWindowIndexes } from './limits/fixed-window.ts'
 import { slidingWindowIndexes } from './limits/sliding-window.ts'
@@ -15,12 +16,14 @@ import { deviceIndexes } from './sessions/devices.ts'
 import { lastSeenIndexes } from './sessions/last-seen.ts'
 import { sessionIndexes } from './sessions/model.ts'
 import { revocationIndexes } from './sessions/revocation-cache.ts'
+import { sessionOwnersView } from './sessions/session-owners.ts'
 
 export const collections: Collections = {
   accountCounts: [],
   accounts: [],
   activity: activityIndexes,
   attempts: slidingWindowIndexes,
+  audit: [],
   credentials: credentialIndexes,
   devices: deviceIndexes,
   follows: followIndexes,
@@ -39,6 +42,8 @@ export const collections: Collections = {
   writers: [],
 }
 
+export const views: Views = { sessionOwners: sessionOwnersView }
+
 /** All that each service's database user may do. Accounts deletes posts with their account, and exports them. */
 export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
   accounts: {
@@ -46,6 +51,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     accounts: ['find', 'insert', 'update', 'remove'],
     activity: ['find', 'insert', 'update', 'remove'],
     attempts: ['find', 'insert', 'update', 'remove'],
+    audit: ['insert'],
     credentials: ['find', 'insert', 'update', 'remove'],
     devices: ['find', 'insert', 'update', 'remove'],
     follows: ['find', 'remove'],
@@ -58,6 +64,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     removedAccounts: ['find', 'insert', 'update'],
     removedPosts: ['find', 'insert', 'update'],
     revocations: ['find', 'insert', 'update', 'changeStream'],
+    sessionOwners: ['createCollection', 'find'],
     sessions: ['find', 'insert', 'update', 'remove'],
     throttle: ['find', 'insert', 'update'],
     usernames: ['find', 'insert', 'update', 'remove'],
@@ -75,6 +82,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     removedAccounts: ['find'],
     removedPosts: ['find', 'insert', 'update'],
     revocations: ['find', 'insert', 'update', 'changeStream'],
+    sessionOwners: ['find'],
     throttle: ['find', 'insert', 'update'],
     usernames: ['find'],
     writers: ['find', 'insert', 'update'],
@@ -85,4 +93,11 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
 export function collectionsOf(services: Services): Collections {
   const inserted = new Set(services.flatMap((service) => insertedBy(collectionUses[service])))
   return Object.fromEntries(Object.entries(collections).filter(([name]) => inserted.has(name)))
+}
+
+/** The views that one of these services creates: the one that may read what they show. */
+export function viewsOf(services: Services): Views {
+  const isCreated = (name: string) =>
+    services.some((service) => collectionUses[service][name]?.includes('createCollection'))
+  return Object.fromEntries(Object.entries(views).filter(([name]) => isCreated(name)))
 }

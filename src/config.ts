@@ -21,6 +21,10 @@ const integer = (min: number, max: number) =>
 
 const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
 
+const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
+/** @param host - an address, with or without brackets, or a name */
+export const isLoopback = (host: string): boolean => loopback.test(host.replace(/^\[|\]$/g, ''))
+
 const list = (text: string) =>
   text
     .split(',')
@@ -38,6 +42,13 @@ const isAddressRange = (text: string) => {
   if (version === 0 || address.includes('%') || rest.length > 0) return false
   // A /0 would trust X-Forwarded-For from every client.
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+}
+
+/** Plain http would show an observer which range is asked, so only loopback may use it. */
+const isBreachUrl = (text: string) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.username || url.password || /[?#@]|\/$/.test(text)) return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
 }
 
 const isService = (name: string) => serviceNames.some((service) => service === name)
@@ -64,7 +75,9 @@ const variables = z.object({
   DB_USER: z.string().optional(),
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
+  DOCS: boolean.optional(),
   COOKIE_SECURE: boolean.optional(),
+  ALLOW_INSECURE_COOKIES: boolean.optional(),
   PUBLIC_ORIGIN: z
     .string()
     .transform(list)
@@ -91,12 +104,17 @@ const variables = z.object({
   METRICS_PORT: integer(0, 65_535).optional(),
   BCRYPT_COST: integer(4, 16).optional(),
   PASSWORD_MIN_LENGTH: integer(8, 64).optional(),
+  PASSWORD_BREACH_URL: z
+    .string()
+    .refine(isBreachUrl, 'must be the https URL of the ranges, without credentials, a query or a slash at the end')
+    .optional(),
   USERNAME_HOLD_DAYS: integer(0, 3_650).optional(),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
       error: 'must be fatal, error, warn, info, debug, trace or silent',
     })
     .optional(),
+  SECURITY_LOG: z.enum(['stdout', 'off'], 'must be stdout or off').optional(),
   SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
@@ -107,10 +125,13 @@ const variables = z.object({
   LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 10_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
+  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
+  // NIST SP 800-63B-4, 3.2.2: no more than 100.
+  LIMIT_FAILED_LOGINS_IN_A_ROW: integer(1, 100).optional(),
 })
 
 /** Every variable, secrets included; a test compares `env.sample` with this list. */
@@ -127,7 +148,6 @@ export const allVariableNames: readonly string[] = [
   ...vaultSecretNames.map((name) => `${name}_FILE`),
 ]
 
-const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 const anyAddress = /^(0\.0\.0\.0|::)$/
 
 /** The origins under which a browser may reach a server that listens on this host and port. */
@@ -139,12 +159,10 @@ export function defaultOrigins(host: string, port: number): string[] {
   return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
 }
 
-const isPlainRemote = (origin: string) => {
-  const { protocol, hostname } = new URL(origin)
-  return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
-}
+const isPublic = (origin: string) => !isLoopback(new URL(origin).hostname)
+const isPlainRemote = (origin: string) => origin.startsWith('http:') && isPublic(origin)
 
-function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
+function cookieFaults(secure: boolean, origins: readonly string[], allowInsecure: boolean): string[] {
   if (origins.length === 0) return []
   if (secure && origins.every(isPlainRemote)) {
     return [
@@ -154,6 +172,11 @@ function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
   if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
     return [
       'COOKIE_SECURE is false and every PUBLIC_ORIGIN is https, so cookies would lose protection: set COOKIE_SECURE=true',
+    ]
+  }
+  if (!secure && !allowInsecure && origins.some(isPublic)) {
+    return [
+      'COOKIE_SECURE is false and PUBLIC_ORIGIN is not on this machine, so sessions could be read on the network: use https, or set ALLOW_INSECURE_COOKIES=true',
     ]
   }
   return []
@@ -222,7 +245,10 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       'PUBLIC_ORIGIN is required in production with COOKIE_SECURE: set the origins that browsers use, such as https://rookery.example',
     )
   }
-  if (production) faults.push(...cookieFaults(cookieSecure, settings.PUBLIC_ORIGIN ?? []))
+  if (production) {
+    const origins = settings.PUBLIC_ORIGIN ?? []
+    faults.push(...cookieFaults(cookieSecure, origins, settings.ALLOW_INSECURE_COOKIES ?? false))
+  }
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
@@ -244,6 +270,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    docs: settings.DOCS ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
@@ -251,8 +278,9 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     ...rules,
     secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
+    passwordBreachUrl: settings.PASSWORD_BREACH_URL,
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
-    log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
+    log: { level: settings.LOG_LEVEL ?? 'info', readable: !production, security: settings.SECURITY_LOG !== 'off' },
     limits: {
       signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),
       writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
@@ -264,10 +292,12 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
+        accountAndNetwork: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK ?? 20,
         address: settings.LIMIT_FAILED_LOGINS_PER_ADDRESS ?? 50,
         network: settings.LIMIT_FAILED_LOGINS_PER_NETWORK ?? 200,
         account: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT ?? 100,
         device: settings.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
+        inARow: settings.LIMIT_FAILED_LOGINS_IN_A_ROW ?? 100,
       },
     },
   }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
+import type { Registry } from 'prom-client'
 import { contentDeletion } from './accounts/delete-content.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
@@ -7,6 +8,7 @@ import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
+import { breachService } from './credentials/breach-service.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import type { NoteRefusal } from './database/access-refusals.ts'
@@ -20,6 +22,7 @@ import { readLimits } from './limits/read-limits.ts'
 import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
+import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { reactionStore } from './reactions/store.ts'
@@ -30,6 +33,7 @@ import { lastSeen } from './sessions/last-seen.ts'
 import { tokenRotation } from './sessions/refresh.ts'
 import { revocationCache } from './sessions/revocation-cache.ts'
 import { revocationFeed } from './sessions/revocation-feed.ts'
+import { sessionOwners } from './sessions/session-owners.ts'
 import { sessionStore } from './sessions/store.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
@@ -39,6 +43,7 @@ type Parts = {
   db: Db
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
+  registry: Registry
   secrets: Pick<LiveSecrets, 'current'>
   signals: Db
   throttleKey: string
@@ -48,13 +53,14 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
+  const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
+  const { db, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
+  const owners = sessionOwners(db)
   const tombstones = tombstoneStore(db)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
@@ -79,6 +85,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     passwords: passwordService({
       cost: bcryptCost,
       processes,
+      isBreached: passwordBreachUrl === undefined ? undefined : breachService(passwordBreachUrl, log),
       get peppers() {
         return secrets.current.peppers
       },
@@ -87,8 +94,10 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     readLimits: readLimits(limits),
     revocations,
+    securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
+    sessionOwners: owners,
+    sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),
-    sessions: sessionStore(db, revocations),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

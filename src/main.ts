@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { type Config, loadConfig } from './config.ts'
+import { configWarnings } from './config-warnings.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
 import { createLogger } from './operations/logging.ts'
@@ -60,8 +61,10 @@ async function start(): Promise<void> {
     isMissed = true
   }
   onHangUp(() => reload())
-  const { config, texts, reader } = await loadConfig(loadEnv(), root)
+  const env = loadEnv()
+  const { config, texts, reader } = await loadConfig(env, root)
   const log = createLogger(config.log)
+  for (const { text, fields } of await configWarnings(config, env, root)) log.warn(fields, text)
   const database = await startDatabase(config, log)
   try {
     const starting = startService(config, database, log, () => secrets)
@@ -81,7 +84,7 @@ async function start(): Promise<void> {
     reload = () => void secrets.refresh('signal')
     if (isMissed) reload()
     const { url } = await starting
-    log.info(`API page    ${url}/docs`)
+    if (config.docs) log.info(`API page    ${url}/docs`)
     log.info(`Database    ${database.description}`)
     const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
     if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)

@@ -39,6 +39,8 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
     ['LIMIT_FAILED_LOGINS_PER_NETWORK', 1, 1_000, ({ limits }) => limits.failedLogins.network],
     ['LIMIT_FAILED_LOGINS_PER_ACCOUNT', 1, 1_000, ({ limits }) => limits.failedLogins.account],
     ['LIMIT_FAILED_LOGINS_PER_DEVICE', 1, 1_000, ({ limits }) => limits.failedLogins.device],
+    ['LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK', 1, 1_000, ({ limits }) => limits.failedLogins.accountAndNetwork],
+    ['LIMIT_FAILED_LOGINS_IN_A_ROW', 1, 100, ({ limits }) => limits.failedLogins.inARow],
   ]
   for (const [name, min, max, read] of numbers) {
     for (const value of [min, max])
@@ -48,7 +50,7 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
   }
 })
 
-t.test('NODE_ENV, COOKIE_SECURE and LOG_LEVEL accept exactly their words', async (t) => {
+t.test('NODE_ENV, COOKIE_SECURE, LOG_LEVEL and SECURITY_LOG accept exactly their words', async (t) => {
   for (const name of ['development', 'test']) await t.resolves(readConfig({ ...external, NODE_ENV: name }))
   await expectRefused(t, 'NODE_ENV', ['prod', 'Production', 'staging'])
   await expectAccepted(t, 'COOKIE_SECURE', { true: (c) => c.cookieSecure, false: (c) => !c.cookieSecure })
@@ -56,6 +58,8 @@ t.test('NODE_ENV, COOKIE_SECURE and LOG_LEVEL accept exactly their words', async
   for (const level of ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     t.equal((await readConfig({ ...external, LOG_LEVEL: level })).log.level, level)
   await expectRefused(t, 'LOG_LEVEL', ['INFO', 'verbose', 'off'])
+  await expectAccepted(t, 'SECURITY_LOG', { stdout: (c) => c.log.security, off: (c) => !c.log.security })
+  await expectRefused(t, 'SECURITY_LOG', ['true', 'stderr', '/var/log/security'])
 })
 
 t.test('PUBLIC_ORIGIN accepts only origins as browsers serialise them', async (t) => {
@@ -94,6 +98,30 @@ t.test('TRUSTED_PROXIES accepts addresses and ranges, but neither a hop count no
   await expectRefused(t, 'TRUSTED_PROXIES', [...everyone, ...counts, ...broken])
   const compose = await readFile(new URL('../compose.yaml', import.meta.url), 'utf8')
   t.match(compose, /^ {6}TRUSTED_PROXIES: \$\{TRUSTED_PROXIES:-\}$/m, 'compose passes it to the server')
+})
+
+t.test('PASSWORD_BREACH_URL accepts https, and http on loopback only', async (t) => {
+  for (const url of [
+    'https://ranges.example/range',
+    'http://127.0.0.1:8080/range',
+    'http://[::1]:8080/r',
+    'http://localhost/r',
+  ]) {
+    t.equal((await readConfig({ ...external, PASSWORD_BREACH_URL: url })).passwordBreachUrl, url)
+  }
+  const credentials = ['https://ann:secret@ranges.example/range', 'https://@ranges.example/range']
+  const urls = [
+    'http://ranges.example/range',
+    'https://ranges.example/range/',
+    'https://ranges.example/r?a=b',
+    'file:///r',
+  ]
+  await expectRefused(t, 'PASSWORD_BREACH_URL', [
+    ...credentials,
+    ...urls,
+    'ranges.example',
+    'https://ranges.example/r#a',
+  ])
 })
 
 t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {

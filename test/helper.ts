@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import got, { type Got } from 'got'
-import { MongoClient } from 'mongodb'
+import { type Db, MongoClient } from 'mongodb'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { CookieJar } from 'tough-cookie'
@@ -53,6 +53,8 @@ export async function testConfig(
     DB_USER: connection.username,
     DB_PASSWORD: connection.password,
     JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    // LOG_LEVEL does not apply to it: it would fill the output of tests that do not collect the log.
+    SECURITY_LOG: 'off',
     ...env,
   })
 }
@@ -66,7 +68,7 @@ export async function testServer(t: Test, env: Environment = {}) {
     const services = { connection, name: db.databaseName, env, configure: testConfig }
     return { db, connection, ...(await startBehindGateway(t, services)) }
   }
-  const config = await testConfig(database.connection, env)
+  const config = await testConfig(database.connection, { SECURITY_LOG: 'stdout', ...env })
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
   const app = await buildApp(config, database.connection, log)
@@ -107,3 +109,7 @@ export async function retry503<Response extends { statusCode: number }>(
     if (response.statusCode !== 503 || attempts === 20) return response
   }
 }
+
+/** Without `system.views`, which the database user may not read. */
+export const storedCollections = async (db: Db) =>
+  (await db.collections()).filter(({ collectionName }) => !collectionName.startsWith('system.'))

@@ -17,6 +17,7 @@ async function createConfig({ uri, username, password }: Connection, processes =
     METRICS_PORT: '0',
     WEB_CONCURRENCY: String(processes),
     LOG_LEVEL: 'error',
+    SECURITY_LOG: 'off',
     BCRYPT_COST: '4',
     LIMIT_SIGNUPS_PER_ADDRESS: '1000000',
     MONGODB_URI: uri,

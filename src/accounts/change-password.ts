@@ -9,6 +9,7 @@ import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -24,10 +25,11 @@ type Context = {
   activity: ActivityStore
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'change' | 'find'>
-  devices: Pick<DeviceStore, 'deleteAll'>
+  devices: Pick<DeviceStore, 'deleteAll' | 'remember'>
   mutex: KeyedMutex
   passwordMinLength: number
   passwords: PasswordService
+  securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
 }
@@ -36,7 +38,7 @@ const pointer = '/body/newPassword'
 
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, devices, mutex, passwordMinLength, passwords } = context
-  const { sessions, transact } = context
+  const { securityLog, sessions, transact } = context
 
   scope.put(
     '/account/password',
@@ -55,7 +57,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const { currentPassword, newPassword } = request.body
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
-      const owner = { username: own.username, pointer }
+      const owner = { ...own, pointer }
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
@@ -71,11 +73,14 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
-          return sessions.create(account, request.client, transaction)
+          const device = await devices.remember(account, undefined, transaction)
+          return { ...(await sessions.create(account, request.client, transaction)), device: device.token }
         }
         return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
       })
+      securityLog.record('authn_password_change', { request })
       setSessionCookies(request, reply, cookies, issued)
+      cookies.setDevice(reply, issued.device)
       return reply.code(204).send()
     },
   )

@@ -1,31 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { CredentialStore } from '../credentials/store.ts'
 import type { Sweeper } from '../database/sweeper.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
-import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { ContentDeletion } from './delete-content.ts'
-import type { AccountStore } from './store.ts'
-import type { TombstoneStore } from './tombstone.ts'
+import { type RemoveContext, removeAccount } from './remove-account.ts'
 
-type Context = {
-  accounts: Pick<AccountStore, 'delete'>
+type Context = RemoveContext & {
   contentDeletion: Pick<ContentDeletion, 'deleteContent'>
   cookies: SessionCookies
-  credentials: Pick<CredentialStore, 'delete'>
-  devices: Pick<DeviceStore, 'deleteAll'>
-  sessions: Pick<SessionStore, 'end' | 'endAll' | 'find' | 'isConfirmed'>
+  securityLog: SecurityLog
+  sessions: Pick<SessionStore, 'end' | 'find' | 'isConfirmed'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
-  tombstones: Pick<TombstoneStore, 'add'>
   transact: Transact
-  usernameHoldDays: number
 }
 
 const maxDeletedBeforeAnswer = 1_000
@@ -33,8 +27,7 @@ const maxDeletedBeforeAnswer = 1_000
 const answerWithinMs = 4_000
 
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, contentDeletion, cookies, credentials, devices, sessions, sweepers } = context
-  const { tombstones, transact, usernameHoldDays } = context
+  const { contentDeletion, cookies, securityLog, sessions, sweepers, transact } = context
 
   scope.delete(
     '/account',
@@ -51,17 +44,14 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = viewer
       const startedAt = performance.now()
       const deleteAccount = async (transaction: ClientSession) => {
-        await tombstones.add(account, transaction)
         // A session that has ended since the request began decides nothing any more.
         const ended = await sessions.end(viewer, transaction)
         if (ended.outcome === 'not-found') throw unauthenticated()
-        const deleted = await accounts.delete(account, usernameHoldDays, transaction)
-        if (deleted.outcome === 'not-found') throw unauthenticated()
-        await sessions.endAll(account, transaction)
-        await credentials.delete(account, transaction)
-        await devices.deleteAll(account, transaction)
+        const removed = await removeAccount(account, context, transaction)
+        if (removed.outcome === 'not-found') throw unauthenticated()
       }
       await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))
+      securityLog.record('user_deleted', { request })
 
       const enough = new AbortController()
       const deletion = contentDeletion

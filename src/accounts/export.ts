@@ -10,6 +10,7 @@ import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
 import type { FairQueue } from '../limits/fair-queue.ts'
 import { readQueue } from '../limits/read-queue.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
@@ -25,6 +26,7 @@ type Context = {
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   posts: Pick<PostStore, 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount'>
+  securityLog: SecurityLog
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
   transact: Transact
 }
@@ -78,7 +80,7 @@ async function* linesOf(viewer: Viewer, parts: Parts): AsyncGenerator<string> {
 }
 
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, sessions, transact } = context
+  const { accounts, activity, securityLog, sessions, transact } = context
   const queue = readQueue(maxConcurrentReads)
 
   scope.get(
@@ -100,6 +102,7 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
         await activity.record(viewer.account, 'exported', request.client, transaction)
       }
       await withWriteDeadline(request, (deadline) => transact(record, deadline))
+      securityLog.record('sensitive_read', { request, detail: { what: 'export' } })
       return reply.send(Readable.from(linesOf(viewer, { ...context, queue, signal: untilAnswered(reply) })))
     },
   )

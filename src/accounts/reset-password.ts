@@ -5,7 +5,8 @@ import { assertPeppersConfigured } from '../credentials/check-peppers.ts'
 import { type Hashing, hashPassword } from '../credentials/hashing.ts'
 import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
-import { deviceStore } from '../sessions/devices.ts'
+import { accountCounters } from '../limits/account-counters.ts'
+import { throttleKey } from '../limits/throttle-key.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
@@ -23,15 +24,20 @@ function oneTimePassword(): string {
 const operator = { ip: '', userAgent: 'npm run accounts' }
 
 export type ResetResult =
-  | { outcome: 'reset'; password: string; until: Date; sessionsEnded: number }
+  | { outcome: 'reset'; account: string; password: string; until: Date; sessionsEnded: number }
   | { outcome: 'not-found' }
 
-/** @throws StartError when passwords in the database use a pepper that is not configured */
+/**
+ * Known devices stay known, and failed logins are forgotten: an attacker who goes on must not lock the owner out.
+ * @param givenThrottleKey - THROTTLE_KEY
+ * @throws StartError when passwords in the database use a pepper that is not configured
+ */
 export async function resetPassword(
   client: MongoClient,
   database: string,
   username: string,
   hashing: Hashing,
+  givenThrottleKey?: string,
 ): Promise<ResetResult> {
   const db = client.db(database)
   await assertPeppersConfigured(db, hashing.peppers)
@@ -45,9 +51,10 @@ export async function resetPassword(
   const ended = await transact(async (transaction) => {
     const { outcome } = await credentialStore(db).reset(account, hashed, until, transaction)
     if (outcome === 'not-found') return { outcome }
-    await deviceStore(db).deleteAll(account, transaction)
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
-  return ended.outcome === 'not-found' ? ended : { outcome: 'reset', password, until, sessionsEnded: ended.count }
+  if (ended.outcome === 'not-found') return ended
+  await accountCounters(db, { id: account, username }, await throttleKey(db, givenThrottleKey)).clear()
+  return { outcome: 'reset', account, password, until, sessionsEnded: ended.count }
 }

@@ -12,6 +12,7 @@ import { notFound, Problem, unauthenticated } from '../http/problems.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer, viewerFromCookie, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
@@ -26,6 +27,7 @@ type SignUpContext = IssueContext & {
   limits: { signupsPerAddress: number }
   passwordMinLength: number
   passwords: PasswordService
+  securityLog: SecurityLog
   transact: Transact
 }
 
@@ -34,7 +36,7 @@ const usernameTaken = () => new Problem('username-taken', 'This username is take
 
 export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, fixedWindow, limits, passwordMinLength, passwords } = context
-  const { transact } = context
+  const { securityLog, transact } = context
   const signUps = {
     name: 'signups',
     description: 'sign-ups',
@@ -58,7 +60,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
     async (request, reply) => {
       const { username, password, displayName = username, bio = '' } = request.body
       const account = newId()
-      const owner = { username, pointer: '/body/password' }
+      const owner = { username, displayName, pointer: '/body/password' }
       // Before the password is judged and hashed, which is what costs.
       if (await accounts.isTaken(username)) throw usernameTaken()
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))
@@ -74,6 +76,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const { created, issued } = await withWriteDeadline(request, (deadline) => transact(create, deadline)).catch(
         (error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error),
       )
+      securityLog.record('user_created', { request, account })
       setSessionCookies(request, reply, cookies, issued)
       cookies.setDevice(reply, issued.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)

@@ -12,6 +12,7 @@ const ActivityEvent = z.enum([
   'session-confirmed',
   'password-changed',
   'exported',
+  'suspended',
 ])
 
 export type ActivityEvent = z.infer<typeof ActivityEvent>

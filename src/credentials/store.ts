@@ -9,6 +9,8 @@ type CredentialDocument = {
   password: StoredPassword
   /** Present if an operator issued the password: it permits one login, and choosing another password. */
   oneTime?: OneTime
+  /** Set by an operator: no login succeeds. */
+  suspendedAt?: Date
   lastLoginAt: Date
   /** Incremented by each login and what must conflict with it: setting a field to its current value writes nothing. */
   revision: number
@@ -16,10 +18,12 @@ type CredentialDocument = {
 
 type OneTime = { until: Date; used: boolean }
 
-export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime }
+export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime; suspendedAt?: Date }
 
 export const isSpent = ({ oneTime }: Credential): boolean =>
   oneTime !== undefined && (oneTime.used || oneTime.until <= new Date())
+
+export const isSuspended = ({ suspendedAt }: Credential): boolean => suspendedAt !== undefined
 
 export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 
@@ -33,7 +37,7 @@ export function credentialStore(db: Db) {
     },
 
     async find(account: string): Promise<Credential | undefined> {
-      const projection = { _id: 0, version: 1, password: 1, oneTime: 1 }
+      const projection = { _id: 0, version: 1, password: 1, oneTime: 1, suspendedAt: 1 }
       return (await credentials.findOne<Credential>({ _id: toUuid(account) }, { projection })) ?? undefined
     },
 
@@ -41,7 +45,7 @@ export function credentialStore(db: Db) {
       return (await credentials.findOne({ _id: toUuid(account) }, { projection: { lastLoginAt: 1 } }))?.lastLoginAt
     },
 
-    /** Unless the password has changed since it was verified. Always writes, so that a concurrent change conflicts. */
+    /** Unless the credential has changed since it was verified. Always writes, so that a concurrent change conflicts. */
     async recordLogin(
       account: string,
       { version, oneTime }: Credential,
@@ -49,7 +53,7 @@ export function credentialStore(db: Db) {
       session: ClientSession,
     ): Promise<{ outcome: 'recorded' | 'changed' }> {
       const { matchedCount } = await credentials.updateOne(
-        { _id: toUuid(account), version, ...(oneTime && { 'oneTime.used': false }) },
+        { _id: toUuid(account), version, suspendedAt: { $exists: false }, ...(oneTime && { 'oneTime.used': false }) },
         {
           $set: { lastLoginAt: at, ...(rehashed && { password: rehashed }), ...(oneTime && { 'oneTime.used': true }) },
           $inc: { revision: 1 },
@@ -76,6 +80,28 @@ export function credentialStore(db: Db) {
         { session },
       )
       return { outcome: matchedCount === 1 ? 'stored' : 'changed' }
+    },
+
+    /** Keeps the time of the first suspension. */
+    async suspend(
+      account: string,
+      at: Date,
+      session: ClientSession,
+    ): Promise<{ outcome: 'suspended' | 'already-suspended' | 'not-found' }> {
+      const _id = toUuid(account)
+      const absent = { suspendedAt: { $exists: false } }
+      const set = { $set: { suspendedAt: at }, $inc: { revision: 1 } }
+      const { matchedCount } = await credentials.updateOne({ _id, ...absent }, set, { session })
+      if (matchedCount === 1) return { outcome: 'suspended' }
+      const touched = await credentials.updateOne({ _id }, { $inc: { revision: 1 } }, { session })
+      return { outcome: touched.matchedCount === 1 ? 'already-suspended' : 'not-found' }
+    },
+
+    async unsuspend(account: string): Promise<{ outcome: 'unsuspended' | 'not-suspended' }> {
+      const suspended = { _id: toUuid(account), suspendedAt: { $exists: true } }
+      const update = { $unset: { suspendedAt: '' }, $inc: { revision: 1 } } as const
+      const { matchedCount } = await credentials.updateOne(suspended, update)
+      return { outcome: matchedCount === 1 ? 'unsuspended' : 'not-suspended' }
     },
 
     async delete(account: string, session: ClientSession): Promise<void> {

@@ -17,6 +17,7 @@ import { type Collections, ensureIndexes } from './indexes.ts'
 import { liveClient } from './live-client.ts'
 import { sessionKiller } from './session-killer.ts'
 import { type Transact, transactor } from './transaction.ts'
+import { ensureViews, type Views } from './views.ts'
 
 export type CrashRecovery = {
   orphanedSessions: readonly string[]
@@ -50,6 +51,7 @@ async function killOrphanedSessions(db: Db, ids: CrashRecovery['orphanedSessions
 type Options = {
   connection: Connection
   collections: Collections
+  views?: Views
   role: 'requests' | 'writer' | 'both'
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined
@@ -112,13 +114,15 @@ export const database = fp<Options>(async (app, options) => {
 })
 
 /** On a client of its own, whose commands may take as long as they need. */
-async function prepareDatabase(name: string, { connection, collections, assertData, crashRecovery }: Options) {
+async function prepareDatabase(name: string, options: Options) {
+  const { connection, collections, views = {}, assertData, crashRecovery } = options
   const client = await connectClient(connection, 'indexes')
   try {
     const db = client.db(name)
     await assertReplicaSet(db, connection)
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
+    await ensureViews(db, views)
     await assertData?.(db)
   } finally {
     await client.close()

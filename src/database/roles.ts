@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb'
 import type { Collections } from './indexes.ts'
 
-export type Action = 'find' | 'insert' | 'update' | 'remove' | 'changeStream'
+export type Action = 'find' | 'insert' | 'update' | 'remove' | 'changeStream' | 'createCollection'
 
 export type CollectionUses = Readonly<Record<string, readonly Action[]>>
 

@@ -23,5 +23,5 @@ function prefixOf(ip: string, lengthBits: number): string | undefined {
 /** The key under which one client's attempts are counted: an IPv6 /64 is one household (RFC 6177). */
 export const addressKey = (ip: string): string => prefixOf(ip, 64) ?? canonicalAddress(ip)
 
-/** The IPv6 /48 of an address, a site with 65,536 households (RFC 6177); undefined for IPv4. */
-export const networkKey = (ip: string): string | undefined => prefixOf(ip, 48)
+/** The IPv6 /48 of an address, a site with 65,536 households (RFC 6177), or the IPv4 /24. */
+export const networkKey = (ip: string): string => prefixOf(ip, 48) ?? canonicalAddress(ip).replace(/\.\d+$/, '.0/24')

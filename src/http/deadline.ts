@@ -18,6 +18,8 @@ declare module 'fastify' {
     pendingReplies: Map<FastifyReply, Pending>
   }
   interface FastifyRequest {
+    /** How long the request waited for others before its hooks ran, in milliseconds: part of its time. */
+    queuedMs: number
     /** By `performance.now()`: no commit of this request begins after it. */
     writeDeadline: number
     /** Whether a write of this request has happened, or may still: a 503 must not deny it. */
@@ -48,6 +50,7 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
 /** A request waits 5 s for the database before its handler and 5 s in it; the arrival of its body does not count. */
 export function enforceDeadlines(app: FastifyInstance): void {
   app.decorate('pendingReplies', new Map())
+  app.decorateRequest('queuedMs', 0)
   app.decorateRequest('writeDeadline', 0)
   app.decorateRequest('mayHaveWritten', false)
   const timer = setInterval(answerOverdue, checkIntervalMs, app).unref()

@@ -1,5 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isAccessRefused, isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
+import { recordRefusal } from '../operations/refusal-events.ts'
+import { countPerSecond } from './count-per-second.ts'
 import { safeMethods } from './origin.ts'
 import {
   clientLeft,
@@ -14,6 +16,13 @@ import {
   unsupportedMediaType,
 } from './problems.ts'
 import { validationFaults } from './validation.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Logs the requests refused with `overloaded`: an attack must not write a line for each. */
+    reportOverload(): void
+  }
+}
 
 function internalError(cause: unknown): Problem {
   const detail = 'The server failed to handle the request: report the request id if this continues.'
@@ -69,8 +78,9 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
     if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
-  } else if (code === 'overloaded') request.log.debug({ code, reason: reasonOf(cause) }, 'request refused')
+  } else if (code === 'overloaded') request.server.reportOverload()
   else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
+  else recordRefusal(problem, request)
   return reply
     .code(problem.status)
     .headers(problem.headers)
@@ -80,6 +90,10 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 export function answerWithProblems(app: FastifyInstance): void {
+  const reportOverload = countPerSecond((refused) => {
+    app.log.warn({ refused }, `${refused} requests were refused with overloaded`)
+  })
+  app.decorate('reportOverload', reportOverload)
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(), request, reply))
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { countPerSecond } from './count-per-second.ts'
 import { safeMethods } from './origin.ts'
 import { overloaded, problemType } from './problems.ts'
 
@@ -7,20 +8,15 @@ declare module 'fastify' {
     /** Whether this route's changes wait for others when many are in progress. */
     isQueued?: boolean
   }
-  interface FastifyRequest {
-    /** How long the request has waited for others, in milliseconds: part of the time within which it is answered. */
-    queuedMs: number
-  }
 }
 
-export type Bounds = { maxInProgress: number; maxWaitMs: number }
+export type Bounds = { maxInProgress: number; maxWaitMs: number; maxPlaceMs: number }
 
 /** Two full batches of the writer: one waits while the other is written. */
-const defaultBounds: Bounds = { maxInProgress: 1_000, maxWaitMs: 2_500 }
+const defaultBounds: Bounds = { maxInProgress: 1_000, maxWaitMs: 2_500, maxPlaceMs: 1_000 }
 /** A client that sends its body more slowly takes no place from the others meanwhile. */
 const maxBodyMs = 100
 const checkIntervalMs = 50
-const reportIntervalMs = 1_000
 
 type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; start: () => void }
 
@@ -28,35 +24,35 @@ type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; sta
  * Bounds how many changes are in progress. Others wait, first come, first served, before their session and body cost
  * anything, and are refused when they have waited too long. A refusal at once would cost more than the wait: it takes a
  * third of the CPU of a change, and a client that is refused at once is back at once. Since a client waits first, there
- * are few refusals, however many arrive. Call it before other hooks are added: what waits, and a refusal, skips them.
+ * are few refusals, however many arrive. What is in progress for longer than `maxPlaceMs` waits for a lock or the database,
+ * costs nothing meanwhile, and gives its place to others. Call it before other hooks are added: what waits, and a refusal, skips them.
  *
  * @param headers - those of every response
  */
 export function queueChanges(app: FastifyInstance, headers: Readonly<Record<string, string>>, bounds?: Bounds): void {
-  const { maxInProgress, maxWaitMs } = bounds ?? defaultBounds
+  const { maxInProgress, maxWaitMs, maxPlaceMs } = bounds ?? defaultBounds
   const refuse = refusals(headers)
-  const report = refusalReport(app)
+  const report = countPerSecond((refused) => {
+    app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
+  })
   // In the order of their arrival.
   const waiting = new Set<Waiter>()
-  const inProgress = new WeakSet<FastifyRequest>()
+  /** Since when it has its place. */
+  const inProgress = new Map<FastifyRequest, number>()
   /** Since when the body is awaited. */
   const arriving = new Map<FastifyRequest, number>()
-  let running = 0
 
   const isQueued = ({ method, routeOptions }: FastifyRequest) =>
     routeOptions.config.isQueued && !safeMethods.has(method)
 
   function begin(request: FastifyRequest): void {
-    if (inProgress.has(request)) return
-    running += 1
-    inProgress.add(request)
+    if (!inProgress.has(request)) inProgress.set(request, performance.now())
   }
 
   function end(request: FastifyRequest): void {
     if (!inProgress.delete(request)) return
-    running -= 1
     for (const waiter of waiting) {
-      if (running >= maxInProgress) return
+      if (inProgress.size >= maxInProgress) return
       waiting.delete(waiter)
       // Nobody waits for the answer any more.
       if (!waiter.reply.raw.closed) start(waiter)
@@ -79,10 +75,11 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
     }
   }
 
-  function releaseSlowBodies(): void {
-    const arrivedBefore = performance.now() - maxBodyMs
-    for (const [request, since] of arriving) {
-      if (since > arrivedBefore) return
+  /** Both maps are in the order of their times. */
+  function endOlder(requests: Map<FastifyRequest, number>, maxMs: number): void {
+    const before = performance.now() - maxMs
+    for (const [request, since] of requests) {
+      if (since > before) return
       arriving.delete(request)
       end(request)
     }
@@ -90,14 +87,14 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
 
   const timer = setInterval(() => {
     refuseOverdue()
-    releaseSlowBodies()
+    endOlder(arriving, maxBodyMs)
+    endOlder(inProgress, maxPlaceMs)
   }, checkIntervalMs).unref()
   app.addHook('onClose', async () => clearInterval(timer))
-  app.decorateRequest('queuedMs', 0)
   app.addHook('onRequest', (request, reply, done) => {
     if (!isQueued(request)) return done()
     const waiter = { request, reply, since: performance.now(), start: done }
-    if (running < maxInProgress) start(waiter)
+    if (inProgress.size < maxInProgress) start(waiter)
     else waiting.add(waiter)
   })
   app.addHook('preParsing', async (request) => {
@@ -133,18 +130,5 @@ function refusals(headers: Readonly<Record<string, string>>) {
     const body = JSON.stringify(refusal.body(id))
     reply.hijack()
     reply.raw.writeHead(refusal.status, [...fixed, 'x-request-id', id, 'content-length', String(body.length)]).end(body)
-  }
-}
-
-/** One line a second, not one for each refusal. */
-function refusalReport(app: FastifyInstance): () => void {
-  let refused = 0
-  const write = () => {
-    app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
-    refused = 0
-  }
-  return () => {
-    if (refused === 0) setTimeout(write, reportIntervalMs).unref()
-    refused += 1
   }
 }

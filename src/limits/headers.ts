@@ -1,7 +1,7 @@
 import { Problem } from '../http/problems.ts'
 
-/** A quota per window: clients parse the `name`, people read the `description`. */
-export type Limit = { name: string; description: string; quota: number; windowSeconds: number }
+/** A quota per window: clients parse the `name`, people read the `description`, or the complete `detail`. */
+export type Limit = { name: string; description: string; quota: number; windowSeconds: number; detail?: string }
 
 export const limitWindowSeconds = 900
 
@@ -16,7 +16,8 @@ export function limitHeaders(limit: Limit, remaining: number, seconds: number): 
 
 export function rateLimited(limit: Limit, seconds: number): Problem {
   const { description, quota, windowSeconds } = limit
-  const detail = `At most ${quota} ${description} are allowed in ${windowSeconds / 60} minutes: try again later.`
+  const detail =
+    limit.detail ?? `At most ${quota} ${description} are allowed in ${windowSeconds / 60} minutes: try again later.`
   return new Problem('rate-limited', detail, {
     headers: { ...limitHeaders(limit, 0, seconds), 'retry-after': String(seconds) },
   })

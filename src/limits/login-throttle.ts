@@ -1,50 +1,14 @@
-import { createHmac } from 'node:crypto'
-import { addressKey, networkKey } from '../http/client-address.ts'
-import { limitWindowSeconds } from './headers.ts'
-import type { Counter, SlidingWindow } from './sliding-window.ts'
-
-export type LoginQuotas = { pair: number; address: number; network: number; account: number; device: number }
-
-export type Attempt = { username: string; ip: string; device: string | undefined }
+import { type Attempt, type LoginQuotas, loginCounters, nameHash } from './login-counters.ts'
+import type { SlidingWindow } from './sliding-window.ts'
 
 /**
- * A known device has a counter of its own and ignores all others, so that failing on purpose does not lock the owner out
- * (OWASP, "Slow Down Online Guessing Attacks with Device Cookies").
- * @param secret - shared by all processes; a password may have been typed as the name, so only a keyed hash is stored
+ * A known device has counters of its own and ignores all others, so that failing on purpose does not lock the owner out
+ * (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). Failures in a row are bounded in whatever time
+ * (NIST SP 800-63B-4, 3.2.2).
  */
 export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secret: string) {
-  const limit = (by: string, quota: number) => ({
-    name: `failed-logins-by-${by}`,
-    description: 'failed logins',
-    quota,
-    windowSeconds: limitWindowSeconds,
-  })
-  const limits = {
-    pair: limit('account-and-address', quotas.pair),
-    address: limit('address', quotas.address),
-    network: limit('network', quotas.network),
-    account: limit('account', quotas.account),
-    device: limit('device', quotas.device),
-  }
-  const key = createHmac('sha256', secret).update('names of failed logins').digest()
-
-  const hashed = (username: string) => createHmac('sha256', key).update(username.toLowerCase())
-  const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
-  const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
-  const deviceOf = ({ device }: Attempt) => (device === undefined ? [] : [{ limit: limits.device, subject: device }])
-
-  function countersOf(attempt: Attempt): Counter[] {
-    if (attempt.device !== undefined) return deviceOf(attempt)
-    const name = nameOf(attempt)
-    const network = networkKey(attempt.ip)
-    return [
-      pairOf(attempt),
-      { limit: limits.address, subject: addressKey(attempt.ip) },
-      ...(network === undefined ? [] : [{ limit: limits.network, subject: network }]),
-      { limit: limits.account, subject: name },
-    ]
-  }
-
+  const { counted, clearedBySuccess } = loginCounters(quotas, secret)
+  const hashed = nameHash(secret)
   return {
     /** The id that an unknown name is looked up by: always the same for that name, and no account's. */
     standInId(username: string): string {
@@ -52,13 +16,13 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
       return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, '$1-$2-$3-$4-$5')
     },
 
-    check: (attempt: Attempt): Promise<void> => attempts.check(countersOf(attempt)),
+    check: (attempt: Attempt): Promise<void> => attempts.check(counted(attempt)),
 
     /** Just before the password is checked. @returns a function that releases it. @throws Problem `rate-limited`. */
-    acquire: (attempt: Attempt): Promise<() => Promise<void>> => attempts.acquire(countersOf(attempt)),
+    acquire: (attempt: Attempt): Promise<() => Promise<void>> => attempts.acquire(counted(attempt)),
 
-    /** After a success: resets the counters of the account at this address, and of the device. */
-    clear: (attempt: Attempt): Promise<void> => attempts.clear([pairOf(attempt), ...deviceOf(attempt)]),
+    /** After a success. */
+    clear: (attempt: Attempt): Promise<void> => attempts.clear(clearedBySuccess(attempt)),
   }
 }
 

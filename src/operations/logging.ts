@@ -39,7 +39,7 @@ export function createLogger(
   if (!readable) return destination ? pino(options, destination) : pino(options)
   const lines = pretty({
     sync: true,
-    ignore: 'pid,hostname,reqId,method,path,status,ms,account,code',
+    ignore: 'pid,hostname,reqId,method,path,status,ms,account,code,log,event,outcome,ip,nameHash,detail,suppressed',
     translateTime: 'HH:MM:ss',
     ...(destination && { destination, colorize: false }),
   })

@@ -93,9 +93,13 @@ export const documentPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = asyn
     const self = "'self'"
     reply.header(
       'content-security-policy',
-      `default-src 'none'; script-src ${self}; style-src ${self} 'unsafe-inline'; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      `default-src 'none'; script-src ${self}; style-src ${self}; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     )
   })
   await page.register(documentFiles)
+  page.addHook('onRequest', async (request, reply) => {
+    // swagger-ui would repeat the client's URL, which can name another host.
+    if (request.routeOptions.url === '/docs/static/index.html') return reply.redirect('../')
+  })
   await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
 }

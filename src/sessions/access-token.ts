@@ -11,7 +11,10 @@ export const maxAccessTokenSeconds = 900
 export const clockSkewSeconds = 60
 const maxVerifiedTokens = 10_000
 
-export type Viewer = { account: string; session: string }
+export type SessionOwner = { account: string; session: string }
+
+/** @property generation - the session's when the token was issued: see model.ts */
+export type Viewer = SessionOwner & { generation: number }
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,6 +24,8 @@ declare module 'fastify' {
       read(token: string): Viewer | undefined
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
       readOrRefresh(token: string): Promise<Viewer | undefined>
+      /** Whether a token names a known key and was not signed with it. */
+      isForged(token: string): boolean
     }
   }
 }
@@ -38,6 +43,8 @@ const Token = z.object({
     aud: z.literal('rookery'),
     sub: Id,
     sid: Id,
+    // Tokens of earlier versions have none.
+    gen: z.int().nonnegative().default(0),
     iat: z.int(),
     exp: z.int(),
   }),
@@ -103,8 +110,8 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     } catch {
       return undefined
     }
-    const { sub, sid, exp } = decoded.payload
-    const entry = { viewer: { account: sub, session: sid }, exp }
+    const { sub, sid, gen, exp } = decoded.payload
+    const entry = { viewer: { account: sub, session: sid, generation: gen }, exp }
     if (verified.size >= maxVerifiedTokens) verified.clear()
     verified.set(token, entry)
     return entry
@@ -116,6 +123,11 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
   }
 
+  function isForged(token: string): boolean {
+    const key = jwtKeys.get(decode(token)?.header.kid ?? '')
+    return key !== undefined && verify(token) === undefined
+  }
+
   function namesUnknownKey(token: string): boolean {
     const decoded = decode(token)
     return decoded !== undefined && !jwtKeys.has(decoded.header.kid)
@@ -124,7 +136,7 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
   const refreshed = boundedWait(keys.refresh)
 
   app.decorate('accessTokens', {
-    sign({ account, session }, endsAt) {
+    sign({ account, session, generation }, endsAt) {
       followRing()
       const now = Date.now()
       const key = jwtKeys.get(signingKey(ring, new Date(now))?.kid ?? '')
@@ -132,11 +144,12 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
       const { kid, algorithm, signWith } = key
       const iat = Math.floor(now / 1_000)
       const maxAge = Math.max(0, Math.min(maxAccessTokenSeconds, Math.floor(endsAt.getTime() / 1_000) - iat))
-      const claims = { sub: account, sid: session, iat, exp: iat + maxAge }
+      const claims = { sub: account, sid: session, gen: generation, iat, exp: iat + maxAge }
       const header = { alg: algorithm, typ: 'rookery+jwt' }
       return { token: app.jwt.sign(claims, { key: signWith, algorithm, kid, header }), maxAge }
     },
     read,
+    isForged,
     async readOrRefresh(token) {
       const viewer = read(token)
       if (viewer !== undefined || !namesUnknownKey(token)) return viewer

@@ -6,6 +6,7 @@ import type { SessionCookies } from './cookies.ts'
 import type { LastSeen } from './last-seen.ts'
 import type { RevocationCache } from './revocation-cache.ts'
 import type { RevocationFeed } from './revocation-feed.ts'
+import type { SessionOwners } from './session-owners.ts'
 import type { SessionStore } from './store.ts'
 
 declare module 'fastify' {
@@ -20,12 +21,17 @@ type AuthContext = {
   feed: RevocationFeed
   lastSeen: LastSeen
   revocations: RevocationCache
+  sessionOwners: SessionOwners
 }
 
 /** Call it outside transactions: a token with an unknown key waits for it. */
 export async function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer | undefined> {
   const token = cookies.access(request)
-  return token === undefined ? undefined : request.server.accessTokens.readOrRefresh(token)
+  if (token === undefined) return undefined
+  const { accessTokens, securityLog } = request.server
+  const viewer = await accessTokens.readOrRefresh(token)
+  if (!viewer && accessTokens.isForged(token)) securityLog.record('authn_token_forged', { request })
+  return viewer
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
@@ -36,8 +42,26 @@ async function liveViewer(request: FastifyRequest, context: AuthContext): Promis
   feed.noteUse()
   const isLive = revocations.isLive(viewer.session) ?? (await revocations.readIsLive(viewer.session))
   if (!isLive) return null
+  if (!(await belongsToAccount(request, viewer, context))) return null
   lastSeen.note(viewer.session)
   return viewer
+}
+
+/** A stolen sign key signs any pair of account and session, so a pair is looked up when it is first seen. */
+async function belongsToAccount(
+  request: FastifyRequest,
+  viewer: Viewer,
+  { revocations, sessionOwners }: AuthContext,
+): Promise<boolean> {
+  if (sessionOwners.isKnown(viewer)) return true
+  const { outcome } = await sessionOwners.lookUp(viewer)
+  if (outcome === 'found') return true
+  // Not one that has just ended, which is harmless, but this process has not heard of yet.
+  if (await revocations.readIsLive(viewer.session)) {
+    const { account, session } = viewer
+    request.log.warn({ account, session }, 'access token with a valid signature names a session that does not exist')
+  }
+  return false
 }
 
 /** For public reads: an invalid cookie counts as none. */

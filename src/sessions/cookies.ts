@@ -3,6 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 
 const deviceMaxAgeSeconds = 400 * 86_400
 
+/**
+ * What a browser keeps of this origin when a session ends in it: public reads with their `viewer`, and what pages stored.
+ * Not "cookies": that would delete the known device, and the cookies of all subdomains of our registered domain.
+ */
+const clearedSiteData = '"cache", "storage"'
+
 export function sessionCookies(secure: boolean) {
   // Browsers refuse a cookie with the __Host- prefix that another host or path has set (RFC 6265bis, 4.1.3.2).
   const name = (plain: string) => (secure ? `__Host-${plain}` : plain)
@@ -30,6 +36,7 @@ export function sessionCookies(secure: boolean) {
       reply.setCookie(device, token, { ...strict, maxAge: deviceMaxAgeSeconds })
     },
     clearSession(reply: FastifyReply) {
+      reply.header('clear-site-data', clearedSiteData)
       reply.clearCookie(access, lax)
       reply.clearCookie(refresh, strict)
     },

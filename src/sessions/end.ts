@@ -2,11 +2,11 @@ import type { ClientSession } from 'mongodb'
 import type { ActivityEvent } from '../activity/schema.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { ClientInfo } from '../http/client-info.ts'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner } from './access-token.ts'
 import type { EndResult, SessionStore } from './store.ts'
 
 export async function endSession(
-  viewer: Viewer,
+  viewer: SessionOwner,
   event: Exclude<ActivityEvent, 'login-failed'>,
   client: ClientInfo,
   { activity, sessions }: { activity: Pick<ActivityStore, 'record'>; sessions: Pick<SessionStore, 'end'> },

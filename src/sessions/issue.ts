@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
 import { parseRefreshToken, type RefreshToken, serializeRefreshToken } from './refresh-token.ts'
@@ -9,7 +9,7 @@ import type { IssuedSession, SessionStore } from './store.ts'
 export type IssueContext = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'remember'>
-  sessions: Pick<SessionStore, 'create' | 'end'>
+  sessions: Pick<SessionStore, 'create' | 'end' | 'endByToken'>
 }
 
 export function presentedRefreshToken(request: FastifyRequest, cookies: SessionCookies): RefreshToken | undefined {
@@ -17,14 +17,19 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
   return text === undefined ? undefined : parseRefreshToken(text)
 }
 
-/** Ends the session that the request carried (`viewerFromCookie`), too: a browser has one at a time. */
+/**
+ * Ends what the request carried, too: the session of the access cookie (`viewerFromCookie`), and that of the refresh
+ * cookie, which outlives it. A browser has one session at a time.
+ */
 export async function issueSession(
   request: FastifyRequest,
-  { account, carried }: { account: string; carried: Viewer | undefined },
+  { account, carried }: { account: string; carried: SessionOwner | undefined },
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
   if (carried) await sessions.end(carried, transaction)
+  const presented = presentedRefreshToken(request, cookies)
+  if (presented) await sessions.endByToken(presented, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction)), device }
 }
@@ -33,9 +38,9 @@ export function setSessionCookies(
   request: FastifyRequest,
   reply: FastifyReply,
   cookies: SessionCookies,
-  { session, token }: IssuedSession,
+  { session, token, generation }: IssuedSession,
 ): void {
-  const viewer = { account: session.account, session: session.id }
+  const viewer = { account: session.account, session: session.id, generation }
   // So that the log line of a login names its session.
   request.viewer = viewer
   const access = request.server.accessTokens.sign(viewer, session.expiresAt)

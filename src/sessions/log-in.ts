@@ -5,16 +5,17 @@ import type { AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
-import { type CredentialStore, isSpent } from '../credentials/store.ts'
+import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
-import { type IssueContext, issueSession, presentedRefreshToken } from './issue.ts'
+import { type IssueContext, issueSession } from './issue.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -27,6 +28,7 @@ export type LoginContext = IssueContext & {
   loginThrottle: LoginThrottle
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
+  securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
 }
@@ -47,13 +49,17 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords, sessions } = context
+  const { mutex, passwords, securityLog } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
-  const account = (await accounts.idOf(username)) ?? loginThrottle.standInId(username)
+  const known = await accounts.idOf(username)
+  request.claimedIdentity = { account: known, username }
+  const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
-  const attempt = { username, ip: client.ip, device }
+  const credential = await credentials.find(account)
+  const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
+  const attempt = { username, account, ip: client.ip, device, oneTime }
   await loginThrottle.check(attempt)
 
   let release = async () => {}
@@ -62,19 +68,17 @@ export async function logIn(
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
-    const credential = await credentials.find(account)
     const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
       passwords.verify(password, account, credential, ticket, acquire),
     )
-    if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
+    if (credential === undefined || !matches || isSpent(credential) || isSuspended(credential))
+      throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
       if (outcome === 'changed') throw invalidCredentials()
-      const presented = presentedRefreshToken(request, cookies)
-      if (presented) await sessions.endByToken(presented, transaction)
       await activity.record(account, 'login', client, transaction)
       return issueSession(request, { account, carried }, context, transaction)
     }
@@ -83,10 +87,12 @@ export async function logIn(
       mutex(account, () => context.transact(begin, deadline)),
     )
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    securityLog.record('authn_login_success', { request })
     return issued
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {
+      securityLog.record('authn_login_fail', { request })
       await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })

@@ -12,7 +12,13 @@ export type SessionDocument = {
   step: Binary | null
   /** The last login, refresh or confirmation. */
   refreshedAt: Date
+  /** Incremented by each refresh and confirmation; absent, like the next one, in sessions of earlier versions. */
+  generation?: number
   confirmedUntil: Date | null
+  /** The generation of the last confirmation: access tokens issued before gain nothing by it. */
+  confirmedGeneration?: number
+  /** A request without the password holds the confirmation's refresh token, too: the next refresh ends the confirmation. */
+  sharedTurn?: boolean
   failures: number
   /** Incremented by every export. */
   exports?: number

@@ -7,6 +7,7 @@ import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault } from '../http/problems.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from './auth-hooks.ts'
 import { endSession } from './end.ts'
 import { invalidCredentials } from './log-in.ts'
@@ -16,6 +17,7 @@ type Context = {
   activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'find'>
   passwords: Pick<PasswordService, 'verify'>
+  securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'releaseAttempt' | 'reserveAttempt'>
   transact: Transact
 }
@@ -30,7 +32,7 @@ export async function reauthenticate<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   password: string,
-  { activity, credentials, passwords, sessions, transact }: Context,
+  { activity, credentials, passwords, securityLog, sessions, transact }: Context,
   work: (credential: Credential) => Promise<T>,
 ): Promise<T> {
   const viewer = requireViewer(request)
@@ -45,6 +47,7 @@ export async function reauthenticate<T>(
     )
     isRight = matches
     if (matches && credential) return await work(credential)
+    securityLog.record('authn_confirm_fail', { request })
     if (isLast) await end()
   } catch (error) {
     if (isRight || isServerFault(error)) await releaseSoon(() => sessions.releaseAttempt(viewer), request.log)
@@ -59,5 +62,6 @@ export async function reauthenticate<T>(
     const revoke = (transaction: ClientSession) =>
       endSession(viewer, 'session-revoked', client, { activity, sessions }, transaction)
     await withWriteDeadline(request, (deadline) => transact(revoke, deadline))
+    securityLog.record('session_expired', { request, detail: { reason: 'wrong-passwords' } })
   }
 }

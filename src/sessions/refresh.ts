@@ -1,7 +1,7 @@
 import { Binary, type ClientSession, type Collection, type Db, type UUID } from 'mongodb'
 import { isDatabaseOutOfReach, OutcomeUnknownError, TransactionTimeoutError } from '../database/failures.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner } from './access-token.ts'
 import { lifetimesMs, notExpired, type SessionDocument, toSession } from './model.ts'
 import { hashPart, newRefreshToken, newStep, nextTurn, type RefreshToken, sameHash } from './refresh-token.ts'
 import type { IssuedSession } from './store.ts'
@@ -39,6 +39,13 @@ function newFamily(account: UUID): Successor {
   return { token, stored: { family: hashPart(family), turn: hashPart(turn), previousTurn: null, step: null } }
 }
 
+const generationOf = ({ generation = 0 }: SessionDocument): number => generation
+
+/** See `sharedTurn` in model.ts. */
+const keptConfirmation = { confirmedUntil: { $cond: ['$sharedTurn', null, '$confirmedUntil'] }, sharedTurn: false }
+
+const nextGeneration = { $add: [{ $ifNull: ['$generation', 0] }, 1] }
+
 function renewed(session: string, stored: StoredToken) {
   const absoluteEnd = new Date(timeOf(session).getTime() + lifetimesMs.absolute)
   const endsAt = { $min: [{ $add: ['$$NOW', lifetimesMs.idle] }, absoluteEnd] }
@@ -48,7 +55,7 @@ function renewed(session: string, stored: StoredToken) {
 /** `reused`: the token was presented after its grace period, which means that a copy was stolen. */
 export type RotationResult =
   | ({ outcome: 'rotated' } & IssuedSession)
-  | { outcome: 'reused'; viewer: Viewer }
+  | { outcome: 'reused'; viewer: SessionOwner }
   | { outcome: 'unknown' }
 
 /** The driver may have sent the rotation, also if it found no server: it looks for one again before its second try. */
@@ -65,6 +72,22 @@ export function tokenRotation(db: Db) {
     return (await sessions.aggregate<FoundSession>(stages, transaction && { session: transaction }).toArray())[0]
   }
 
+  /**
+   * A token that a confirmation replaced was issued before it, so its replay gets the generation before. The successor is
+   * the confirmation's own, so the next refresh must end the confirmation.
+   * @returns undefined if the session has changed since it was found
+   */
+  async function generationForReplay(found: FoundSession): Promise<number | undefined> {
+    const generation = generationOf(found)
+    if (generation !== found.confirmedGeneration) return generation
+    const { _id, account, turn } = found
+    const unchanged = { _id, account, turn, generation }
+    const marked = await sessions
+      .updateOne(unchanged, { $set: { sharedTurn: true } })
+      .catch((error) => Promise.reject(toRotationError(error)))
+    return marked.matchedCount === 1 ? generation - 1 : undefined
+  }
+
   return {
     /** Concurrent requests with the same token get one successor. @throws OutcomeUnknownError without an answer */
     async refresh(presented: RefreshToken, deadline: number): Promise<RotationResult> {
@@ -75,23 +98,28 @@ export function tokenRotation(db: Db) {
         const successor = successorOf(found, presented)
         if (!successor) return { outcome: 'reused', viewer: { account: found.account.toString(), session } }
         const { token, stored } = successor
-        if (!stored) return { outcome: 'rotated', session: toSession(found), token }
         if (performance.now() > deadline) throw new TransactionTimeoutError('no rotation in time')
+        if (!stored) {
+          const generation = await generationForReplay(found)
+          if (generation === undefined) continue
+          return { outcome: 'rotated', session: toSession(found), token, generation }
+        }
         // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
         const swapped = await sessions
           .findOneAndUpdate(
             { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
-            [{ $set: renewed(session, stored) }],
+            [{ $set: { ...renewed(session, stored), ...keptConfirmation, generation: nextGeneration } }],
             { returnDocument: 'after' },
           )
           .catch((error) => Promise.reject(toRotationError(error)))
-        if (swapped) return { outcome: 'rotated', session: toSession(swapped), token }
+        if (swapped)
+          return { outcome: 'rotated', session: toSession(swapped), token, generation: generationOf(swapped) }
       }
     },
 
     /** Without a refresh token of this session, a new family begins. */
     async confirm(
-      { account, session }: Viewer,
+      { account, session }: SessionOwner,
       presented: RefreshToken | undefined,
       transaction: ClientSession,
     ): Promise<RotationResult> {
@@ -101,13 +129,19 @@ export function tokenRotation(db: Db) {
       const successor = isOwn ? successorOf(found, presented) : newFamily(found.account)
       if (!successor) return { outcome: 'reused', viewer: { account, session } }
       const { token, stored } = successor
-      const confirmedUntil = { $add: ['$$NOW', confirmedForMs] }
+      const confirmation = {
+        confirmedUntil: { $add: ['$$NOW', confirmedForMs] },
+        confirmedGeneration: nextGeneration,
+        generation: nextGeneration,
+        sharedTurn: stored === undefined,
+      }
       const updated = await sessions.findOneAndUpdate(
         { _id: found._id, account: found.account },
-        [{ $set: { ...(stored && renewed(session, stored)), confirmedUntil, failures: 0 } }],
+        [{ $set: { ...(stored && renewed(session, stored)), ...confirmation, failures: 0 } }],
         { session: transaction, returnDocument: 'after' },
       )
-      return updated ? { outcome: 'rotated', session: toSession(updated), token } : { outcome: 'unknown' }
+      if (!updated) return { outcome: 'unknown' }
+      return { outcome: 'rotated', session: toSession(updated), token, generation: generationOf(updated) }
     },
   }
 }

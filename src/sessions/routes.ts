@@ -27,7 +27,7 @@ async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Se
 }
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, sessions, tokenRotation, transact } = context
+  const { activity, cookies, securityLog, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session',
@@ -64,6 +64,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
         const end = (transaction: ClientSession) =>
           endSession(rotated.viewer, 'refresh-reused', request.client, context, transaction)
         await transact(end, deadline)
+        securityLog.record('authn_token_reuse', { request, account: rotated.viewer.account })
         return rotated
       })
       // Cookies are not cleared: another tab may just have received newer ones.
@@ -85,12 +86,16 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       const presented = presentedRefreshToken(request, cookies)
       if (viewer || presented) {
         const end = async (transaction: ClientSession) => {
-          if (viewer) await endSession(viewer, 'logout', request.client, context, transaction)
+          const own = viewer && (await endSession(viewer, 'logout', request.client, context, transaction))
           // Usually the same session; if the cookies name two, both end.
           const other = presented && (await sessions.endByToken(presented, transaction))
           if (other?.outcome === 'ended') await activity.record(other.account, 'logout', request.client, transaction)
+          return { own: own?.outcome === 'ended', other: other?.outcome === 'ended' ? other.account : undefined }
         }
-        await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const ended = await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const detail = { reason: 'logout' }
+        if (ended.own) securityLog.record('session_expired', { request, account: viewer?.account, detail })
+        if (ended.other) securityLog.record('session_expired', { request, account: ended.other, detail })
       }
       cookies.clearSession(reply)
       return reply.code(204).send()
@@ -99,7 +104,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 }
 
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, sessions, tokenRotation, transact } = context
+  const { activity, cookies, credentials, securityLog, sessions, tokenRotation, transact } = context
 
   scope.get(
     '/session',
@@ -144,7 +149,9 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         }
         return withWriteDeadline(request, (deadline) => transact(confirm, deadline))
       })
-      if (confirmed.outcome === 'reused') throw unauthenticated()
+      const isReused = confirmed.outcome === 'reused'
+      securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
+      if (isReused) throw unauthenticated()
       setSessionCookies(request, reply, cookies, confirmed)
       return viewLoggedIn(context, confirmed.session)
     },
@@ -188,8 +195,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
+        return count
       }
-      await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
+      const count = await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
+      if (count > 0) securityLog.record('session_expired', { request, detail: { reason: 'revoked', count } })
       return reply.code(204).send()
     },
   )
@@ -209,6 +218,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         if (outcome === 'not-found') throw notFound()
       }
       await withWriteDeadline(request, (deadline) => transact(end, deadline))
+      securityLog.record('session_expired', { request, detail: { reason: 'revoked', count: 1 } })
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()
     },

@@ -2,7 +2,7 @@ import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner, Viewer } from './access-token.ts'
 import { readLastSeen } from './last-seen.ts'
 import {
   lifetimesMs,
@@ -15,18 +15,27 @@ import {
 } from './model.ts'
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
 import type { RevocationCache } from './revocation-cache.ts'
+import type { SessionOwners } from './session-owners.ts'
 
-export type IssuedSession = { session: Session; token: RefreshToken }
+/** @property generation - of the access token to issue */
+export type IssuedSession = { session: Session; token: RefreshToken; generation: number }
 
 export type EndResult = { outcome: 'ended' | 'not-found' }
 
 const maxFailures = 10
 const maxSessionsPerAccount = 50
 
-/** Ending a session deletes it, and revokes its access tokens in the same transaction. */
-export function sessionStore(db: Db, revocations: RevocationCache) {
+/**
+ * Ending a session deletes it, and revokes its access tokens in the same transaction.
+ * @param owners - of the process that issues tokens for the sessions which it creates
+ */
+export function sessionStore(
+  db: Db,
+  revocations: RevocationCache,
+  owners: Pick<SessionOwners, 'remember'> = { remember() {} },
+) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
-  const own = ({ account, session }: Viewer) => ({ _id: toUuid(session), account: toUuid(account) })
+  const own = ({ account, session }: SessionOwner) => ({ _id: toUuid(session), account: toUuid(account) })
 
   const readSeen = (found: readonly { _id: UUID }[]) =>
     readLastSeen(
@@ -61,6 +70,7 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
         previousTurn: null,
         step: null,
         refreshedAt: now,
+        generation: 0,
         confirmedUntil: null,
         failures: 0,
         endsAt: new Date(now.getTime() + lifetimesMs.idle),
@@ -70,10 +80,12 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       // Before the new one, which is not the newest by its id if the clock was ahead when the others were created.
       await end(owner, await idsOf(owner, transaction, maxSessionsPerAccount - 1), transaction)
       await sessions.insertOne(document, { session: transaction })
-      return { session: toSession(document), token }
+      // Even if the transaction fails: no token names the session then.
+      owners.remember({ account, session: id })
+      return { session: toSession(document), token, generation: 0 }
     },
 
-    async find(viewer: Viewer): Promise<Session | undefined> {
+    async find(viewer: SessionOwner): Promise<Session | undefined> {
       const filter = { ...own(viewer), ...notExpired() }
       const [found, lastSeen] = await Promise.all([
         sessions.findOne<PublicSession>(filter, { projection: publicFields }),
@@ -82,15 +94,17 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
       return found ? toSession(found, lastSeen.get(viewer.session)) : undefined
     },
 
-    /** By the database's clock, which set the end of the confirmation. */
+    /** By the database's clock, which set the end of the confirmation; for tokens of its generation or a later one. */
     async isConfirmed(viewer: Viewer): Promise<boolean> {
-      const isCurrent = { $expr: { $gt: ['$confirmedUntil', '$$NOW'] } }
-      return (await sessions.findOne({ ...own(viewer), ...isCurrent }, { projection: { _id: 1 } })) !== null
+      const isCurrent = { $gt: ['$confirmedUntil', '$$NOW'] }
+      const isOfToken = { $lte: [{ $ifNull: ['$confirmedGeneration', 0] }, viewer.generation] }
+      const filter = { ...own(viewer), $expr: { $and: [isCurrent, isOfToken] } }
+      return (await sessions.findOne(filter, { projection: { _id: 1 } })) !== null
     },
 
     /** Before the password is checked, so that concurrent requests get no more than ten attempts. */
     async reserveAttempt(
-      viewer: Viewer,
+      viewer: SessionOwner,
     ): Promise<{ outcome: 'reserved'; remaining: number } | { outcome: 'exhausted' }> {
       const reserved = await sessions.findOneAndUpdate(
         { ...own(viewer), ...notExpired(), failures: { $lt: maxFailures } },
@@ -101,7 +115,7 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
     },
 
     /** Releases a reserved attempt whose password was right, or could not be verified. */
-    async releaseAttempt(viewer: Viewer): Promise<void> {
+    async releaseAttempt(viewer: SessionOwner): Promise<void> {
       await sessions.updateOne({ ...own(viewer), failures: { $gt: 0 } }, { $inc: { failures: -1 } })
     },
 
@@ -123,13 +137,13 @@ export function sessionStore(db: Db, revocations: RevocationCache) {
     },
 
     /** Always writes, so that a concurrent end of the session conflicts. */
-    async noteExport(viewer: Viewer, transaction: ClientSession): Promise<{ outcome: 'noted' | 'not-found' }> {
+    async noteExport(viewer: SessionOwner, transaction: ClientSession): Promise<{ outcome: 'noted' | 'not-found' }> {
       const live = { ...own(viewer), ...notExpired() }
       const { matchedCount } = await sessions.updateOne(live, { $inc: { exports: 1 } }, { session: transaction })
       return { outcome: matchedCount === 1 ? 'noted' : 'not-found' }
     },
 
-    async end(viewer: Viewer, transaction: ClientSession): Promise<EndResult> {
+    async end(viewer: SessionOwner, transaction: ClientSession): Promise<EndResult> {
       const found = await sessions.findOne({ ...own(viewer), ...notExpired() }, { session: transaction })
       if (!found) return { outcome: 'not-found' }
       await end(found.account, [found._id], transaction)

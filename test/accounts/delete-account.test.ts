@@ -32,6 +32,7 @@ t.test('deleting an account ends its sessions, frees its username and clears its
       name,
     )
   }
+  t.equal(headers['clear-site-data'], '"cache", "storage"')
   t.equal(await verdict(urls[0], here.token), 'ended')
   t.equal(await verdict(urls[0], there.token), 'ended')
   await delay(1_000)

@@ -72,6 +72,18 @@ t.test('sign-up over HTTP', async (t) => {
     t.match((await ann.client.get('v1/session')).body, { account: { username: 'second' } })
   })
 
+  t.test('a sign-up with only the refresh cookie, or an invalid access cookie, ends the carried session', async (t) => {
+    for (const expired of ['', 'session=expired; ']) {
+      const { client } = await signUp(url)
+      const refresh = client.jar.getCookiesSync(url).find(({ key }) => key === 'refresh')
+      const headers = { cookie: `${expired}${refresh?.cookieString()}` }
+      const json = { username: `after${expired.length}`, password }
+      t.equal((await makeClient(url).post('v1/accounts', { headers, json })).statusCode, 201)
+      t.equal((await client.get('v1/session')).statusCode, 401, 'its access token')
+      t.equal((await client.post('v1/session/refresh')).statusCode, 401, 'its refresh token')
+    }
+  })
+
   t.test('a refused sign-up ends no session and sets no cookie', async (t) => {
     const { client, username } = await signUp(url)
     const refused = await client.post('v1/accounts', { json: { username, password } })

@@ -7,7 +7,15 @@ import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
 /** The same in development and production. */
-const failedLogins = { pair: 10, address: 50, network: 200, account: 100, device: 10 }
+const failedLogins = {
+  pair: 10,
+  accountAndNetwork: 20,
+  address: 50,
+  network: 200,
+  account: 100,
+  device: 10,
+  inARow: 100,
+}
 
 t.test('unset variables have the defaults of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
@@ -34,8 +42,10 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     services: ['accounts', 'posts'],
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
+    passwordBreachUrl: undefined,
+    docs: true,
     usernameHoldDays: 0,
-    log: { level: 'info', readable: true },
+    log: { level: 'info', readable: true, security: true },
     limits: {
       signupsPerAddress: 1_000,
       writesPerAccount: 1_000_000,
@@ -57,7 +67,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
     ...development,
     cookieSecure: true,
     usernameHoldDays: 30,
-    log: { level: 'info', readable: false },
+    log: { level: 'info', readable: false, security: true },
     limits: {
       signupsPerAddress: 20,
       writesPerAccount: 1_000,

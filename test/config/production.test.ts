@@ -30,6 +30,28 @@ t.test('production refuses a low bcrypt cost and cookies that browsers would dro
     await t.resolves(readConfig({ ...production, ...env }), JSON.stringify(env))
 })
 
+t.test('production refuses plain http beyond this machine, unless ALLOW_INSECURE_COOKIES is true', async (t) => {
+  const secret = { ...production, COOKIE_SECURE: 'false' }
+  for (const PUBLIC_ORIGIN of [
+    'http://rookery.example',
+    'http://127.0.0.1:5000,http://10.1.2.3:5000',
+    'http://[::1]:5000,http://[fe80::1]:5000',
+    'http://localhost:5000,https://rookery.example',
+    'http://localhost.example',
+  ]) {
+    t.match(
+      await faultsOf(t, { ...secret, PUBLIC_ORIGIN }),
+      [/^COOKIE_SECURE is false and PUBLIC_ORIGIN is not on this machine/],
+      PUBLIC_ORIGIN,
+    )
+    await t.resolves(readConfig({ ...secret, PUBLIC_ORIGIN, ALLOW_INSECURE_COOKIES: 'true' }), PUBLIC_ORIGIN)
+    const isDevelopment = { ...secret, PUBLIC_ORIGIN, NODE_ENV: 'development' }
+    await t.resolves(readConfig(isDevelopment), PUBLIC_ORIGIN)
+  }
+  const allowed = { ...secret, ALLOW_INSECURE_COOKIES: 'true' }
+  t.match(await faultsOf(t, allowed), [/^COOKIE_SECURE is false and every PUBLIC_ORIGIN is https/])
+})
+
 t.test('all faults are reported at once, one line each, without a secret', async (t) => {
   const env = {
     NODE_ENV: 'production',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { BSON } from 'mongodb'
 import t from 'tap'
-import { password, signUp, testServer } from '../helper.ts'
+import { password, signUp, storedCollections, testServer } from '../helper.ts'
 
 t.test('secrets at rest', async (t) => {
   const { url, db, lines } = await testServer(t)
@@ -31,7 +31,7 @@ t.test('secrets at rest', async (t) => {
   secrets.set('wrong password', Buffer.from('a wrong one, nearly right'))
   t.ok(secrets.size > 15)
 
-  const collections = await db.collections()
+  const collections = await storedCollections(db)
   const dump = new Map<string, string>()
   for (const collection of collections) {
     dump.set(collection.collectionName, BSON.EJSON.stringify(await collection.find().toArray(), { relaxed: false }))

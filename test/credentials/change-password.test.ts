@@ -28,7 +28,7 @@ t.test('changing a password', async (t) => {
     const { statusCode, headers, body } = await change(client)
     t.equal(statusCode, 204)
     t.same(body, '')
-    t.same(Object.keys(setCookies(headers)).sort(), ['refresh', 'session'], 'both cookies')
+    t.same(Object.keys(setCookies(headers)).sort(), ['device', 'refresh', 'session'], 'all cookies')
     t.equal(await status(client), 200)
     t.equal((await client.post('v1/session/refresh')).statusCode, 200)
     t.equal(await status(other.client), 401)

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { collections } from '../../src/collections.ts'
+import { collections, views } from '../../src/collections.ts'
 import { type Collections, ensureIndexes } from '../../src/database/indexes.ts'
 import { StartError } from '../../src/start-error.ts'
 import { freshDatabase, testConfig, testServer } from '../helper.ts'
@@ -13,10 +13,10 @@ const settle = (promise: Promise<unknown>) =>
   )
 const required: Collections = { things: [{ key: { name: 1 }, unique: true }, { key: { owner: 1, at: -1 } }], empty: [] }
 
-t.test('a server creates every collection and index of collections.ts, and no other', async (t) => {
+t.test('a server creates every collection, view and index of collections.ts, and no other', async (t) => {
   const { db } = await testServer(t)
   const names = (await db.listCollections().toArray()).map(({ name }) => name)
-  t.same(names.sort(), Object.keys(collections).sort(), 'collections')
+  t.same(names.sort(), [...Object.keys({ ...collections, ...views }), 'system.views'].sort(), 'collections')
   for (const [name, indexes] of Object.entries(collections)) {
     const found = (await db.collection(name).indexes()).map(({ key }) => JSON.stringify(key))
     const keys = [{ _id: 1 }, ...indexes.map(({ key }) => key)].map((key) => JSON.stringify(key))

@@ -28,11 +28,11 @@ t.test('addressKey: IPv4 by address, IPv6 by /64, IPv4-mapped IPv6 as IPv4', asy
   for (const [address, key] of Object.entries(keys)) t.equal(addressKey(address), key, address)
 })
 
-t.test('networkKey: IPv6 by /48, undefined for IPv4', async (t) => {
-  const keys: Record<string, string | undefined> = {
-    '203.0.113.1': undefined,
-    '::ffff:203.0.113.1': undefined,
-    '::ffff:cb00:7101': undefined,
+t.test('networkKey: IPv6 by /48, IPv4 by /24', async (t) => {
+  const keys: Record<string, string> = {
+    '203.0.113.1': '203.0.113.0/24',
+    '::ffff:203.0.113.1': '203.0.113.0/24',
+    '::ffff:cb00:7101': '203.0.113.0/24',
     '2001:db8:1:2:3:4:5:6': '2001:db8:1::/48',
     '2001:db8:1:ffff::': '2001:db8:1::/48',
     '2001:DB8:0001::1%eth0': '2001:db8:1::/48',

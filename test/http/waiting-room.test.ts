@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
 import { answerWithProblems } from '../../src/http/errors.ts'
@@ -5,13 +7,13 @@ import { queueChanges, withQueuedChanges } from '../../src/http/waiting-room.ts'
 import { eventually } from '../eventually.ts'
 
 /** A server whose changes end when they are told to. Two may be in progress. */
-async function setUp(t: Test, maxWaitMs: number) {
+async function setUp(t: Test, maxWaitMs: number, maxPlaceMs = 60_000) {
   const app = Fastify()
   const started: string[] = []
   const releases: (() => void)[] = []
   let hooks = 0
   answerWithProblems(app)
-  queueChanges(app, { 'x-every': 'response' }, { maxInProgress: 2, maxWaitMs })
+  queueChanges(app, { 'x-every': 'response' }, { maxInProgress: 2, maxWaitMs, maxPlaceMs })
   app.addHook('onRequest', async () => {
     hooks += 1
   })
@@ -70,4 +72,56 @@ t.test('a change that has waited too long gets overloaded, and its turn goes to 
   release()
   await Promise.all([...first, next])
   t.same(started, ['1', '2', '4'])
+})
+
+/** A change whose body never arrives, or whose client leaves. */
+async function sendHead(port: number, name: string) {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  socket.write(
+    `PUT /changes/${name} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n`,
+  )
+  return socket
+}
+
+t.test('clients that send no body take no place from others', async (t) => {
+  const { app, change, started, release } = await setUp(t, 60_000)
+  const { port } = app.server.address() as AddressInfo // TCP always
+  const sockets = await Promise.all(['slow1', 'slow2', 'slow3'].map((name) => sendHead(port, name)))
+  const answer = change('1')
+  await eventually(() => started.length === 1)
+  release()
+  t.equal((await answer).statusCode, 200)
+  for (const socket of sockets) socket.destroy()
+})
+
+t.test('a client that leaves while it waits is passed over', async (t) => {
+  const { app, change, started, release } = await setUp(t, 60_000)
+  const { port } = app.server.address() as AddressInfo // TCP always
+  const first = [change('1'), change('2')]
+  await eventually(() => started.length === 2)
+  const left = await sendHead(port, 'left')
+  const arrived = () => new Promise<number>((resolve) => app.server.getConnections((_, count) => resolve(count)))
+  await eventually(async () => (await arrived()) === 1)
+  left.write('{}')
+  left.destroy()
+  await eventually(async () => (await arrived()) === 0)
+  const last = change('3')
+  release()
+  await eventually(() => started.length === 3)
+  release()
+  release()
+  await Promise.all([...first, last])
+  t.same(started, ['1', '2', '3'])
+})
+
+t.test('changes that take long give their places to others, and are answered all the same', async (t) => {
+  const { change, started, release } = await setUp(t, 60_000, 100)
+  const stuck = ['1', '2', '3', '4'].map(change)
+  await eventually(() => started.length === 4)
+  for (let n = 0; n < 4; n += 1) release()
+  t.same(
+    (await Promise.all(stuck)).map(({ statusCode }) => statusCode),
+    [200, 200, 200, 200],
+  )
 })

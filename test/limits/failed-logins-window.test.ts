@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import t from 'tap'
-import { type Attempt, loginThrottle } from '../../src/limits/login-throttle.ts'
+import type { Attempt } from '../../src/limits/login-counters.ts'
+import { loginThrottle } from '../../src/limits/login-throttle.ts'
 import { slidingWindow } from '../../src/limits/sliding-window.ts'
 import { password, testServer } from '../helper.ts'
 import { cookieOf } from '../http/wire.ts'
@@ -65,9 +66,16 @@ t.test('the window of failed logins', async (t) => {
   })
 
   t.test('no 15 minutes contain more attempts than the quota, at any spacing', async (t) => {
-    const quotas = { pair: 3, address: 100, network: 100, account: 100, device: 100 }
+    const many = { address: 100, network: 100, account: 100, device: 100, accountAndNetwork: 100, inARow: 100 }
+    const quotas = { pair: 3, ...many }
     const logins = loginThrottle(slidingWindow(db, pino({ level: 'silent' })), quotas, 'a secret')
-    const attempt: Attempt = { username: 'ann', ip: '203.0.113.1', device: undefined }
+    const attempt: Attempt = {
+      username: 'ann',
+      account: 'the id of ann',
+      ip: '203.0.113.1',
+      device: undefined,
+      oneTime: undefined,
+    }
     const attemptOnce = async () => {
       await logins.check(attempt)
       await logins.acquire(attempt)

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Binary } from 'mongodb'
 import t from 'tap'
-import { password, testServer } from '../helper.ts'
+import { password, storedCollections, testServer } from '../helper.ts'
 import { ask, cookieOf } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import {
@@ -21,6 +21,7 @@ const lowQuotas = {
   LIMIT_FAILED_LOGINS_PER_ADDRESS: '4',
   LIMIT_FAILED_LOGINS_PER_NETWORK: '6',
   LIMIT_FAILED_LOGINS_PER_ACCOUNT: '4',
+  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: '4',
 }
 const pair = 'failed-logins-by-account-and-address'
 const home = '2001:db8::1'
@@ -131,7 +132,7 @@ t.test('a known device', async (t) => {
     const stored = await devices.find().toArray()
     const hash = createHash('sha256').update(value).digest('hex')
     t.equal(stored.filter(({ _id }) => _id.device.toString('hex') === hash).length, 1)
-    const everything = await Promise.all((await db.collections()).map((collection) => collection.find().toArray()))
+    const everything = await Promise.all((await storedCollections(db)).map((collection) => collection.find().toArray()))
     t.notOk(JSON.stringify(everything).includes(value))
   })
 
@@ -153,23 +154,31 @@ t.test('a known device', async (t) => {
     for (const cookie of [device, issued[1], issued[19]]) t.equal(await status(cookie), 401)
   })
 
-  t.test('a password change forgets all devices of the account; a logout forgets none', async (t) => {
-    const { ann, cookie, device } = await underAttack()
-    const loggedIn = await attemptLogin(port, ann, { cookie: device, password })
-    const session = Object.entries(setCookies(loggedIn.headers)).map(([name, set]) => `${name}=${set?.value}`)
-    const logout = await ask(port, 'DELETE', '/v1/session', { headers: { cookie: session.join('; ') } })
-    t.same(Object.keys(setCookies(logout.headers)).sort(), ['refresh', 'session'])
-    t.equal((await attemptLogin(port, ann, { from: home, cookie: device, password })).status, 200)
+  t.test(
+    'a password change forgets all devices of the account but the present one; a logout forgets none',
+    async (t) => {
+      const { ann, cookie, device } = await underAttack()
+      const loggedIn = await attemptLogin(port, ann, { cookie: device, password })
+      const session = Object.entries(setCookies(loggedIn.headers)).map(([name, set]) => `${name}=${set?.value}`)
+      const logout = await ask(port, 'DELETE', '/v1/session', { headers: { cookie: session.join('; ') } })
+      t.same(Object.keys(setCookies(logout.headers)).sort(), ['refresh', 'session'])
+      t.equal((await attemptLogin(port, ann, { from: home, cookie: device, password })).status, 200)
 
-    const json = { currentPassword: password, newPassword }
-    t.equal((await ask(port, 'PUT', '/v1/account/password', { json, headers: { cookie } })).status, 204)
-    for (const given of [password, newPassword]) {
-      t.equal((await attemptLogin(port, ann, { from: '203.0.113.9', cookie: device, password: given })).status, 429)
-    }
-    t.equal(await devices.countDocuments(), 1, 'the device of another account is still known')
-    await db.collection('attempts').deleteMany({})
-    const again = await attemptLogin(port, ann, { cookie: device, password: newPassword })
-    t.equal(again.status, 200)
-    t.not(`device=${setCookies(again.headers).device?.value}`, device, 'the old device cookie is replaced')
-  })
+      const json = { currentPassword: password, newPassword }
+      const change = await ask(port, 'PUT', '/v1/account/password', { json, headers: { cookie } })
+      t.equal(change.status, 204)
+      const present = deviceCookieIn(String(change.headers['set-cookie']))
+      t.not(present, device)
+      for (const given of [password, newPassword]) {
+        t.equal((await attemptLogin(port, ann, { from: '203.0.113.9', cookie: device, password: given })).status, 429)
+      }
+      t.equal(await devices.countDocuments(), 1 + 1, 'the present one, and the device of another account')
+      const kept = await attemptLogin(port, ann, { from: home, cookie: present, password: newPassword })
+      t.equal(kept.status, 200, 'the present browser is known by its new cookie')
+      await db.collection('attempts').deleteMany({})
+      const again = await attemptLogin(port, ann, { cookie: device, password: newPassword })
+      t.equal(again.status, 200)
+      t.not(`device=${setCookies(again.headers).device?.value}`, device, 'the old device cookie is replaced')
+    },
+  )
 })

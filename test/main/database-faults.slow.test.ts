@@ -66,7 +66,7 @@ t.test('an index that lost its uniqueness stops the start with its name', async 
   t.match(server.out, /Database {4}MONGODB_URI/)
   await server.kill('SIGTERM')
 
-  const collections = await db.listCollections().toArray()
+  const collections = await db.listCollections({ type: 'collection' }).toArray()
   const indexes = collections.map(async ({ name }) => ({ name, indexes: await db.collection(name).indexes() }))
   const unique = (await Promise.all(indexes)).flatMap(({ name, indexes }) =>
     indexes.filter(({ unique }) => unique).map((index) => ({ name, index })),

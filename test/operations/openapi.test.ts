@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, field } from '../http/wire.ts'
+import { ask, cookieOf, field, raw } from '../http/wire.ts'
 
 type Operation = {
   summary?: string
@@ -144,11 +144,11 @@ t.test('/docs loads assets from its own origin only', async (t) => {
       t.equal(host, 'rookery', 'no asset from another origin')
       t.match(await ask(port, 'GET', pathname), { status: 200, text: /./ }, pathname)
     }
-    t.notMatch(
-      page.text,
-      /<script(?![^>]*src=)[^>]*>|\son\w+=/,
-      'no inline script, which the content security policy would block',
-    )
+    const inline = /<script(?![^>]*src=)[^>]*>|\son\w+=|<style|\sstyle=/
+    t.notMatch(page.text, inline, 'no inline script or style, which the content security policy would block')
+    const policy = String(page.headers['content-security-policy'])
+    t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self';/)
+    t.notMatch(policy, /unsafe|\*|https?:/)
   }
 })
 
@@ -189,4 +189,19 @@ t.test('the document and the page’s files are compressed on request, and 304 f
     const stale = { 'accept-encoding': 'identity', 'if-none-match': etags[1] ?? '' }
     t.equal((await ask(port, 'GET', path, { headers: stale })).status, 200, 'each coding has its own tag')
   }
+})
+
+t.test('a redirect of /docs is relative, whatever the client says about the host', async (t) => {
+  const { port } = await testServer(t)
+  for (const target of ['/docs/static/index.html', 'http://evil.example/docs/static/index.html']) {
+    const answers = await raw(port, `GET ${target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
+    t.match(answers, [{ status: 302, headers: { location: '../' } }], target)
+  }
+})
+
+t.test('with DOCS=false there is no page, and the document remains', async (t) => {
+  const { port } = await testServer(t, { DOCS: 'false' })
+  for (const path of ['/docs', '/docs/', '/docs/static/index.html', '/docs/static/swagger-ui.css', '/docs/json'])
+    t.match(await ask(port, 'GET', path), { status: 404, body: { code: 'not-found' } }, path)
+  t.equal((await ask(port, 'GET', '/openapi.json')).status, 200)
 })

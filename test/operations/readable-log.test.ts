@@ -17,7 +17,7 @@ t.test('the readable log', async (t) => {
     },
   })
   const log = createLogger({ level: 'info', readable: true }, sink)
-  const app = await buildApp(await testConfig(connection), connection, log)
+  const app = await buildApp(await testConfig(connection, { SECURITY_LOG: 'stdout' }), connection, log)
   await app.listen({ host: '127.0.0.1', port: 0, listenTextResolver: () => 'listening' })
   t.teardown(() => app.close())
   const { port } = app.server.address() as AddressInfo // TCP always
@@ -31,12 +31,17 @@ t.test('the readable log', async (t) => {
   }
 
   t.test('each request has one line: time, method, path, status, ms, account', async (t) => {
-    const [signUp, read, own, missing, ...more] = await linesOf(async () => {
+    const [created, signUp, read, own, missing, ...more] = await linesOf(async () => {
       const cookie = await cookieOf(port, 'ann')
       await ask(port, 'GET', '/v1/posts?limit=1', { headers: { cookie: 'session=x' } })
       await ask(port, 'GET', '/v1/account', { headers: { cookie } })
       await ask(port, 'GET', '/v1/posts/%zz')
     })
+    t.match(
+      created,
+      /^\[\d\d:\d\d:\d\d\] INFO: user_created 127\.0\.0\.1 [0-9a-f-]{36}$/,
+      'a security event has a line of its own',
+    )
     t.match(
       signUp,
       /^\[\d\d:\d\d:\d\d\] INFO: POST {3}\/v1\/accounts 201 [\d.]+ ms [0-9a-f-]{36}$/,

@@ -7,7 +7,9 @@ import { transactor } from '../../src/database/transaction.ts'
 import { freePort } from '../../src/processes/free-port.ts'
 import { roleNameOf, serviceRoles } from '../../src/service-roles.ts'
 import { type ServiceName, serviceNames } from '../../src/services.ts'
+import { sessionOwners } from '../../src/sessions/session-owners.ts'
 import { localWriter } from '../../src/write-operations.ts'
+import { external, startCommand } from '../cli/start-command.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { useEveryRoute } from './every-route.ts'
@@ -22,7 +24,7 @@ const privilegesOf = (database: string, service: ServiceName) =>
     .flatMap(({ privileges }) => privileges)
     .flatMap(({ resource, actions }) => actions.map((action) => `${resource.collection} ${action}`))
 
-const ofAccounts = ['credentials', 'sessions', 'devices', 'activity', 'attempts', 'keys']
+const ofAccounts = ['credentials', 'sessions', 'devices', 'activity', 'attempts', 'audit', 'keys']
 
 t.test('two services whose database users have only their roles', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)
@@ -86,7 +88,23 @@ t.test('two services whose database users have only their roles', { timeout: 120
     await t.rejects(client.db('admin').command({ createUser: 'another', pwd: 'another', roles: [] }), refused)
   })
 
-  t.test('what only concurrent requests cause is allowed, too', async (t) => {
+  t.test('of sessions, the user of posts sees which account each belongs to, and until when', async (t) => {
+    await signUp(url, 'dan_splits')
+    const own = (await connectAs(t, 'posts')).db(databaseName)
+    const found = await own.collection('sessionOwners').find().toArray()
+    t.ok(found.length > 0)
+    for (const owner of found) t.same(Object.keys(owner).sort(), ['_id', 'account', 'endsAt'])
+    const refused = { code: 13 }
+    await t.rejects(own.collection<{ account: string }>('sessionOwners').insertOne({ account: '' }), refused)
+    await t.rejects(own.command({ collMod: 'sessionOwners', viewOn: 'credentials', pipeline: [] }), refused)
+    await t.rejects(own.collection('sessionOwners').drop(), refused)
+    await t.rejects(own.createCollection('mine', { viewOn: 'credentials' }), refused)
+  })
+
+  t.test('what only concurrent requests, or those of several processes, cause is allowed, too', async (t) => {
+    const ofAccounts = (await connectAs(t, 'accounts')).db(databaseName)
+    const unknown = { account: newId(), session: newId() }
+    t.same(await sessionOwners(ofAccounts).lookUp(unknown), { outcome: 'not-found' })
     const writerOf = async (service: ServiceName) => {
       const client = await connectAs(t, service)
       return localWriter(client.db(databaseName), transactor(client))
@@ -101,6 +119,25 @@ t.test('two services whose database users have only their roles', { timeout: 120
     t.same(await accounts.deletePost({ id: newId(), post: newId(), by: from }), { outcome: 'not-found' })
   })
 
+  t.test(
+    'an operator’s commands need no more than the role of accounts, which cannot change the audit log',
+    async (t) => {
+      const { username } = await signUp(url)
+      const env = external(users.accounts)
+      for (const args of [['show'], ['unlock'], ['end-sessions'], ['suspend'], ['unsuspend'], ['delete', '--yes']]) {
+        const [name = '', ...options] = args
+        const { code, error } = await startCommand(t, 'cli/accounts.ts', env, [name, username, ...options]).ended
+        t.match({ code, error }, { code: 0, error: /^{[^\n]+"event":"authz_admin"[^\n]+\n$/ }, name)
+      }
+      const audit = (await connectAs(t, 'accounts')).db(databaseName).collection('audit')
+      const refused = { code: 13 }
+      await t.rejects(audit.find().toArray(), refused)
+      await t.rejects(audit.deleteMany({}), refused)
+      await t.rejects(audit.updateMany({}, { $set: { user: 'another' } }), refused)
+      t.equal(await db.collection('audit').countDocuments(), 6)
+    },
+  )
+
   t.test('every privilege is used, and the services warn of nothing', async (t) => {
     for (const service of serviceNames) {
       const used = await usedActions(db, users[service].username)
@@ -109,7 +146,9 @@ t.test('two services whose database users have only their roles', { timeout: 120
       const unused = needed.filter((privilege) => !used.has(privilege) && !privilege.endsWith(' changeStream'))
       t.same(unused, [], service)
       t.same(
-        services[service].lines.filter((line) => /"level":[4-6]0/.test(line)),
+        services[service].lines.filter(
+          (line) => /"level":[4-6]0/.test(line) && !/"log":"security"|forwarding headers/.test(line),
+        ),
         [],
       )
     }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { serviceOf } from '../../gateway/paths.ts'
-import { collections } from '../../src/collections.ts'
+import { collections, views } from '../../src/collections.ts'
 import { newId } from '../../src/database/ids.ts'
 import { type ServiceName, serviceNames } from '../../src/services.ts'
 import { freshDatabase, makeClient } from '../helper.ts'
@@ -42,9 +42,9 @@ t.test('two services on one database', async (t) => {
     }
   })
 
-  t.test('together they create every collection', async (t) => {
+  t.test('together they create every collection and view', async (t) => {
     const names = (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
-    t.same(names.sort(), Object.keys(collections).sort())
+    t.same(names.sort(), [...Object.keys({ ...collections, ...views }), 'system.views'].sort())
   })
 })
 
@@ -52,7 +52,17 @@ t.test('posts alone creates no collection of accounts', async (t) => {
   const { db, connection } = await freshDatabase(t)
   await startService(t, 'posts', connection)
   const names = (await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)
-  const forbidden = ['credentials', 'sessions', 'devices', 'activity', 'attempts', 'keys', 'accounts', 'usernames']
+  const forbidden = [
+    'credentials',
+    'sessions',
+    'devices',
+    'activity',
+    'attempts',
+    'keys',
+    'accounts',
+    'usernames',
+    'sessionOwners',
+  ]
   t.same(
     names.filter((name) => forbidden.includes(name)),
     [],

@@ -6,7 +6,7 @@ import { changeableKeys, claims, forge, type Json, tokenServer } from './ring-se
 const headerOf = (token: string): Json => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString())
 const endsAt = secondsFromNow(86_400)
 const { sub: account, sid: session } = claims()
-const viewer = { account, session }
+const viewer = { account, session, generation: 3 }
 
 t.test('the newest key whose signFrom has passed signs, with its own algorithm, and every key verifies', async (t) => {
   const [old, current] = [symmetricKey('old'), ed25519Key('current', secondsFromNow(-60))]

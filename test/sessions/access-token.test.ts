@@ -33,7 +33,7 @@ t.test('the access token', async (t) => {
     t.match(header.kid, /^.+$/)
     const { id } = login.body.session
     const { iat, exp } = payload
-    t.same(payload, { iss: 'rookery', aud: 'rookery', sub: own.id, sid: id, iat, exp })
+    t.same(payload, { iss: 'rookery', aud: 'rookery', sub: own.id, sid: id, gen: 0, iat, exp })
     t.equal(exp - iat, 900)
     t.ok(Math.abs(iat - Date.now() / 1000) < 120)
     t.equal(
@@ -47,6 +47,7 @@ t.test('the access token', async (t) => {
   t.test('a token with the right key but any other claim or header gets 401', async (t) => {
     t.equal(await status(token), 200)
     t.equal(await status(sign(header, { ...payload, exp: payload.exp - 1 }, signKey)), 200)
+    t.equal(await status(sign(header, { ...payload, gen: undefined }, signKey)), 200, 'of an earlier version')
     const now = Math.floor(Date.now() / 1000)
     const changed: [string, Json, unknown][] = [
       ['expired', header, { ...payload, iat: now - 1000, exp: now - 100 }],
@@ -64,6 +65,10 @@ t.test('the access token', async (t) => {
       ['issued in the future', header, { ...payload, iat: now + 100, exp: now + 900 }],
       ['one audience of several', header, { ...payload, aud: ['rookery', 'else'] }],
       ['the audience in a list', header, { ...payload, aud: ['rookery'] }],
+      ['gen is a string', header, { ...payload, gen: '0' }],
+      ['gen is negative', header, { ...payload, gen: -1 }],
+      ['gen is a fraction', header, { ...payload, gen: 0.5 }],
+      ['gen is null', header, { ...payload, gen: null }],
       ['exp is a string', header, { ...payload, exp: String(payload.exp) }],
       ['iat is a string', header, { ...payload, iat: String(payload.iat) }],
       ['exp is null', header, { ...payload, exp: null }],

@@ -25,7 +25,7 @@ async function keyServer(t: Test, keys: LiveKeys) {
   const cookies = sessionCookies(false)
   const { sub: account, sid: session } = claims()
   app.get('/', async (_request, reply) => {
-    const { token, maxAge } = app.accessTokens.sign({ account, session }, secondsFromNow(86_400))
+    const { token, maxAge } = app.accessTokens.sign({ account, session, generation: 0 }, secondsFromNow(86_400))
     cookies.setSession(reply, { access: token, refresh: '' }, { access: maxAge, refresh: 0 })
     return reply.send()
   })
@@ -52,7 +52,7 @@ t.test('jose verifies a cookie’s token from the URL of the key set alone, also
   const verify = verifierOf(url)
   const first = await tokenFromCookie()
   t.match(await verify(first), {
-    payload: { sub: account, sid: session },
+    payload: { sub: account, sid: session, gen: 0 },
     protectedHeader: { alg: 'EdDSA', typ: 'rookery+jwt', kid: 'one' },
   })
   const other = ed25519Key('other', secondsFromNow(-1))

@@ -28,6 +28,7 @@ t.test('logging out', async (t) => {
       t.equal(rawBody.length, 0)
       const cleared = setCookies(headers)
       t.same(Object.keys(cleared).sort(), ['refresh', 'session'], 'the device stays known')
+      t.equal(headers['clear-site-data'], '"cache", "storage"', 'not "cookies", or the device would be forgotten')
       for (const [name, cookie] of Object.entries(cleared)) {
         t.equal(cookie?.value, '')
         const gone = cookie?.attributes.filter((attribute) =>

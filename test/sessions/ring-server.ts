@@ -14,7 +14,7 @@ const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('
 /** The claims of a token that a server accepts. */
 export function claims(): Json & { sub: string; sid: string } {
   const iat = Math.floor(Date.now() / 1_000)
-  return { iss: 'rookery', aud: 'rookery', sub: newId(), sid: newId(), iat, exp: iat + 900 }
+  return { iss: 'rookery', aud: 'rookery', sub: newId(), sid: newId(), gen: 0, iat, exp: iat + 900 }
 }
 
 /** Signs with HMAC, or with Ed25519 for a private key; the header can claim anything. */

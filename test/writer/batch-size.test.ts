@@ -34,6 +34,16 @@ t.test('where even the smallest batch takes long, large ones are worth it', asyn
   t.same(new Set(sizes), new Set([500]))
 })
 
+t.test('batches stay large where a batch takes over 1.5 s whatever its size', async (t) => {
+  const size = batchSize()
+  size.completed(20, 1_808)
+  const sizes = grow(size, (items) => 1_800 + 0.4 * items, 10)
+  t.ok(
+    sizes.every((items) => items > 50),
+    String(sizes),
+  )
+})
+
 t.test('a batch that ran out of time: the next has a quarter, at least 8, and later ones grow again', async (t) => {
   const size = batchSize()
   size.ranOutOfTime(500, 4_500)

@@ -1,0 +1,30 @@
+import type { ClientSession } from 'mongodb'
+import type { CredentialStore } from '../credentials/store.ts'
+import type { DeviceStore } from '../sessions/devices.ts'
+import type { SessionStore } from '../sessions/store.ts'
+import type { AccountStore } from './store.ts'
+import type { TombstoneStore } from './tombstone.ts'
+
+export type RemoveContext = {
+  accounts: Pick<AccountStore, 'delete'>
+  credentials: Pick<CredentialStore, 'delete'>
+  devices: Pick<DeviceStore, 'deleteAll'>
+  sessions: Pick<SessionStore, 'endAll'>
+  tombstones: Pick<TombstoneStore, 'add'>
+  usernameHoldDays: number
+}
+
+/** Hides an account with all of its content, and ends its sessions. delete-content.ts deletes the content afterwards. */
+export async function removeAccount(
+  account: string,
+  { accounts, credentials, devices, sessions, tombstones, usernameHoldDays }: RemoveContext,
+  transaction: ClientSession,
+): Promise<{ outcome: 'removed' | 'not-found' }> {
+  const deleted = await accounts.delete(account, usernameHoldDays, transaction)
+  if (deleted.outcome === 'not-found') return { outcome: 'not-found' }
+  await tombstones.add(account, transaction)
+  await sessions.endAll(account, transaction)
+  await credentials.delete(account, transaction)
+  await devices.deleteAll(account, transaction)
+  return { outcome: 'removed' }
+}

@@ -1,0 +1,55 @@
+import { activityStore } from '../../activity/store.ts'
+import { credentialStore } from '../../credentials/store.ts'
+import { accountCounters } from '../../limits/account-counters.ts'
+import { throttleKey } from '../../limits/throttle-key.ts'
+import { deviceStore } from '../../sessions/devices.ts'
+import { revocationCache } from '../../sessions/revocation-cache.ts'
+import { sessionStore } from '../../sessions/store.ts'
+import { type AccountCommand, counted } from './command.ts'
+
+const maxListed = 50
+
+/** Clients chose these texts: nothing in them may control the terminal or forge a line (CWE-117). */
+const quoted = (text: string) =>
+  JSON.stringify(text).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** What an operator needs to judge an account. No secret, no hash, nothing that it wrote. */
+export const showCommand: AccountCommand = async ({ accounts, config, db }, target) => {
+  const { id } = target
+  const credentials = credentialStore(db)
+  const position = { after: undefined, limit: maxListed }
+  const [account, credential, lastLoginAt, sessions, devices, activity, failures] = await Promise.all([
+    accounts.find(id),
+    credentials.find(id),
+    credentials.lastLoginAt(id),
+    sessionStore(db, revocationCache(db)).list(id, position),
+    deviceStore(db).list(id),
+    activityStore(db).list(id, { after: undefined, limit: 10 }),
+    throttleKey(db, config.secrets.throttleKey).then((key) => accountCounters(db, target, key).list()),
+  ])
+  if (!account || !credential) return ['The account has been deleted.']
+  const { counts } = account
+  const { oneTime, suspendedAt } = credential
+  const oneTimeState = oneTime && `one-time, ${oneTime.used ? 'used' : `valid until ${oneTime.until.toISOString()}`}`
+  return [
+    `username   ${account.username}`,
+    `id         ${id}`,
+    `created    ${account.createdAt.toISOString()}`,
+    `state      ${suspendedAt ? `suspended since ${suspendedAt.toISOString()}` : 'active'}`,
+    `password   ${oneTimeState ?? "the owner's"}`,
+    `login      ${lastLoginAt?.toISOString() ?? 'never'}`,
+    `content    ${counted(counts.posts, 'post')}, ${counted(counts.followers, 'follower')}, ${counts.following} followed`,
+    `failures   ${failures.map(({ limit, failures }) => `${failures} ${limit}`).join(', ') || 'none'}`,
+    `devices    ${devices.length} known`,
+    `sessions   ${sessions.length} live`,
+    ...sessions.map(
+      ({ createdAt, lastSeenAt, ip, userAgent }) =>
+        `  ${createdAt.toISOString()} last seen ${lastSeenAt.toISOString()} ${ip} ${quoted(userAgent)}`,
+    ),
+    'activity',
+    ...activity.map(
+      ({ at, event, ip, userAgent, count }) =>
+        `  ${at.toISOString()} ${event}${count === undefined ? '' : ` (${count})`} ${ip} ${quoted(userAgent)}`,
+    ),
+  ]
+}

@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { allVariableNames, type Config, isLoopback } from './config.ts'
+import type { Environment } from './environment.ts'
+
+/** For the log: an event phrase, and what varies. */
+export type ConfigWarning = { text: string; fields: Record<string, string> }
+
+const others = { readOrWrite: 0o006, any: 0o007, enter: 0o001 }
+
+/** Whether other users of the machine have access: a directory above that they cannot enter protects its content. */
+async function isOpenToOthers(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined || (found.mode & (found.isDirectory() ? others.any : others.readOrWrite)) === 0) return false
+  for (let parent = dirname(path); parent !== dirname(parent); parent = dirname(parent)) {
+    const above = await stat(parent).catch(() => undefined)
+    if (above === undefined || (above.mode & others.enter) === 0) return false
+  }
+  return true
+}
+
+/** The hosts of a connection string on other machines; none when it uses TLS, as mongodb+srv does by default. */
+function plainRemoteHosts(uri: string): string[] {
+  const [, scheme = '', hosts = '', options = ''] = /^(mongodb(?:\+srv)?):\/\/([^/?]+)[^?]*\??(.*)$/.exec(uri) ?? []
+  const settings = new Map([...new URLSearchParams(options)].map(([name, value]) => [name.toLowerCase(), value]))
+  const tls = settings.get('tls') ?? settings.get('ssl') ?? String(scheme === 'mongodb+srv')
+  if (tls === 'true') return []
+  const nameOf = (host: string) => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+  // A Unix socket begins with an encoded slash.
+  return hosts.split(',').filter((host) => !/^%2f/i.test(host) && !isLoopback(nameOf(host)))
+}
+
+/**
+ * What permits more than an operator may expect, without being a fault. Production: files that other users of the machine
+ * can read, and passwords and content that cross a network unencrypted. Development: a server that others can reach.
+ */
+export async function configWarnings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {
+  if (env.NODE_ENV !== 'production') {
+    if (isLoopback(config.host)) return []
+    const lax = `sign-ups and changes are hardly limited, ${config.cookieSecure ? '' : 'cookies travel unencrypted, '}and usernames of deleted accounts are free at once`
+    const text = `a server in development listens beyond this machine: ${lax}. Set NODE_ENV=production, or HOST=127.0.0.1`
+    return [{ text, fields: { host: config.host } }]
+  }
+  const warnings: ConfigWarning[] = []
+  const { database } = config
+  if (database.kind === 'embedded' && (await isOpenToOthers(database.dataDir)))
+    warnings.push({
+      text: 'other users of this machine have access to DATA_DIR: give it mode 0700',
+      fields: { path: database.dataDir },
+    })
+  for (const variable of allVariableNames.filter((name) => name.endsWith('_FILE'))) {
+    const path = env[variable] && resolve(root, env[variable])
+    if (path && (await isOpenToOthers(path)))
+      warnings.push({
+        text: 'other users of this machine have access to a secret file: give it mode 0600',
+        fields: { variable },
+      })
+  }
+  const hosts = database.kind === 'external' ? plainRemoteHosts(database.uri) : []
+  if (hosts.length > 0)
+    warnings.push({
+      text: 'the connection to MongoDB on another machine is not encrypted: set tls=true in MONGODB_URI',
+      fields: { hosts: hosts.join(',') },
+    })
+  return warnings
+}

@@ -1,0 +1,98 @@
+import { createHmac } from 'node:crypto'
+import { addressKey, networkKey } from '../http/client-address.ts'
+import { type Limit, limitWindowSeconds } from './headers.ts'
+import type { Counter } from './sliding-window.ts'
+
+export type LoginQuotas = {
+  pair: number
+  accountAndNetwork: number
+  address: number
+  network: number
+  account: number
+  device: number
+  inARow: number
+}
+
+export type Attempt = {
+  username: string
+  /** The account's id; of an unknown name, its stand-in id. */
+  account: string
+  ip: string
+  device: string | undefined
+  /** The version of a valid one-time password. It has 100 random bits: no limit of the account protects it. */
+  oneTime: number | undefined
+}
+
+/** "In whatever time": as long as a device cookie lives. Counters of names that do not exist must expire some day. */
+const rowSeconds = 400 * 86_400
+
+const names = {
+  pair: 'failed-logins-by-account-and-address',
+  accountAndNetwork: 'failed-logins-by-account-and-network',
+  account: 'failed-logins-by-account',
+  device: 'failed-logins-by-device',
+  row: 'failed-logins-in-a-row',
+  deviceRow: 'failed-logins-in-a-row-by-device',
+}
+
+/** A password may have been typed as the name, so only a keyed hash is stored. @param secret - shared by all processes */
+export function nameHash(secret: string) {
+  const key = createHmac('sha256', secret).update('names of failed logins').digest()
+  return (username: string) => createHmac('sha256', key).update(username.toLowerCase())
+}
+
+/** What the counters of one account begin with, whatever the address and device. */
+export function accountPrefixes(secret: string, { username, account }: { username: string; account: string }) {
+  const name = nameHash(secret)(username).digest('base64url')
+  const byName = [names.pair, names.accountAndNetwork, names.account].map((limit) => `${limit}:${name}`)
+  return [...byName, ...[names.device, names.row, names.deviceRow].map((limit) => `${limit}:${account}`)]
+}
+
+/** Which counters an attempt counts against. */
+export function loginCounters(quotas: LoginQuotas, secret: string) {
+  const failures = { description: 'failed logins', windowSeconds: limitWindowSeconds }
+  const limit = (name: string, quota: number): Limit => ({ ...failures, name, quota })
+  const limits = {
+    pair: limit(names.pair, quotas.pair),
+    accountAndNetwork: limit(names.accountAndNetwork, quotas.accountAndNetwork),
+    address: limit('failed-logins-by-address', quotas.address),
+    network: limit('failed-logins-by-network', quotas.network),
+    account: limit(names.account, quotas.account),
+    device: limit(names.device, quotas.device),
+  }
+  const inARow = (name: string, detail: string): Limit => ({
+    ...limit(name, quotas.inARow),
+    windowSeconds: rowSeconds,
+    detail: `After ${quotas.inARow} failed logins in a row ${detail}, or ask the operator for a one-time password.`,
+  })
+  const row = inARow(names.row, 'an account is open to known browsers only: log in from one')
+  const deviceRow = inARow(names.deviceRow, 'a known browser is refused: log in from another one')
+  const hashed = nameHash(secret)
+
+  function nameOf({ username, oneTime }: Attempt): string {
+    const name = hashed(username)
+    return (oneTime === undefined ? name : name.update(`\0${oneTime}`)).digest('base64url')
+  }
+  const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
+  const rowOf = ({ account }: Attempt) => ({ limit: row, subject: account })
+  const deviceOf = ({ device: subject }: Attempt) =>
+    subject === undefined ? [] : [limits.device, deviceRow].map((limit) => ({ limit, subject }))
+
+  return {
+    counted(attempt: Attempt): Counter[] {
+      if (attempt.device !== undefined) return deviceOf(attempt)
+      const network = networkKey(attempt.ip)
+      const byAddress = [
+        pairOf(attempt),
+        { limit: limits.accountAndNetwork, subject: `${nameOf(attempt)}:${network}` },
+        { limit: limits.address, subject: addressKey(attempt.ip) },
+        { limit: limits.network, subject: network },
+      ]
+      if (attempt.oneTime !== undefined) return byAddress
+      return [...byAddress, { limit: limits.account, subject: nameOf(attempt) }, rowOf(attempt)]
+    },
+
+    /** Of the account at this address, of the device, and of failures in a row. */
+    clearedBySuccess: (attempt: Attempt): Counter[] => [pairOf(attempt), rowOf(attempt), ...deviceOf(attempt)],
+  }
+}

@@ -1,0 +1,71 @@
+import type { Db, UUID } from 'mongodb'
+import { boundedLoader } from '../database/bounded-loader.ts'
+import { toUuid } from '../database/ids.ts'
+import { singleBatch } from '../database/single-batch.ts'
+import { maxAccessTokenSeconds, type SessionOwner } from './access-token.ts'
+import { notExpired, type SessionDocument } from './model.ts'
+
+const shown = { account: 1, endsAt: 1 } as const
+
+/** What every service may read of `sessions`: no address, no user agent, no hash of a token. */
+export const sessionOwnersView = { viewOn: 'sessions', pipeline: [{ $project: shown }] }
+
+type OwnerDocument = Pick<SessionDocument, '_id' | keyof typeof shown>
+
+/** Shorter than revocations are kept: a pair is forgotten before its session's revocation is. */
+const rememberedMs = maxAccessTokenSeconds * 1_000
+const maxRemembered = 100_000
+/** As in revocation-cache.ts. */
+const lookUps = { maxQueries: 4, queryTimeoutMs: 3_000, maxWaitMs: 2_000 }
+
+const keyOf = ({ account, session }: SessionOwner) => `${session} ${account}`
+
+function ownerOf(key: string): { session: UUID; account: UUID } {
+  const [session = '', account = ''] = key.split(' ')
+  return { session: toUuid(session), account: toUuid(account) }
+}
+
+/**
+ * Which account owns a session. A signature alone does not prove it: a stolen sign key signs any pair. Each
+ * process looks a pair up when it first sees it, and remembers it for 15 minutes.
+ */
+export function sessionOwners(db: Db) {
+  const collection = db.collection<OwnerDocument>('sessionOwners')
+  /** Until when each pair is remembered, by `performance.now()`: in that order. */
+  const until = new Map<string, number>()
+
+  const exists = boundedLoader<true>(async (keys) => {
+    const owners = keys.map(ownerOf)
+    const _id = { $in: owners.map(({ session }) => session) }
+    const account = { $in: owners.map(({ account }) => account) }
+    const found = await collection
+      .find({ _id, account, ...notExpired() }, singleBatch(keys.length))
+      .maxTimeMS(lookUps.queryTimeoutMs)
+      .toArray()
+    return new Map(found.map(({ _id, account }) => [keyOf({ session: `${_id}`, account: `${account}` }), true]))
+  }, lookUps)
+
+  function remember(owner: SessionOwner): void {
+    const key = keyOf(owner)
+    until.delete(key)
+    const [oldest] = until.keys()
+    if (until.size >= maxRemembered && oldest !== undefined) until.delete(oldest)
+    until.set(key, performance.now() + rememberedMs)
+  }
+
+  return {
+    /** Of a session that this process begins: it need not look it up. */
+    remember,
+
+    isKnown: (owner: SessionOwner): boolean => (until.get(keyOf(owner)) ?? 0) > performance.now(),
+
+    /** From the database. @returns whether the session exists and is this account's */
+    async lookUp(owner: SessionOwner): Promise<{ outcome: 'found' | 'not-found' }> {
+      if (!(await exists(keyOf(owner)))) return { outcome: 'not-found' }
+      remember(owner)
+      return { outcome: 'found' }
+    },
+  }
+}
+
+export type SessionOwners = ReturnType<typeof sessionOwners>

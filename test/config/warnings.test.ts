@@ -1,0 +1,88 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { readConfig } from '../../src/config.ts'
+import { configWarnings } from '../../src/config-warnings.ts'
+import type { Environment } from '../../src/environment.ts'
+import { production, secrets } from './faults.ts'
+
+async function warnings(env: Environment, root = '/') {
+  return configWarnings(await readConfig(env, root), env, root)
+}
+
+async function openFolder(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-warnings-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await chmod(folder, 0o755)
+  return folder
+}
+
+t.test('production warns of a DATA_DIR that other users can enter or read', async (t) => {
+  const root = await openFolder(t)
+  const DATA_DIR = join(root, 'data')
+  const env = { ...secrets, NODE_ENV: 'production', PUBLIC_ORIGIN: 'https://rookery.example', DATA_DIR }
+  t.same(await warnings(env), [], 'none before the first start')
+  await mkdir(DATA_DIR)
+  for (const mode of [0o755, 0o701, 0o704]) {
+    await chmod(DATA_DIR, mode)
+    t.match(
+      await warnings(env),
+      [{ text: /DATA_DIR: give it mode 0700/, fields: { path: DATA_DIR } }],
+      mode.toString(8),
+    )
+  }
+  for (const mode of [0o700, 0o750]) {
+    await chmod(DATA_DIR, mode)
+    t.same(await warnings(env), [], mode.toString(8))
+  }
+  t.same(await warnings({ ...env, NODE_ENV: 'development' }), [])
+})
+
+t.test(
+  'production warns of each secret file that other users can read, and not of one in a closed folder',
+  async (t) => {
+    const root = await openFolder(t)
+    const closed = join(root, 'closed')
+    await mkdir(closed, { mode: 0o700 })
+    for (const folder of [root, closed]) await writeFile(join(folder, 'key'), `${secrets.JWT_SIGN_KEY}\n`)
+    await chmod(join(root, 'key'), 0o644)
+    await chmod(join(closed, 'key'), 0o644)
+    const { MONGODB_URI, ...rest } = production
+    const env = { ...rest, MONGODB_URI: `${MONGODB_URI}&tls=true`, JWT_SIGN_KEY: '', JWT_SIGN_KEY_FILE: 'key' }
+    const found = await warnings(env, root)
+    t.match(found, [{ text: /secret file: give it mode 0600/, fields: { variable: 'JWT_SIGN_KEY_FILE' } }])
+    t.notMatch(JSON.stringify(found), secrets.JWT_SIGN_KEY)
+    t.same(await warnings({ ...env, JWT_SIGN_KEY_FILE: 'closed/key' }, root), [])
+    await chmod(join(root, 'key'), 0o640)
+    t.same(await warnings(env, root), [])
+  },
+)
+
+t.test('production warns of MongoDB on another machine without TLS', async (t) => {
+  const from = (MONGODB_URI: string) => warnings({ ...production, MONGODB_URI })
+  for (const [uri, hosts] of [
+    ['mongodb://db.example/rookery', 'db.example'],
+    ['mongodb://127.0.0.1:27017,db.example:27017/?replicaSet=a', 'db.example:27017'],
+    ['mongodb://[fe80::1]:27017/?tls=false', '[fe80::1]:27017'],
+    ['mongodb+srv://db.example/?ssl=false', 'db.example'],
+  ] as const)
+    t.match(await from(uri), [{ text: /not encrypted: set tls=true in MONGODB_URI/, fields: { hosts } }], uri)
+  for (const uri of [
+    'mongodb://127.0.0.1:27017,localhost:1,[::1]:2/',
+    'mongodb://%2Ftmp%2Fmongodb-27017.sock/rookery',
+    'mongodb://db.example/?replicaSet=a&TLS=true',
+    'mongodb://db.example/?ssl=true',
+    'mongodb+srv://db.example/rookery',
+  ])
+    t.same(await from(uri), [], uri)
+})
+
+t.test('development warns once of a HOST beyond this machine, and names what is lax', async (t) => {
+  for (const HOST of ['0.0.0.0', '::', '10.1.2.3', 'machine.example']) {
+    const text =
+      /sign-ups and changes are hardly limited, cookies travel unencrypted, and usernames .* NODE_ENV=production/
+    t.match(await warnings({ ...secrets, HOST }), [{ text, fields: { host: HOST } }], HOST)
+  }
+  for (const HOST of ['', '127.0.0.1', '::1', 'localhost']) t.same(await warnings({ ...secrets, HOST }), [], HOST)
+})

@@ -1,0 +1,30 @@
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import { pino } from 'pino'
+import t from 'tap'
+import { OverloadedError } from '../../src/database/failures.ts'
+import { answerWithProblems } from '../../src/http/errors.ts'
+import { overloaded } from '../../src/http/problems.ts'
+import { eventually } from '../eventually.ts'
+
+t.test(
+  'requests refused with overloaded are logged once a second with their number, and without a stack',
+  async (t) => {
+    const lines: { level: number; refused?: number }[] = []
+    const log: FastifyBaseLogger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
+    const app = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) })
+    t.teardown(() => app.close())
+    answerWithProblems(app)
+    app.get('/queue', async () => {
+      throw overloaded('passwords')
+    })
+    app.get('/writer', async () => {
+      throw new OverloadedError('the queue is full')
+    })
+    for (let n = 0; n < 200; n += 1) t.equal((await app.inject(n % 2 ? '/queue' : '/writer')).statusCode, 503)
+    const refused = () => lines.reduce((sum, line) => sum + (line.refused ?? 0), 0)
+    await eventually(() => refused() === 200)
+    t.ok(lines.length < 50, `${lines.length} lines`)
+    t.ok(lines.every(({ level }) => level === 40))
+    t.notMatch(JSON.stringify(lines), /stack|\.ts:/)
+  },
+)
