@@ -15,7 +15,7 @@ export function clientKeys(ip: string): ClientKeys {
   const found = known.get(ip)
   if (found) return found
   const address = addressKey(ip)
-  const keys = { address, network: networkKey(ip) ?? address.replace(/\.\d+$/, '.0/24') }
+  const keys = { address, network: networkKey(ip) }
   known.set(ip, keys)
   return keys
 }
