@@ -101,6 +101,8 @@ const variables = z.object({
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
   LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
   LIMIT_WRITES_PER_ADDRESS: integer(1, 100_000_000).optional(),
+  LIMIT_LOGINS_PER_ACCOUNT: integer(1, 100_000_000).optional(),
+  LIMIT_LOGINS_PER_ADDRESS: integer(1, 100_000_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
@@ -256,6 +258,8 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),
       writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
       writesPerAddress: settings.LIMIT_WRITES_PER_ADDRESS ?? (production ? 5_000 : 10_000_000),
+      loginsPerAccount: settings.LIMIT_LOGINS_PER_ACCOUNT ?? (production ? 30 : 1_000_000),
+      loginsPerAddress: settings.LIMIT_LOGINS_PER_ADDRESS ?? (production ? 300 : 1_000_000),
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,

@@ -17,6 +17,7 @@ import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
+import { successfulLogins } from './limits/successful-logins.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
@@ -49,6 +50,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
   const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
+  const fixedWindows = fixedWindow(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
@@ -67,7 +69,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     devices: deviceStore(db),
     failedLogins: failedLogins(db, writer, log),
     feed: revocationFeed(signals, revocations, log, noteRefusal),
-    fixedWindow: fixedWindow(db),
+    fixedWindow: fixedWindows,
     follows,
     lastSeen: lastSeen(db, log),
     limits,
@@ -85,6 +87,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     revocations,
     sessions: sessionStore(db, revocations),
+    successfulLogins: successfulLogins(fixedWindows, limits),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -32,6 +32,8 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
     ['LIMIT_SIGNUPS_PER_ADDRESS', 1, 1_000_000, ({ limits }) => limits.signupsPerAddress],
     ['LIMIT_WRITES_PER_ACCOUNT', 1, 100_000_000, ({ limits }) => limits.writesPerAccount],
     ['LIMIT_WRITES_PER_ADDRESS', 1, 100_000_000, ({ limits }) => limits.writesPerAddress],
+    ['LIMIT_LOGINS_PER_ACCOUNT', 1, 100_000_000, ({ limits }) => limits.loginsPerAccount],
+    ['LIMIT_LOGINS_PER_ADDRESS', 1, 100_000_000, ({ limits }) => limits.loginsPerAddress],
     ['LIMIT_FOLLOWS', 1, 100_000, ({ limits }) => limits.follows],
     ['LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.pair],
     ['LIMIT_FAILED_LOGINS_PER_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.address],

@@ -9,6 +9,7 @@ import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -61,7 +62,8 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
           throw invalid({ pointer, detail: 'Must differ from the one-time password.' })
         }
-        const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(newPassword, account, ticket))
+        const hash = (ticket: Ticket) => passwords.hash(newPassword, account, ticket)
+        const hashed = await whileQueued(request, reply, hash, account)
         const change = async (transaction: ClientSession) => {
           // A session that ended while the password was hashed must not bring itself back.
           const ended = await sessions.end(viewer, transaction)

@@ -38,6 +38,13 @@ export function fixedWindow(db: Db) {
   }
 
   return {
+    /** Counts nothing. @throws Problem `rate-limited` */
+    async check(limit: Limit, subject: string): Promise<void> {
+      const { begin, seconds } = currentWindow(limit)
+      const found = await throttle.findOne({ _id: `${limit.name}:${subject}:${begin}` })
+      if (found && found.count >= limit.quota) throw rateLimited(limit, seconds)
+    },
+
     /** @throws Problem `rate-limited`; that attempt is not counted */
     async acquire(limit: Limit, subject: string): Promise<Reservation> {
       const { begin, until, seconds } = currentWindow(limit)

@@ -12,6 +12,7 @@ import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/de
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession, presentedRefreshToken } from './issue.ts'
@@ -25,6 +26,7 @@ export type LoginContext = IssueContext & {
   devices: Pick<DeviceStore, 'find' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
+  successfulLogins: SuccessfulLogins
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
   sessions: SessionStore
@@ -47,7 +49,7 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords, sessions } = context
+  const { mutex, passwords, sessions, successfulLogins } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
@@ -57,6 +59,7 @@ export async function logIn(
   const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
   const attempt = { username, account, ip: client.ip, device, oneTime }
   await loginThrottle.check(attempt)
+  await successfulLogins.check(account, client.ip)
 
   let release = async () => {}
   const acquire = async () => {
@@ -64,12 +67,16 @@ export async function logIn(
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
-    const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
-      passwords.verify(password, account, credential, ticket, acquire),
+    const { matches, rehashed } = await whileQueued(
+      request,
+      reply,
+      (ticket) => passwords.verify(password, account, credential, ticket, acquire),
+      device === undefined ? undefined : account,
     )
     if (credential === undefined || !matches || isSpent(credential)) throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
+    release = await successfulLogins.acquire(account, client.ip)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
