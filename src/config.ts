@@ -21,6 +21,9 @@ const integer = (min: number, max: number) =>
 
 const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
 
+const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
+const isLoopbackName = (hostname: string) => loopback.test(hostname.replace(/^\[|\]$/g, ''))
+
 const list = (text: string) =>
   text
     .split(',')
@@ -38,6 +41,13 @@ const isAddressRange = (text: string) => {
   if (version === 0 || address.includes('%') || rest.length > 0) return false
   // A /0 would trust X-Forwarded-For from every client.
   return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128))
+}
+
+/** Plain http would show an observer which range is asked, so only loopback may use it. */
+const isBreachUrl = (text: string) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.username || url.password || /[?#@]|\/$/.test(text)) return false
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackName(url.hostname))
 }
 
 const isService = (name: string) => serviceNames.some((service) => service === name)
@@ -91,6 +101,17 @@ const variables = z.object({
   METRICS_PORT: integer(0, 65_535).optional(),
   BCRYPT_COST: integer(4, 16).optional(),
   PASSWORD_MIN_LENGTH: integer(8, 64).optional(),
+  RESERVED_USERNAMES: z
+    .string()
+    .transform(list)
+    .refine((names) => names.every((name) => /^\w{1,30}$/.test(name)), {
+      error: 'must be usernames of A–Z, a–z, 0–9 and _, comma-separated',
+    })
+    .optional(),
+  PASSWORD_BREACH_URL: z
+    .string()
+    .refine(isBreachUrl, 'must be the https URL of the ranges, without credentials, a query or a slash at the end')
+    .optional(),
   USERNAME_HOLD_DAYS: integer(0, 3_650).optional(),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
@@ -128,7 +149,6 @@ export const allVariableNames: readonly string[] = [
   ...vaultSecretNames.map((name) => `${name}_FILE`),
 ]
 
-const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
 const anyAddress = /^(0\.0\.0\.0|::)$/
 
 /** The origins under which a browser may reach a server that listens on this host and port. */
@@ -142,7 +162,7 @@ export function defaultOrigins(host: string, port: number): string[] {
 
 const isPlainRemote = (origin: string) => {
   const { protocol, hostname } = new URL(origin)
-  return protocol === 'http:' && !loopback.test(hostname.replace(/^\[|\]$/g, ''))
+  return protocol === 'http:' && !isLoopbackName(hostname)
 }
 
 function cookieFaults(secure: boolean, origins: readonly string[]): string[] {
@@ -252,6 +272,8 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     ...rules,
     secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
+    passwordBreachUrl: settings.PASSWORD_BREACH_URL,
+    reservedUsernames: settings.RESERVED_USERNAMES ?? [],
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production },
     limits: {

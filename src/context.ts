@@ -1,12 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import { contentDeletion } from './accounts/delete-content.ts'
+import { reservedNames } from './accounts/reserved-names.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
 import { failedLogins } from './activity/failed-logins.ts'
 import { activityStore } from './activity/store.ts'
 import { analyticsStore } from './analytics/store.ts'
 import type { AppConfig } from './config.ts'
+import { breachService } from './credentials/breach-service.ts'
 import { passwordService } from './credentials/password-service.ts'
 import { credentialStore } from './credentials/store.ts'
 import type { NoteRefusal } from './database/access-refusals.ts'
@@ -47,7 +49,7 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordMinLength, processes, services, usernameHoldDays } = config
+  const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
   const { db, log, noteRefusal, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const fixedWindows = fixedWindow(db)
@@ -71,6 +73,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindows,
     follows,
+    isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
     limits,
     loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),
@@ -79,6 +82,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     passwords: passwordService({
       cost: bcryptCost,
       processes,
+      isBreached: passwordBreachUrl === undefined ? undefined : breachService(passwordBreachUrl, log),
       get peppers() {
         return secrets.current.peppers
       },

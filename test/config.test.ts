@@ -97,6 +97,37 @@ t.test('TRUSTED_PROXIES accepts addresses and ranges, but neither a hop count no
   await expectRefused(t, 'TRUSTED_PROXIES', [...everyone, ...counts, ...broken])
 })
 
+t.test('PASSWORD_BREACH_URL accepts https, and http on loopback only', async (t) => {
+  for (const url of [
+    'https://ranges.example/range',
+    'http://127.0.0.1:8080/range',
+    'http://[::1]:8080/r',
+    'http://localhost/r',
+  ]) {
+    t.equal((await readConfig({ ...external, PASSWORD_BREACH_URL: url })).passwordBreachUrl, url)
+  }
+  const credentials = ['https://ann:secret@ranges.example/range', 'https://@ranges.example/range']
+  const urls = [
+    'http://ranges.example/range',
+    'https://ranges.example/range/',
+    'https://ranges.example/r?a=b',
+    'file:///r',
+  ]
+  await expectRefused(t, 'PASSWORD_BREACH_URL', [
+    ...credentials,
+    ...urls,
+    'ranges.example',
+    'https://ranges.example/r#a',
+  ])
+})
+
+t.test('RESERVED_USERNAMES are usernames, comma-separated', async (t) => {
+  const value = 'mayor, Town_Hall,x'
+  const { reservedUsernames } = await readConfig({ ...external, RESERVED_USERNAMES: value })
+  t.same(reservedUsernames, ['mayor', 'Town_Hall', 'x'])
+  await expectRefused(t, 'RESERVED_USERNAMES', ['town hall', 'mayor;x', 'bürgermeister', 'a,b-c', 'x'.repeat(31)])
+})
+
 t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {
   for (const uri of [
     'mongodb://localhost',

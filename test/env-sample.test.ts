@@ -29,7 +29,16 @@ t.test('the values in env.sample are the defaults', async (t) => {
   const keys = ['JWT_SIGN_KEY', 'JWT_SIGN_KEYS', 'PASSWORD_PEPPER', 'THROTTLE_KEY']
   t.same(
     entries.filter(({ name, value }) => value === '' && !/^(VAULT|AWS)_/.test(name)).map(({ name }) => name),
-    ['TRUSTED_PROXIES', 'MONGODB_URI', 'DB_PASSWORD', 'DB_CREDENTIALS', 'MONGOD_BINARY', ...keys],
+    [
+      'TRUSTED_PROXIES',
+      'MONGODB_URI',
+      'DB_PASSWORD',
+      'DB_CREDENTIALS',
+      'MONGOD_BINARY',
+      ...keys,
+      'PASSWORD_BREACH_URL',
+      'RESERVED_USERNAMES',
+    ],
     'only variables without a default have no value, and those of secret managers',
   )
 })

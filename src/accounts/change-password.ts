@@ -56,7 +56,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const { currentPassword, newPassword } = request.body
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
-      const owner = { username: own.username, pointer }
+      const owner = { ...own, pointer }
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os'
+import { invalid } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
+import type { IsBreached } from './breach-service.ts'
 import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
@@ -9,7 +11,7 @@ import {
   type StoredPassword,
   verifyPassword,
 } from './hashing.ts'
-import { assertStrongPassword } from './policy.ts'
+import { assertNotBlocked, assertStrongPassword, type PasswordOwner } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
 
@@ -18,9 +20,14 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
 /** How long hashing and judging wait for their turn. */
 const waiting = { maxWaiting: 1_000, maxWaitingOfGroup: 64, maxWaitMs: 15_000 }
 
-/** At most one hash for each core, three in all, and 64 waiting of each network. `hashing` is read at each hash: peppers may change. */
-export function passwordService(hashing: Hashing & { readonly processes: number }) {
-  const { processes } = hashing
+/**
+ * At most one hash for each core, three in all, and 64 waiting of each network. `hashing` is read at each hash: peppers
+ * may change.
+ */
+export function passwordService(
+  hashing: Hashing & { readonly processes: number; readonly isBreached?: IsBreached | undefined },
+) {
+  const { processes, isBreached } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
   const runHash = hashQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
@@ -30,9 +37,14 @@ export function passwordService(hashing: Hashing & { readonly processes: number 
   return {
     warm: () => strength.warm(),
 
-    /** @throws Problem `validation` with this pointer, `overloaded`. */
-    assertStrong(password: string, { username, pointer }: { username: string; pointer: string }, ticket: Ticket) {
-      return runEstimate(() => assertStrongPassword(password, { username, pointer, strength }), ticket)
+    /** @throws Problem `validation` with the owner's pointer, `overloaded`. */
+    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket): Promise<void> {
+      assertNotBlocked(password, owner)
+      await runEstimate(() => assertStrongPassword(password, { pointer: owner.pointer, strength }), ticket)
+      // Outside of the queue: a slow service must not delay the estimates of others.
+      if (await isBreached?.(password, ticket.signal)) {
+        throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })
+      }
     },
 
     /** @throws Problem `overloaded`. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { makeClient, testServer } from '../helper.ts'
+import { makeClient, password as own, signUp as signUpClient, testServer } from '../helper.ts'
 
 /** 40 characters that zxcvbn rates as strong. */
 const strong = 'vexed 9 quartz; jumbo lynx whirl: pfg 42'
@@ -48,7 +48,31 @@ t.test('passwords', async (t) => {
     await refused(t, `${strong}KESTREL`, 'Kestrel')
     await refused(t, 'ｋｅｓｔｒｅｌ vexed quartz jumbo', 'kestrel')
     await refused(t, '\u212Aestrel vexed quartz jumbo', 'kestrel')
+    await refused(t, `${strong} AnnSmith`, 'ann_smith')
+    await refused(t, `${strong} ann-smith`, 'Ann__Smith')
     t.equal((await signUp(`${strong} kestre l`, 'kestrel')).statusCode, 201)
+    t.equal((await signUp(`${strong} ab`, 'a_b')).statusCode, 201)
+  })
+
+  t.test('breached passwords, common phrases and the words of service and person are refused: 400', async (t) => {
+    const blocked = ['maytheforcebewithyou', 'theresnoplacelikehome', 'cristianoronaldo7', 'welcometorookery']
+    for (const password of [...blocked, 'ｃｒｉｓｔｉａｎｏｒｏｎａｌｄｏ７']) await refused(t, password)
+    const json = { username: 'vexw', displayName: 'Quolbert Zimp', password: 'Quolbert Zimp 42' }
+    const { body } = await makeClient(url).post('v1/accounts', { json })
+    t.match(body, { errors: [{ pointer: '/body/password', detail: /^Must not consist of .*: use / }] })
+    t.equal((await signUp('Quolbert Zimp 42')).statusCode, 201, 'another person’s')
+  })
+
+  t.test('a change to such a password is refused: 400 at newPassword', async (t) => {
+    const { client } = await signUpClient(url)
+    for (const newPassword of ['cristianoronaldo7', 'welcometorookery']) {
+      const { statusCode, body } = await client.put('v1/account/password', {
+        json: { currentPassword: own, newPassword },
+      })
+      t.equal(statusCode, 400)
+      t.match(body, { errors: [{ pointer: '/body/newPassword' }] })
+      t.notOk(JSON.stringify(body).includes(newPassword), 'no echo')
+    }
   })
 
   t.test('a password that is quickly guessed is refused', async (t) => {

@@ -4,6 +4,7 @@ import * as english from '@zxcvbn-ts/language-en'
 import t from 'tap'
 import { identity, postText } from '../../bot/content.ts'
 import { below, fingerprint, pick, randomStream } from '../../bot/random.ts'
+import { findBlocked } from '../../src/credentials/blocklist/blocklist.ts'
 
 t.test('a random stream depends on its parts only', async (t) => {
   const numbers = (...parts: (string | number)[]) => {
@@ -44,6 +45,7 @@ t.test('identities satisfy the sign-up rules for usernames, passwords and profil
   for (const { username, password, displayName, bio } of robots) {
     if (!/^\w{3,30}$/.test(username)) t.fail(username)
     if (password.length < 15 || password.includes(username)) t.fail('a password that breaks the rules')
+    if (findBlocked(password, { username, displayName }) !== undefined) t.fail('a blocked password')
     if (zxcvbn.check(password).guesses < 1e10) t.fail('a weak password')
     if ([...displayName].length > 50 || [...bio].length > 300) t.fail(displayName)
   }

@@ -34,6 +34,8 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     services: ['accounts', 'posts'],
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
+    passwordBreachUrl: undefined,
+    reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true },
     limits: {
