@@ -57,11 +57,12 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
       const owner = { ...own, pointer }
-      await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
           throw invalid({ pointer, detail: 'Must differ from the one-time password.' })
         }
+        const judge = (ticket: Ticket) => passwords.assertStrong(newPassword, owner, ticket)
+        await whileQueued(request, reply, judge, account)
         const hash = (ticket: Ticket) => passwords.hash(newPassword, account, ticket)
         const hashed = await whileQueued(request, reply, hash, account)
         const change = async (transaction: ClientSession) => {

@@ -37,10 +37,16 @@ export function passwordService(
   return {
     warm: () => strength.warm(),
 
-    /** @throws Problem `validation` with the owner's pointer, `overloaded`. */
-    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket): Promise<void> {
+    /**
+     * @param onJudge - called when the work begins that costs: after the lists, and the wait for its turn
+     * @throws Problem `validation` with the owner's pointer, `overloaded`.
+     */
+    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket, onJudge?: () => void): Promise<void> {
       assertNotBlocked(password, owner)
-      await runEstimate(() => assertStrongPassword(password, { pointer: owner.pointer, strength }), ticket)
+      await runEstimate(() => {
+        onJudge?.()
+        return assertStrongPassword(password, { pointer: owner.pointer, strength })
+      }, ticket)
       // Outside of the queue: a slow service must not delay the estimates of others.
       if (await isBreached?.(password, ticket.signal)) {
         throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })

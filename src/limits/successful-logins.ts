@@ -9,22 +9,20 @@ export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, l
   const logins = { description: 'logins', windowSeconds: limitWindowSeconds }
   const perAccount: Limit = { ...logins, name: 'logins', quota: loginsPerAccount }
   const perAddress: Limit = { ...logins, name: 'logins-by-address', quota: loginsPerAddress }
+  const counters = (account: string, ip: string) =>
+    [
+      { limit: perAccount, subject: account },
+      { limit: perAddress, subject: addressKey(ip) },
+    ] as const
   return {
     /** Before the password is checked. @throws Problem `rate-limited` */
     async check(account: string, ip: string): Promise<void> {
-      await Promise.all([fixedWindow.check(perAccount, account), fixedWindow.check(perAddress, addressKey(ip))])
+      await Promise.all(counters(account, ip).map(({ limit, subject }) => fixedWindow.check(limit, subject)))
     },
 
     /** Once the password was right. @returns a function that releases it. @throws Problem `rate-limited` */
     async acquire(account: string, ip: string): Promise<() => Promise<void>> {
-      const first = await fixedWindow.acquire(perAccount, account)
-      try {
-        const second = await fixedWindow.acquire(perAddress, addressKey(ip))
-        return async () => void (await Promise.all([first.release(), second.release()]))
-      } catch (error) {
-        await first.release()
-        throw error
-      }
+      return (await fixedWindow.acquire(...counters(account, ip))).release
     },
   }
 }
