@@ -22,6 +22,7 @@ import { loginThrottle } from './limits/login-throttle.ts'
 import { readLimits } from './limits/read-limits.ts'
 import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
+import { successfulLogins } from './limits/successful-logins.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
@@ -57,6 +58,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
   const { db, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
+  const fixedWindows = fixedWindow(db)
   const follows = followStore(db, writer)
   const posts = postStore(db, writer)
   const reactions = reactionStore(db, writer)
@@ -77,7 +79,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     devices: deviceStore(db),
     failedLogins: failedLogins(db, writer, log),
     feed: revocationFeed(signals, revocations, log, noteRefusal),
-    fixedWindow: fixedWindow(db),
+    fixedWindow: fixedWindows,
     follows,
     isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
@@ -97,6 +99,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     reactions,
     readLimits: readLimits(limits),
     revocations,
+    successfulLogins: successfulLogins(fixedWindows, limits),
     securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),

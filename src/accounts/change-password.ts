@@ -10,6 +10,7 @@ import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
@@ -60,12 +61,14 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const own = await accounts.find(account)
       if (!own) throw unauthenticated()
       const owner = { ...own, pointer }
-      await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
           throw invalid({ pointer, detail: 'Must differ from the one-time password.' })
         }
-        const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(newPassword, account, ticket))
+        const judge = (ticket: Ticket) => passwords.assertStrong(newPassword, owner, ticket)
+        await whileQueued(request, reply, judge, account)
+        const hash = (ticket: Ticket) => passwords.hash(newPassword, account, ticket)
+        const hashed = await whileQueued(request, reply, hash, account)
         const change = async (transaction: ClientSession) => {
           // A session that ended while the password was hashed must not bring itself back.
           const ended = await sessions.end(viewer, transaction)

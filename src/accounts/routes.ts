@@ -25,7 +25,7 @@ type SignUpContext = IssueContext & {
   credentials: Pick<CredentialStore, 'create'>
   fixedWindow: FixedWindow
   isReservedName: (username: string) => boolean
-  limits: { signupsPerAddress: number }
+  limits: { signupsPerAddress: number; signupsPerNetwork: number }
   passwordMinLength: number
   passwords: PasswordService
   securityLog: SecurityLog
@@ -38,13 +38,12 @@ const usernameTaken = () => new Problem('username-taken', 'This username is take
 export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, fixedWindow, isReservedName, limits } = context
   const { passwordMinLength, passwords, securityLog, transact } = context
-  const signUps = {
-    name: 'signups',
-    description: 'sign-ups',
-    quota: limits.signupsPerAddress,
-    windowSeconds: limitWindowSeconds,
-  }
-  const { onRequest, onSend, consume } = limitHooks(fixedWindow, signUps)
+  const signUps = { description: 'sign-ups', windowSeconds: limitWindowSeconds }
+  const { onRequest, onSend, consume } = limitHooks(
+    fixedWindow,
+    { ...signUps, name: 'signups', quota: limits.signupsPerAddress },
+    { ...signUps, name: 'signups-by-network', quota: limits.signupsPerNetwork },
+  )
   const body = signUpBody(passwordMinLength)
 
   scope.post(
@@ -64,8 +63,8 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const owner = { username, displayName, pointer: '/body/password' }
       // Before the password is judged and hashed, which is what costs.
       if (isReservedName(username) || (await accounts.isTaken(username))) throw usernameTaken()
-      await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))
-      consume(request)
+      const onJudge = () => consume(request)
+      await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket, onJudge))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
       const carried = await viewerFromCookie(request, cookies)
       const create = async (transaction: ClientSession) => {

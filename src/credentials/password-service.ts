@@ -17,24 +17,36 @@ import { sharedEstimator as strength } from './strength.ts'
 
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/** At most one hash for each core, three in all, and 64 waiting. `hashing` is read at each hash: peppers may change. */
+/** How long hashing and judging wait for their turn. */
+const waiting = { maxWaiting: 1_000, maxWaitingOfGroup: 64, maxWaitMs: 15_000 }
+
+/**
+ * At most one hash for each core, three in all, and 64 waiting of each network. `hashing` is read at each hash: peppers
+ * may change.
+ */
 export function passwordService(
   hashing: Hashing & { readonly processes: number; readonly isBreached?: IsBreached | undefined },
 ) {
   const { processes, isBreached } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
-  const runHash = hashQueue({ maxRunning: Math.min(cores, 3), maxWaiting: 64 })
+  const runHash = hashQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
   // A queue of its own: slow estimates must not delay logins.
-  const runEstimate = hashQueue({ maxRunning: 1, maxWaiting: 64 })
+  const runEstimate = hashQueue({ ...waiting, maxRunning: 1 })
   const decoyOf = decoys(hashing)
   return {
     warm: () => strength.warm(),
 
-    /** @throws Problem `validation` with the owner's pointer, `overloaded`. */
-    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket): Promise<void> {
+    /**
+     * @param onJudge - called when the work begins that costs: after the lists, and the wait for its turn
+     * @throws Problem `validation` with the owner's pointer, `overloaded`.
+     */
+    async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket, onJudge?: () => void): Promise<void> {
       assertNotBlocked(password, owner)
-      await runEstimate(() => assertStrongPassword(password, { pointer: owner.pointer, strength }), ticket)
+      await runEstimate(() => {
+        onJudge?.()
+        return assertStrongPassword(password, { pointer: owner.pointer, strength })
+      }, ticket)
       // Outside of the queue: a slow service must not delay the estimates of others.
       if (await isBreached?.(password, ticket.signal)) {
         throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })

@@ -11,8 +11,8 @@ export type StrengthEstimator = {
 type StrengthWorker = { thread: Worker; ready: Promise<unknown> }
 
 /** `ready` resolves when the dictionaries are loaded: on a busy machine that takes seconds, which must not time out. */
-function startWorker(): StrengthWorker {
-  const thread = new Worker(new URL('./strength-worker.ts', import.meta.url))
+function startWorker(workerData: { maxSubstitutions: number }): StrengthWorker {
+  const thread = new Worker(new URL('./strength-worker.ts', import.meta.url), { workerData })
   const exited = once(thread, 'exit').then(() => Promise.reject(new Error('the strength estimator was closed')))
   const ready = Promise.race([once(thread, 'message'), exited])
   // Each estimate awaits `ready` itself; after warm() alone, a failure would be an unhandled rejection.
@@ -23,17 +23,20 @@ function startWorker(): StrengthWorker {
 
 const maxTimeouts = 5
 
+/** Ways to read look-alike characters as letters: with zxcvbn's own 100, an estimate takes ten times as long. */
+const defaultSubstitutions = 10
+
 /**
- * In a worker thread: a long password of look-alike characters takes more than a second. An idle thread does not keep the
+ * In a worker thread: a long password of look-alike characters takes a tenth of a second. An idle thread does not keep the
  * process alive.
  * @param timeoutMs - for each estimate; up to five times as long while this process gets less than half a core
  */
-export function strengthEstimator(timeoutMs = 3_000): StrengthEstimator {
+export function strengthEstimator(timeoutMs = 3_000, maxSubstitutions = defaultSubstitutions): StrengthEstimator {
   let worker: StrengthWorker | undefined
   let last: Promise<unknown> = Promise.resolve()
 
   function start(): StrengthWorker {
-    const started = startWorker()
+    const started = startWorker({ maxSubstitutions })
     worker = started
     started.thread.once('exit', () => {
       if (worker === started) worker = undefined

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OutcomeUnknownError } from '../database/failures.ts'
 import { transactionTimeoutMs } from '../database/transaction.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
-import { addressKey } from './client-address.ts'
+import { addressKey, networkKey } from './client-address.ts'
 import { sendProblem, unavailable } from './errors.ts'
 import { clientLeft, overloaded } from './problems.ts'
 
@@ -100,12 +100,19 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-/** Without a database deadline. The address's ticket is aborted, with the Problem, at a disconnect and after 20 s. */
+/**
+ * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
+ * @param account - whose known device or live session it is: it uses the reserved turns, not those of its address
+ */
 export async function whileQueued<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   work: (ticket: Ticket) => Promise<T>,
+  account?: string,
 ): Promise<T> {
+  const { ip } = request.client
+  const share =
+    account === undefined ? { key: addressKey(ip), group: networkKey(ip) } : { key: account, reserved: true }
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
   const onTimeout = () => controller.abort(overloaded('passwords'))
@@ -114,7 +121,7 @@ export async function whileQueued<T>(
   if (reply.raw.closed) onClose()
   clearDeadline(request, reply)
   try {
-    return await work({ signal: controller.signal, key: addressKey(request.client.ip) })
+    return await work({ signal: controller.signal, ...share })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', onClose)

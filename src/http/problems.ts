@@ -90,12 +90,13 @@ export const notFound = () => new Problem('not-found', 'The resource does not ex
 
 export const unauthenticated = () => new Problem('unauthenticated', 'Log in first: POST /v1/session.')
 
-export const overloaded = (queue: 'passwords' | 'reads' | 'writes') =>
+/** @param seconds - until the queue will have emptied */
+export const overloaded = (queue: 'passwords' | 'reads' | 'writes', seconds = 2) =>
   new Problem(
     'overloaded',
     `Too many ${queue === 'passwords' ? 'password checks' : queue} are queued, so nothing was changed: try again shortly.`,
     {
-      headers: { 'retry-after': '2' },
+      headers: { 'retry-after': String(seconds) },
     },
   )
 

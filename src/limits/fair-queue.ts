@@ -1,49 +1,55 @@
-/** A task's position in a queue: the client whose turn it uses, and a signal that removes it. */
-export type Ticket = { signal: AbortSignal; key: string }
+import { fairTurns } from './fair-turns.ts'
+
+/**
+ * A task's position in a queue: the client whose turn it uses, and a signal that removes it.
+ * @property group - the client's network; by default the key
+ * @property reserved - whether it uses the reserved half of the turns, which other tasks cannot fill
+ */
+export type Ticket = { signal: AbortSignal; key: string; group?: string; reserved?: boolean }
 
 /** @throws the refusal when the queue is full or the wait too long; the abort reason of the ticket */
 export type FairQueue = <T>(task: () => Promise<T>, ticket: Ticket) => Promise<T>
 
-export type QueueBounds = { maxRunning: number; maxWaiting: number; maxWaitMs?: number }
+export type QueueBounds = { maxRunning: number; maxWaiting: number; maxWaitingOfGroup?: number; maxWaitMs?: number }
+
+/** @param seconds - until what waits now will have run */
+export type Refusal = (seconds: number) => Error
 
 type Waiter = { start(): void; refuse(): void }
 
-/** Keys take turns (fair queueing: Nagle, RFC 970). A full queue evicts the last task of the busiest key. */
-export function fairQueue({ maxRunning, maxWaiting, maxWaitMs }: QueueBounds, refusal: () => Error): FairQueue {
-  const queues = new Map<string, Waiter[]>()
-  let running = 0
-  let waiting = 0
+const maxRetrySeconds = 60
 
-  function remove(key: string, waiter: Waiter | undefined): void {
-    const queue = queues.get(key)
-    if (!queue || !waiter) return
-    queue.splice(queue.indexOf(waiter), 1)
-    waiting -= 1
-    if (queue.length === 0) queues.delete(key)
-  }
+/**
+ * Groups take turns, and within a group its keys. A full queue evicts the last task of the busiest, never a newcomer
+ * because it is new. Reserved tasks wait apart and get every other turn.
+ */
+export function fairQueue(
+  { maxRunning, maxWaiting, maxWaitingOfGroup = maxWaiting, maxWaitMs }: QueueBounds,
+  refusal: Refusal,
+  nowMs: () => number = () => performance.now(),
+): FairQueue {
+  const [reserved, open] = [fairTurns<Waiter>(), fairTurns<Waiter>()]
+  let next = reserved
+  let running = 0
+  let meanMs = 0
+
+  const otherThan = (lane: typeof open) => (lane === open ? reserved : open)
 
   function startNext(): void {
-    const [first] = queues
-    if (!first) return
-    const [key, queue] = first
-    const [waiter] = queue
-    remove(key, waiter)
-    if (queues.delete(key)) queues.set(key, queue)
-    waiter?.start()
+    const lane = next.size() > 0 ? next : otherThan(next)
+    next = otherThan(lane)
+    lane.next()?.start()
   }
 
-  function makeRoom(key: string): boolean {
-    if (waiting < maxWaiting) return true
-    const [busiest, longest] = [...queues].reduce((a, b) => (b[1].length > a[1].length ? b : a))
-    if (longest.length <= (queues.get(key)?.length ?? 0) + 1) return false
-    const last = longest.at(-1)
-    remove(busiest, last)
-    last?.refuse()
-    return true
+  function refuse(): Error {
+    const seconds = Math.ceil(((reserved.size() + open.size()) * meanMs) / maxRunning / 1_000)
+    return refusal(Math.min(Math.max(1, seconds), maxRetrySeconds))
   }
 
-  const waitForSlot = ({ signal, key }: Ticket) =>
+  const waitForSlot = ({ signal, key, group = key, reserved: isReserved = false }: Ticket) =>
     new Promise<void>((resolve, reject) => {
+      const lane = isReserved ? reserved : open
+      const share = { group, key }
       let timer: NodeJS.Timeout | undefined
       const settle = (outcome: () => void) => {
         clearTimeout(timer)
@@ -54,21 +60,23 @@ export function fairQueue({ maxRunning, maxWaiting, maxWaitMs }: QueueBounds, re
         running += 1
         settle(resolve)
       }
-      const waiter: Waiter = { start, refuse: () => settle(() => reject(refusal())) }
+      const waiter: Waiter = { start, refuse: () => settle(() => reject(refuse())) }
       const leave = () => {
-        remove(key, waiter)
+        lane.remove(share, waiter)
         settle(() => reject(signal.reason))
       }
       const giveUp = () => {
-        remove(key, waiter)
+        lane.remove(share, waiter)
         waiter.refuse()
       }
       if (running < maxRunning) return start()
-      if (!makeRoom(key)) return waiter.refuse()
-      const queue = queues.get(key)
-      if (queue) queue.push(waiter)
-      else queues.set(key, [waiter])
-      waiting += 1
+      const groupIsFull = lane.sizeOf(group) >= maxWaitingOfGroup
+      if (groupIsFull || lane.size() >= maxWaiting) {
+        const evicted = lane.evictFor(share, groupIsFull)
+        if (!evicted) return waiter.refuse()
+        evicted.refuse()
+      }
+      lane.add(share, waiter)
       if (maxWaitMs !== undefined) timer = setTimeout(giveUp, maxWaitMs).unref()
       signal.addEventListener('abort', leave, { once: true })
     })
@@ -76,12 +84,15 @@ export function fairQueue({ maxRunning, maxWaiting, maxWaitMs }: QueueBounds, re
   return async (task, ticket) => {
     ticket.signal.throwIfAborted()
     await waitForSlot(ticket)
+    const startedMs = nowMs()
     try {
       const result = await task()
       // The result of an abandoned request must not take effect.
       ticket.signal.throwIfAborted()
       return result
     } finally {
+      const tookMs = nowMs() - startedMs
+      meanMs = meanMs === 0 ? tookMs : meanMs + (tookMs - meanMs) / 8
       running -= 1
       startNext()
     }

@@ -1,5 +1,6 @@
 import type { Collection, Db } from 'mongodb'
 import { type Limit, limitHeaders, rateLimited } from './headers.ts'
+import type { Counter } from './sliding-window.ts'
 
 type WindowDocument = { _id: string; count: number; until: Date }
 
@@ -37,23 +38,45 @@ export function fixedWindow(db: Db) {
     share.others = left - share.own
   }
 
+  async function acquire(limit: Limit, subject: string): Promise<Reservation> {
+    const { begin, until, seconds } = currentWindow(limit)
+    const _id = `${limit.name}:${subject}:${begin}`
+    // Never below zero: the driver may repeat it when its answer is lost.
+    const decrement = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
+    const release = async () => void (await throttle.updateOne({ _id }, decrement))
+    const counted = await throttle.findOneAndUpdate(
+      { _id },
+      { $inc: { count: 1 }, $setOnInsert: { until } },
+      { upsert: true, returnDocument: 'after' },
+    )
+    const count = counted?.count ?? 1
+    if (count <= limit.quota) return { headers: limitHeaders(limit, limit.quota - count, seconds), release }
+    await release()
+    throw rateLimited(limit, seconds)
+  }
+
   return {
-    /** @throws Problem `rate-limited`; that attempt is not counted */
-    async acquire(limit: Limit, subject: string): Promise<Reservation> {
-      const { begin, until, seconds } = currentWindow(limit)
-      const _id = `${limit.name}:${subject}:${begin}`
-      // Never below zero: the driver may repeat it when its answer is lost.
-      const decrement = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
-      const release = async () => void (await throttle.updateOne({ _id }, decrement))
-      const counted = await throttle.findOneAndUpdate(
-        { _id },
-        { $inc: { count: 1 }, $setOnInsert: { until } },
-        { upsert: true, returnDocument: 'after' },
-      )
-      const count = counted?.count ?? 1
-      if (count <= limit.quota) return { headers: limitHeaders(limit, limit.quota - count, seconds), release }
-      await release()
-      throw rateLimited(limit, seconds)
+    /** Counts nothing. @throws Problem `rate-limited` */
+    async check(limit: Limit, subject: string): Promise<void> {
+      const { begin, seconds } = currentWindow(limit)
+      const found = await throttle.findOne({ _id: `${limit.name}:${subject}:${begin}` })
+      if (found && found.count >= limit.quota) throw rateLimited(limit, seconds)
+    },
+
+    /**
+     * One after the other, so that what one limit refuses counts against no other. The headers are those of the first.
+     * @throws Problem `rate-limited`; that attempt is not counted
+     */
+    async acquire(...counters: readonly [Counter, ...Counter[]]): Promise<Reservation> {
+      const acquired: Reservation[] = []
+      const release = async () => void (await Promise.all(acquired.map((reservation) => reservation.release())))
+      try {
+        for (const { limit, subject } of counters) acquired.push(await acquire(limit, subject))
+      } catch (error) {
+        await release()
+        throw error
+      }
+      return { headers: acquired[0]?.headers ?? {}, release }
     },
 
     /**

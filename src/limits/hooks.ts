@@ -1,16 +1,20 @@
 import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { addressKey } from '../http/client-address.ts'
+import { addressKey, networkKey } from '../http/client-address.ts'
 import { safeMethods } from '../http/origin.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
 import { releaseSoon } from './release.ts'
 
-/** Limits a route by client address. Capacity is reserved before any costly work, and released if nothing is created. */
-export function limitHooks(fixedWindow: FixedWindow, limit: Limit) {
+/** Limits a route by client address and network. Capacity is reserved before any costly work, and released if nothing is created. */
+export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwork: Limit) {
   const reservations = new WeakMap<object, Reservation & { consumed: boolean }>()
   const onRequest: onRequestAsyncHookHandler = async (request, reply) => {
-    const reservation = await fixedWindow.acquire(limit, addressKey(request.client.ip))
+    const { ip } = request.client
+    const reservation = await fixedWindow.acquire(
+      { limit: perAddress, subject: addressKey(ip) },
+      { limit: perNetwork, subject: networkKey(ip) },
+    )
     reservations.set(request, { ...reservation, consumed: false })
     reply.headers(reservation.headers)
   }
@@ -32,18 +36,20 @@ export function limitHooks(fixedWindow: FixedWindow, limit: Limit) {
 
 type WriteOptions = {
   fixedWindow: FixedWindow
-  limits: { writesPerAccount: number; writesPerAddress: number }
+  limits: { writesPerAccount: number; writesPerAddress: number; writesPerNetwork: number }
   viewerOf: (request: FastifyRequest) => { account: string }
 }
 
 export const limitWrites = fp<WriteOptions>(async (scope, { fixedWindow, limits, viewerOf }) => {
   const changes = { description: 'changes', windowSeconds: limitWindowSeconds }
   const perAddress = { ...changes, name: 'writes-by-address', quota: limits.writesPerAddress }
+  const perNetwork = { ...changes, name: 'writes-by-network', quota: limits.writesPerNetwork }
   const perAccount = { ...changes, name: 'writes', quota: limits.writesPerAccount }
   scope.addHook('onRequest', async (request, reply) => {
     if (safeMethods.has(request.method)) return
     // The account first: one over its limit must not use up the quota of others behind the same address.
     reply.headers(await fixedWindow.consume(perAccount, viewerOf(request).account))
     await fixedWindow.consume(perAddress, addressKey(request.client.ip))
+    await fixedWindow.consume(perNetwork, networkKey(request.client.ip))
   })
 })

@@ -13,6 +13,7 @@ import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/de
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
+import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
@@ -27,6 +28,7 @@ export type LoginContext = IssueContext & {
   devices: Pick<DeviceStore, 'find' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
+  successfulLogins: SuccessfulLogins
   mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
   securityLog: SecurityLog
@@ -50,7 +52,7 @@ export async function logIn(
   context: LoginContext,
 ): Promise<IssuedSession & { device: string }> {
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords, securityLog } = context
+  const { mutex, passwords, securityLog, successfulLogins } = context
   const { client } = request
   const carried = await viewerFromCookie(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
@@ -62,7 +64,10 @@ export async function logIn(
   const credential = await credentials.find(account)
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
-  if (isLimited) await loginThrottle.check(attempt)
+  if (isLimited) {
+    await loginThrottle.check(attempt)
+    await successfulLogins.check(account, client.ip)
+  }
 
   let release = async () => {}
   const acquire = async () => {
@@ -71,13 +76,17 @@ export async function logIn(
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
-    const { matches, rehashed } = await whileQueued(request, reply, (ticket) =>
-      passwords.verify(password, account, credential, ticket, acquire),
+    const { matches, rehashed } = await whileQueued(
+      request,
+      reply,
+      (ticket) => passwords.verify(password, account, credential, ticket, acquire),
+      device === undefined ? undefined : account,
     )
     if (credential === undefined || !matches || isSpent(credential) || isSuspended(credential))
       throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
+    release = await successfulLogins.acquire(account, client.ip)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)

@@ -44,8 +44,11 @@ export async function reauthenticate<T>(
   const isLast = attempt.remaining === 0
   let isRight = false
   try {
-    const { matches } = await whileQueued(request, reply, (ticket) =>
-      passwords.verify(password, viewer.account, credential, ticket),
+    const { matches } = await whileQueued(
+      request,
+      reply,
+      (ticket) => passwords.verify(password, viewer.account, credential, ticket),
+      viewer.account,
     )
     isRight = matches
     if (matches && credential) return await work(credential)

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { hashQueue } from '../../src/credentials/hash-queue.ts'
@@ -122,7 +123,7 @@ t.test('a client that disconnects while its task runs keeps the slot until the e
 })
 
 t.test(
-  'one verification runs for each core, 64 wait, and the next gets overloaded; unknown names included',
+  'one verification runs for each core, 64 of a network wait, and the next gets overloaded; unknown names included',
   async (t) => {
     const { verify } = passwordService({ cost: 4, peppers: [], processes: 1 })
     const check = () => verify('three blind mice', 'a', undefined, ticket)
@@ -135,3 +136,21 @@ t.test(
     t.equal(results.length, capacity)
   },
 )
+
+t.test('a verification waits 15 s for its turn', async (t) => {
+  // Slow enough that all slots are taken for a while.
+  const { verify } = passwordService({ cost: 13, peppers: [], processes: 1 })
+  const check = () => verify('three blind mice', 'a', undefined, ticket)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const running = Array.from({ length: Math.min(availableParallelism(), 3) }, check)
+  const late = check().then(
+    () => 'verified',
+    ({ code }) => code,
+  )
+  mock.timers.tick(14_999)
+  t.equal(await Promise.race([late, setImmediate('waiting')]), 'waiting')
+  mock.timers.tick(1)
+  t.equal(await late, 'overloaded')
+  await Promise.all(running)
+})

@@ -14,7 +14,8 @@ t.test('the limit of sign-ups by address', async (t) => {
   atQuarterHour(t)
   const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
   const { port, db } = server
-  const countSignUps = async () => (await db.collection('throttle').findOne({}))?.count
+  const countSignUps = async () =>
+    (await db.collection<{ _id: string; count: number }>('throttle').findOne({ _id: /^signups:/ }))?.count
 
   t.test('a refused sign-up is released before its answer is sent', async (t) => {
     const bad = [{}, { username: 'ann', password: 'short' }, { username: 'ann', password: 'passwordpassword' }]
@@ -102,6 +103,46 @@ t.test('behind a trusted proxy each IPv4 address and each IPv6 /64 has its own q
 t.test('sign-ups are counted in the database, which all processes share', async (t) => {
   const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
   await cookieOf(server.port, 'ann')
-  const { _id } = (await server.db.collection<{ _id: string }>('throttle').findOne({})) ?? {}
+  const { _id } = (await server.db.collection<{ _id: string }>('throttle').findOne({ _id: /^signups:/ })) ?? {}
   t.match(_id, /^signups:127\.0\.0\.1:\d+$/, 'the counter of the address')
+})
+
+t.test('a password that was judged counts as a sign-up, one on the lists does not', async (t) => {
+  atQuarterHour(t)
+  const { port } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
+  const attempt = (given: string) => ask(port, 'POST', '/v1/accounts', { json: { username: 'ann', password: given } })
+  const left = async (given: string) => (await attempt(given)).headers.ratelimit?.at('"signups";r='.length)
+  for (const listed of ['qwertyuiopasdfgh', 'maytheforcebewithyou']) t.equal(await left(listed), '1')
+  t.equal(await left('xkxkxkxkxkxkxkxkxk'), '1')
+  t.equal(await left('q7q7q7q7q7q7q7q7q7'), '0', 'the one before counts')
+  t.equal((await attempt(password)).status, 429)
+})
+
+t.test('each IPv6 /48 and IPv4 /24 has a quota of sign-ups, whatever its addresses', async (t) => {
+  atQuarterHour(t)
+  const server = await testServer(t, {
+    LIMIT_SIGNUPS_PER_NETWORK: '2',
+    LIMIT_SIGNUPS_PER_ADDRESS: '2',
+    TRUSTED_PROXIES: '127.0.0.1',
+  })
+  let accounts = 0
+  const from = async (address: string) => {
+    accounts += 1
+    const { status, headers } = await signUp(server, `user${accounts}`, { 'x-forwarded-for': address })
+    return status === 429 ? headers['ratelimit-policy'] : status
+  }
+  for (const [first, second, third, elsewhere] of [
+    ['2001:db8:1:1::1', '2001:db8:1:2::1', '2001:db8:1:3::1', '2001:db8:2:1::1'],
+    ['10.0.1.1', '10.0.1.2', '10.0.1.3', '10.0.2.1'],
+  ] as const) {
+    t.equal(await from(first), 201)
+    t.equal(await from(second), 201)
+    t.equal(await from(third), '"signups-by-network";q=2;w=900')
+    t.equal(await from(elsewhere), 201)
+  }
+  const counts = await server.db
+    .collection<{ _id: string; count: number }>('throttle')
+    .find({ _id: /^signups:/ })
+    .toArray()
+  t.same(new Set(counts.map(({ count }) => count)), new Set([0, 1]), 'what the network’s quota refused counts nowhere')
 })

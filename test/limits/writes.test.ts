@@ -159,3 +159,13 @@ t.test('an account over its limit does not use up the quota of others behind its
   t.same(countStatuses(await posts(9, ann)), { 201: 3, 429: 6 })
   t.same(countStatuses(await posts(3, bob)), { 201: 2, 429: 1 })
 })
+
+t.test('5 changes from an IPv6 /48 or IPv4 /24 in 15 minutes succeed, whatever its addresses', async (t) => {
+  const { port, post } = await startServers(t, { LIMIT_WRITES_PER_NETWORK: '5', TRUSTED_PROXIES: '127.0.0.1' })
+  const cookie = await cookieOf(port, 'ann')
+  for (const addressOf of [(n: number) => `2001:db8:1:${n}::1`, (n: number) => `203.0.113.${n}`]) {
+    for (let n = 0; n < 5; n += 1) t.equal((await post(port, cookie, addressOf(n))).status, 201)
+    expectOver(t, await post(port, cookie, addressOf(5)), 'writes-by-network', 5)
+  }
+  t.equal((await post(port, cookie, '2001:db8:2::1')).status, 201, 'another /48')
+})

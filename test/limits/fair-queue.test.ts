@@ -1,0 +1,107 @@
+import { setImmediate } from 'node:timers/promises'
+import t from 'tap'
+import { fairQueue, type QueueBounds } from '../../src/limits/fair-queue.ts'
+
+const { signal } = new AbortController()
+
+/** A queue with one running task, which holds its slot; `end` ends the oldest running task. */
+async function busyQueue(bounds: Partial<QueueBounds> = {}) {
+  let nowMs = 0
+  const refusals: number[] = []
+  const refused = (seconds: number) => {
+    refusals.push(seconds)
+    return new Error('refused')
+  }
+  const queue = fairQueue({ maxRunning: 1, maxWaiting: 1_000, ...bounds }, refused, () => nowMs)
+  const begun: string[] = []
+  const running: (() => void)[] = []
+  const outcomes = new Map<string, string>()
+  const submit = (name: string, group: string, reserved = false, key = name) => {
+    const task = () => {
+      begun.push(name)
+      return new Promise<void>((resolve) => running.push(resolve))
+    }
+    queue(task, { signal, key, group, reserved }).then(
+      () => outcomes.set(name, 'done'),
+      () => outcomes.set(name, 'refused'),
+    )
+  }
+  const end = async (times = 1, tookMs = 0) => {
+    for (let n = 0; n < times; n += 1) {
+      nowMs += tookMs
+      running.shift()?.()
+      await setImmediate()
+    }
+  }
+  submit('holder', 'its own')
+  await setImmediate()
+  return { begun, submit, end, outcomes, refusals }
+}
+
+t.test('80 addresses of one network take one turn of every other one', async (t) => {
+  const { begun, submit, end } = await busyQueue()
+  for (let n = 0; n < 80; n += 1) submit(`attacker ${n}`, 'a /48')
+  for (let n = 0; n < 3; n += 1) submit(`other ${n}`, `network ${n}`)
+  await end(5)
+  t.same(begun, ['holder', 'attacker 0', 'other 0', 'other 1', 'other 2', 'attacker 1'])
+})
+
+t.test('within a network its addresses take turns', async (t) => {
+  const { begun, submit, end } = await busyQueue()
+  for (let n = 0; n < 3; n += 1) submit(`busy ${n}`, 'a /48', false, 'one /64')
+  submit('neighbour', 'a /48')
+  await end(4)
+  t.same(begun, ['holder', 'busy 0', 'neighbour', 'busy 1', 'busy 2'])
+})
+
+t.test('a full queue ends the youngest of the busiest network', async (t) => {
+  const { submit, outcomes, end, begun } = await busyQueue({ maxWaiting: 4 })
+  for (let n = 0; n < 3; n += 1) submit(`attacker ${n}`, 'a /48')
+  submit('first', 'its network')
+  submit('second', 'another network')
+  submit('attacker 3', 'a /48')
+  await setImmediate()
+  t.same(Object.fromEntries(outcomes), { 'attacker 2': 'refused', 'attacker 1': 'refused' }, 'the last, not all')
+  await end(5)
+  t.same(begun, ['holder', 'attacker 0', 'first', 'second', 'attacker 3'])
+})
+
+t.test('a newcomer is never refused because it is new: 64 networks with one task each give way', async (t) => {
+  const { submit, outcomes, end, begun } = await busyQueue({ maxWaiting: 64 })
+  for (let n = 0; n < 64; n += 1) submit(`attacker ${n}`, `network ${n}`)
+  submit('newcomer', 'another network')
+  submit('attacker again', 'network 0')
+  await setImmediate()
+  t.same(Object.fromEntries(outcomes), { 'attacker 63': 'refused', 'attacker again': 'refused' })
+  await end(64)
+  t.ok(begun.includes('newcomer'))
+})
+
+t.test('a network with all its places taken ends its own busiest address, and no other network', async (t) => {
+  const { submit, outcomes } = await busyQueue({ maxWaitingOfGroup: 2 })
+  submit('other', 'another network')
+  for (const name of ['a1', 'a2', 'a3']) submit(name, 'a /48', false, 'one /64')
+  submit('neighbour', 'a /48')
+  await setImmediate()
+  t.same(Object.fromEntries(outcomes), { a3: 'refused', a2: 'refused' })
+})
+
+t.test('reserved tasks have every other turn and places of their own, which strangers cannot fill', async (t) => {
+  const { submit, outcomes, end, begun } = await busyQueue({ maxWaiting: 4 })
+  for (let n = 0; n < 6; n += 1) submit(`stranger ${n}`, `network ${n}`)
+  for (let n = 0; n < 3; n += 1) submit(`known ${n}`, `account ${n}`, true)
+  await setImmediate()
+  t.equal([...outcomes.keys()].filter((name) => name.startsWith('known')).length, 0, 'none is refused')
+  await end(5)
+  t.match(begun.join(), /^holder,known 0,stranger \d,known 1,stranger \d,known 2$/)
+})
+
+t.test('Retry-After: until what waits will have run, at the mean time of the tasks', async (t) => {
+  const { submit, end, refusals } = await busyQueue({ maxWaitingOfGroup: 10 })
+  for (let n = 0; n < 11; n += 1) submit(`task ${n}`, 'one', false, 'one')
+  await end(1, 2_500)
+  submit('tenth', 'one', false, 'one')
+  submit('eleventh', 'one', false, 'one')
+  await setImmediate()
+  t.same(refusals, [1, 25], 'a second at least; then ten of 2.5 s')
+})
