@@ -19,7 +19,15 @@ import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import type { Services } from './services.ts'
-import { optionalSession, requireSession, requireViewer, viewerFromCookie, viewerOf } from './sessions/auth-hooks.ts'
+import {
+  optionalSession,
+  requireChosenPassword,
+  requireSession,
+  requireViewer,
+  viewerFromCookie,
+  viewerOf,
+} from './sessions/auth-hooks.ts'
+import { currentSessionRoute } from './sessions/current-session.ts'
 import { presentedRefreshToken } from './sessions/issue.ts'
 import { jwks } from './sessions/jwks.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
@@ -81,18 +89,23 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       if (servesAccounts) {
         await api.register(async (signedIn) => {
           await requireAccount(signedIn)
-          await signedIn.register(accountRoutes, context)
-          await signedIn.register(activityRoutes, context)
+          await signedIn.register(currentSessionRoute, context)
           await signedIn.register(passwordRoutes, context)
-          await signedIn.register(ownSessionRoutes, context)
-          await signedIn.register(exportRoute, context)
-          await signedIn.register(deleteAccountRoute, context)
+          await signedIn.register(async (withPassword) => {
+            await withPassword.register(requireChosenPassword)
+            await withPassword.register(accountRoutes, context)
+            await withPassword.register(activityRoutes, context)
+            await withPassword.register(ownSessionRoutes, context)
+            await withPassword.register(exportRoute, context)
+            await withPassword.register(deleteAccountRoute, context)
+          })
         })
       }
       if (servesPosts) {
         await api.register(async (signedIn) => {
           withQueuedChanges(signedIn)
           await requireAccount(signedIn)
+          await signedIn.register(requireChosenPassword)
           await signedIn.register(postRoutes, context)
           await signedIn.register(ownReactionRoutes, context)
           await signedIn.register(reactionRoutes, context)

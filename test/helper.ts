@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import got, { type Got } from 'got'
-import { type Db, MongoClient } from 'mongodb'
+import { MongoClient } from 'mongodb'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { CookieJar } from 'tough-cookie'
@@ -109,7 +109,3 @@ export async function retry503<Response extends { statusCode: number }>(
     if (response.statusCode !== 503 || attempts === 20) return response
   }
 }
-
-/** Without `system.views`, which the database user may not read. */
-export const storedCollections = async (db: Db) =>
-  (await db.collections()).filter(({ collectionName }) => !collectionName.startsWith('system.'))

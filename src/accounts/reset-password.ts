@@ -1,8 +1,8 @@
-import { randomInt } from 'node:crypto'
 import type { MongoClient } from 'mongodb'
 import { activityStore } from '../activity/store.ts'
 import { assertPeppersConfigured } from '../credentials/check-peppers.ts'
 import { type Hashing, hashPassword } from '../credentials/hashing.ts'
+import { digestOf, newOneTimePassword } from '../credentials/one-time-password.ts'
 import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
 import { accountCounters } from '../limits/account-counters.ts'
@@ -12,14 +12,6 @@ import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
 
 const validForMs = 86_400_000
-
-// Crockford's base 32: no letter is mistaken for another when read out.
-const letters = '0123456789abcdefghjkmnpqrstvwxyz'
-
-function oneTimePassword(): string {
-  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
-  return [group(), group(), group(), group()].join('-')
-}
 
 const operator = { ip: '', userAgent: 'npm run accounts' }
 
@@ -45,11 +37,12 @@ export async function resetPassword(
   const sessions = sessionStore(db, revocationCache(db))
   const account = await accountStore(db, transact).idOf(username)
   if (account === undefined) return { outcome: 'not-found' }
-  const password = oneTimePassword()
+  const password = newOneTimePassword()
   const hashed = await hashPassword(password, account, hashing)
   const until = new Date(Date.now() + validForMs)
+  const digest = digestOf(account, password)
   const ended = await transact(async (transaction) => {
-    const { outcome } = await credentialStore(db).reset(account, hashed, until, transaction)
+    const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)

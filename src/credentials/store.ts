@@ -1,4 +1,4 @@
-import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 import type { StoredPassword } from './hashing.ts'
 
@@ -16,11 +16,12 @@ type CredentialDocument = {
   revision: number
 }
 
-type OneTime = { until: Date; used: boolean }
+/** @property digest - see one-time-password.ts; absent if an earlier version issued the password */
+type OneTime = { until: Date; used: boolean; digest?: Binary }
 
 export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime; suspendedAt?: Date }
 
-export const isSpent = ({ oneTime }: Credential): boolean =>
+export const isSpent = ({ oneTime }: Pick<Credential, 'oneTime'>): boolean =>
   oneTime !== undefined && (oneTime.used || oneTime.until <= new Date())
 
 export const isSuspended = ({ suspendedAt }: Credential): boolean => suspendedAt !== undefined
@@ -111,12 +112,12 @@ export function credentialStore(db: Db) {
     async reset(
       account: string,
       password: StoredPassword,
-      until: Date,
+      { until, digest }: { until: Date; digest: Binary },
       session: ClientSession,
     ): Promise<{ outcome: 'reset' | 'not-found' }> {
       const { matchedCount } = await credentials.updateOne(
         { _id: toUuid(account) },
-        { $set: { password, oneTime: { until, used: false } }, $inc: { version: 1 } },
+        { $set: { password, oneTime: { until, digest, used: false } }, $inc: { version: 1 } },
         { session },
       )
       return { outcome: matchedCount === 1 ? 'reset' : 'not-found' }

@@ -8,6 +8,7 @@ const catalogue = {
   forbidden: [403, 'Permission denied'],
   'cross-site': [403, 'Cross-site request blocked'],
   'confirmation-required': [403, 'Confirmation required'],
+  'password-change-required': [403, 'Password change required'],
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
   'request-timeout': [408, 'Request timeout'],

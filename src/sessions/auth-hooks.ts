@@ -6,15 +6,18 @@ import type { SessionCookies } from './cookies.ts'
 import type { LastSeen } from './last-seen.ts'
 import type { RevocationCache } from './revocation-cache.ts'
 import type { RevocationFeed } from './revocation-feed.ts'
-import type { SessionOwners } from './session-owners.ts'
+import type { KnownSession, SessionOwners } from './session-owners.ts'
 import type { SessionStore } from './store.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The session that the request belongs to: set by the hooks here, or when a session is issued. */
-    viewer: Viewer | null
+    viewer: LiveViewer | null
   }
 }
+
+/** @property passwordChangeRequired - a one-time password began the session */
+export type LiveViewer = Viewer & Partial<KnownSession>
 
 type AuthContext = {
   cookies: SessionCookies
@@ -30,38 +33,41 @@ export async function viewerFromCookie(request: FastifyRequest, cookies: Session
   if (token === undefined) return undefined
   const { accessTokens, securityLog } = request.server
   const viewer = await accessTokens.readOrRefresh(token)
-  if (!viewer && accessTokens.isForged(token)) securityLog.record('authn_token_forged', { request })
+  if (!viewer && accessTokens.isForged(token)) {
+    securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })
+  }
   return viewer
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
-async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<Viewer | null> {
+async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<LiveViewer | null> {
   const { cookies, feed, lastSeen, revocations } = context
   const viewer = await viewerFromCookie(request, cookies)
   if (!viewer) return null
   feed.noteUse()
   const isLive = revocations.isLive(viewer.session) ?? (await revocations.readIsLive(viewer.session))
   if (!isLive) return null
-  if (!(await belongsToAccount(request, viewer, context))) return null
+  const known = await findOwned(request, viewer, context)
+  if (!known) return null
   lastSeen.note(viewer.session)
-  return viewer
+  return { ...viewer, ...known }
 }
 
 /** A stolen sign key signs any pair of account and session, so a pair is looked up when it is first seen. */
-async function belongsToAccount(
+async function findOwned(
   request: FastifyRequest,
   viewer: Viewer,
   { revocations, sessionOwners }: AuthContext,
-): Promise<boolean> {
-  if (sessionOwners.isKnown(viewer)) return true
-  const { outcome } = await sessionOwners.lookUp(viewer)
-  if (outcome === 'found') return true
+): Promise<KnownSession | undefined> {
+  const known = sessionOwners.recall(viewer) ?? (await sessionOwners.lookUp(viewer))
+  if (known) return known
   // Not one that has just ended, which is harmless, but this process has not heard of yet.
   if (await revocations.readIsLive(viewer.session)) {
     const { account, session } = viewer
     request.log.warn({ account, session }, 'access token with a valid signature names a session that does not exist')
+    request.server.securityLog.record('authn_token_forged', { request, detail: { reason: 'unknown-session' } })
   }
-  return false
+  return undefined
 }
 
 /** For public reads: an invalid cookie counts as none. */
@@ -71,6 +77,8 @@ export const optionalSession = fp<AuthContext>(async (scope, context) => {
     if (context.cookies.access(request) === undefined) return
     request.viewer = await liveViewer(request, context)
     if (request.viewer === null) reply.header('rookery-session', 'invalid')
+    // Valid, but it may read only itself.
+    else if (request.viewer.passwordChangeRequired) request.viewer = null
   })
 })
 
@@ -90,8 +98,20 @@ export const requireSession = fp<AuthContext>(async (scope, context) => {
   })
 })
 
+/** After `requireSession`, for all but what a session that a one-time password began may do. */
+export const requireChosenPassword = fp(async (scope) => {
+  scope.addHook('onRequest', async (request) => {
+    if (!requireViewer(request).passwordChangeRequired) return
+    throw new Problem('password-change-required', 'Choose a password of your own first: PUT /v1/account/password.')
+  })
+  scope.addHook('onRoute', (route) => {
+    const { problems = [], ...config } = route.config ?? {}
+    route.config = { ...config, problems: [...problems, 'password-change-required'] }
+  })
+})
+
 /** @throws Problem `unauthenticated` when the request has no session. */
-export function requireViewer(request: FastifyRequest): Viewer {
+export function requireViewer(request: FastifyRequest): LiveViewer {
   if (request.viewer === null) throw unauthenticated()
   return request.viewer
 }

@@ -12,6 +12,8 @@ export type IssueContext = {
   sessions: Pick<SessionStore, 'create' | 'end' | 'endByToken'>
 }
 
+export type NewSession = { account: string; carried: SessionOwner | undefined; passwordChangeRequired?: boolean }
+
 export function presentedRefreshToken(request: FastifyRequest, cookies: SessionCookies): RefreshToken | undefined {
   const text = cookies.refresh(request)
   return text === undefined ? undefined : parseRefreshToken(text)
@@ -23,7 +25,7 @@ export function presentedRefreshToken(request: FastifyRequest, cookies: SessionC
  */
 export async function issueSession(
   request: FastifyRequest,
-  { account, carried }: { account: string; carried: SessionOwner | undefined },
+  { account, carried, passwordChangeRequired }: NewSession,
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
@@ -31,7 +33,7 @@ export async function issueSession(
   const presented = presentedRefreshToken(request, cookies)
   if (presented) await sessions.endByToken(presented, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
-  return { ...(await sessions.create(account, request.client, transaction)), device }
+  return { ...(await sessions.create(account, request.client, transaction, passwordChangeRequired)), device }
 }
 
 export function setSessionCookies(

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
+import { isLiveOneTimePassword } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
@@ -57,13 +58,15 @@ export async function logIn(
   request.claimedIdentity = { account: known, username }
   const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
+  const attempt = { username, account, ip: client.ip, device }
   const credential = await credentials.find(account)
-  const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
-  const attempt = { username, account, ip: client.ip, device, oneTime }
-  await loginThrottle.check(attempt)
+  // By nothing that others can cause: the operator issued it because the owner is locked out.
+  const isLimited = !isLiveOneTimePassword(account, credential, password)
+  if (isLimited) await loginThrottle.check(attempt)
 
   let release = async () => {}
   const acquire = async () => {
+    if (!isLimited) return
     release = await withDatabaseDeadline(request, reply, () => loginThrottle.acquire(attempt))
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
@@ -80,7 +83,8 @@ export async function logIn(
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
       if (outcome === 'changed') throw invalidCredentials()
       await activity.record(account, 'login', client, transaction)
-      return issueSession(request, { account, carried }, context, transaction)
+      const passwordChangeRequired = credential.oneTime !== undefined
+      return issueSession(request, { account, carried, passwordChangeRequired }, context, transaction)
     }
     // All logins of an account write its credential.
     const issued = await withWriteDeadline(request, (deadline) =>

@@ -20,6 +20,8 @@ export type SessionDocument = {
   /** A request without the password holds the confirmation's refresh token, too: the next refresh ends the confirmation. */
   sharedTurn?: boolean
   failures: number
+  /** A one-time password began the session: it permits little more than choosing another. */
+  passwordChangeRequired?: boolean
   /** Incremented by every export. */
   exports?: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
@@ -52,7 +54,7 @@ export type PublicSession = Pick<SessionDocument, '_id' | keyof typeof publicFie
 export const notExpired = () => ({ endsAt: { $gt: new Date() } })
 
 const dayMs = 86_400_000
-export const lifetimesMs = { idle: 30 * dayMs, absolute: 90 * dayMs }
+export const lifetimesMs = { idle: 30 * dayMs, absolute: 90 * dayMs, oneTime: dayMs }
 
 /** @param seenAt - see last-seen.ts; a login or a refresh can be later */
 export function toSession(

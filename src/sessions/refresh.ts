@@ -46,9 +46,11 @@ const keptConfirmation = { confirmedUntil: { $cond: ['$sharedTurn', null, '$conf
 
 const nextGeneration = { $add: [{ $ifNull: ['$generation', 0] }, 1] }
 
+const idleEnd = { $add: ['$$NOW', lifetimesMs.idle] }
+
 function renewed(session: string, stored: StoredToken) {
   const absoluteEnd = new Date(timeOf(session).getTime() + lifetimesMs.absolute)
-  const endsAt = { $min: [{ $add: ['$$NOW', lifetimesMs.idle] }, absoluteEnd] }
+  const endsAt = { $cond: ['$passwordChangeRequired', '$endsAt', { $min: [idleEnd, absoluteEnd] }] }
   return { ...stored, refreshedAt: '$$NOW', endsAt }
 }
 

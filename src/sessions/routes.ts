@@ -1,15 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import { viewOwn } from '../accounts/view.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer, viewerFromCookie } from './auth-hooks.ts'
+import { viewLoggedIn, viewSession } from './current-session.ts'
 import { endSession } from './end.ts'
 import { presentedRefreshToken, setSessionCookies } from './issue.ts'
 import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
-import type { Session } from './model.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
@@ -17,14 +16,6 @@ import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './
 type Context = LoginContext & { tokenRotation: TokenRotation }
 
 const tags = ['sessions']
-
-const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
-
-async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, session: Session) {
-  const account = await accounts.find(session.account)
-  if (!account) throw unauthenticated()
-  return { account: viewOwn(account), session: viewSession(session, true) }
-}
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, cookies, securityLog, sessions, tokenRotation, transact } = context
@@ -106,16 +97,6 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, cookies, credentials, securityLog, sessions, tokenRotation, transact } = context
 
-  scope.get(
-    '/session',
-    { schema: { summary: 'Read the current session', tags, response: { 200: LoggedIn } } },
-    async (request) => {
-      const session = await sessions.find(requireViewer(request))
-      if (!session) throw unauthenticated()
-      return viewLoggedIn(context, session)
-    },
-  )
-
   scope.post(
     '/session/confirm',
     {
@@ -134,7 +115,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const viewer = requireViewer(request)
       const { password } = request.body
       const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
-        // A one-time password serves to choose another, and for nothing else.
+        // Of a session that an earlier version began: a one-time password serves to choose another.
         if (oneTime) throw invalidCredentials()
         const confirm = async (transaction: ClientSession) => {
           const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)

@@ -5,7 +5,7 @@ import { singleBatch } from '../database/single-batch.ts'
 import { maxAccessTokenSeconds, type SessionOwner } from './access-token.ts'
 import { notExpired, type SessionDocument } from './model.ts'
 
-const shown = { account: 1, endsAt: 1 } as const
+const shown = { account: 1, endsAt: 1, passwordChangeRequired: 1 } as const
 
 /** What every service may read of `sessions`: no address, no user agent, no hash of a token. */
 export const sessionOwnersView = { viewOn: 'sessions', pipeline: [{ $project: shown }] }
@@ -17,6 +17,8 @@ const rememberedMs = maxAccessTokenSeconds * 1_000
 const maxRemembered = 100_000
 /** As in revocation-cache.ts. */
 const lookUps = { maxQueries: 4, queryTimeoutMs: 3_000, maxWaitMs: 2_000 }
+
+export type KnownSession = { passwordChangeRequired: boolean }
 
 const keyOf = ({ account, session }: SessionOwner) => `${session} ${account}`
 
@@ -31,10 +33,10 @@ function ownerOf(key: string): { session: UUID; account: UUID } {
  */
 export function sessionOwners(db: Db) {
   const collection = db.collection<OwnerDocument>('sessionOwners')
-  /** Until when each pair is remembered, by `performance.now()`: in that order. */
-  const until = new Map<string, number>()
+  /** In the order of `until`, by `performance.now()`. */
+  const remembered = new Map<string, { until: number; known: KnownSession }>()
 
-  const exists = boundedLoader<true>(async (keys) => {
+  const load = boundedLoader<KnownSession>(async (keys) => {
     const owners = keys.map(ownerOf)
     const _id = { $in: owners.map(({ session }) => session) }
     const account = { $in: owners.map(({ account }) => account) }
@@ -42,28 +44,36 @@ export function sessionOwners(db: Db) {
       .find({ _id, account, ...notExpired() }, singleBatch(keys.length))
       .maxTimeMS(lookUps.queryTimeoutMs)
       .toArray()
-    return new Map(found.map(({ _id, account }) => [keyOf({ session: `${_id}`, account: `${account}` }), true]))
+    return new Map(
+      found.map(({ _id, account, passwordChangeRequired = false }) => [
+        keyOf({ session: `${_id}`, account: `${account}` }),
+        { passwordChangeRequired },
+      ]),
+    )
   }, lookUps)
 
-  function remember(owner: SessionOwner): void {
+  function remember(owner: SessionOwner, known: KnownSession): void {
     const key = keyOf(owner)
-    until.delete(key)
-    const [oldest] = until.keys()
-    if (until.size >= maxRemembered && oldest !== undefined) until.delete(oldest)
-    until.set(key, performance.now() + rememberedMs)
+    remembered.delete(key)
+    const [oldest] = remembered.keys()
+    if (remembered.size >= maxRemembered && oldest !== undefined) remembered.delete(oldest)
+    remembered.set(key, { until: performance.now() + rememberedMs, known })
   }
 
   return {
     /** Of a session that this process begins: it need not look it up. */
     remember,
 
-    isKnown: (owner: SessionOwner): boolean => (until.get(keyOf(owner)) ?? 0) > performance.now(),
+    recall(owner: SessionOwner): KnownSession | undefined {
+      const found = remembered.get(keyOf(owner))
+      return found !== undefined && found.until > performance.now() ? found.known : undefined
+    },
 
-    /** From the database. @returns whether the session exists and is this account's */
-    async lookUp(owner: SessionOwner): Promise<{ outcome: 'found' | 'not-found' }> {
-      if (!(await exists(keyOf(owner)))) return { outcome: 'not-found' }
-      remember(owner)
-      return { outcome: 'found' }
+    /** From the database. @returns undefined unless the session exists and is this account's */
+    async lookUp(owner: SessionOwner): Promise<KnownSession | undefined> {
+      const known = await load(keyOf(owner))
+      if (known) remember(owner, known)
+      return known
     },
   }
 }

@@ -57,7 +57,12 @@ export function sessionStore(
 
   return {
     /** Creates a session; beyond 50 of an account the oldest end. */
-    async create(account: string, { ip, userAgent }: ClientInfo, transaction: ClientSession): Promise<IssuedSession> {
+    async create(
+      account: string,
+      { ip, userAgent }: ClientInfo,
+      transaction: ClientSession,
+      passwordChangeRequired = false,
+    ): Promise<IssuedSession> {
       const id = newId()
       const owner = toUuid(account)
       const token = newRefreshToken(owner)
@@ -73,7 +78,8 @@ export function sessionStore(
         generation: 0,
         confirmedUntil: null,
         failures: 0,
-        endsAt: new Date(now.getTime() + lifetimesMs.idle),
+        ...(passwordChangeRequired && { passwordChangeRequired }),
+        endsAt: new Date(now.getTime() + (passwordChangeRequired ? lifetimesMs.oneTime : lifetimesMs.idle)),
         ip,
         userAgent,
       }
@@ -81,7 +87,7 @@ export function sessionStore(
       await end(owner, await idsOf(owner, transaction, maxSessionsPerAccount - 1), transaction)
       await sessions.insertOne(document, { session: transaction })
       // Even if the transaction fails: no token names the session then.
-      owners.remember({ account, session: id })
+      owners.remember({ account, session: id }, { passwordChangeRequired })
       return { session: toSession(document), token, generation: 0 }
     },
 

@@ -1,7 +1,8 @@
 import type { Db } from 'mongodb'
 import type { BrowserContext, Page } from 'playwright-core'
 import t from 'tap'
-import { password, storedCollections } from '../helper.ts'
+import { dataCollections } from '../data-collections.ts'
+import { password } from '../helper.ts'
 import { fetchFrom, inChromium, openChromium } from './chromium.ts'
 import { recordRequests } from './received-requests.ts'
 import { httpSites, httpsSites } from './sites.ts'
@@ -13,7 +14,7 @@ const ownCollections = new Set(['revocations', 'throttle'])
 
 /** All other documents, without the times of last use, which a read may update. */
 async function allDocuments(db: Db): Promise<unknown> {
-  const collections = (await storedCollections(db)).filter(({ collectionName }) => !ownCollections.has(collectionName))
+  const collections = (await dataCollections(db)).filter(({ collectionName }) => !ownCollections.has(collectionName))
   const contents = collections.map(async (one) => [one.collectionName, await one.find().sort({ _id: 1 }).toArray()])
   const stored = Object.fromEntries(await Promise.all(contents))
   return JSON.parse(JSON.stringify(stored, (key, value) => (/^last.*At$/.test(key) ? undefined : value)))

@@ -44,6 +44,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
     docs: true,
+    reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true, security: true },
     limits: {
@@ -55,6 +56,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       refreshesPerAccount: 1_000_000,
       connectionsPerAddress: 10_000,
       follows: 7_500,
+      exportsPerAccount: 3,
       failedLogins,
     },
   })
@@ -77,6 +79,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
       refreshesPerAccount: 1_000,
       connectionsPerAddress: 500,
       follows: 7_500,
+      exportsPerAccount: 3,
       failedLogins,
     },
   })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { BSON } from 'mongodb'
 import t from 'tap'
-import { password, signUp, storedCollections, testServer } from '../helper.ts'
+import { dataCollections } from '../data-collections.ts'
+import { password, signUp, testServer } from '../helper.ts'
 
 t.test('secrets at rest', async (t) => {
   const { url, db, lines } = await testServer(t)
@@ -31,7 +32,7 @@ t.test('secrets at rest', async (t) => {
   secrets.set('wrong password', Buffer.from('a wrong one, nearly right'))
   t.ok(secrets.size > 15)
 
-  const collections = await storedCollections(db)
+  const collections = await dataCollections(db)
   const dump = new Map<string, string>()
   for (const collection of collections) {
     dump.set(collection.collectionName, BSON.EJSON.stringify(await collection.find().toArray(), { relaxed: false }))

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
 import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
 import { freshDatabase, password, testServer } from '../helper.ts'
@@ -42,6 +43,13 @@ t.test('a server answers every error of the contract as a problem', { timeout: 1
   for (const [code, method, path, options] of cases) {
     expectSeen(t, await ask(port, method, path, options), code, `${code} by ${method} ${path.slice(0, 30)}`)
   }
+
+  await cookieOf(port, 'eve')
+  const reset = await resetPassword(app.mongo.client, db.databaseName, 'eve', { cost: 4, peppers: [] })
+  const oneTime = reset.outcome === 'reset' ? reset.password : ''
+  const login = await ask(port, 'POST', '/v1/session', { json: { username: 'eve', password: oneTime } })
+  const eve = { cookie: (login.headers['set-cookie'] ?? []).map((cookie) => cookie.split(';')[0]).join('; ') }
+  expectSeen(t, await ask(port, 'GET', '/v1/account', { headers: eve }), 'password-change-required')
 
   const withKey = { ...ann, 'idempotency-key': 'one' }
   await ask(port, 'POST', '/v1/posts', { headers: withKey, json: { text: 'Twice' } })

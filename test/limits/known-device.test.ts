@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Binary } from 'mongodb'
 import t from 'tap'
-import { password, storedCollections, testServer } from '../helper.ts'
+import { dataCollections } from '../data-collections.ts'
+import { password, testServer } from '../helper.ts'
 import { ask, cookieOf } from '../http/wire.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import {
@@ -132,7 +133,7 @@ t.test('a known device', async (t) => {
     const stored = await devices.find().toArray()
     const hash = createHash('sha256').update(value).digest('hex')
     t.equal(stored.filter(({ _id }) => _id.device.toString('hex') === hash).length, 1)
-    const everything = await Promise.all((await storedCollections(db)).map((collection) => collection.find().toArray()))
+    const everything = await Promise.all((await dataCollections(db)).map((collection) => collection.find().toArray()))
     t.notOk(JSON.stringify(everything).includes(value))
   })
 

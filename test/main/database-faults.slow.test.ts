@@ -6,6 +6,7 @@ import { MongoClient } from 'mongodb'
 import t from 'tap'
 import { spawnGuarded } from '../../src/embedded-mongod/child-guard.ts'
 import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
+import { dataCollections } from '../data-collections.ts'
 import { freshDatabase } from '../helper.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, startServer } from './server-process.ts'
@@ -66,8 +67,11 @@ t.test('an index that lost its uniqueness stops the start with its name', async 
   t.match(server.out, /Database {4}MONGODB_URI/)
   await server.kill('SIGTERM')
 
-  const collections = await db.listCollections({ type: 'collection' }).toArray()
-  const indexes = collections.map(async ({ name }) => ({ name, indexes: await db.collection(name).indexes() }))
+  const collections = await dataCollections(db)
+  const indexes = collections.map(async (collection) => ({
+    name: collection.collectionName,
+    indexes: await collection.indexes(),
+  }))
   const unique = (await Promise.all(indexes)).flatMap(({ name, indexes }) =>
     indexes.filter(({ unique }) => unique).map((index) => ({ name, index })),
   )

@@ -14,12 +14,12 @@ const routes: Record<string, string> = {
   'POST /v1/accounts': '201 403 409 413 415 429',
   'GET /v1/accounts/{username}': '200 404 429',
   'GET /v1/accounts/{username}/posts': '200 404 429',
-  'GET /v1/account': '200 401 429',
+  'GET /v1/account': '200 401 403 429',
   'PATCH /v1/account': '200 401 403 413 415 429',
   'PUT /v1/account/password': '204 401 403 413 415 429',
-  'GET /v1/account/activity': '200 401 429',
+  'GET /v1/account/activity': '200 401 403 429',
   'GET /v1/account/export': '200 401 403 429',
-  'GET /v1/account/reactions': '200 401 429',
+  'GET /v1/account/reactions': '200 401 403 429',
   'DELETE /v1/account': '204 401 403 413 415 429',
   'GET /v1/accounts/{username}/followers': '200 404 429',
   'GET /v1/accounts/{username}/following': '200 404 429',
@@ -30,7 +30,7 @@ const routes: Record<string, string> = {
   'DELETE /v1/session': '204 403 413 415 429',
   'POST /v1/session/confirm': '200 401 403 413 415 429',
   'POST /v1/session/refresh': '200 401 403 413 415 429',
-  'GET /v1/sessions': '200 401 429',
+  'GET /v1/sessions': '200 401 403 429',
   'DELETE /v1/sessions': '204 401 403 413 415 429',
   'DELETE /v1/sessions/{id}': '204 401 403 404 413 415 429',
   'POST /v1/posts': '201 401 403 404 409 413 415 429',
@@ -42,8 +42,8 @@ const routes: Record<string, string> = {
   'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'GET /v1/posts/{id}/reactions': '200 404 429',
   'GET /v1/posts/{id}/replies': '200 404 429',
-  'GET /v1/timeline': '200 401 429',
-  'GET /v1/analytics/reactions': '200 401 429',
+  'GET /v1/timeline': '200 401 403 429',
+  'GET /v1/analytics/reactions': '200 401 403 429',
   'GET /health/live': '200',
   'GET /health/ready': '200',
   'GET /health/database': '200',
@@ -55,6 +55,8 @@ const mediaTypes: Record<string, string> = {
   'GET /v1/account/export': 'application/x-ndjson',
   'GET /.well-known/jwks.json': 'application/jwk-set+json',
 }
+/** What a session that a one-time password began may do. */
+const forOneTimeSessions = ['GET /v1/session', 'PUT /v1/account/password']
 const open = /^(GET \/v1\/(posts|accounts)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/[^v])/
 
 t.test('the OpenAPI document', async (t) => {
@@ -84,6 +86,8 @@ t.test('the OpenAPI document', async (t) => {
       t.same(Object.keys(responses).sort(), [...everyStatus, ...own.split(' ')].sort(), route)
       t.match(summary, /^[A-Z][^.]+$/, `${route} has a summary without a period`)
       t.same(security, open.test(route) ? undefined : [{ session: [] }], `security of ${route}`)
+      const isRestricted = !open.test(route) && !forOneTimeSessions.includes(route)
+      t.equal(/password-change-required/.test(responses['403']?.description ?? ''), isRestricted, `${route} 403`)
       t.equal(/outcome-unknown/.test(responses['503']?.description ?? ''), !route.startsWith('GET'), `${route} 503`)
       for (const [status, { content }] of Object.entries(responses)) {
         const type = status >= '400' ? 'application/problem+json' : (mediaTypes[route] ?? 'application/json')

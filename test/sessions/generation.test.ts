@@ -107,7 +107,7 @@ t.test('generations: what a confirmation permits, and to which access tokens', a
   t.test('a replay of a token that a refresh replaced has the present generation', async (t) => {
     const first = await confirm(await begin())
     const second = await refresh(first)
-    t.same(claimsOf(await refresh(first, other)), { ...claimsOf(second), gen: claimsOf(second).gen })
+    t.equal(claimsOf(await refresh(first, other)).gen, claimsOf(second).gen)
     t.same(await dangerous(await refresh(second)), permitted)
   })
 

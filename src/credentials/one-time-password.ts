@@ -1,0 +1,33 @@
+import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import { Binary } from 'mongodb'
+import { normalisePassword } from './hashing.ts'
+import { type Credential, isSpent } from './store.ts'
+
+// Crockford's base 32: no letter is mistaken for another when read out.
+const letters = '0123456789abcdefghjkmnpqrstvwxyz'
+
+/** 125 random bits. */
+export function newOneTimePassword(): string {
+  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
+  return Array.from({ length: 5 }, group).join('-')
+}
+
+/** Secrets of at least 112 random bits need no slow hash (NIST SP 800-63B-4, 3.1.2.2). */
+export function digestOf(account: string, password: string): Binary {
+  const text = `${account}:${normalisePassword(password)}`
+  return new Binary(createHash('sha256').update(text).digest())
+}
+
+/**
+ * Whether this is the account's one-time password, which has not been used or expired: then no counter of failed logins
+ * may refuse it. Costs no slow hash, so it can be asked before the limits are.
+ */
+export function isLiveOneTimePassword(
+  account: string,
+  credential: Pick<Credential, 'oneTime'> | undefined,
+  password: string,
+): boolean {
+  const digest = credential?.oneTime?.digest
+  if (!credential || !digest || isSpent(credential)) return false
+  return timingSafeEqual(digest.buffer, digestOf(account, password).buffer)
+}
