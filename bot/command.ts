@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
+import { identity, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { checkServer } from './preflight.ts'
@@ -23,7 +24,7 @@ export function main(args: string[]): Promise<void> {
   })
 }
 
-async function run({ url, seed, ...size }: Options): Promise<number> {
+async function run({ url, seed, isSeedGiven, ...size }: Options): Promise<number> {
   const stopping = new AbortController()
   const interruption = stopOnSignal(stopping)
   const stats = new Stats()
@@ -38,7 +39,8 @@ async function run({ url, seed, ...size }: Options): Promise<number> {
   await checkServer(url)
   const crowd = `${grouped(size.users)} users, ${grouped(size.posts)} posts and ${grouped(size.reactions)} reactions each`
   printLine(`${crowd}, at ${url.origin}, seed ${seed} (repeat with --seed ${seed})`)
-  const findings = await runCrowd(seed, size, context, showProgress(process.stdout))
+  const createIdentity = isSeedGiven ? identity : privateIdentity
+  const findings = await runCrowd(seed, size, context, showProgress(process.stdout), createIdentity)
   const failures = stats.failures()
   printLine('')
   for (const line of table(stats.rows(), stats.retries(), failures)) printLine(line)

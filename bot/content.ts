@@ -1,3 +1,4 @@
+import { randomInt, randomUUID } from 'node:crypto'
 import { below, fingerprint, pick, type Random, randomStream } from './random.ts'
 
 export type Identity = { index: number; username: string; password: string; displayName: string; bio: string }
@@ -67,7 +68,10 @@ const letters = [...'abcdefghijklmnopqrstuvwxyz']
 
 const maxTextLength = 500
 
-/** Deterministic. The fingerprint keeps the usernames of two seeds apart and does not reveal the password. */
+/**
+ * Deterministic: the password can be derived from the seed. The fingerprint keeps the usernames of two seeds apart and does
+ * not reveal the password.
+ */
 export function identity(seed: number, index: number): Identity {
   const random = randomStream('identity', seed, index)
   const adjective = pick(random, adjectives)
@@ -75,10 +79,17 @@ export function identity(seed: number, index: number): Identity {
   return {
     index,
     username: `${adjective}_${bird}_${fingerprint(10, 'name', seed, index)}`,
-    password: password(seed, index),
+    password: seededPassword(seed, index),
     displayName: `${capitalized(adjective)} ${capitalized(bird)}`,
-    bio: sentence(random),
+    bio: `I am a robot. ${sentence(random)}`,
   }
+}
+
+/** As {@link identity}, but with a password from the system's random source, and so a username that no seed repeats. */
+export function privateIdentity(seed: number, index: number): Identity {
+  const seeded = identity(seed, index)
+  const username = seeded.username.replace(/[^_]+$/, fingerprint(10, 'name', randomUUID()))
+  return { ...seeded, username, password: password(() => letters[randomInt(letters.length)] ?? '') }
 }
 
 /** The text of a post: 1 to 500 characters in NFC, one in ten of exactly 500. */
@@ -92,10 +103,14 @@ export function postText(seed: number, index: number, post: number): string {
   return characters.join('').replace(/\s$/, '.')
 }
 
-/** Four words of six letters. With digits, the server's zxcvbn spends 0.1 s on each l33t variant. */
-function password(seed: number, index: number): string {
+function seededPassword(seed: number, index: number): string {
   const random = randomStream('password', seed, index)
-  const word = () => Array.from({ length: 6 }, () => pick(random, letters)).join('')
+  return password(() => pick(random, letters))
+}
+
+/** Four words of six letters. With digits, the server's zxcvbn spends 0.1 s on each l33t variant. */
+function password(letter: () => string): string {
+  const word = () => Array.from({ length: 6 }, letter).join('')
   return [word(), word(), word(), word()].join(' ')
 }
 

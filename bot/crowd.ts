@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CookieJar } from 'tough-cookie'
 import { interruptedCause, openClients, type RunContext } from './client.ts'
 import { forEachConcurrent, Semaphore } from './concurrency.ts'
-import { identity, postText } from './content.ts'
+import { type Identity, identity, postText } from './content.ts'
 import { Ledger } from './ledger.ts'
 import { type CrowdSize, deletesAccount, planDeletions, planFollows, planReactions, planReplies } from './plan.ts'
 import type { Progress } from './progress.ts'
@@ -31,6 +31,7 @@ export async function runCrowd(
   size: CrowdSize,
   context: RunContext,
   progress: Progress,
+  createIdentity: (seed: number, index: number) => Identity = identity,
 ): Promise<Findings> {
   const ledger = new Ledger()
   const openClient = openClients(context)
@@ -39,7 +40,7 @@ export async function runCrowd(
   const robotContext: RobotContext = { ledger, stats: context.stats, authSlots, runId: randomUUID(), openClient }
   const robots = Array.from(
     { length: size.users },
-    (_, i) => new Robot(identity(seed, i), new CookieJar(), robotContext),
+    (_, i) => new Robot(createIdentity(seed, i), new CookieJar(), robotContext),
   )
   const inactive = new Set<Robot>()
   const gaveUp = new Map<string, number>()

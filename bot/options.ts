@@ -17,7 +17,8 @@ everything back and compares it with what the server acknowledged.
   --follows <n>      follows and unfollows per robot, 0 to 1000 (default 5)
   --reactions <n>    reactions per robot, 0 to 10000 (default 20)
   --deletions <n>    percentage of posts and of accounts to delete, 0 to 100 (default 10)
-  --seed <n>         repeat the names, texts and actions of an earlier run (default: random, printed)
+  --seed <n>         repeat the texts and actions of an earlier run, with names and passwords that follow from the seed
+                     (default: random, printed, with random names and passwords)
   --yes-really       allow a server on another machine
   --help             show this help
 
@@ -32,7 +33,7 @@ const options = z.object({
   follows: integerOption('follows', 0, 1_000, () => 5),
   reactions: integerOption('reactions', 0, 10_000, () => 20),
   deletions: integerOption('deletions', 0, 100, () => 10),
-  seed: integerOption('seed', 0, Number.MAX_SAFE_INTEGER, () => randomInt(2 ** 32)),
+  seed: integer('seed', 0, Number.MAX_SAFE_INTEGER).optional(),
   'yes-really': z.boolean().default(false),
   help: z.boolean().default(false),
 })
@@ -50,7 +51,7 @@ const types = {
   help: { type: 'boolean' },
 } as const
 
-export type Options = z.infer<typeof options>
+export type Options = z.infer<typeof options> & { seed: number; isSeedGiven: boolean }
 
 /** Parses the bot's command line. @throws UsageError, also for a URL on another machine without --yes-really */
 export function readOptions(args: string[]): Options {
@@ -58,7 +59,8 @@ export function readOptions(args: string[]): Options {
   const { url, help: helpRequested, 'yes-really': remoteAllowed } = values
   if (!helpRequested && !remoteAllowed && !isLoopback(url))
     throw new UsageError(`--url ${url.origin} is another machine; add --yes-really to send the robots there.`)
-  return values
+  const { seed } = values
+  return { ...values, seed: seed ?? randomInt(2 ** 32), isSeedGiven: seed !== undefined }
 }
 
 /** Whether the host is localhost, in 127.0.0.0/8, or [::1]. */
@@ -91,13 +93,16 @@ function parseValues(args: string[], types: NonNullable<ParseArgsConfig['options
 
 /** A schema for an integer option from `min` to `max`; `makeDefault` is called only when the option is absent. */
 export function integerOption(name: string, min: number, max: number, makeDefault: () => number) {
+  return integer(name, min, max).default(makeDefault)
+}
+
+function integer(name: string, min: number, max: number) {
   const message = `--${name} must be an integer from ${min} to ${max}.`
   return z
     .string()
     .regex(/^\d{1,16}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message))
-    .default(makeDefault)
 }
 
 function serverUrl(text: string, context: z.RefinementCtx): URL {

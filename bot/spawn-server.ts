@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import got from 'got'
 import { allVariableNames } from '../src/config.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 
 const root = join(import.meta.dirname, '..')
 const readyTimeoutMs = 300_000
@@ -51,7 +51,7 @@ export const spawnServer = (settings: Record<string, string>): ChildProgram =>
 
 /** Runs `use` with a temporary directory, and deletes it. */
 export async function withTemporaryDirectory<T>(name: string, use: (directory: string) => Promise<T>): Promise<T> {
-  const directory = await mkdtemp(join(tmpdir(), `rookery-${name}-`))
+  const directory = await temporaryFolder(`rookery-${name}-`)
   try {
     return await use(directory)
   } finally {
@@ -98,14 +98,22 @@ export function isRunning({ child }: ChildProgram): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-/** Forwards termination signals to `activeChild`: children run in their own process groups and receive none. */
+/**
+ * Forwards termination signals to `activeChild`: children run in their own process groups and receive none. A reader of
+ * the output that leaves (`| head`) ends it, too.
+ */
 export function forwardSignals() {
   const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
+  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+    state.interrupted = true
+    state.activeChild?.child.kill(signal)
+  }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      state.interrupted = true
-      state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
-    })
+    process.on(signal, () => stop(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  // Every later write fails in the same way: only the first one is news.
+  process.stdout.on('error', () => {
+    if (!state.interrupted) stop('SIGTERM')
+  })
   return state
 }
 

@@ -1,9 +1,9 @@
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { spawnGuarded } from '../src/embedded-mongod/child-guard.ts'
 import { waitUntilListening } from '../src/embedded-mongod/port.ts'
 import { StartError } from '../src/start-error.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
 
 /** The paths that nginx would otherwise expect below /var, where only root may write. */
@@ -14,7 +14,7 @@ const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi']
  * @throws StartError if nginx does not listen
  */
 export async function startNginx({ host, port, addresses }: GatewayOptions): Promise<Gateway> {
-  const dir = await mkdtemp(join(tmpdir(), 'rookery-nginx-'))
+  const dir = await temporaryFolder('rookery-nginx-')
   const values: Readonly<Record<string, string>> = {
     ACCOUNTS_ADDRESS: addresses.accounts,
     POSTS_ADDRESS: addresses.posts,

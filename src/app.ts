@@ -21,6 +21,7 @@ import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { queueChanges } from './http/waiting-room.ts'
+import { limitConnections } from './limits/connections.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
@@ -76,6 +77,7 @@ export async function buildApp(
   sendHeaders(app, headers)
   limitRequests(app)
   supportDraining(app)
+  limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)

@@ -104,6 +104,13 @@ const variables = z.object({
   METRICS_PORT: integer(0, 65_535).optional(),
   BCRYPT_COST: integer(4, 16).optional(),
   PASSWORD_MIN_LENGTH: integer(8, 64).optional(),
+  RESERVED_USERNAMES: z
+    .string()
+    .transform(list)
+    .refine((names) => names.every((name) => /^\w{1,30}$/.test(name)), {
+      error: 'must be usernames of A–Z, a–z, 0–9 and _, comma-separated',
+    })
+    .optional(),
   PASSWORD_BREACH_URL: z
     .string()
     .refine(isBreachUrl, 'must be the https URL of the ranges, without credentials, a query or a slash at the end')
@@ -122,7 +129,9 @@ const variables = z.object({
   LIMIT_READS_PER_ACCOUNT: integer(1, 100_000_000).optional(),
   LIMIT_READS_PER_ADDRESS: integer(1, 100_000_000).optional(),
   LIMIT_REFRESHES_PER_ACCOUNT: integer(1, 1_000_000).optional(),
+  LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 10_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
+  LIMIT_EXPORTS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
@@ -278,6 +287,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     passwordBreachUrl: settings.PASSWORD_BREACH_URL,
+    reservedUsernames: settings.RESERVED_USERNAMES ?? [],
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production, security: settings.SECURITY_LOG !== 'off' },
     limits: {
@@ -287,7 +297,9 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
       readsPerAccount: settings.LIMIT_READS_PER_ACCOUNT ?? (production ? 30_000 : 100_000_000),
       readsPerAddress: settings.LIMIT_READS_PER_ADDRESS ?? (production ? 300_000 : 100_000_000),
       refreshesPerAccount: settings.LIMIT_REFRESHES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
+      connectionsPerAddress: settings.LIMIT_CONNECTIONS_PER_ADDRESS ?? (production ? 500 : 10_000),
       follows: settings.LIMIT_FOLLOWS ?? 7_500,
+      exportsPerAccount: settings.LIMIT_EXPORTS_PER_ACCOUNT ?? 3,
       failedLogins: {
         pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
         accountAndNetwork: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK ?? 20,

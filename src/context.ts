@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import type { Registry } from 'prom-client'
 import { contentDeletion } from './accounts/delete-content.ts'
+import { reservedNames } from './accounts/reserved-names.ts'
 import { accountStore } from './accounts/store.ts'
 import { tombstoneStore } from './accounts/tombstone.ts'
 import { failedLogins } from './activity/failed-logins.ts'
@@ -62,6 +63,7 @@ export function createContext(config: AppConfig, parts: Parts) {
   const revocations = revocationCache(db)
   const owners = sessionOwners(db)
   const tombstones = tombstoneStore(db)
+  const attempts = slidingWindow(db, log)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   return {
@@ -77,9 +79,10 @@ export function createContext(config: AppConfig, parts: Parts) {
     feed: revocationFeed(signals, revocations, log, noteRefusal),
     fixedWindow: fixedWindow(db),
     follows,
+    isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
     limits,
-    loginThrottle: loginThrottle(slidingWindow(db, log), limits.failedLogins, throttleKey),
+    loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
     passwordMinLength,
     passwords: passwordService({
@@ -98,6 +101,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),
+    slidingWindow: attempts,
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -124,6 +124,13 @@ t.test('PASSWORD_BREACH_URL accepts https, and http on loopback only', async (t)
   ])
 })
 
+t.test('RESERVED_USERNAMES are usernames, comma-separated', async (t) => {
+  const value = 'mayor, Town_Hall,x'
+  const { reservedUsernames } = await readConfig({ ...external, RESERVED_USERNAMES: value })
+  t.same(reservedUsernames, ['mayor', 'Town_Hall', 'x'])
+  await expectRefused(t, 'RESERVED_USERNAMES', ['town hall', 'mayor;x', 'bürgermeister', 'a,b-c', 'x'.repeat(31)])
+})
+
 t.test('MONGODB_URI requires a host and refuses credentials in every form', async (t) => {
   for (const uri of [
     'mongodb://localhost',

@@ -37,6 +37,7 @@ t.test('the values in env.sample are the defaults', async (t) => {
       'MONGOD_BINARY',
       ...keys,
       'PASSWORD_BREACH_URL',
+      'RESERVED_USERNAMES',
     ],
     'only variables without a default have no value, and those of secret managers',
   )

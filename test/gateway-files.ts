@@ -18,6 +18,7 @@ const others = new Set([
   'accounts/usernames',
   'http/banners',
   'http/bodies',
+  'http/connections',
   'http/every-error',
   'http/framing',
   'http/headers',

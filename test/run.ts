@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { glob, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { glob, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { grantEveryDatabase } from '../src/embedded-mongod/admin.ts'
 import { findMongod } from '../src/embedded-mongod/find-binary.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
+import { temporaryFolder } from '../src/temporary-folder.ts'
 import { runsBehindGateway } from './gateway-files.ts'
 
 const help = `Usage: npm run test:file -- [--slow | --all | --gateway] [--coverage] [FILE...]
@@ -91,7 +93,7 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
     cacheDir: process.env.XDG_CACHE_HOME && join(process.env.XDG_CACHE_HOME, 'rookery'),
     log,
   })
-  const folder = await mkdtemp(join(await fastTemporaryDir(), 'rookery-test-'))
+  const folder = await temporaryFolder('rookery-test-', await fastTemporaryDir())
   const password = randomBytes(18).toString('base64url')
   try {
     const mongod = await startEmbeddedMongod({
@@ -102,6 +104,7 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
       log,
     })
     try {
+      await mongod.administer((admin) => grantEveryDatabase(admin, username))
       const env = {
         TEST_MONGODB_URI: mongod.uri,
         TEST_DB_USER: username,

@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { temporaryFolder } from '../../src/temporary-folder.ts'
 import { isItems, overIpc, type Transport, transports } from './links.ts'
 import { echo, runPeer } from './peer.ts'
 
@@ -31,7 +31,7 @@ else {
 }
 
 async function compare(): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'rookery-bench-'))
+  const directory = await temporaryFolder('rookery-bench-')
   try {
     for (const itemsPerMessage of [1, 64]) {
       process.stdout.write(`\n${`${itemsPerMessage} per message`.padEnd(68)}   items/s  CPU µs per item\n`)

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import { normalisePassword } from '../credentials/hashing.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
@@ -26,6 +27,7 @@ type Context = {
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'change' | 'find'>
   devices: Pick<DeviceStore, 'deleteAll' | 'remember'>
+  failedLogins: FailedLogins
   mutex: KeyedMutex
   passwordMinLength: number
   passwords: PasswordService

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { ActivityStore } from '../activity/store.ts'
@@ -9,7 +10,10 @@ import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
 import type { FairQueue } from '../limits/fair-queue.ts'
+import type { Limit } from '../limits/headers.ts'
 import { readQueue } from '../limits/read-queue.ts'
+import { releaseSoon } from '../limits/release.ts'
+import type { SlidingWindow } from '../limits/sliding-window.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { PostStore } from '../posts/store.ts'
 import type { ReactionStore } from '../reactions/store.ts'
@@ -24,10 +28,12 @@ type Context = {
   activity: Pick<ActivityStore, 'list' | 'record'>
   devices: Pick<DeviceStore, 'list'>
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
+  limits: { exportsPerAccount: number }
   posts: Pick<PostStore, 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
+  slidingWindow: Pick<SlidingWindow, 'acquire' | 'check'>
   transact: Transact
 }
 
@@ -80,15 +86,24 @@ async function* linesOf(viewer: Viewer, parts: Parts): AsyncGenerator<string> {
 }
 
 export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, securityLog, sessions, transact } = context
+  const { accounts, activity, limits, securityLog, sessions, slidingWindow, transact } = context
   const queue = readQueue(maxConcurrentReads)
+  const limit: Limit = {
+    name: 'exports',
+    description: 'exports',
+    quota: limits.exportsPerAccount,
+    windowSeconds: 3_600,
+  }
+  const counterOf = (request: FastifyRequest) => ({ limit, subject: requireViewer(request).account })
 
   scope.get(
     '/account/export',
     {
+      // Without counting: an export that is refused for want of a confirmation must not use up the owner's.
+      onRequest: (request) => slidingWindow.check([counterOf(request)]),
       preHandler: requireConfirmation(context),
       schema: { summary: 'Export your data', tags: ['accounts'], response: { 200: NdjsonStream } },
-      config: { problems: ['confirmation-required'] },
+      config: { problems: ['confirmation-required', 'cross-site', 'rate-limited'], refusesCrossSite: true },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -101,7 +116,13 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
         if (noted.outcome === 'not-found') throw unauthenticated()
         await activity.record(viewer.account, 'exported', request.client, transaction)
       }
-      await withWriteDeadline(request, (deadline) => transact(record, deadline))
+      const release = await slidingWindow.acquire([counterOf(request)])
+      try {
+        await withWriteDeadline(request, (deadline) => transact(record, deadline))
+      } catch (error) {
+        await releaseSoon(release, request.log)
+        throw error
+      }
       securityLog.record('sensitive_read', { request, detail: { what: 'export' } })
       return reply.send(Readable.from(linesOf(viewer, { ...context, queue, signal: untilAnswered(reply) })))
     },

@@ -24,6 +24,7 @@ type SignUpContext = IssueContext & {
   activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'create'>
   fixedWindow: FixedWindow
+  isReservedName: (username: string) => boolean
   limits: { signupsPerAddress: number }
   passwordMinLength: number
   passwords: PasswordService
@@ -35,8 +36,8 @@ const tags = ['accounts']
 const usernameTaken = () => new Problem('username-taken', 'This username is taken: choose another.')
 
 export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, context) => {
-  const { accounts, activity, cookies, credentials, fixedWindow, limits, passwordMinLength, passwords } = context
-  const { securityLog, transact } = context
+  const { accounts, activity, cookies, credentials, fixedWindow, isReservedName, limits } = context
+  const { passwordMinLength, passwords, securityLog, transact } = context
   const signUps = {
     name: 'signups',
     description: 'sign-ups',
@@ -62,7 +63,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const account = newId()
       const owner = { username, displayName, pointer: '/body/password' }
       // Before the password is judged and hashed, which is what costs.
-      if (await accounts.isTaken(username)) throw usernameTaken()
+      if (isReservedName(username) || (await accounts.isTaken(username))) throw usernameTaken()
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket))
       consume(request)
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))

@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { newPassword, PresentedPassword } from '../credentials/policy.ts'
-import { text } from '../http/text.ts'
+import { name, text } from '../http/text.ts'
 import { Count, Id, Time } from '../http/wire-types.ts'
 
 /** Shown as typed; unique regardless of case. */
 export const Username = z.string().regex(/^[A-Za-z0-9_]{3,30}$/, 'Must be 3 to 30 characters of A–Z, a–z, 0–9 and _.')
 
-const DisplayName = text({ max: 50 })
+const DisplayName = name({ max: 50 })
 const Bio = text({ max: 300 })
 
 export const AccountView = z

@@ -6,6 +6,7 @@ import type { ClientInfo } from '../http/client-info.ts'
 import { Problem } from '../http/problems.ts'
 import type { Submitted } from '../writer/operation.ts'
 import type { recordFailure } from './record-failure.ts'
+import type { FailureEvent } from './schema.ts'
 
 export type FailedLoginWriter = { recordFailure: Submitted<typeof recordFailure> }
 
@@ -13,23 +14,23 @@ const responseDelayMs = 500
 
 const isUnauthenticated = (error: unknown) => error instanceof Problem && error.code === 'unauthenticated'
 
-/** Records failed logins in their account's activity, while the account exists. */
+/** Records wrong passwords in their account's activity, while the account exists. */
 export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger) {
-  async function write(account: string, { ip, userAgent }: ClientInfo): Promise<boolean> {
+  async function write(account: string, { ip, userAgent }: ClientInfo, event: FailureEvent): Promise<boolean> {
     try {
-      await writer.recordFailure({ id: newId(), account, ip, userAgent })
+      await writer.recordFailure({ id: newId(), account, ip, userAgent, event })
       return true
     } catch (error) {
       if (isUnauthenticated(error)) return true
-      log.warn({ err: error }, 'failed login was not recorded')
+      log.warn({ err: error, failure: event }, 'failure was not recorded')
       return false
     }
   }
 
   return {
     /** Before the response, unless the writer is busy. @throws MongoError when the database is out of reach */
-    async record(account: string, client: ClientInfo): Promise<void> {
-      const written = write(account, client)
+    async record(account: string, client: ClientInfo, event: FailureEvent = 'login-failed'): Promise<void> {
+      const written = write(account, client, event)
       const isWritten = await Promise.race([written, sleep(responseDelayMs, false, { ref: false })])
       if (!isWritten) await db.command({ ping: 1 })
     },

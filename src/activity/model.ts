@@ -2,33 +2,25 @@ import type { Db, UUID } from 'mongodb'
 import type { ActivityEvent } from './schema.ts'
 
 export type ActivityDocument = {
-  /** A UUIDv7 of the event's time. */
+  /** A UUIDv7 of the time of the first. It never changes: cursors name it. */
   _id: UUID
   account: UUID
   event: ActivityEvent
+  /** The address and the time of the last. */
   ip: string
   userAgent: string
   at: Date
-  /** For failed logins: the address key, the hour in Unix time, the number of failures, and the latest of them. */
-  address?: string
-  hour?: number
+  /** How many it stands for; always present in failures. */
   count?: number
+  /** For failures: the commands of the last minute. */
   recent?: UUID[]
 }
 
-export const loginFailed: ActivityEvent = 'login-failed'
-
 export const retentionSeconds = 90 * 86_400
-export const hourMs = 3_600_000
 
 export const activityIndexes = [
   { key: { account: 1, _id: -1 } },
-  // Of concurrent failures, one inserts the item and the others increment its count.
-  {
-    key: { account: 1, address: 1, hour: 1 },
-    unique: true,
-    partialFilterExpression: { hour: { $exists: true } },
-  },
+  { key: { account: 1, event: 1, _id: -1 } },
   { key: { at: 1 }, expireAfterSeconds: retentionSeconds },
 ] as const
 

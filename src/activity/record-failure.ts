@@ -1,18 +1,27 @@
 import type { AnyBulkWriteOperation, UUID } from 'mongodb'
 import { timeOf, toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
-import { addressKey } from '../http/client-address.ts'
 import type { BatchContext } from '../writer/batch-context.ts'
 import type { WriteOperation } from '../writer/operation.ts'
-import { type ActivityDocument, activityIn, hourMs, loginFailed } from './model.ts'
+import { type CountedItem, foldInto, readNewest } from './fold.ts'
+import { type ActivityDocument, activityIn } from './model.ts'
+import { type FailureEvent, failureEvents } from './schema.ts'
 import { trimActivity } from './trim.ts'
 
 /** @property id - a UUIDv7 of the failure's time: it identifies a retry, and the item that this command may create */
-export type RecordFailureCommand = { id: string; account: string; ip: string; userAgent: string; retry?: boolean }
+export type RecordFailureCommand = {
+  id: string
+  account: string
+  ip: string
+  userAgent: string
+  /** Default: `login-failed`. */
+  event?: FailureEvent
+  retry?: boolean
+}
 
 export type RecordFailureResult = { outcome: 'recorded' | 'account-not-found' }
 
-/** Failed logins of an account from one address within an hour share an item. */
+/** Records failed attempts with a password. Repeats share an item: see fold.ts. */
 export const recordFailure: WriteOperation<RecordFailureCommand, RecordFailureResult> = {
   name: 'recordFailure',
   key: ({ account }) => account,
@@ -23,9 +32,8 @@ export const recordFailure: WriteOperation<RecordFailureCommand, RecordFailureRe
 /** An item lists the failures of its last minute: no command is retried for so long, even if clocks differ. */
 const recentMs = 60_000
 
-type Item = { first: RecordFailureCommand; ids: string[]; account: UUID; address: string; current?: ActivityDocument }
-
-const nameOf = (account: UUID | string, address: string) => `${account} ${address}`
+const accountsOf = (commands: readonly RecordFailureCommand[]) =>
+  [...new Set(commands.map(({ account }) => account))].map(toUuid)
 
 async function readAlreadyApplied(
   { db, session }: BatchContext,
@@ -33,67 +41,48 @@ async function readAlreadyApplied(
 ): Promise<ReadonlySet<string>> {
   const retries = commands.filter(({ retry }) => retry)
   if (retries.length === 0) return new Set()
-  const account = { $in: retries.map((command) => toUuid(command.account)) }
   const recent = { $in: retries.map(({ id }) => toUuid(id)) }
   const found = await activityIn(db)
-    .find({ account, hour: { $exists: true }, recent }, { session, projection: { recent: 1 } })
+    .find(
+      { account: { $in: accountsOf(retries) }, event: { $in: [...failureEvents] }, recent },
+      { session, projection: { recent: 1 } },
+    )
     .toArray()
   return new Set(found.flatMap((item) => item.recent?.map(String) ?? []))
 }
 
-async function readExisting(
-  { db, session }: BatchContext,
-  commands: readonly RecordFailureCommand[],
-): Promise<ReadonlySet<string>> {
-  const ids = [...new Set(commands.map(({ account }) => account))].map(toUuid)
+async function readExisting({ db, session }: BatchContext, ids: readonly UUID[]): Promise<ReadonlySet<string>> {
   const found = await db
     .collection<{ _id: UUID }>('accounts')
-    .find({ _id: { $in: ids } }, { session, projection: { _id: 1 }, ...singleBatch(ids.length) })
+    .find({ _id: { $in: [...ids] } }, { session, projection: { _id: 1 }, ...singleBatch(ids.length) })
     .toArray()
   return new Set(found.map(({ _id }) => _id.toString()))
 }
 
-async function readItems({ db, session }: BatchContext, commands: readonly RecordFailureCommand[]): Promise<Item[]> {
-  const items = new Map<string, Item>()
-  for (const command of commands) {
-    const address = addressKey(command.ip)
-    const name = nameOf(command.account, address)
-    const item = items.get(name) ?? { first: command, ids: [], account: toUuid(command.account), address }
-    item.ids.push(command.id)
-    items.set(name, item)
-  }
-  if (items.size === 0) return []
-  const current = [...items.values()].map(({ first, account, address }) => {
-    const at = { $gt: new Date(timeOf(first.id).getTime() - hourMs) }
-    return { account, address, hour: { $exists: true }, at }
-  })
-  for (const found of await activityIn(db).find({ $or: current }, { session }).toArray()) {
-    const item = items.get(nameOf(found.account, found.address ?? ''))
-    if (item) item.current = found
-  }
-  return [...items.values()]
+type FailureItem = CountedItem & { recent: UUID[] }
+
+function toItem({ id, account, event = 'login-failed', ip, userAgent }: RecordFailureCommand): CountedItem {
+  return { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id), count: 1 }
 }
 
-function toBulkWrite({ first, ids, account, address, current }: Item): AnyBulkWriteOperation<ActivityDocument> {
-  const at = timeOf(first.id)
-  const recentFrom = at.getTime() - recentMs
-  const earlier = (current?.recent ?? []).filter((id) => timeOf(id.toString()).getTime() > recentFrom)
-  const recent = [...earlier, ...ids.map(toUuid)]
-  if (current) {
-    return {
-      updateOne: { filter: { _id: current._id, account }, update: { $inc: { count: ids.length }, $set: { recent } } },
-    }
+/** @returns the items that these commands change or create, each as it becomes */
+function foldAll(commands: readonly RecordFailureCommand[], newest: Map<string, ActivityDocument>): FailureItem[] {
+  const changed = new Map<string, FailureItem>()
+  for (const command of commands.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    const own = toItem(command)
+    const item = foldInto(newest.get(command.account), own) ?? own
+    const recentFrom = own.at.getTime() - recentMs
+    const earlier = (item.recent ?? []).filter((id) => timeOf(id.toString()).getTime() > recentFrom)
+    const next = { ...item, recent: [...earlier, own._id] }
+    newest.set(command.account, next)
+    changed.set(next._id.toString(), next)
   }
-  const { ip, userAgent } = first
-  const counted = { address, hour: Math.floor(at.getTime() / hourMs), count: ids.length, recent }
-  return {
-    insertOne: { document: { _id: toUuid(first.id), account, event: loginFailed, ip, userAgent, at, ...counted } },
-  }
+  return [...changed.values()]
 }
 
 /** An unknown name costs what a known one does: the same queries, and a write, although it matches nothing. */
-const toUnmatched = ({ first, account }: Item): AnyBulkWriteOperation<ActivityDocument> => ({
-  updateOne: { filter: { _id: toUuid(first.id), account }, update: { $inc: { count: 1 } } },
+const toUnmatched = ({ _id, account }: ActivityDocument): AnyBulkWriteOperation<ActivityDocument> => ({
+  updateOne: { filter: { _id, account }, update: { $inc: { count: 1 } } },
 })
 
 async function applyFailures(
@@ -102,16 +91,32 @@ async function applyFailures(
 ): Promise<RecordFailureResult[]> {
   const { db, session } = context
   const alreadyApplied = await readAlreadyApplied(context, commands)
-  const existing = await readExisting(context, commands)
-  const items = await readItems(
-    context,
+  const accounts = accountsOf(commands)
+  const existing = await readExisting(context, accounts)
+  const newest = await readNewest(db, accounts, session)
+  const stored = new Set([...newest.values()].map(({ _id }) => _id.toString()))
+  const items = foldAll(
     commands.filter(({ id }) => !alreadyApplied.has(id)),
+    newest,
   )
-  if (items.length > 0) {
-    const writes = items.map((item) => (existing.has(item.first.account) ? toBulkWrite(item) : toUnmatched(item)))
-    await activityIn(db).bulkWrite(writes, { session, ordered: false })
+  const isStored = ({ _id }: ActivityDocument) => stored.has(_id.toString())
+  const isOfAccount = ({ account }: ActivityDocument) => existing.has(account.toString())
+  const toWrite = (item: FailureItem): AnyBulkWriteOperation<ActivityDocument> => {
+    const { _id, account, at, ip, count, recent } = item
+    if (!isOfAccount(item)) return toUnmatched(item)
+    if (!isStored(item)) return { insertOne: { document: item } }
+    return { updateOne: { filter: { _id, account }, update: { $set: { at, ip, count, recent } } } }
   }
-  const grown = items.filter(({ current }) => !current).map(({ account }) => account)
-  if (grown.length > 0) await trimActivity(db, grown, 'failures', session)
+  if (items.length > 0) await activityIn(db).bulkWrite(items.map(toWrite), { session, ordered: false })
+  for (const event of failureEvents) {
+    const grown = items.filter((item) => item.event === event && !isStored(item))
+    if (grown.length === 0) continue
+    await trimActivity(
+      db,
+      grown.map(({ account }) => account),
+      event,
+      session,
+    )
+  }
   return commands.map(({ account }) => ({ outcome: existing.has(account) ? 'recorded' : 'account-not-found' }))
 }

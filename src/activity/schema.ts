@@ -2,10 +2,15 @@ import { z } from 'zod'
 import { pageOf } from '../http/pages.ts'
 import { Count, Time } from '../http/wire-types.ts'
 
+/** Attempts with a wrong password: {@link recordFailure} of record-failure.ts writes them. */
+export const failureEvents = ['login-failed', 'confirm-failed'] as const
+
+export type FailureEvent = (typeof failureEvents)[number]
+
 const ActivityEvent = z.enum([
   'account-created',
   'login',
-  'login-failed',
+  ...failureEvents,
   'logout',
   'refresh-reused',
   'session-revoked',
@@ -17,13 +22,18 @@ const ActivityEvent = z.enum([
 
 export type ActivityEvent = z.infer<typeof ActivityEvent>
 
+/** Those that are written in the transaction of what they record. */
+export type TransactedEvent = Exclude<ActivityEvent, FailureEvent>
+
 const ActivityView = z
   .object({
     at: Time,
     event: ActivityEvent,
     ip: z.string(),
     userAgent: z.string(),
-    count: Count.optional().describe('The number of failed logins from this address within the hour.'),
+    count: Count.optional().describe(
+      'How often it happened in a row, from this address and user agent; `at` is the last time.',
+    ),
   })
   .meta({ id: 'Activity' })
 

@@ -2,27 +2,35 @@ import type { ClientSession, Db } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
+import { foldInto, readNewest } from './fold.ts'
 import { activityIn, retentionSeconds } from './model.ts'
-import type { ActivityEvent } from './schema.ts'
+import type { ActivityEvent, TransactedEvent } from './schema.ts'
 import { trimActivity } from './trim.ts'
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
-/** An account's activity: at most 200 failed logins and 800 other items, for 90 days. */
+/** An account's activity: the last 200 items of each event, for 90 days. */
 export function activityStore(db: Db) {
   const activity = activityIn(db)
   return {
     /** The transaction must write to what the account's deletion deletes: otherwise the item could outlive the account. */
     async record(
       account: string,
-      event: Exclude<ActivityEvent, 'login-failed'>,
+      event: TransactedEvent,
       { ip, userAgent }: ClientInfo,
       transaction: ClientSession,
     ): Promise<void> {
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
-      await activity.insertOne(document, { session: transaction })
-      await trimActivity(db, [document.account], 'others', transaction)
+      const newest = await readNewest(db, [document.account], transaction)
+      const folded = foldInto(newest.get(account), document)
+      if (folded) {
+        const { _id, account, at, ip, count } = folded
+        await activity.updateOne({ _id, account }, { $set: { at, ip, count } }, { session: transaction })
+      } else {
+        await activity.insertOne(document, { session: transaction })
+        await trimActivity(db, [document.account], event, transaction)
+      }
     },
 
     async deleteAll(account: string): Promise<void> {

@@ -1,27 +1,25 @@
 import type { ClientSession, Db, UUID } from 'mongodb'
 import { singleBatch } from '../database/single-batch.ts'
-import { activityIn, loginFailed } from './model.ts'
+import { activityIn } from './model.ts'
+import type { ActivityEvent } from './schema.ts'
 
-// Separate limits: an attacker's failed logins must not evict the events that the owner needs to see.
-const maxFailures = 200
-const maxOtherItems = 800
+/** Of each event apart: what an attacker can repeat must not evict what the owner needs to see. */
+const maxItems = 200
 
-/** Deletes the oldest items of each of these accounts: failed logins beyond 200, or other items beyond 800. */
+/** Deletes the items of this event beyond the 200 newest, in each of these accounts. */
 export async function trimActivity(
   db: Db,
   accounts: readonly UUID[],
-  kind: 'failures' | 'others',
+  event: ActivityEvent,
   session: ClientSession,
 ): Promise<void> {
-  const isFailure = kind === 'failures'
-  const event = isFailure ? loginFailed : { $ne: loginFailed }
   const excess = await activityIn(db)
     .aggregate<{ _id: UUID; newest: UUID }>(
       [
         { $match: { account: { $in: [...accounts] }, event } },
         { $sort: { account: 1, _id: -1 } },
         { $group: { _id: '$account', ids: { $push: '$_id' } } },
-        { $project: { newest: { $arrayElemAt: ['$ids', isFailure ? maxFailures : maxOtherItems] } } },
+        { $project: { newest: { $arrayElemAt: ['$ids', maxItems] } } },
         { $match: { newest: { $exists: true } } },
       ],
       { session, ...singleBatch(accounts.length) },

@@ -3,8 +3,10 @@ import { type Db, MongoClient, MongoServerError } from 'mongodb'
 
 export const replicaSetName = 'rookery'
 
-/** Documents, indexes, transactions, change streams and drops in every database; no users and no cluster. */
-const roles = ['readWriteAnyDatabase', 'dbAdminAnyDatabase']
+/** The database that a connection string without one means: see database/connection.ts. */
+const databaseName = 'rookery'
+/** Documents, indexes, transactions, change streams and drops in one database; no other, no users and no cluster. */
+const roles = ['readWrite', 'dbAdmin'].map((role) => ({ role, db: databaseName }))
 const errorCodes = { wrongPassword: 18, alreadyInitialized: 23, notYetInitialized: 94, userExists: 51_003 }
 
 /**
@@ -74,17 +76,25 @@ export async function readDataSeries(admin: Db): Promise<string> {
   return answer.featureCompatibilityVersion.version
 }
 
+/** Lets a user work in every database, for tests and benchmarks that take databases of their own. */
+export async function grantEveryDatabase(admin: Db, username: string): Promise<void> {
+  await admin.command({ grantRolesToUser: username, roles: ['readWriteAnyDatabase', 'dbAdminAnyDatabase'] })
+}
+
 export async function ensureUser(admin: Db, port: number, username: string, password: string): Promise<void> {
   const { users } = await admin.command({ usersInfo: username })
   if (users.length === 0) {
     await admin.command({ createUser: username, pwd: password, roles })
-  } else if (!hasRoles(users[0].roles) || !(await canLogIn(port, username, password))) {
+  } else if (!hasThoseRoles(users[0].roles) || !(await canLogIn(port, username, password))) {
     await admin.command({ updateUser: username, pwd: password, roles })
   }
 }
 
-function hasRoles(present: { role: string }[]): boolean {
-  return roles.every((role) => present.some((entry) => entry.role === role))
+/** An earlier version gave the user rights on every database. */
+function hasThoseRoles(present: { role: string; db: string }[]): boolean {
+  const isGranted = ({ role, db }: { role: string; db: string }) =>
+    present.some((entry) => entry.role === role && entry.db === db)
+  return present.length === roles.length && roles.every(isGranted)
 }
 
 async function canLogIn(port: number, username: string, password: string): Promise<boolean> {

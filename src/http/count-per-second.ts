@@ -1,15 +1,17 @@
 const intervalMs = 1_000
 
-/** For what a flood of requests repeats: `write` gets the number of calls, once a second while there are any. */
-export function countPerSecond(write: (count: number) => void): () => void {
-  let count = 0
+/**
+ * For what a flood of requests repeats: once a second, `write` gets the number of calls for each reason. Reasons must be
+ * few: those of the code, never a client's.
+ */
+export function countPerSecond(write: (count: number, reason: string) => void): (reason?: string) => void {
+  const counts = new Map<string, number>()
   const report = () => {
-    const reported = count
-    count = 0
-    write(reported)
+    for (const [reason, count] of counts) write(count, reason)
+    counts.clear()
   }
-  return () => {
-    if (count === 0) setTimeout(report, intervalMs).unref()
-    count += 1
+  return (reason = '') => {
+    if (counts.size === 0) setTimeout(report, intervalMs).unref()
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
   }
 }

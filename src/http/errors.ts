@@ -20,7 +20,7 @@ import { validationFaults } from './validation.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Logs the requests refused with `overloaded`: an attack must not write a line for each. */
-    reportOverload(): void
+    reportOverload(reason: string): void
   }
 }
 
@@ -78,7 +78,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
     if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
-  } else if (code === 'overloaded') request.server.reportOverload()
+  } else if (code === 'overloaded') request.server.reportOverload(reasonOf(cause))
   else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
   else recordRefusal(problem, request)
   return reply
@@ -90,8 +90,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 export function answerWithProblems(app: FastifyInstance): void {
-  const reportOverload = countPerSecond((refused) => {
-    app.log.warn({ refused }, `${refused} requests were refused with overloaded`)
+  const reportOverload = countPerSecond((refused, reason) => {
+    app.log.warn({ refused, reason }, 'requests refused: overloaded')
   })
   app.decorate('reportOverload', reportOverload)
   app.setErrorHandler(sendProblem)

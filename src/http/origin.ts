@@ -2,6 +2,13 @@ import fp from 'fastify-plugin'
 import { defaultOrigins } from '../config.ts'
 import { Problem } from './problems.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** For a GET: refused cross-site as a change is. */
+    refusesCrossSite?: boolean
+  }
+}
+
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -19,8 +26,8 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
       origins ??= new Set(defaultOrigins(host, actual))
       return origins
     }
-    app.addHook('onRequest', async ({ method, headers }) => {
-      if (safeMethods.has(method)) return
+    app.addHook('onRequest', async ({ method, headers, routeOptions }) => {
+      if (safeMethods.has(method) && !routeOptions.config.refusesCrossSite) return
       const { origin, 'sec-fetch-site': site } = headers
       if (origin !== undefined && !allowedOrigins().has(origin))
         throw new Problem('cross-site', 'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN.')

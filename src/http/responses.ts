@@ -17,7 +17,8 @@ declare module 'fastify' {
 
 export const NoContent = z.undefined()
 
-export const ndjsonType = 'application/x-ndjson'
+const ndjson = 'application/x-ndjson'
+export const ndjsonType = `${ndjson}; charset=utf-8`
 
 /** A streamed response of one JSON value per line, which the OpenAPI document can only show as a string. */
 export const NdjsonStream = z.instanceof(Readable)
@@ -55,7 +56,7 @@ export function withAllResponses(schema: FastifySchema, route: RouteOptions): Fa
   for (const [status, body] of Object.entries(schema.response as Record<string, z.ZodType>)) {
     const description = STATUS_CODES[status] ?? status
     const content =
-      body === NdjsonStream ? json(ndjsonType, NdjsonText) : json(route.config?.mediaType ?? 'application/json', body)
+      body === NdjsonStream ? json(ndjson, NdjsonText) : json(route.config?.mediaType ?? 'application/json', body)
     responses[status] = body === NoContent ? body.describe(description) : { description, content }
   }
   const codes = [...problemsOf(schema, route)]

@@ -22,7 +22,7 @@ function socketProblem({ code, rawPacket }: ConnectionError): Problem {
 }
 
 // Node's own handlers read these undocumented fields: the current response, and the request being parsed.
-type ParsedSocket = Socket & {
+export type ParsedSocket = Socket & {
   _httpMessage?: ServerResponse | null
   parser?: { incoming: IncomingMessage | null } | null
 }

@@ -7,11 +7,24 @@ export function characterCount(text: string): number {
   return count
 }
 
-/** The schema of text that people write. Limits are in characters after NFC; a `min` refuses blank text too. */
-export function text({ min = 0, max }: { min?: number; max: number }) {
+/** Fillers are ignorable, but for two symbols that are blank: the Braille pattern and the note head. */
+const visible =
+  /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{M}\p{Noncharacter_Code_Point}\u2800\u{1D159}]/u
+const controlOrLineBreak = /[\p{Cc}\p{Zl}\p{Zp}]/u
+/** Embeddings, overrides and isolates: they could reorder what stands around a name. Marks (U+200E) cannot. */
+const bidirectional = /[\u202a-\u202e\u2066-\u2069]/
+
+type Limits = {
+  /** In characters after NFC. At least 1 requires a visible one, too. */
+  min?: number
+  max: number
+}
+
+/** What every text must keep to. CRLF is taken as LF. */
+function written({ min = 0, max }: Limits, faultsOf: (value: string) => string[]) {
   return z
     .string()
-    .overwrite((value) => value.normalize('NFC'))
+    .overwrite((value) => value.replaceAll('\r\n', '\n').normalize('NFC'))
     .check(({ value, issues }) => {
       const refuse = (message: string) => void issues.push({ code: 'custom', message, input: value })
       if (!value.isWellFormed()) {
@@ -20,8 +33,23 @@ export function text({ min = 0, max }: { min?: number; max: number }) {
       }
       const length = characterCount(value)
       if (length < min || length > max) refuse(`Must have ${min === 0 ? 'at most' : `${min} to`} ${max} characters.`)
-      else if (min > 0 && /^[\s\p{White_Space}]*$/u.test(value)) refuse('Must not consist of white space only.')
-      if (/[^\P{Cc}\n\t]/u.test(value)) refuse('Must not contain control characters other than newline and tab.')
+      else if (min > 0 && !visible.test(value)) refuse('Must have at least one visible character.')
+      for (const fault of faultsOf(value)) refuse(fault)
     })
     .meta({ ...(min > 0 && { minLength: min }), maxLength: max })
+}
+
+/** The schema of text that people write, on several lines. */
+export function text(limits: Limits) {
+  return written(limits, (value) =>
+    /[^\P{Cc}\n\t]/u.test(value) ? ['Must not contain control characters other than newline and tab.'] : [],
+  )
+}
+
+/** The schema of a name that people give themselves: one line, which leaves the text around it alone. */
+export function name({ max }: { max: number }) {
+  return written({ min: 1, max }, (value) => [
+    ...(controlOrLineBreak.test(value) ? ['Must not contain control characters or line breaks.'] : []),
+    ...(bidirectional.test(value) ? ['Must not contain bidirectional overrides, embeddings or isolates.'] : []),
+  ])
 }

@@ -13,10 +13,10 @@ export function accountCounters(db: Db, { id, username }: { id: string; username
   const ranges = accountPrefixes(secret, { username, account: id }).map((prefix) => ({
     _id: { $gte: prefix, $lt: `${prefix}\uffff` },
   }))
-  return {
+  const counters = {
     /** Such as `by account and address`, each with its failures. */
     async list(): Promise<{ limit: string; failures: number }[]> {
-      const found = await attempts.find({ $or: ranges }).sort({ _id: 1 }).toArray()
+      const found = (await Promise.all(ranges.map((range) => attempts.find(range).toArray()))).flat()
       return found
         .filter(({ taken }) => taken.length > 0)
         .map(({ _id, taken }) => {
@@ -26,9 +26,10 @@ export function accountCounters(db: Db, { id, username }: { id: string; username
     },
 
     async clear(): Promise<number> {
-      const counting = await attempts.countDocuments({ $or: ranges, 'taken.0': { $exists: true } })
+      const counting = (await counters.list()).length
       for (const range of ranges) await attempts.deleteMany(range)
       return counting
     },
   }
+  return counters
 }

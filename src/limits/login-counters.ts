@@ -19,8 +19,6 @@ export type Attempt = {
   account: string
   ip: string
   device: string | undefined
-  /** The version of a valid one-time password. It has 125 random bits: no limit of the account protects it. */
-  oneTime: number | undefined
 }
 
 /** "In whatever time": as long as a device cookie lives. Counters of names that do not exist must expire some day. */
@@ -69,10 +67,7 @@ export function loginCounters(quotas: LoginQuotas, secret: string) {
   const deviceRow = inARow(names.deviceRow, 'a known browser is refused: log in from another one')
   const hashed = nameHash(secret)
 
-  function nameOf({ username, oneTime }: Attempt): string {
-    const name = hashed(username)
-    return (oneTime === undefined ? name : name.update(`\0${oneTime}`)).digest('base64url')
-  }
+  const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
   const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
   const rowOf = ({ account }: Attempt) => ({ limit: row, subject: account })
   const deviceOf = ({ device: subject }: Attempt) =>
@@ -82,14 +77,14 @@ export function loginCounters(quotas: LoginQuotas, secret: string) {
     counted(attempt: Attempt): Counter[] {
       if (attempt.device !== undefined) return deviceOf(attempt)
       const network = networkKey(attempt.ip)
-      const byAddress = [
+      return [
         pairOf(attempt),
         { limit: limits.accountAndNetwork, subject: `${nameOf(attempt)}:${network}` },
         { limit: limits.address, subject: addressKey(attempt.ip) },
         { limit: limits.network, subject: network },
+        { limit: limits.account, subject: nameOf(attempt) },
+        rowOf(attempt),
       ]
-      if (attempt.oneTime !== undefined) return byAddress
-      return [...byAddress, { limit: limits.account, subject: nameOf(attempt) }, rowOf(attempt)]
     },
 
     /** Of the account at this address, of the device, and of failures in a row. */

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import { isIP } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
 import { AggregatorRegistry, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
@@ -83,6 +84,22 @@ export function serveClusterMetrics(
   return serveMetrics(address, Registry.PROMETHEUS_CONTENT_TYPE, read, log)
 }
 
+const plainText = { 'content-type': 'text/plain; charset=utf-8' }
+const otherHost = 'Send a Host that is an IP address, localhost or the name in METRICS_HOST.\n'
+
+/**
+ * Whether a request names an address, or a name of this server. A page whose own name resolves to loopback sends that
+ * name, and could otherwise read the metrics (DNS rebinding).
+ */
+function isOwnHost(header: string | undefined, ownHost: string): boolean {
+  const name = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/
+    .exec(header ?? '')
+    ?.slice(1)
+    .find(Boolean)
+  if (name === undefined) return false
+  return isIP(name) !== 0 || ['localhost', ownHost.toLowerCase()].includes(name.toLowerCase())
+}
+
 /** On a separate port, by default on loopback: metrics disclose too much about the traffic to be public. */
 async function serveMetrics(
   { host, port }: Address,
@@ -91,6 +108,7 @@ async function serveMetrics(
   log: FastifyBaseLogger,
 ): Promise<() => Promise<void>> {
   const server = createServer(async (request, response) => {
+    if (!isOwnHost(request.headers.host, host)) return void response.writeHead(421, plainText).end(otherHost)
     if (request.method !== 'GET' || request.url !== '/metrics') return void response.writeHead(404).end()
     const text = await read().catch((error) => void log.warn({ err: error }, 'metrics could not be collected'))
     if (text === undefined) return void response.writeHead(503).end()

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
@@ -11,6 +11,7 @@ import { measureWorkers } from '../operations/worker-metrics.ts'
 import type { SecretRefresh } from '../secrets/refresh.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
+import { folderNameBytes, temporaryFolder } from '../temporary-folder.ts'
 import type { Service } from './api-server.ts'
 import { freePort } from './free-port.ts'
 import type { Role, StartMessage } from './messages.ts'
@@ -98,15 +99,17 @@ export async function startPrimary(
 /** Longest path of a Unix socket on Linux and macOS, in bytes, with a few to spare. */
 const maxPathBytes = 100
 
+const prefix = 'rookery-'
+
 /** Creates a directory of mode 0700: the writer process trusts every peer that reaches its socket. */
 async function createSocketDir(): Promise<string> {
   const unusable = (reason: string) =>
     new StartError(
       `WEB_CONCURRENCY above 1 needs a directory for a socket, and ${tmpdir()} cannot be used (${reason}): export another TMPDIR.`,
     )
-  if (Buffer.byteLength(join(tmpdir(), 'rookery-123456', 'writer')) > maxPathBytes)
+  if (Buffer.byteLength(join(tmpdir(), 'writer')) + folderNameBytes(prefix) + 1 > maxPathBytes)
     throw unusable('its path is too long')
-  return mkdtemp(join(tmpdir(), 'rookery-')).catch((error) => {
+  return temporaryFolder(prefix).catch((error) => {
     throw unusable(error.code)
   })
 }

@@ -33,7 +33,9 @@ export async function viewerFromCookie(request: FastifyRequest, cookies: Session
   if (token === undefined) return undefined
   const { accessTokens, securityLog } = request.server
   const viewer = await accessTokens.readOrRefresh(token)
-  if (!viewer && accessTokens.isForged(token)) securityLog.record('authn_token_forged', { request })
+  if (!viewer && accessTokens.isForged(token)) {
+    securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })
+  }
   return viewer
 }
 

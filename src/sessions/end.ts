@@ -1,5 +1,5 @@
 import type { ClientSession } from 'mongodb'
-import type { ActivityEvent } from '../activity/schema.ts'
+import type { TransactedEvent } from '../activity/schema.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { SessionOwner } from './access-token.ts'
@@ -7,7 +7,7 @@ import type { EndResult, SessionStore } from './store.ts'
 
 export async function endSession(
   viewer: SessionOwner,
-  event: Exclude<ActivityEvent, 'login-failed'>,
+  event: TransactedEvent,
   client: ClientInfo,
   { activity, sessions }: { activity: Pick<ActivityStore, 'record'>; sessions: Pick<SessionStore, 'end'> },
   transaction: ClientSession,

@@ -58,9 +58,8 @@ export async function logIn(
   request.claimedIdentity = { account: known, username }
   const account = known ?? loginThrottle.standInId(username)
   const device = await devices.find(account, cookies.device(request))
+  const attempt = { username, account, ip: client.ip, device }
   const credential = await credentials.find(account)
-  const oneTime = credential?.oneTime && !isSpent(credential) ? credential.version : undefined
-  const attempt = { username, account, ip: client.ip, device, oneTime }
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
   if (isLimited) await loginThrottle.check(attempt)

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
+import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
@@ -16,6 +17,7 @@ import type { SessionStore } from './store.ts'
 type Context = {
   activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'find'>
+  failedLogins: FailedLogins
   passwords: Pick<PasswordService, 'verify'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'releaseAttempt' | 'reserveAttempt'>
@@ -32,7 +34,7 @@ export async function reauthenticate<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   password: string,
-  { activity, credentials, passwords, securityLog, sessions, transact }: Context,
+  { activity, credentials, failedLogins, passwords, securityLog, sessions, transact }: Context,
   work: (credential: Credential) => Promise<T>,
 ): Promise<T> {
   const viewer = requireViewer(request)
@@ -48,6 +50,7 @@ export async function reauthenticate<T>(
     isRight = matches
     if (matches && credential) return await work(credential)
     securityLog.record('authn_confirm_fail', { request })
+    await failedLogins.record(viewer.account, request.client, 'confirm-failed')
     if (isLast) await end()
   } catch (error) {
     if (isRight || isServerFault(error)) await releaseSoon(() => sessions.releaseAttempt(viewer), request.log)

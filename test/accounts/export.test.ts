@@ -2,6 +2,7 @@ import type { Db } from 'mongodb'
 import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { idOf, type User } from './count-invariants.ts'
 
@@ -52,7 +53,7 @@ t.test('an export has everything that is stored of the account, and no secret or
   t.match(answer, {
     statusCode: 200,
     headers: {
-      'content-type': 'application/x-ndjson',
+      'content-type': 'application/x-ndjson; charset=utf-8',
       'content-disposition': 'attachment; filename="rookery-ann_takes.ndjson"',
       'cache-control': 'no-store',
     },
@@ -94,7 +95,7 @@ t.test('an export adds one activity event, and HEAD adds none', async (t) => {
   await confirm(ann)
   const exported = () => db.collection('activity').countDocuments({ event: 'exported' })
   const head = await ann.client.head('v1/account/export', { responseType: 'text' })
-  t.match(head, { statusCode: 200, headers: { 'content-type': 'application/x-ndjson' }, body: '' })
+  t.match(head, { statusCode: 200, headers: { 'content-type': 'application/x-ndjson; charset=utf-8' }, body: '' })
   t.equal(await exported(), 0)
   await exportOf(ann)
   t.equal(await exported(), 1)
@@ -123,4 +124,53 @@ t.test('an export is cut off when its session ends, and lacks the end line', asy
   await t.rejects(rest, 'the connection is closed')
   t.ok(text.split('\n').length < 30_000, `${text.split('\n').length} lines`)
   t.notMatch(text, '"end"')
+})
+
+t.test('an account exports three times an hour, from whichever server; what is refused does not count', async (t) => {
+  const { url, urls, db } = await twoServers(t)
+  const [ann, bob] = [await signUp(url), await signUp(url)]
+  for (let n = 0; n < 4; n += 1) t.equal((await exportOf(ann)).statusCode, 403, 'without a confirmation')
+  await confirm(ann)
+  await confirm(bob)
+  for (let n = 0; n < 4; n += 1) t.equal((await ann.client.head('v1/account/export')).statusCode, 200)
+  const cookie = await ann.client.jar.getCookieString(url)
+  const ask = (n: number) =>
+    makeClient(urls[n % 2] ?? url).get('v1/account/export', { headers: { cookie }, responseType: 'text' })
+  const answers = await Promise.all(Array.from({ length: 6 }, (_, n) => ask(n)))
+  t.same(answers.map(({ statusCode }) => statusCode).sort(), [200, 200, 200, 429, 429, 429])
+  const refused = await ask(0)
+  t.match(refused, {
+    statusCode: 429,
+    headers: { 'retry-after': /^\d+$/, 'ratelimit-policy': '"exports";q=3;w=3600', ratelimit: /^"exports";r=0;t=\d+$/ },
+  })
+  t.match(JSON.parse(refused.body), { code: 'rate-limited', detail: /^At most 3 exports are allowed in 60 minutes/ })
+  t.equal((await exportOf(bob)).statusCode, 200, 'another account has its own')
+  t.equal(await db.collection('activity').countDocuments({ event: 'exported' }), 2)
+  const hourAgo = new Date(Date.now() - 3_601_000)
+  await db.collection('attempts').updateMany({}, { $set: { 'taken.$[].at': hourAgo } })
+  t.equal((await ask(1)).statusCode, 200, 'and after an hour')
+})
+
+t.test('an export for another site is refused as a change is', async (t) => {
+  const { url, db } = await testServer(t)
+  const ann = await signUp(url)
+  await confirm(ann)
+  const ask = (headers: Record<string, string>, client = ann.client) =>
+    client.get('v1/account/export', { headers, responseType: 'text' })
+  const foreign = { origin: 'https://evil.example' }
+  for (const headers of [
+    foreign,
+    { origin: 'null' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+  ]) {
+    const { statusCode, body } = await ask(headers)
+    t.equal(statusCode, 403)
+    t.match(JSON.parse(body), { code: 'cross-site' })
+  }
+  t.match(JSON.parse((await ask(foreign, makeClient(url))).body), { code: 'cross-site' }, 'before the session is read')
+  t.equal((await ann.client.head('v1/account/export', { headers: foreign })).statusCode, 403)
+  t.equal(await db.collection('activity').countDocuments({ event: 'exported' }), 0)
+  for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }, { origin: url }])
+    t.equal((await ask(headers)).statusCode, 200)
 })

@@ -39,11 +39,6 @@ t.test('sign-up over HTTP', async (t) => {
     t.match(body, { displayName: 'Bob\u00e9', bio: 'line\n\ttwo 🌍' })
   })
 
-  t.test('an empty displayName stays empty', async (t) => {
-    const json = { username: 'nameless', password, displayName: '' }
-    t.match((await makeClient(url).post('v1/accounts', { json })).body, { displayName: '' })
-  })
-
   t.test('a sign-up sets the session, refresh and device cookies with their attributes', async (t) => {
     const { headers, body } = await makeClient(url).post<Account>('v1/accounts', {
       json: { username: 'cookie', password },

@@ -14,6 +14,7 @@ t.test('a deleted account’s username is taken in any case for 30 days, then fr
   t.equal(await deleteAccount(ann), 204)
   for (const username of ['Ann_Held', 'ann_held', 'ANN_HELD']) {
     const { statusCode, body } = await makeClient(url).post('v1/accounts', { json: { username, password } })
+    // docs/security.md, Accepted: 409 and 404 tell that the name is held.
     t.match({ statusCode, body }, { statusCode: 409, body: { code: 'username-taken' } }, username)
     t.equal((await makeClient(url).get(`v1/accounts/${username}`)).statusCode, 404)
     t.equal((await makeClient(url).post('v1/session', { json: { username, password } })).statusCode, 401)

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { identity } from '../../bot/content.ts'
 import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -29,6 +30,21 @@ t.test('a successful run exits with 0 and prints progress, stats and verdict, bu
   t.equal(stderr, '')
   for (const { password } of stub.accounts.values()) t.notOk(stdout.includes(password), 'no password in the output')
   for (const session of stub.sessions.keys()) t.notOk(stdout.includes(session), 'no cookie in the output')
+})
+
+t.test('without --seed names and passwords do not follow from the printed seed; with it they do', async (t) => {
+  const [unseeded, seeded] = [await stubServer(t), await stubServer(t)]
+  const { code, stdout } = await bot('--url', unseeded.url, '--users', '2', '--deletions', '0')
+  t.equal(code, 0, stdout)
+  const seed = Number(/ seed (\d+) /.exec(stdout)?.[1])
+  await bot('--url', seeded.url, '--users', '2', '--deletions', '0', '--seed', String(seed))
+  for (const index of [0, 1]) {
+    const { username, password } = identity(seed, index)
+    t.match(seeded.accounts.get(username), { password })
+    t.notOk(unseeded.accounts.has(username))
+    t.notOk([...unseeded.accounts.values()].some((account) => account.password === password))
+  }
+  t.equal(unseeded.accounts.size, 2)
 })
 
 t.test('mismatches are listed, at most 20, and the exit code is 1', async (t) => {

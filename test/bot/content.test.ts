@@ -2,7 +2,7 @@ import { ZxcvbnFactory } from '@zxcvbn-ts/core'
 import * as common from '@zxcvbn-ts/language-common'
 import * as english from '@zxcvbn-ts/language-en'
 import t from 'tap'
-import { identity, postText } from '../../bot/content.ts'
+import { identity, postText, privateIdentity } from '../../bot/content.ts'
 import { below, fingerprint, pick, randomStream } from '../../bot/random.ts'
 import { findBlocked } from '../../src/credentials/blocklist/blocklist.ts'
 
@@ -38,9 +38,11 @@ t.test('identities satisfy the sign-up rules for usernames, passwords and profil
     dictionary: { ...common.dictionary, ...english.dictionary },
     graphs: common.adjacencyGraphs,
   })
-  const robots = Array.from({ length: 60 }, (_, i) => identity(42, i))
+  const seeded = Array.from({ length: 60 }, (_, i) => identity(42, i))
+  const robots = [...seeded, ...Array.from({ length: 60 }, (_, i) => privateIdentity(42, i))]
   t.strictSame(robots[7], identity(42, 7))
-  t.equal(new Set(robots.map(({ username }) => username)).size, 60)
+  t.equal(new Set(robots.map(({ username }) => username)).size, 120)
+  t.ok(robots.every(({ bio }) => bio.startsWith('I am a robot. ')))
   t.not(identity(42, 7).username, identity(43, 7).username)
   for (const { username, password, displayName, bio } of robots) {
     if (!/^\w{3,30}$/.test(username)) t.fail(username)
@@ -49,6 +51,14 @@ t.test('identities satisfy the sign-up rules for usernames, passwords and profil
     if (zxcvbn.check(password).guesses < 1e10) t.fail('a weak password')
     if ([...displayName].length > 50 || [...bio].length > 300) t.fail(displayName)
   }
+})
+
+t.test('without a given seed, neither username nor password follows from the seed', async (t) => {
+  const [one, other] = [privateIdentity(42, 7), privateIdentity(42, 7)]
+  const { username, password, ...rest } = identity(42, 7)
+  t.match([one, other], [rest, rest], 'all else does')
+  t.equal(new Set([username, one.username, other.username]).size, 3)
+  t.equal(new Set([password, one.password, other.password]).size, 3)
 })
 
 t.test('texts satisfy the post rules: 1 to 500 characters, NFC, no control characters, trimmed', async (t) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { processesWith } from '../database/fixtures/processes.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -57,3 +58,25 @@ t.test('an interrupted demo verifies acknowledged writes and leaves no files', {
   t.match(output, /ledger agrees: .* 50 posts/)
   t.strictSame(await readdir(TMPDIR), [])
 })
+
+t.test(
+  'a demo whose output is no longer read (| head) leaves no process and no files',
+  { timeout: 120_000 },
+  async (t) => {
+    const TMPDIR = t.testdir()
+    const child = spawn(process.execPath, ['bot/demo.ts', '--reactions', '10000'], {
+      cwd: root,
+      env: { ...process.env, TMPDIR },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (chunk) => {
+      output += chunk
+      if (/^bot {4}\| post:/m.test(output)) child.stdout.destroy()
+    })
+    const [code] = await once(child, 'exit')
+    t.not(code, 0)
+    t.same(await processesWith(TMPDIR), [])
+    t.strictSame(await readdir(TMPDIR), [])
+  },
+)

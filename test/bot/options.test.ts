@@ -9,7 +9,9 @@ t.test('without arguments every option has its default, and each run a seed of i
     ...{ users: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10 },
     'yes-really': false,
     help: false,
+    isSeedGiven: false,
   })
+  t.equal(readOptions(['--seed', '7']).isSeedGiven, true)
   t.not(readOptions([]).seed, readOptions([]).seed, 'a new seed for each run')
 })
 

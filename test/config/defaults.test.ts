@@ -7,7 +7,15 @@ import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
 /** The same in development and production. */
-const failedLogins = { pair: 10, address: 50, network: 200, account: 100, device: 10 }
+const failedLogins = {
+  pair: 10,
+  accountAndNetwork: 20,
+  address: 50,
+  network: 200,
+  account: 100,
+  device: 10,
+  inARow: 100,
+}
 
 t.test('unset variables have the defaults of the contract', async (t) => {
   t.same(await readConfig(secrets, '/a/project'), {
@@ -35,6 +43,8 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
+    docs: true,
+    reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true, security: true },
     limits: {
@@ -44,7 +54,9 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       readsPerAccount: 100_000_000,
       readsPerAddress: 100_000_000,
       refreshesPerAccount: 1_000_000,
+      connectionsPerAddress: 10_000,
       follows: 7_500,
+      exportsPerAccount: 3,
       failedLogins,
     },
   })
@@ -65,7 +77,9 @@ t.test('production changes only the cookies, the username hold, the log and the 
       readsPerAccount: 30_000,
       readsPerAddress: 300_000,
       refreshesPerAccount: 1_000,
+      connectionsPerAddress: 500,
       follows: 7_500,
+      exportsPerAccount: 3,
       failedLogins,
     },
   })

@@ -32,19 +32,19 @@ async function killMongod(dataDir: string): Promise<void> {
 
 async function insert(t: Test, uri: string): Promise<void> {
   await client(t, uri)
-    .db('x')
+    .db('rookery')
     .collection('things')
     .insertOne({ kept: true }, { writeConcern: { w: 'majority' } })
 }
 
 async function expectData(t: Test, uri: string): Promise<void> {
-  t.match(await client(t, uri).db('x').collection('things').findOne(), { kept: true }, 'the data is there')
+  t.match(await client(t, uri).db('rookery').collection('things').findOne(), { kept: true }, 'the data is there')
 }
 
 /** After `harm`, mongod is replaced by exactly one other, and an existing client can write again. */
 async function expectRecovery(t: Test, uri: string, dataDir: string, harm: () => Promise<void>): Promise<void> {
   const before = await mongods(dataDir)
-  const things = client(t, uri).db('x').collection('things')
+  const things = client(t, uri).db('rookery').collection('things')
   await things.insertOne({ kept: true })
   await harm()
   const replaced = async () => {
@@ -90,7 +90,7 @@ test('mongod is replaced after kill -9 of its parent shell or of its guard', opt
     expectRecovery(t, server.uri, dataDir, async () => void process.kill(outer, 'SIGKILL')),
   )
   const next = await guardPids(server, dataDir)
-  await client(t, server.uri).db('x').dropDatabase()
+  await client(t, server.uri).db('rookery').dropDatabase()
   await t.test('the guard', (t) =>
     expectRecovery(t, server.uri, dataDir, async () => void process.kill(next.guard, 'SIGKILL')),
   )

@@ -22,8 +22,8 @@ const has = (program: string, ...args: string[]) => {
 const skip =
   !(process.platform === 'linux' && has('openssl', 'version') && has('tar', '--version')) && 'needs openssl and tar'
 
-/** A download host that serves an archive as MongoDB does: over https, with its MD5 checksum. */
-async function mirror(t: Test, md5: (archive: Buffer) => string) {
+/** A download host that serves an archive as MongoDB does: over https, with its SHA-256 beside it. */
+async function mirror(t: Test, checksum: (archive: Buffer) => string) {
   const folder = t.testdir({ cache: {}, empty: {} })
   const key = join(folder, 'key.pem')
   const certificate = join(folder, 'certificate.pem')
@@ -50,7 +50,7 @@ async function mirror(t: Test, md5: (archive: Buffer) => string) {
     { key: await readFile(key), cert: await readFile(certificate) },
     ({ url = '' }, reply) => {
       requests.push(url)
-      const body = url.endsWith('.md5') ? `${md5(archive)}  ${url.split('/').at(-1)}\n` : archive
+      const body = url.endsWith('.sha256') ? `${checksum(archive)}  ${url.split('/').at(-1)}\n` : archive
       reply.writeHead(200, { 'content-length': Buffer.byteLength(body) }).end(body)
     },
   )
@@ -71,10 +71,10 @@ async function mirror(t: Test, md5: (archive: Buffer) => string) {
   return { find, requests, cache: join(folder, 'cache') }
 }
 
-const trueMd5 = (archive: Buffer) => createHash('md5').update(archive).digest('hex')
+const sha256 = (archive: Buffer) => createHash('sha256').update(archive).digest('hex')
 
 test('the official archive is downloaded once, verified, unpacked and cached', { skip }, async (t) => {
-  const { find, requests, cache } = await mirror(t, trueMd5)
+  const { find, requests, cache } = await mirror(t, sha256)
   t.same(await find(true), { path: join(cache, 'mongod-8.0.17'), version: '8.0.17' })
   t.same(await readdir(cache), ['mongod-8.0.17'], 'nothing else remains')
   const before = requests.length
@@ -82,14 +82,17 @@ test('the official archive is downloaded once, verified, unpacked and cached', {
   t.equal(requests.length, before, 'downloaded once')
 })
 
-test('an archive with another MD5 checksum is refused', { skip }, async (t) => {
-  const { find, cache } = await mirror(t, () => '0'.repeat(32))
-  t.match((await find(true)).startError, /the official download: .*MD5/)
-  t.same(await readdir(cache), [])
+test('an archive with another SHA-256 is refused, and so is one without', { skip }, async (t) => {
+  const md5 = (archive: Buffer) => createHash('md5').update(archive).digest('hex')
+  for (const checksum of [() => '0'.repeat(64), md5, () => '<html>']) {
+    const { find, cache } = await mirror(t, checksum)
+    t.match((await find(true)).startError, /the official download: the archive's SHA-256 is [0-9a-f]{64}, not the/)
+    t.same(await readdir(cache), [])
+  }
 })
 
 test('a download host with an untrusted certificate is refused', { skip }, async (t) => {
-  const { find, requests, cache } = await mirror(t, trueMd5)
+  const { find, requests, cache } = await mirror(t, sha256)
   t.match((await find(false)).startError, /the official download: .*certificate/)
   t.same(requests, [])
   t.same(await readdir(cache), [])

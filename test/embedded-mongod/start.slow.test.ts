@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { MongoClient } from 'mongodb'
 import { test } from 'tap'
+import { grantEveryDatabase } from '../../src/embedded-mongod/admin.ts'
 import { StartError } from '../../src/start-error.ts'
 import { client, portOf, startElsewhere, startHere, username } from './fixtures/server.ts'
 
@@ -18,7 +19,7 @@ test('the first start logs where the data is; a client needs the password, over 
   t.equal(await mode(join(dataDir, 'mongod', 'key')), '600')
   t.equal(await mode(join(dataDir, 'mongod', 'log')), '600')
 
-  const find = (mongo: MongoClient) => mongo.db('any').collection('things').findOne()
+  const find = (mongo: MongoClient) => mongo.db('rookery').collection('things').findOne()
   await t.rejects(find(client(t, uri, null)), { code: 13 }, 'without credentials')
   await t.rejects(find(client(t, uri, 'wrong')), { code: 18 }, 'a wrong password')
   await t.resolves(find(client(t, uri)), 'the right one')
@@ -41,7 +42,7 @@ test('the password of a user can change, and another user be created, while mong
   const find = (name: string, password: string) => {
     const mongo = new MongoClient(uri, { auth: { username: name, password } })
     t.teardown(() => mongo.close())
-    return mongo.db('any').collection('things').findOne()
+    return mongo.db('rookery').collection('things').findOne()
   }
   await setUser(username, 'second password')
   await t.rejects(find(username, 'first password'), { code: 18 })
@@ -53,7 +54,7 @@ test('the password of a user can change, and another user be created, while mong
 
 test('the user can do what the application does, and cannot create users or shut down', async (t) => {
   const mongo = client(t, (await startHere(t, t.testdir())).uri)
-  const db = mongo.db('some-database')
+  const db = mongo.db('rookery')
   const things = db.collection<{ _id: number }>('things')
   await things.createIndex({ a: 1 }, { unique: true, partialFilterExpression: { a: { $exists: true } } })
   await db.createCollection('shaped', { validator: { a: { $exists: true } } })
@@ -68,6 +69,11 @@ test('the user can do what the application does, and cannot create users or shut
   clearInterval(insert)
   await changes.close()
   await db.dropDatabase()
+  for (const other of ['another', 'admin', 'local', 'config']) {
+    const elsewhere = mongo.db(other).collection('things')
+    await t.rejects(elsewhere.insertOne({ a: 1 }), { code: 13 }, `writing to ${other}`)
+    await t.rejects(elsewhere.findOne(), { code: 13 }, `reading ${other}`)
+  }
   await t.rejects(mongo.db('admin').command({ createUser: 'x', pwd: 'x', roles: ['root'] }), { code: 13 })
   await t.rejects(mongo.db('admin').command({ shutdown: 1 }), { code: 13 })
 })
@@ -75,16 +81,28 @@ test('the user can do what the application does, and cannot create users or shut
 test('a restart keeps the data and the port, and a new password replaces the old one', async (t) => {
   const dataDir = t.testdir()
   const first = await startHere(t, dataDir)
-  await client(t, first.uri).db('x').collection('things').insertOne({ kept: true })
+  await client(t, first.uri).db('rookery').collection('things').insertOne({ kept: true })
   await first.close()
 
   const second = await startHere(t, dataDir, 'second: p@ss/wörd')
   t.same(second.logged, [], 'without a log line')
   t.equal(second.uri, first.uri, 'on the same port')
-  t.match(await client(t, second.uri, 'second: p@ss/wörd').db('x').collection('things').findOne(), { kept: true })
-  await t.rejects(client(t, second.uri).db('x').command({ ping: 1 }), { code: 18 })
+  t.match(await client(t, second.uri, 'second: p@ss/wörd').db('rookery').collection('things').findOne(), { kept: true })
+  await t.rejects(client(t, second.uri).db('rookery').command({ ping: 1 }), { code: 18 })
   const { users } = await client(t, second.uri, 'second: p@ss/wörd').db('admin').command({ usersInfo: username })
   t.equal(users.length, 1)
+})
+
+test('a user that an earlier version gave every database keeps its own only', async (t) => {
+  const dataDir = t.testdir()
+  const first = await startHere(t, dataDir)
+  await first.administer((admin) => grantEveryDatabase(admin, username))
+  const insert = (uri: string) => client(t, uri).db('another').collection('things').insertOne({ a: 1 })
+  await t.resolves(insert(first.uri))
+  await first.close()
+  const second = await startHere(t, dataDir)
+  await t.rejects(insert(second.uri), { code: 13 })
+  await t.resolves(client(t, second.uri).db('rookery').collection('things').insertOne({ a: 1 }))
 })
 
 test('a later start takes less than 3 s', async (t) => {
@@ -107,7 +125,7 @@ test('a second server on the directory is refused, with the pid of the first', a
   const attempt = startHere(t, dataDir)
   await t.rejects(attempt, StartError)
   await t.rejects(attempt, { message: new RegExp(`${dataDir} is in use .*process ${pid}`) })
-  await t.resolves(client(t, uri).db('x').command({ ping: 1 }), 'the first keeps running')
+  await t.resolves(client(t, uri).db('rookery').command({ ping: 1 }), 'the first keeps running')
 })
 
 test('an unusable directory is refused with the reason', async (t) => {

@@ -9,7 +9,7 @@ import { eventually } from '../eventually.ts'
 t.test(
   'requests refused with overloaded are logged once a second with their number, and without a stack',
   async (t) => {
-    const lines: { level: number; refused?: number }[] = []
+    const lines: { level: number; refused?: number; reason?: string }[] = []
     const log: FastifyBaseLogger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
     const app = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) })
     t.teardown(() => app.close())
@@ -23,6 +23,12 @@ t.test(
     for (let n = 0; n < 200; n += 1) t.equal((await app.inject(n % 2 ? '/queue' : '/writer')).statusCode, 503)
     const refused = () => lines.reduce((sum, line) => sum + (line.refused ?? 0), 0)
     await eventually(() => refused() === 200)
+    for (const reason of [/^Problem: Too many writes/, /^Problem: Too many password checks/])
+      t.match(
+        lines.find((line) => line.reason?.match(reason)),
+        { reason },
+        'each reason has its own line',
+      )
     t.ok(lines.length < 50, `${lines.length} lines`)
     t.ok(lines.every(({ level }) => level === 40))
     t.notMatch(JSON.stringify(lines), /stack|\.ts:/)

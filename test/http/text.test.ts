@@ -1,5 +1,6 @@
 import t from 'tap'
-import { testServer } from '../helper.ts'
+import { name, text } from '../../src/http/text.ts'
+import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, expectProblem, field, pointersOf } from './wire.ts'
 
 t.test('texts that people write', async (t) => {
@@ -64,15 +65,102 @@ t.test('texts that people write', async (t) => {
     t.equal(field(pair.body, 'text'), '😀')
   })
 
-  t.test('a post must not be empty or white space only; a profile may be', async (t) => {
-    for (const text of ['', ' ', '\n\t ', '\u00a0', '\u2003\u3000\u2028\u2029\u1680', '\ufeff']) {
-      expectProblem(t, await post(text), 'validation', encodeURIComponent(text))
+  const empty = ['', ' ', '\n\t ', '\u00a0', '\u2003\u3000\u2028\u2029\u1680', '\ufeff']
+  const formats = ['\u200b\u200d\u2060', '\u00ad', '\u202e\u202c', '\u{e0041}\u{e007f}', '\u180e', '\u061c']
+  const fillers = ['\u3164', '\u115f\u1160', '\uffa0', '\u2800\u2800', '\u034f', '\u17b4', '\u{1d159}', '\u{16fe4}']
+  const marks = ['\u0301', '\ufe0f', '\u20e3', '\u093e', '\u{e0100}', '\uffff', ' \u0301\u3164\u200d ']
+  const invisible = [...empty, ...formats, ...fillers, ...marks]
+
+  t.test('text and a displayName need a visible character; a bio does not', async (t) => {
+    for (const value of invisible) {
+      t.notOk(text({ min: 1, max: 500 }).safeParse(value).success, encodeURIComponent(value))
+      t.notOk(name({ max: 50 }).safeParse(value).success, encodeURIComponent(value))
+    }
+    for (const value of ['', ' ', '\u3164\u115f', '\u200b\u0301']) {
+      expectProblem(t, await post(value), 'validation', encodeURIComponent(value))
+      const answer = await profile({ displayName: value })
+      expectProblem(t, answer, 'validation', encodeURIComponent(value))
+      t.same(pointersOf(answer), ['/body/displayName'])
     }
     t.equal(field((await post('  a ')).body, 'text'), '  a ', 'surrounding white space is kept')
+    t.match((await profile({ bio: '' })).body, { bio: '' })
+    t.match((await profile({ bio: ' \u3164' })).body, { bio: ' \u3164' })
+    const signUp = { username: 'nameless', password, displayName: '' }
+    t.same(pointersOf(await ask(port, 'POST', '/v1/accounts', { json: signUp })), ['/body/displayName'])
+  })
+
+  t.test('whatever is visible suffices, in any script', async (t) => {
+    const emoji = ['👨‍👩‍👧', '❤️', '#️⃣', '🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}', '🇨🇭', '🏳️‍🌈', '👍🏽']
+    const scripts = [
+      'a',
+      '.',
+      'ａ',
+      '漢',
+      'نادر',
+      'שלום',
+      'नमस्ते',
+      'สวัสดี',
+      '한',
+      'ᄒ',
+      '\u3164a',
+      'می\u200cخواهم',
+      '\ue000',
+      '⠁',
+    ]
+    for (const value of [...emoji, ...scripts]) {
+      t.equal(text({ min: 1, max: 500 }).safeParse(value).data, value, value)
+      t.equal(name({ max: 50 }).safeParse(value).data, value, value)
+    }
+    t.match((await profile({ displayName: emoji.join('') })).body, { displayName: emoji.join('') })
+  })
+
+  t.test('a displayName has one line, and cannot reorder the text around it', async (t) => {
+    const lines = ['a\nb', 'a\tb', 'a\r\nb', 'a\u2028b', 'a\u2029b', 'a\u0085b', 'a\n']
+    const bidirectional = [
+      '\u202aa',
+      'a\u202b',
+      'a\u202cb',
+      'a\u202db',
+      'a\u202eb',
+      '\u2066a',
+      'a\u2067',
+      '\u2068a\u2069',
+    ]
+    for (const value of [...lines, ...bidirectional])
+      t.notOk(name({ max: 50 }).safeParse(value).success, encodeURIComponent(value))
+    for (const displayName of ['a\r\nb', 'a\tb', 'a\u202eb', '\u2068a\u2069']) {
+      const answer = await profile({ displayName })
+      expectProblem(t, answer, 'validation', encodeURIComponent(displayName))
+      t.same(pointersOf(answer), ['/body/displayName'])
+      const json = { username: 'reorders', password, displayName }
+      t.same(pointersOf(await ask(port, 'POST', '/v1/accounts', { json })), ['/body/displayName'])
+    }
+    const marked = 'a\u200e \u200fשלום\u200e'
+    t.match((await profile({ displayName: marked })).body, { displayName: marked }, 'direction marks stay')
+    t.match((await profile({ bio: 'a\u202eb\n\tc' })).body, { bio: 'a\u202eb\n\tc' }, 'a bio may have all of it')
+  })
+
+  t.test('CRLF is taken as LF, then measured; a CR alone is refused', async (t) => {
+    t.match((await post('a\r\nb\r\n\r\nc')).body, { text: 'a\nb\n\nc' })
+    t.equal((await post(`a${'\r\n'.repeat(499)}`)).status, 201, '500 characters')
+    expectProblem(t, await post(`a${'\r\n'.repeat(500)}`), 'validation', '501 characters')
+    t.match((await profile({ bio: 'a\r\nb' })).body, { bio: 'a\nb' })
+    t.equal((await profile({ bio: '\r\n'.repeat(300) })).status, 200)
+    for (const text of ['a\rb', 'a\n\rb', 'a\r', '\r\r\n']) expectProblem(t, await post(text), 'validation')
+    const { body } = await post('a\nb')
     t.match(
-      (await profile({ displayName: '', bio: ' ' })).body,
-      { displayName: '', bio: ' ' },
-      'a profile may be empty',
+      (await ask(port, 'PATCH', `/v1/posts/${field(body, 'id')}`, { headers: { cookie }, json: { text: 'c\r\nd' } }))
+        .body,
+      { text: 'c\nd' },
     )
+    t.equal(await db.collection('posts').countDocuments({ text: /\r/ }), 0, 'none is stored')
+  })
+
+  t.test('a repeat under an idempotency key may have LF where the first had CRLF', async (t) => {
+    const send = (text: string) =>
+      ask(port, 'POST', '/v1/posts', { headers: { cookie, 'idempotency-key': 'lines' }, json: { text } })
+    const first = await send('a\r\nb')
+    t.equal(first.status, 201)
+    t.match(await send('a\nb'), { status: 201, body: { id: field(first.body, 'id') } })
   })
 })

@@ -74,7 +74,6 @@ t.test('the window of failed logins', async (t) => {
       account: 'the id of ann',
       ip: '203.0.113.1',
       device: undefined,
-      oneTime: undefined,
     }
     const attemptOnce = async () => {
       await logins.check(attempt)

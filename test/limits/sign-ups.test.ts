@@ -63,7 +63,6 @@ t.test('the limit of sign-ups by address', async (t) => {
     }
     t.equal(await countSignUps(), 2)
     t.equal(await db.collection('accounts').countDocuments(), 2)
-    t.notOk(/ratelimit/.test(Object.keys((await ask(port, 'GET', '/v1/posts')).headers).join()), 'reads have no limit')
     const login = await ask(port, 'POST', '/v1/session', { json: { username: 'ann', password } })
     t.equal(login.status, 200, 'logins are not limited')
   })
@@ -97,9 +96,7 @@ t.test('behind a trusted proxy each IPv4 address and each IPv6 /64 has its own q
   t.equal(await from('four', '2001:db8:0:1:ffff::2'), 429, 'the same /64')
   t.equal(await from('four', '2001:db8:0:2::1'), 201, 'the next /64')
   t.equal(await from('five', '198.51.100.7, 203.0.113.1'), 429, 'addresses that the client itself sent are ignored')
-  t.equal(await from('six', '<script>'), 201)
-  const session = await server.db.collection('sessions').find().sort({ _id: -1 }).next()
-  t.equal(session?.ip, '127.0.0.1', 'an invalid address is replaced by the proxy’s own')
+  t.equal(await from('six', '<script>'), 400)
 })
 
 t.test('sign-ups are counted in the database, which all processes share', async (t) => {

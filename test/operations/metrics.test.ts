@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { StartError } from '../../src/start-error.ts'
@@ -27,6 +28,37 @@ t.test('metrics', async (t) => {
     ] as const) {
       t.equal((await ask(metricsAddress.port, method, path)).status, 404, `${method} ${path}`)
     }
+  })
+
+  t.test('a Host that is another name gets 421: a page whose name resolves to loopback reads nothing', async (t) => {
+    const ownHosts = ['127.0.0.1', '127.0.0.1:9464', 'localhost', 'LOCALHOST:1', '[::1]', '[::1]:9464', '192.0.2.7:80']
+    for (const host of ownHosts)
+      t.equal((await ask(metricsAddress.port, 'GET', '/metrics', { headers: { host } })).status, 200, host)
+    const others = ['evil.example', 'evil.example:9464', 'localhost.evil.example', '127.0.0.1.evil.example', 'api']
+    for (const host of [...others, '[evil.example]', '127.0.0.1:x', '::1', 'a@127.0.0.1', ' ', 'localhost:1:2']) {
+      const answer = await ask(metricsAddress.port, 'GET', '/metrics', { headers: { host } })
+      t.match(answer, { status: 421, text: /^Send a Host that is an IP address, .+\.\n$/ }, host)
+      t.notMatch(answer.text, /http_request|process_cpu/, host)
+    }
+  })
+
+  t.test('the name in METRICS_HOST is a Host as well', async (t) => {
+    const { lookup } = dns
+    t.teardown(() => Object.assign(dns, { lookup }))
+    const found = [{ address: '127.0.0.1', family: 4 }]
+    Object.assign(dns, {
+      lookup: (name: string, options: { all?: boolean }, done: (error: null, ...found: unknown[]) => void) =>
+        name === 'Metrics.internal'
+          ? options.all
+            ? done(null, found)
+            : done(null, '127.0.0.1', 4)
+          : Reflect.apply(lookup, dns, [name, options, done]),
+    })
+    const named = await testServer(t, { METRICS_HOST: 'Metrics.internal' })
+    const { address } = named.lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')
+    const headers = { host: 'metrics.INTERNAL:9464' }
+    t.equal((await ask(address.port, 'GET', '/metrics', { headers })).status, 200)
+    t.equal((await ask(address.port, 'GET', '/metrics', { headers: { host: 'internal' } })).status, 421)
   })
 
   t.test('requests are counted by method, route and status', async (t) => {

@@ -122,7 +122,7 @@ t.test('each security event is one line with address, account, request and outco
     next()
     const forged = `${token.slice(0, token.lastIndexOf('.'))}.${'A'.repeat(43)}`
     await ask(port, 'GET', '/v1/account', { headers: { cookie: `session=${forged}` } })
-    t.match(next(), [{ event: 'authn_token_forged', ip: '127.0.0.1' }])
+    t.match(next(), [{ event: 'authn_token_forged', ip: '127.0.0.1', detail: { reason: 'signature' } }])
     await ask(port, 'GET', '/v1/account', { headers: { cookie: 'session=junk' } })
     t.same(next(), [], 'what is no token forges none')
     await ask(port, 'POST', '/v1/session', { headers: { origin: 'https://evil.example' }, json: {} })

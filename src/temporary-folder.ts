@@ -1,0 +1,43 @@
+import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Longest name of a folder with this prefix, in bytes. */
+export const folderNameBytes = (prefix: string): number => `${prefix}1ul9fkk-4194304-abcdef`.length
+
+/** A process id means something within its namespace only, and containers can share a directory. */
+async function pidNamespace(): Promise<string> {
+  const link = await readlink('/proc/self/ns/pid').catch(() => '')
+  return Number(/\d+/.exec(link)?.[0] ?? 0).toString(36)
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
+  }
+}
+
+/** Only this user's own: another user could exchange parts of a folder while it is being removed. */
+async function removeAbandoned(base: string, owned: string): Promise<void> {
+  for (const name of await readdir(base)) {
+    if (!name.startsWith(owned)) continue
+    const [pid, random, ...more] = name.slice(owned.length).split('-')
+    if (!pid || !/^\d+$/.test(pid) || random?.length !== 6 || more.length > 0 || isRunning(Number(pid))) continue
+    const path = join(base, name)
+    const found = await lstat(path).catch(() => undefined)
+    if (found?.isDirectory() && found.uid === process.getuid?.())
+      await rm(path, { recursive: true, force: true }).catch(() => undefined)
+  }
+}
+
+/**
+ * Creates a folder of mode 0700 that is named after this process. First it removes those of the same prefix whose
+ * processes exited without removing them, as after SIGKILL.
+ */
+export async function temporaryFolder(prefix: string, base = tmpdir()): Promise<string> {
+  const owned = `${prefix}${await pidNamespace()}-`
+  await removeAbandoned(base, owned).catch(() => undefined)
+  return mkdtemp(join(base, `${owned}${process.pid}-`))
+}
