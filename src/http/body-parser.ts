@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
-import { invalid, Problem, unsupportedMediaType } from './problems.ts'
+import { clientLeft, invalid, Problem, unsupportedMediaType } from './problems.ts'
 
 // RFC 9110, 8.3.1
 const mediaType = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/
@@ -37,6 +37,10 @@ export function parseBodies(app: FastifyInstance): void {
     } catch {
       done(malformed())
     }
+  })
+  // Fastify would wait forever for the body of a client that has hung up, and run no later hook.
+  app.addHook('preParsing', async (_request, reply) => {
+    if (reply.raw.closed) throw clientLeft()
   })
   // Fastify runs no parser if there is no body.
   app.addHook('preValidation', async (request) => {

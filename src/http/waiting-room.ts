@@ -54,7 +54,7 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
     for (const waiter of waiting) {
       if (inProgress.size >= maxInProgress) return
       waiting.delete(waiter)
-      // Nobody waits for the answer any more.
+      // The client has left.
       if (!waiter.reply.raw.closed) start(waiter)
     }
   }

@@ -10,12 +10,12 @@ const busiest = (sizes: Iterable<Sized>): Sized | undefined =>
   [...sizes].reduce<Sized | undefined>((most, next) => (most && most[1] > next[1] ? most : next), undefined)
 
 /**
- * Who must leave for a newcomer that has `own` waiting: the busiest of the others, unless that has hardly more. Having
- * none waiting, a newcomer is never refused.
+ * Who must leave for a newcomer that has `own` waiting: the busiest of the others, unless that has hardly more.
+ * @param isEntitled - whether a newcomer that has none waiting is never refused
  */
-function leaver(own: number, others: Iterable<Sized>): string | undefined {
+function leaver(own: number, others: Iterable<Sized>, isEntitled = true): string | undefined {
   const [name, size] = busiest(others) ?? ['', 0]
-  return size > 0 && (own === 0 || size > own + 1) ? name : undefined
+  return size > 0 && ((isEntitled && own === 0) || size > own + 1) ? name : undefined
 }
 
 /** Groups take turns, and within a group its keys (fair queueing: Nagle, RFC 970). */
@@ -82,7 +82,9 @@ export function fairTurns<Waiter>() {
         const [longest = ''] = busiest(lengths(groups.get(other))) ?? []
         return takeLast({ group: other, key: longest })
       }
-      const neighbour = leaver(own?.keys.get(key)?.length ?? 0, lengths(own, key))
+      // The oldest of a group keeps its place, or a group whose newcomers displace each other would never have a turn.
+      const isEntitled = withinGroup || (own?.size ?? 0) > 1
+      const neighbour = leaver(own?.keys.get(key)?.length ?? 0, lengths(own, key), isEntitled)
       return neighbour === undefined ? undefined : takeLast({ group, key: neighbour })
     },
   }

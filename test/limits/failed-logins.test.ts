@@ -65,7 +65,7 @@ t.test('the limit of failed logins by account and address', async (t) => {
 
   t.test('other accounts at that address and other addresses of that account are not limited', async (t) => {
     const at = { from: '203.0.113.1' }
-    const elsewhere = { from: '203.0.113.2' }
+    const elsewhere = { from: '198.51.100.2' }
     await cookieOf(port, 'Dave')
     await cookieOf(port, 'Erin')
     await attemptLogins(port, 'dave', 11, at)
@@ -74,11 +74,11 @@ t.test('the limit of failed logins by account and address', async (t) => {
     t.same(countStatuses(await attemptLogins(port, 'erin', 10, at)), { 401: 10 })
     t.same(countStatuses(await attemptLogins(port, 'dave', 10, elsewhere)), { 401: 10 })
     expectLimited(t, await attemptLogin(port, 'dave', { ...elsewhere, password }), pair, 10)
-    t.equal((await attemptLogin(port, 'dave', { from: '203.0.113.3', password })).status, 200)
+    t.equal((await attemptLogin(port, 'dave', { from: '192.0.2.3', password })).status, 200)
   })
 
   t.test('a successful login resets the count of its account and address, and no other', async (t) => {
-    const [at, elsewhere] = [{ from: '203.0.113.4' }, { from: '203.0.113.5' }]
+    const [at, elsewhere] = [{ from: '203.0.113.4' }, { from: '198.51.100.5' }]
     await cookieOf(port, 'Fred')
     await cookieOf(port, 'Gina')
     await Promise.all([attemptLogins(port, 'fred', 9, at), attemptLogins(port, 'fred', 9, elsewhere)])
