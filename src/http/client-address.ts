@@ -5,6 +5,9 @@ import ipaddr from 'ipaddr.js'
 // throws for a zone such as `%br-lan` or `%eth0.100` (RFC 4007, 11).
 const parse = (ip: string) => ipaddr.process(ip.replace(/%.*$/, '').replace(/^::(?=\d+\.)/, '::0:'))
 
+/** Whether two texts name one address. */
+export const isSameAddress = (a: string, b: string): boolean => a === b || parse(a).toString() === parse(b).toString()
+
 /** An address as it is stored and shown: an IPv4-mapped IPv6 address as the IPv4 address. */
 export function canonicalAddress(ip: string): string {
   if (!isIPv6(ip)) return ip

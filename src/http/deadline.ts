@@ -102,7 +102,8 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
 
 /**
  * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
- * @param account - whose known device or live session it is: it uses the reserved turns, not those of its address
+ * @param account - whose known device or live session it is: it uses the reserved turns, in which its network takes
+ * turns with others, too: whoever has many accounts must not have as many turns
  */
 export async function whileQueued<T>(
   request: FastifyRequest,
@@ -111,8 +112,7 @@ export async function whileQueued<T>(
   account?: string,
 ): Promise<T> {
   const { ip } = request.client
-  const share =
-    account === undefined ? { key: addressKey(ip), group: networkKey(ip) } : { key: account, reserved: true }
+  const share = { key: account ?? addressKey(ip), group: networkKey(ip), reserved: account !== undefined }
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
   const onTimeout = () => controller.abort(overloaded('passwords'))

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
-import ipaddr from 'ipaddr.js'
-import { canonicalAddress } from './client-address.ts'
+import { canonicalAddress, isSameAddress } from './client-address.ts'
 import type { Fault } from './problems.ts'
 
 type IsTrusted = (ip: string) => boolean
@@ -80,8 +79,6 @@ const faults = {
   both: 'Must name the same client as X-Forwarded-For: configure the proxy to remove the header that it does not write.',
 }
 
-const isSame = (a: string, b: string) => a === b || ipaddr.process(a).toString() === ipaddr.process(b).toString()
-
 /**
  * The client of a request that a trusted proxy passed on. With both headers, one of them may be what the client sent and
  * the proxy left alone: neither is preferred, and they must agree.
@@ -102,6 +99,6 @@ export function forwardedClient(
   if (byChain === undefined) return invalid('x-forwarded-for')
   if (byElements === undefined) return invalid('forwarded')
   if (elements?.length === 0) return { outcome: 'found', ip: byChain }
-  if (chain.length > 0 && !isSame(byChain, byElements)) return invalid('forwarded', faults.both)
+  if (chain.length > 0 && !isSameAddress(byChain, byElements)) return invalid('forwarded', faults.both)
   return { outcome: 'found', ip: byElements }
 }

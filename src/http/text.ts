@@ -7,9 +7,9 @@ export function characterCount(text: string): number {
   return count
 }
 
-/** Fillers are ignorable, but for two symbols that are blank: the Braille pattern and the note head. */
+/** Fillers are ignorable, but for four blank symbols: the Braille pattern, the note head, and two hieroglyphs. */
 const visible =
-  /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{M}\p{Noncharacter_Code_Point}\u2800\u{1D159}]/u
+  /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{M}\p{Noncharacter_Code_Point}\u2800\u{13441}\u{13442}\u{1D159}]/u
 const controlOrLineBreak = /[\p{Cc}\p{Zl}\p{Zp}]/u
 /** Embeddings, overrides and isolates: they could reorder what stands around a name. Marks (U+200E) cannot. */
 const bidirectional = /[\u202a-\u202e\u2066-\u2069]/

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { Counter, type Registry } from 'prom-client'
+import { networkKey } from '../http/client-address.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import { type SecurityEvent, securityEventNames, securityEvents } from './security-events.ts'
 
@@ -34,10 +35,12 @@ type Parts = {
   windowMs?: number
 }
 
-/** Of one event, in one process and window: a client can repeat a failure without end, and must not fill the disk. */
-const maxLinesPerWindow = 60
+/** Of one event, in one process and window: clients can repeat a failure without end, and must not fill the disk. */
+const maxLinesPerWindow = 300
+/** Of one network: it must not hide what others do. */
+const maxLinesOfNetwork = 60
 
-type Window = { lines: number; suppressed: number; timer: NodeJS.Timeout }
+type Window = { lines: number; ofNetworks: Map<string, number>; suppressed: number; timer: NodeJS.Timeout }
 
 const level = { success: 'info', failure: 'warn' } as const
 
@@ -67,12 +70,24 @@ export function securityLog({ log, isOn, nameKey, registry, windowMs = 60_000 }:
     lines[level[outcome]]({ event, outcome, suppressed }, `${event}: ${suppressed} more were counted and not logged`)
   }
 
-  function isSuppressed(event: SecurityEvent): boolean {
-    const window = windows.get(event) ?? { lines: 0, suppressed: 0, timer: setTimeout(close, windowMs, event).unref() }
+  function beginWindow(event: SecurityEvent): Window {
+    const timer = setTimeout(close, windowMs, event).unref()
+    const window = { lines: 0, ofNetworks: new Map<string, number>(), suppressed: 0, timer }
     windows.set(event, window)
-    if (window.lines === maxLinesPerWindow) window.suppressed += 1
-    else window.lines += 1
-    return window.suppressed > 0
+    return window
+  }
+
+  function isSuppressed(event: SecurityEvent, client: ClientInfo | undefined): boolean {
+    const window = windows.get(event) ?? beginWindow(event)
+    const network = client === undefined ? '' : networkKey(client.ip)
+    const own = window.ofNetworks.get(network) ?? 0
+    if (window.lines === maxLinesPerWindow || own === maxLinesOfNetwork) {
+      window.suppressed += 1
+      return true
+    }
+    window.lines += 1
+    window.ofNetworks.set(network, own + 1)
+    return false
   }
 
   return {
@@ -80,10 +95,10 @@ export function securityLog({ log, isOn, nameKey, registry, windowMs = 60_000 }:
     record(event: SecurityEvent, facts: SecurityFacts = {}): void {
       counter.inc({ event })
       const outcome = securityEvents[event]
-      if (outcome === 'failure' && isSuppressed(event)) return
-      const { request, account, username, detail } = { ...facts.request?.claimedIdentity, ...facts }
       // A request that is refused before its client is read has none.
-      const client: ClientInfo | undefined = request?.client
+      const client: ClientInfo | undefined = facts.request?.client
+      if (outcome === 'failure' && isSuppressed(event, client)) return
+      const { request, account, username, detail } = { ...facts.request?.claimedIdentity, ...facts }
       const actor = account ?? request?.viewer?.account
       const nameHash = username === undefined || actor !== undefined || nameKey === '' ? undefined : hashOf(username)
       const line = { event, outcome, reqId: request?.id, ip: client?.ip, account: actor, nameHash, detail }

@@ -86,7 +86,7 @@ export async function logIn(
       throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
-    release = await successfulLogins.acquire(account, client.ip)
+    release = isLimited ? await successfulLogins.acquire(account, client.ip) : async () => {}
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)

@@ -2,7 +2,7 @@ import { MongoClient } from 'mongodb'
 import t, { type Test } from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { clientOptions } from '../../src/database/connection.ts'
-import { makeClient, signUp, testServer } from '../helper.ts'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 
 type Session = { session: { id: string; createdAt: string; expiresAt: string } }
@@ -123,4 +123,13 @@ t.test('no limit on failed logins bars a live one-time password, and it releases
   t.equal(await status('wrong', 'no_account'), 429)
   const again = await status(oneTime)
   t.ok([401, 429].includes(again), 'a second login is refused like any wrong password')
+})
+
+t.test('no limit on successful logins at its address bars a one-time password', async (t) => {
+  const server = await testServer(t, { LIMIT_LOGINS_PER_ADDRESS: '1' })
+  const [owner, neighbour] = [await signUp(server.url), await signUp(server.url)]
+  const oneTime = await reset(t, server, owner.username)
+  t.equal((await logIn(server.url, neighbour.username, password)).statusCode, 200)
+  t.equal((await logIn(server.url, neighbour.username, password)).statusCode, 429)
+  t.equal((await logIn(server.url, owner.username, oneTime)).statusCode, 200)
 })

@@ -67,7 +67,17 @@ t.test('texts that people write', async (t) => {
 
   const empty = ['', ' ', '\n\t ', '\u00a0', '\u2003\u3000\u2028\u2029\u1680', '\ufeff']
   const formats = ['\u200b\u200d\u2060', '\u00ad', '\u202e\u202c', '\u{e0041}\u{e007f}', '\u180e', '\u061c']
-  const fillers = ['\u3164', '\u115f\u1160', '\uffa0', '\u2800\u2800', '\u034f', '\u17b4', '\u{1d159}', '\u{16fe4}']
+  const fillers = [
+    '\u3164',
+    '\u115f\u1160',
+    '\uffa0',
+    '\u2800\u2800',
+    '\u034f',
+    '\u17b4',
+    '\u{1d159}',
+    '\u{16fe4}',
+    '\u{13441}\u{13442}',
+  ]
   const marks = ['\u0301', '\ufe0f', '\u20e3', '\u093e', '\u{e0100}', '\uffff', ' \u0301\u3164\u200d ']
   const invisible = [...empty, ...formats, ...fillers, ...marks]
 

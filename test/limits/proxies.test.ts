@@ -144,7 +144,12 @@ t.test('behind trusted proxies', async (t) => {
     await reset()
     const agreed = { 'x-forwarded-for': '198.51.100.7, 2001:DB8:0::1', forwarded: 'for="[2001:db8::1]:1"' }
     t.equal(await clientAddress(port, agreed), '2001:db8::1')
-    for (const forwarded of ['for=198.51.100.7', 'for=_hidden', 'for=203.0.113.1, for=198.51.100.7']) {
+    for (const forwarded of [
+      'for=198.51.100.7',
+      'for=_hidden',
+      'for=203.0.113.1, for=198.51.100.7',
+      'for="[::203.0.113.1]"',
+    ]) {
       const answer = await ask(port, 'GET', '/v1/posts', { headers: { 'x-forwarded-for': '203.0.113.1', forwarded } })
       expectProblem(t, answer, 'validation', forwarded)
       t.same(pointersOf(answer), ['/headers/forwarded'])

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import type { FastifyRequest } from 'fastify'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import t from 'tap'
@@ -189,6 +190,22 @@ t.test('a flood of failures writes 60 lines a minute and counts the others; succ
     'a server that closes logs the rest',
   )
   t.match(await registry.metrics(), /^rookery_security_events_total\{event="malicious_cors"\} 1001$/m)
+})
+
+t.test('a flood of one network hides no failure of another, and several fill no disk', (t) => {
+  const lines: string[] = []
+  const log = pino({ level: 'silent' }, { write: (line) => void lines.push(line) })
+  const security = securityLog({ log, isOn: true, nameKey: 'a key' })
+  const from = (ip: string) => security.record('authn_token_forged', { request: { client: { ip } } as FastifyRequest })
+  for (let n = 0; n < 200; n += 1) from(`2001:db8:bad:${n.toString(16)}::1`)
+  from('192.0.2.1')
+  const logged = () => securityLines(lines).map(({ ip }) => ip)
+  t.equal(logged().length, 61)
+  t.equal(logged().at(-1), '192.0.2.1')
+  for (let n = 0; n < 1_000; n += 1) from(`198.51.${n % 100}.1`)
+  t.equal(logged().length, 300)
+  security.close()
+  t.end()
 })
 
 t.test('every event has a time series from the start, and no other label', async (t) => {
