@@ -103,7 +103,7 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
 /**
  * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
  * @param account - whose known device or live session it is: it uses the reserved turns, in which its network takes
- * turns with others, too: whoever has many accounts must not have as many turns
+ * turns with others, too: many accounts must not give one client as many turns
  */
 export async function whileQueued<T>(
   request: FastifyRequest,
