@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** Longest name of a folder with this prefix, in bytes. */
-export const folderNameBytes = (prefix: string): number => `${prefix}1ul9fkk-4194304-abcdef`.length
+export const folderNameBytes = (prefix: string): number => `${prefix}9fkk-2hwcg-abcdef`.length
 
-/** A process id means something within its namespace only, and containers can share a directory. */
+/**
+ * A process id means something within its namespace only, and containers can share a directory. Short, because the path of
+ * a Unix socket must be: namespaces are numbered from one start, so their last digits differ.
+ */
 async function pidNamespace(): Promise<string> {
   const link = await readlink('/proc/self/ns/pid').catch(() => '')
-  return Number(/\d+/.exec(link)?.[0] ?? 0).toString(36)
+  return (Number(/\d+/.exec(link)?.[0] ?? 0) % 36 ** 4).toString(36)
 }
 
 function isRunning(pid: number): boolean {
@@ -24,7 +27,8 @@ async function removeAbandoned(base: string, owned: string): Promise<void> {
   for (const name of await readdir(base)) {
     if (!name.startsWith(owned)) continue
     const [pid, random, ...more] = name.slice(owned.length).split('-')
-    if (!pid || !/^\d+$/.test(pid) || random?.length !== 6 || more.length > 0 || isRunning(Number(pid))) continue
+    if (!pid || !/^[a-z\d]{1,5}$/.test(pid) || random?.length !== 6 || more.length > 0) continue
+    if (isRunning(Number.parseInt(pid, 36))) continue
     const path = join(base, name)
     const found = await lstat(path).catch(() => undefined)
     if (found?.isDirectory() && found.uid === process.getuid?.())
@@ -39,5 +43,5 @@ async function removeAbandoned(base: string, owned: string): Promise<void> {
 export async function temporaryFolder(prefix: string, base = tmpdir()): Promise<string> {
   const owned = `${prefix}${await pidNamespace()}-`
   await removeAbandoned(base, owned).catch(() => undefined)
-  return mkdtemp(join(base, `${owned}${process.pid}-`))
+  return mkdtemp(join(base, `${owned}${process.pid.toString(36)}-`))
 }

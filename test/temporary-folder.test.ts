@@ -44,11 +44,11 @@ t.test('only folders of this prefix, namespace and form are removed, never what 
   const owner = await startOwner(t, base)
   await owner.kill()
   const [, namespace] = owner.name.split('-')
-  const dead = owner.pid
+  const dead = owner.pid?.toString(36)
   const kept = [
     `own-zzzzzzz-${dead}-abcdef`,
     `own-${namespace}-${dead}-abcdefg`,
-    `own-${namespace}-x-abcdef`,
+    `own-${namespace}-x_-abcdef`,
     `own-other-${namespace}-${dead}-abcdef`,
   ]
   for (const name of kept) await mkdir(join(base, name))

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '..', '..')
 
 /** Runs chaos with a TMPDIR of its own, and terminates it when the test ends. */
 export async function runChaos(t: Test, args: string[]) {
-  const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-chaos-'))
+  const TMPDIR = await mkdtemp(join(tmpdir(), 'rookery-test-'))
   const env = { ...process.env, TMPDIR, BCRYPT_COST: '4', MONGOD_BINARY: process.env.TEST_MONGOD_BINARY ?? '' }
   let out = ''
   const child = execFile(process.execPath, ['bot/chaos/main.ts', ...args], { cwd: root, env })
