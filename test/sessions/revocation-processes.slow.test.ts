@@ -54,10 +54,12 @@ test('sessions that end in a cluster of two processes', options, async (t) => {
       t.same(new Set(await ask(0, 10)), new Set(['live']))
       process.kill(frozen, 'SIGSTOP')
       try {
-        for (const token of tokens) t.equal((await logOut(other, token)).statusCode, 204)
+        // Within the watchdog's two seconds.
+        const statuses = await Promise.all(tokens.map(async (token) => (await logOut(other, token)).statusCode))
+        t.same(new Set(statuses), new Set([204]))
         // Half of the requests wait in its sockets when it resumes, the others are sent right after.
         const waiting = ask(0, 5)
-        await delay(1_500)
+        await delay(1_200)
         process.kill(frozen, 'SIGCONT')
         t.same(new Set(await ask(5, 10)), new Set(['ended']))
         t.same(new Set(await waiting), new Set(['ended']))
