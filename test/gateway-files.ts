@@ -32,9 +32,12 @@ const others = new Set([
   // Tokens signed with JWT_SIGN_KEY, which posts refuses.
   'sessions/access-token',
   'sessions/jwks',
+  'sessions/session-owners',
   // Which peer's X-Forwarded-For is trusted: here it is always nginx.
   'limits/proxies',
   'limits/sign-ups',
+  // Counted in each process, and here each service is one.
+  'limits/reads',
   // The inside of a server: its queues, its queries, its database as a whole.
   'accounts/delete-content',
   'credentials/hash-queue',
