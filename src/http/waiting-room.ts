@@ -14,7 +14,7 @@ export type Bounds = { maxInProgress: number; maxWaitMs: number; maxPlaceMs: num
 
 /** Two full batches of the writer: one waits while the other is written. */
 const defaultBounds: Bounds = { maxInProgress: 1_000, maxWaitMs: 2_500, maxPlaceMs: 1_000 }
-/** A client that sends its body more slowly takes no place from the others meanwhile. */
+/** A client that sends its body more slowly takes no place from others. */
 const maxBodyMs = 100
 const checkIntervalMs = 50
 
