@@ -24,8 +24,9 @@ type Waiter = { request: FastifyRequest; reply: FastifyReply; since: number; sta
  * Bounds how many changes are in progress. Others wait, first come, first served, before their session and body cost
  * anything, and are refused when they have waited too long. A refusal at once would cost more than the wait: it takes a
  * third of the CPU of a change, and a client that is refused at once is back at once. Since a client waits first, there
- * are few refusals, however many arrive. What is in progress for longer than `maxPlaceMs` waits for a lock or the database,
- * costs nothing meanwhile, and gives its place to others. Call it before other hooks are added: what waits, and a refusal, skips them.
+ * are few refusals, however many arrive. A change that takes longer than `maxPlaceMs` waits for a lock or the database and
+ * uses no CPU, so it gives its place to others. Call this before other hooks are added: requests that wait or are refused
+ * must not run them.
  *
  * @param headers - those of every response
  */

@@ -46,7 +46,7 @@ for (const [name, { env, outcomes }] of Object.entries(attacks)) {
   )
 }
 
-t.test('a session changes its password meanwhile', { timeout: 180_000 }, async (t) => {
+t.test('while a session changes its password', { timeout: 180_000 }, async (t) => {
   const { port } = await testServer(t, { TRUSTED_PROXIES: '127.0.0.1' })
   const cookie = await cookieOf(port, 'ann')
   let isOver = false

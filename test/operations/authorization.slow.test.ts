@@ -36,7 +36,7 @@ t.test('the table in docs/security.md names every route', async (t) => {
   t.same(rows.toSorted(), routes.toSorted())
 })
 
-t.test('every route lets in whom the table says', async (t) => {
+t.test('every route admits the callers that the table names', async (t) => {
   const { port, url } = await testServer(t)
   const owner = await signUp(url)
   const post = await owner.client.post<{ id: string }>('v1/posts', { json: { text: 'Hello' } })
