@@ -17,6 +17,8 @@ export function sessionCookies(secure: boolean) {
   const device = name('device')
   const lax: CookieSerializeOptions = { path: '/', httpOnly: true, secure, sameSite: 'lax' }
   const strict: CookieSerializeOptions = { ...lax, sameSite: 'strict' }
+  /** With `Expires`, because Java's CookieManager takes a cookie that has only `Max-Age` for one of RFC 2965. */
+  const lasting = (maxAge: number) => ({ maxAge, expires: new Date(Date.now() + maxAge * 1_000) })
   return {
     accessName: access,
     access: (request: FastifyRequest) => request.cookies[access],
@@ -29,11 +31,11 @@ export function sessionCookies(secure: boolean) {
       tokens: { access: string; refresh: string },
       maxAge: { access: number; refresh: number },
     ) {
-      reply.setCookie(access, tokens.access, { ...lax, maxAge: maxAge.access })
-      reply.setCookie(refresh, tokens.refresh, { ...strict, maxAge: maxAge.refresh })
+      reply.setCookie(access, tokens.access, { ...lax, ...lasting(maxAge.access) })
+      reply.setCookie(refresh, tokens.refresh, { ...strict, ...lasting(maxAge.refresh) })
     },
     setDevice(reply: FastifyReply, token: string) {
-      reply.setCookie(device, token, { ...strict, maxAge: deviceMaxAgeSeconds })
+      reply.setCookie(device, token, { ...strict, ...lasting(deviceMaxAgeSeconds) })
     },
     clearSession(reply: FastifyReply) {
       reply.header('clear-site-data', clearedSiteData)
