@@ -139,7 +139,8 @@ export async function buildApp(
     refresh: () => secrets.refresh('unknown-key'),
   }
   const parts = { config, context, keys }
-  await app.register(cookie)
+  // It keeps the first cookie of a name: http/cookie-header.ts reads them all.
+  await app.register(cookie, { hook: false })
   await app.register(accessTokens, { keys })
   await app.register(openapi, {
     accessCookie: context.cookies.accessName,

@@ -13,8 +13,9 @@ import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import { requireViewer, viewerFromCookie, viewerOf } from '../sessions/auth-hooks.ts'
+import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
+import { presentedSessions } from '../sessions/presented.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import type { AccountStore } from './store.ts'
 import { viewAccount, viewOwn } from './view.ts'
@@ -66,7 +67,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const onJudge = () => consume(request)
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket, onJudge))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
-      const carried = await viewerFromCookie(request, cookies)
+      const carried = await presentedSessions(request, cookies)
       const create = async (transaction: ClientSession) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
