@@ -47,12 +47,17 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
     '/account/password',
     {
       schema: {
+        operationId: 'changePassword',
         summary: 'Change your password',
         tags: ['accounts'],
         body: changePasswordBody(passwordMinLength),
         response: { 204: NoContent },
       },
-      config: { problems: ['invalid-credentials'], howToFindOut: 'Logging in shows which password is valid.' },
+      config: {
+        responseHeaders: ['set-cookie'],
+        problems: ['invalid-credentials'],
+        howToFindOut: 'Logging in shows which password is valid.',
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)

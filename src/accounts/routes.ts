@@ -52,8 +52,9 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
     {
       onRequest,
       onSend,
-      schema: { summary: 'Sign up', tags, body, response: { 201: AccountView } },
+      schema: { operationId: 'createAccount', summary: 'Sign up', tags, body, response: { 201: AccountView } },
       config: {
+        responseHeaders: ['location', 'set-cookie'],
         problems: ['username-taken', 'rate-limited'],
         howToFindOut: 'Logging in works if you have signed up.',
       },
@@ -93,7 +94,15 @@ export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (sc
 
   scope.get(
     '/accounts/:username',
-    { schema: { summary: 'Read an account', tags, params: AccountParams, response: { 200: AccountView } } },
+    {
+      schema: {
+        operationId: 'readAccount',
+        summary: 'Read an account',
+        tags,
+        params: AccountParams,
+        response: { 200: AccountView },
+      },
+    },
     async (request) => {
       const id = await accounts.idOf(request.params.username)
       const account = id === undefined ? undefined : await accounts.find(id)
@@ -108,7 +117,7 @@ type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'> }
 export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts }) => {
   scope.get(
     '/account',
-    { schema: { summary: 'Read your account', tags, response: { 200: AccountView } } },
+    { schema: { operationId: 'readOwnAccount', summary: 'Read your account', tags, response: { 200: AccountView } } },
     async (request) => {
       const own = await accounts.find(requireViewer(request).account)
       if (!own) throw unauthenticated()
@@ -119,7 +128,13 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
   scope.patch(
     '/account',
     {
-      schema: { summary: 'Edit your profile', tags, body: ProfileBody, response: { 200: AccountView } },
+      schema: {
+        operationId: 'editProfile',
+        summary: 'Edit your profile',
+        tags,
+        body: ProfileBody,
+        response: { 200: AccountView },
+      },
       config: { howToFindOut: 'GET /v1/account shows your profile.' },
     },
     async (request) => {

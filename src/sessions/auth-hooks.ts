@@ -66,6 +66,10 @@ async function findOwned(
 
 /** For public reads: an invalid cookie counts as none. */
 export const optionalSession = fp<AuthContext>(async (scope, context) => {
+  scope.addHook('onRoute', (route) => {
+    if (route.schema) route.schema.security = [{}, { session: [] }]
+    route.config = { ...route.config, responseHeaders: [...(route.config?.responseHeaders ?? []), 'rookery-session'] }
+  })
   scope.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'private, no-cache', vary: 'Cookie' })
     if (context.cookies.access(request).length === 0) return

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
@@ -12,7 +12,7 @@ import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
 import { presentedRefreshTokens, presentedSessions } from './presented.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
-import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
+import { ConfirmBody, LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
 
 type Context = LoginContext & {
   sessionRequestLimits: { refreshes: { isEmpty(account: string): boolean } }
@@ -27,8 +27,12 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.post(
     '/session',
     {
-      schema: { summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
-      config: { problems: ['invalid-credentials', 'rate-limited'], howToFindOut: 'You can log in again.' },
+      schema: { operationId: 'createSession', summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
+      config: {
+        responseHeaders: ['set-cookie'],
+        problems: ['invalid-credentials', 'rate-limited'],
+        howToFindOut: 'You can log in again.',
+      },
     },
     async (request, reply) => {
       const issued = await logIn(request, reply, request.body, context)
@@ -43,8 +47,15 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.post(
     '/session/refresh',
     {
-      schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
+      schema: {
+        operationId: 'refreshSession',
+        summary: 'Refresh the session',
+        description: 'Needs the refresh cookie, which sign-up and login set.',
+        tags,
+        response: { 200: LoggedIn },
+      },
       config: {
+        responseHeaders: ['set-cookie'],
         problems: ['unauthenticated'],
         limitedAs: 'refresh',
         howToFindOut: 'Repeat it within 10 seconds: a token that was replaced gets the same successor until then.',
@@ -76,8 +87,12 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.delete(
     '/session',
     {
-      schema: { summary: 'Log out', tags, response: { 204: NoContent } },
-      config: { limitedAs: 'logout', howToFindOut: 'GET /v1/session shows whether the session has ended.' },
+      schema: { operationId: 'endSession', summary: 'Log out', tags, response: { 204: NoContent } },
+      config: {
+        responseHeaders: ['set-cookie', 'clear-site-data'],
+        limitedAs: 'logout',
+        howToFindOut: 'GET /v1/session shows whether the session has ended.',
+      },
     },
     async (request, reply) => {
       const presented = await presentedSessions(request, cookies)
@@ -104,12 +119,14 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/session/confirm',
     {
       schema: {
+        operationId: 'confirmSession',
         summary: 'Confirm the session with your password',
         tags,
         body: ConfirmBody,
         response: { 200: LoggedIn },
       },
       config: {
+        responseHeaders: ['set-cookie'],
         problems: ['invalid-credentials'],
         howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
       },
@@ -145,10 +162,11 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/sessions',
     {
       schema: {
+        operationId: 'listSessions',
         summary: 'List your sessions',
         tags,
         querystring: PageQuery,
-        response: { 200: pageOf(SessionView) },
+        response: { 200: SessionPage },
       },
     },
     async (request) => {
@@ -171,7 +189,15 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
 
   scope.delete(
     '/sessions',
-    { ...afterConfirm, schema: { summary: 'End all other sessions', tags, response: { 204: NoContent } } },
+    {
+      ...afterConfirm,
+      schema: {
+        operationId: 'endOtherSessions',
+        summary: 'End all other sessions',
+        tags,
+        response: { 204: NoContent },
+      },
+    },
     async (request, reply) => {
       const { account, session } = requireViewer(request)
       const endOthers = async (transaction: ClientSession) => {
@@ -191,7 +217,13 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/sessions/:id',
     {
       ...afterConfirm,
-      schema: { summary: 'End a session', tags, params: SessionParams, response: { 204: NoContent } },
+      schema: {
+        operationId: 'endSessionById',
+        summary: 'End a session',
+        tags,
+        params: SessionParams,
+        response: { 204: NoContent },
+      },
     },
     async (request, reply) => {
       const { account, session: current } = requireViewer(request)
