@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Collection, Db } from 'mongodb'
 import { type Limit, rateLimited } from './headers.ts'
+import { recentRefusals } from './recent-refusals.ts'
 import { releaseSoon } from './release.ts'
 
 type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until: Date }
@@ -15,9 +16,13 @@ export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60
 
 const keyOf = ({ limit, subject }: Counter) => `${limit.name}:${subject}`
 
-/** No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter. */
-export function slidingWindow(db: Db, log: FastifyBaseLogger) {
+/**
+ * No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter.
+ * @param nowMs - for how long a refusal is remembered
+ */
+export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => number) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
+  const refusals = recentRefusals(nowMs)
 
   /** The seconds until the next attempt is allowed; undefined if it is now. */
   function secondsUntilFree(
@@ -56,21 +61,36 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     await Promise.all(pulled)
   }
 
+  function recall(counters: readonly Counter[]): void {
+    for (const counter of counters) {
+      const wait = refusals.secondsUntilFree(keyOf(counter))
+      if (wait !== undefined) throw rateLimited(counter.limit, wait)
+    }
+  }
+
   async function check(counters: readonly Counter[]): Promise<void> {
+    recall(counters)
     const stages = [{ $match: { _id: { $in: counters.map(keyOf) } } }, { $set: { now: '$$NOW' } }]
     const found = await attempts.aggregate<Found>(stages).toArray()
     for (const counter of counters) {
       const own = found.find(({ _id }) => _id === keyOf(counter))
       const wait = secondsUntilFree(counter, own)
-      if (wait !== undefined) throw rateLimited(counter.limit, wait)
+      if (wait === undefined) continue
+      refusals.note(keyOf(counter), wait)
+      throw rateLimited(counter.limit, wait)
     }
   }
 
   return {
+    /** Asks no database: refuses what has been refused several times within the last second. @throws Problem `rate-limited` */
+    recall,
+
+    /** Counts nothing. @throws Problem `rate-limited` */
     check,
 
     /** In all counters, or in none. @returns a function that releases the attempt. @throws Problem `rate-limited`. */
     async acquire(counters: readonly Counter[]): Promise<() => Promise<void>> {
+      recall(counters)
       const id = randomUUID()
       const release = () => releaseAll(counters, id)
       const outcomes = await Promise.allSettled(counters.map((counter) => acquireOne(counter, id)))
@@ -84,7 +104,9 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     },
 
     async clear(counters: readonly Counter[]): Promise<void> {
-      await attempts.deleteMany({ _id: { $in: counters.map(keyOf) } })
+      const keys = counters.map(keyOf)
+      await attempts.deleteMany({ _id: { $in: keys } })
+      for (const key of keys) refusals.forget(key)
     },
   }
 }

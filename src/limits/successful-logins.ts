@@ -17,7 +17,7 @@ export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, l
   return {
     /** Before the password is checked. @throws Problem `rate-limited` */
     async check(account: string, ip: string): Promise<void> {
-      await Promise.all(counters(account, ip).map(({ limit, subject }) => fixedWindow.check(limit, subject)))
+      await fixedWindow.check(...counters(account, ip))
     },
 
     /** Once the password was right. @returns a function that releases it. @throws Problem `rate-limited` */
