@@ -19,11 +19,14 @@ export type Claim = { username: string; ip: string }
 export type Attempt = Claim & {
   /** The account's id; of an unknown name, its stand-in id. */
   account: string
+  isStandIn?: boolean
   device: string | undefined
 }
 
-/** "In whatever time": as long as a device cookie lives. Counters of names that do not exist must expire some day. */
+/** "In whatever time": as long as a device cookie lives. */
 const rowSeconds = 400 * 86_400
+/** A stand-in's row protects nothing, and every name that is typed begins one. */
+const standInRowSeconds = 7 * 86_400
 
 const names = {
   pair: 'failed-logins-by-account-and-address',
@@ -70,7 +73,11 @@ export function loginCounters(quotas: LoginQuotas, secret: string) {
 
   const nameOf = ({ username }: Claim) => hashed(username).digest('base64url')
   const pairOf = (attempt: Claim) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
-  const rowOf = ({ account }: Attempt) => ({ limit: row, subject: account })
+  const rowOf = ({ account, isStandIn }: Attempt): Counter => ({
+    limit: row,
+    subject: account,
+    ...(isStandIn && { keepSeconds: standInRowSeconds }),
+  })
   const deviceOf = ({ device: subject }: Attempt) =>
     subject === undefined ? [] : [limits.device, deviceRow].map((limit) => ({ limit, subject }))
 

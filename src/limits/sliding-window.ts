@@ -10,7 +10,8 @@ type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until:
 /** A counter with the database's time, which may differ from ours. */
 type Found = AttemptsDocument & { now: Date }
 
-export type Counter = { limit: Limit; subject: string }
+/** @property keepSeconds - after the last use; by default the window */
+export type Counter = { limit: Limit; subject: string; keepSeconds?: number }
 
 export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
 
@@ -37,6 +38,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => numb
 
   async function acquireOne(counter: Counter, id: string): Promise<boolean> {
     const { quota, windowSeconds } = counter.limit
+    const { keepSeconds = windowSeconds } = counter
     const recent = {
       $filter: {
         input: { $ifNull: ['$taken', []] },
@@ -47,7 +49,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => numb
     const after = await attempts.findOneAndUpdate(
       { _id: keyOf(counter) },
       [
-        { $set: { taken: recent, until: { $add: ['$$NOW', windowSeconds * 1_000] } } },
+        { $set: { taken: recent, until: { $add: ['$$NOW', keepSeconds * 1_000] } } },
         { $set: { taken: { $cond: [{ $lt: [{ $size: '$taken' }, quota] }, more, '$taken'] } } },
       ],
       { upsert: true, returnDocument: 'after' },

@@ -66,12 +66,12 @@ export async function logIn(
   request.claimedIdentity = { account: known, username }
   const account = known ?? loginThrottle.standInId(username)
   const [device, credential] = await Promise.all([devices.find(account, presented), credentials.find(account)])
-  const attempt = { username, account, ip: client.ip, device }
+  const attempt = { username, account, isStandIn: known === undefined, ip: client.ip, device }
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
   if (isLimited) {
     await loginThrottle.check(attempt)
-    await successfulLogins.check(account, client.ip)
+    await successfulLogins.check(attempt)
   }
   const carried = await viewerFromCookie(request, cookies)
 
@@ -94,7 +94,7 @@ export async function logIn(
     await releaseSoon(release, request.log)
     // If this fails, what is released must not be released again.
     release = async () => {}
-    if (isLimited) release = await successfulLogins.acquire(account, client.ip)
+    if (isLimited) release = await successfulLogins.acquire(attempt)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
