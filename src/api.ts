@@ -12,6 +12,7 @@ import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
 import { limitReads } from './limits/read-limits.ts'
+import { paceRefusals } from './limits/refusal-pace.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi/plugin.ts'
@@ -61,10 +62,13 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       await api.register(refuseCrossSite, config)
 
       if (servesAccounts) {
-        await api.register(signUpRoute, context)
-        await api.register(async (sessions) => {
-          await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
-          await sessions.register(sessionRoutes, context)
+        await api.register(async (strangers) => {
+          await strangers.register(paceRefusals)
+          await strangers.register(signUpRoute, context)
+          await strangers.register(async (sessions) => {
+            await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
+            await sessions.register(sessionRoutes, context)
+          })
         })
       }
 

@@ -40,7 +40,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
   const { accounts, activity, cookies, credentials, fixedWindow, isReservedName, limits } = context
   const { passwordMinLength, passwords, securityLog, transact } = context
   const signUps = { description: 'sign-ups', windowSeconds: limitWindowSeconds }
-  const { onRequest, onSend, consume } = limitHooks(
+  const { consume, ...hooks } = limitHooks(
     fixedWindow,
     { ...signUps, name: 'signups', quota: limits.signupsPerAddress },
     { ...signUps, name: 'signups-by-network', quota: limits.signupsPerNetwork },
@@ -50,8 +50,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
   scope.post(
     '/accounts',
     {
-      onRequest,
-      onSend,
+      ...hooks,
       schema: { operationId: 'createAccount', summary: 'Sign up', tags, body, response: { 201: AccountView } },
       config: {
         responseHeaders: ['location', 'set-cookie'],

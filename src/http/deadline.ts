@@ -61,6 +61,17 @@ export function enforceDeadlines(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => clearDeadline(request, reply))
 }
 
+/** Waits for what is not the database. */
+export async function withoutDeadline(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  wait: () => Promise<unknown>,
+): Promise<void> {
+  clearDeadline(request, reply)
+  await wait()
+  startDeadline(request, reply)
+}
+
 /** Within {@link whileQueued}: queries the database, under the 5-second deadline. */
 export async function withDatabaseDeadline<T>(
   request: FastifyRequest,
