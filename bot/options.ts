@@ -114,6 +114,6 @@ function serverUrl(text: string, context: z.RefinementCtx): URL {
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('--url must start with http:// or https://.')
   if (url.username || url.password) return reject('--url must not contain credentials: the robots sign up themselves.')
-  if (url.pathname !== '/' || url.search || url.hash) return reject('--url must not contain a path, query or fragment.')
-  return url
+  // A path may come with a copied address, such as that of the API page: Rookery is at the root of its origin.
+  return new URL(url.origin)
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { loadConfig } from '../src/config.ts'
+import { botCommand } from '../src/bot-command.ts'
+import { browserUrl, loadConfig } from '../src/config.ts'
 import { isPortFree } from '../src/embedded-mongod/port.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { loadEnv } from '../src/load-env.ts'
@@ -32,11 +33,12 @@ async function start(): Promise<void> {
   const { config, texts, reader } = await loadConfig(env, root)
   reader.close()
   const log = createLogger(config.log)
-  const { database, secrets, host, port, publicOrigins } = config
+  const { database, secrets, host, publicOrigins } = config
   if (database.kind === 'external')
     throw new StartError(
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
     )
+  const port = config.port || (await freePort(host))
   if (!(await isPortFree(port)))
     throw new StartError(
       `PORT ${port} is already in use: stop the process that listens there, or set PORT.`,
@@ -90,11 +92,11 @@ async function start(): Promise<void> {
         exit(1)
       })
 
-    const url = `http://${host}:${port}`
+    const url = browserUrl(host, port)
     for (const { name, address, metricsPort } of services)
       log.info(`${name.padEnd(11)} http://${address}, metrics http://127.0.0.1:${metricsPort}/metrics`)
     log.info(`Rookery listens on ${url}, by ${gateway.name} in front of two services`)
-    log.info(`Try next    npx tsx bot --url ${url}   (in a second terminal)`)
+    log.info(`Try next    ${botCommand(url)}   (in a second terminal)`)
   } catch (error) {
     await close()
     throw error

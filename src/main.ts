@@ -1,6 +1,7 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { botCommand } from './bot-command.ts'
 import { type Config, loadConfig } from './config.ts'
 import { configWarnings } from './config-warnings.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
@@ -11,6 +12,7 @@ import { startPrimary } from './processes/primary.ts'
 import type { Credentials } from './secrets/db-credentials.ts'
 import { liveSecrets } from './secrets/live.ts'
 import { type SecretRefresh, secretRefresh } from './secrets/refresh.ts'
+import { serviceNames } from './services.ts'
 import { onHangUp, onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
 import { exitCodeOf, toErrorText } from './start-error.ts'
 
@@ -85,10 +87,11 @@ async function start(): Promise<void> {
     reload = () => void secrets.refresh('signal')
     if (isMissed) reload()
     const { url } = await starting
-    if (config.docs) log.info(`API page    ${url}/docs`)
+    // From another origin, the page's requests would be refused as cross-site.
+    if (config.docs) log.info(`API page    ${config.publicOrigins?.[0] ?? url}/docs`)
     log.info(`Database    ${database.description}`)
-    const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
-    if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
+    const servesAll = config.services.length === serviceNames.length
+    if (config.log.readable && servesAll) log.info(`Try next    ${botCommand(url)}   (in a second terminal)`)
   } catch (error) {
     await database.close()
     throw error

@@ -1,6 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
-import type { AppConfig } from '../config.ts'
+import { type AppConfig, browserUrl, defaultOrigins } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
 import { liveSecrets } from '../secrets/live.ts'
@@ -28,14 +28,21 @@ export async function startApiServer(
   { name = 'Rookery', secrets = liveSecrets(config.secrets, log), ...parts }: AppParts & { name?: string } = {},
 ): Promise<MeasuredService> {
   const app = await buildApp(config, connection, log, { ...parts, secrets })
-  const { host, port } = config
+  const { host } = config
+  const port = () => {
+    const address = app.server.address()
+    return address !== null && typeof address === 'object' ? address.port : config.port
+  }
+  // Fastify calls it for each address of the machine if HOST is 0.0.0.0.
+  function describe(address: string): string {
+    if (host !== '0.0.0.0') return `${name} listens on ${browserUrl(host, port())}`
+    const origins = config.publicOrigins ?? defaultOrigins(host, port())
+    const isForBrowsers = origins.includes(new URL(address).origin)
+    return `${name} listens on ${address}${isForBrowsers ? '' : ' (browsers: add it to PUBLIC_ORIGIN)'}`
+  }
   try {
-    const url = await app.listen({
-      host,
-      port,
-      backlog,
-      listenTextResolver: (address) => `${name} listens on ${address}`,
-    })
+    await app.listen({ host, port: config.port, backlog, listenTextResolver: describe })
+    const url = browserUrl(host, port())
     return {
       url,
       drain: () => app.drain(),
