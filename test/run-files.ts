@@ -1,8 +1,11 @@
 import { on, once } from 'node:events'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import t from 'tap'
+import './without-async-hooks.ts'
 import type { Report } from './test-process.ts'
+
+// After the import above has run.
+const { default: t } = await import('tap')
 
 const timeoutMs = Number(process.env.TAP_TIMEOUT) * 1_000
 
