@@ -14,7 +14,7 @@ import { limitWrites } from './limits/hooks.ts'
 import { limitReads } from './limits/read-limits.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
-import { documentRoute } from './operations/openapi.ts'
+import { documentRoute } from './operations/openapi/plugin.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
@@ -24,12 +24,11 @@ import {
   requireChosenPassword,
   requireSession,
   requireViewer,
-  viewerFromCookie,
   viewerOf,
 } from './sessions/auth-hooks.ts'
 import { currentSessionRoute } from './sessions/current-session.ts'
-import { presentedRefreshToken } from './sessions/issue.ts'
 import { jwks } from './sessions/jwks.ts'
+import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 
@@ -37,11 +36,12 @@ type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; key
 
 /** What the limits of refreshes and logouts need to know of a request's cookies. */
 const cookiesOf = ({ cookies, revocations }: Parts['context']) => ({
-  claimedAccount: (request: FastifyRequest) => presentedRefreshToken(request, cookies)?.account.toHexString(),
+  claimedAccounts: (request: FastifyRequest) =>
+    presentedRefreshTokens(request, cookies).map(({ account }) => account.toHexString()),
   async hasLiveSession(request: FastifyRequest) {
-    const viewer = await viewerFromCookie(request, cookies)
+    const viewers = await presentedViewers(request, cookies)
     // Unknown to a process without recent revocations: the logout itself will tell.
-    return viewer !== undefined && revocations.isLive(viewer.session) !== false
+    return viewers.some(({ session }) => revocations.isLive(session) !== false)
   },
 })
 

@@ -15,9 +15,9 @@ import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
+import { presentedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -54,7 +54,7 @@ export async function logIn(
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
   const { mutex, passwords, securityLog, successfulLogins } = context
   const { client } = request
-  const carried = await viewerFromCookie(request, cookies)
+  const carried = await presentedSessions(request, cookies)
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
   const known = await accounts.idOf(username)
   request.claimedIdentity = { account: known, username }

@@ -40,7 +40,7 @@ for (const [name, addressOf] of Object.entries(attacks)) {
     await cookieOf(port, 'mallory')
     const cookies = await Promise.all(Array.from({ length: 8 }, (_, n) => cookieOf(port, `user${n}`)))
     const stop = flood(t, port, addressOf)
-    // Until the attack has more waiting than a network has places.
+    // Until the attack has its logins waiting.
     await attemptLogin(port, 'mallory', { from: addressOf(80), password })
 
     const others = cookies.map((_, n) => () => attemptLogin(port, `user${n}`, { from: `2001:db8:${n}::1`, password }))
