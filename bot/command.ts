@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, privateIdentity } from './content.ts'
@@ -9,11 +10,6 @@ import { showProgress } from './progress.ts'
 import { grouped, isSuccess, table, verdict } from './report.ts'
 import { defaultRetryPolicy } from './retry-policy.ts'
 import { Stats } from './stats.ts'
-
-const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
-
-// The terminal, npm and tsx may each deliver the same Ctrl-C.
-const sameKeypressMs = 250
 
 export function main(args: string[]): Promise<void> {
   return runCommand(async () => {
@@ -55,16 +51,11 @@ async function run({ url, seed, isSeedGiven, ...size }: Options): Promise<number
 /** The first signal aborts `stopping`, the second exits at once. Returns a getter of the first signal's exit code. */
 function stopOnSignal(stopping: AbortController): () => number | null {
   let code: number | null = null
-  let receivedAt = 0
-  for (const [name, exitCode] of Object.entries(exitCodes)) {
-    process.on(name, () => {
-      if (code !== null && performance.now() - receivedAt > sameKeypressMs) process.exit(exitCode)
-      if (code !== null) return
-      receivedAt = performance.now()
-      code = exitCode
-      stopping.abort()
-      process.stderr.write('\nStopping: checking acknowledged writes first; press Ctrl-C again to exit at once.\n')
-    })
+  const stop = (signal: ShutdownSignal) => {
+    code = interruptedExitCodes[signal]
+    stopping.abort()
+    process.stderr.write('\nStopping: checking acknowledged writes first; press Ctrl-C again to exit at once.\n')
   }
+  onShutdownSignal(stop, (signal) => process.exit(interruptedExitCodes[signal]), ['SIGINT', 'SIGTERM', 'SIGHUP'])
   return () => code
 }

@@ -8,6 +8,7 @@ import { freePort } from '../src/processes/free-port.ts'
 import { type ServiceName, serviceNames } from '../src/services.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
+import type { Gateway } from './gateway.ts'
 import { prepareServices, writePublicRing } from './prepare-services.ts'
 import { startServiceProcess } from './service-process.ts'
 import { startGateway } from './start.ts'
@@ -42,23 +43,23 @@ async function start(): Promise<void> {
       'out-of-reach',
     )
   const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
-  const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
+  let services: Awaited<ReturnType<typeof startServices>> = []
+  let gateway: Gateway | undefined
   const close = async () => {
     mongod.announceClosing()
-    for (const closeNext of closers.toReversed()) await closeNext()
+    // The services first: what they answer still passes through the gateway.
+    for (const { kill } of services) kill('SIGTERM')
+    await Promise.all(services.map(({ exited }) => exited))
+    await gateway?.close()
+    await mongod.close()
   }
   try {
     const { dataDir } = database
     const settings = await prepareServices(mongod, { dataDir, host, port, publicOrigins, texts })
-    const services = await startServices(settings)
-    closers.push(async () => {
-      for (const { kill } of services) kill('SIGTERM')
-      await Promise.all(services.map(({ exited }) => exited))
-    })
+    services = await startServices(settings)
     await Promise.all(services.map(({ ready }) => ready()))
     const [accounts, posts] = services.map(({ address }) => address)
-    const gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
-    closers.push(() => gateway.close())
+    gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
 
     let isClosing = false
     function exit(code: number): void {
@@ -73,7 +74,7 @@ async function start(): Promise<void> {
     }
     onShutdownSignal(
       () => exit(0),
-      () => 1,
+      () => process.exit(1),
     )
     onHangUp(() => {
       writePublicRing(dataDir)

@@ -76,7 +76,7 @@ export async function buildApp(
   measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
-  supportDraining(app)
+  supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)

@@ -93,6 +93,8 @@ const variables = z.object({
         'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated: a hop count or /0 would trust forged addresses',
     })
     .optional(),
+  DRAIN_SECONDS: integer(0, 3_600).optional(),
+  GRACE_SECONDS: integer(0, 3_600).optional(),
   SERVICES: z
     .string()
     .transform(list)
@@ -282,6 +284,8 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    drainSeconds: settings.DRAIN_SECONDS ?? (production ? 5 : 0),
+    graceSeconds: settings.GRACE_SECONDS ?? 25,
     docs: settings.DOCS ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],

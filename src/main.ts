@@ -18,7 +18,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 type Logger = ReturnType<typeof createLogger>
 
-const drainTimeoutMs = 10_000
+/** For what follows the last request: the writer's last batch, and the embedded mongod's 5 s. */
+const closeTimeoutMs = 10_000
 
 async function startDatabase({ database, secrets }: Config, log: Logger) {
   const { username, password } = secrets.database
@@ -80,7 +81,7 @@ async function start(): Promise<void> {
       },
       log,
     })
-    closeOnSignal(starting, database, secrets, log)
+    closeOnSignal(starting, { database, secrets, config, log })
     reload = () => void secrets.refresh('signal')
     if (isMissed) reload()
     const { url } = await starting
@@ -94,32 +95,40 @@ async function start(): Promise<void> {
   }
 }
 
+type Parts = { database: Database; secrets: SecretRefresh; config: Config; log: Logger }
+
 /** Installed before the start is complete: the first of several processes serves requests while the others start. */
-function closeOnSignal(starting: Promise<Service>, database: Database, secrets: SecretRefresh, log: Logger): void {
+function closeOnSignal(starting: Promise<Service>, { database, secrets, config, log }: Parts): void {
   const close = async () => {
     // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
     const service = await starting
-    await service.drain()
+    const cut = await service.drain()
+    if (cut > 0) log.error({ requests: cut }, `${cut} requests were cut off at the end of GRACE_SECONDS`)
     secrets.close()
     await service.close()
     await database.close()
+    return cut === 0 ? 0 : 1
   }
   const shutDown = (signal: ShutdownSignal) => {
     log.info({ signal }, 'shutting down: finishing requests in flight')
-    setTimeout(() => {
-      log.error('requests in flight were cut off after the drain timeout')
-      process.exit(1)
-    }, drainTimeoutMs).unref()
+    const { drainSeconds, graceSeconds } = config
+    setTimeout(
+      () => {
+        log.error('the server did not close in time after its last request')
+        process.exit(1)
+      },
+      (drainSeconds + graceSeconds) * 1_000 + closeTimeoutMs,
+    ).unref()
     close().then(
-      () => process.exit(0),
+      (exitCode) => process.exit(exitCode),
       (error) => {
         log.error({ err: error }, 'shutdown failed')
         process.exit(1)
       },
     )
   }
-  onShutdownSignal(shutDown, () => 1)
+  onShutdownSignal(shutDown, () => process.exit(1))
 }
 
 start().catch((error) => {

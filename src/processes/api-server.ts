@@ -9,7 +9,8 @@ import { StartError } from '../start-error.ts'
 
 export type Service = {
   url: string
-  drain(): Promise<void>
+  /** Resolves with the number of requests that were cut off. */
+  drain(): Promise<number>
   close(): Promise<void>
   updateSecrets(next: Partial<Secrets>): Promise<void>
 }
@@ -37,12 +38,7 @@ export async function startApiServer(
     })
     return {
       url,
-      async drain() {
-        const drained = app.drain()
-        // A connection whose last request began before the drain stays in keep-alive, and would delay the close.
-        setInterval(() => app.server.closeIdleConnections(), 100).unref()
-        await drained
-      },
+      drain: () => app.drain(),
       close: () => app.close(),
       updateSecrets: (next) => secrets.update(next),
       metrics: () => app.metrics.getMetricsAsJSON(),
