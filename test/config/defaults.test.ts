@@ -35,6 +35,8 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       peppers: [],
       throttleKey: undefined,
     },
+    drainSeconds: 0,
+    graceSeconds: 25,
     cookieSecure: false,
     trustedProxies: [],
     metrics: { host: '127.0.0.1', port: 9464 },
@@ -72,6 +74,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
   const { publicOrigins: _, ...development } = await readConfig(external)
   t.same(rest, {
     ...development,
+    drainSeconds: 5,
     cookieSecure: true,
     usernameHoldDays: 30,
     log: { level: 'info', readable: false, security: true },
