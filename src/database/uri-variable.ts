@@ -5,7 +5,6 @@ const reservedOptions = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout',
 /** The names of a connection string's options, which the driver compares without case. */
 const optionsOf = (uri: string) => [...new URLSearchParams(uri.split('?')[1]).keys()].map((name) => name.toLowerCase())
 
-/** `MONGODB_URI`. */
 export const MongodbUri = z
   .string()
   .regex(/^mongodb(\+srv)?:\/\/[^/]/, 'must begin with mongodb:// or mongodb+srv:// and name a host')
