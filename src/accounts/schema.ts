@@ -8,7 +8,6 @@ export const exampleUsername = 'robin_example'
 /** The page at /docs replaces it: a published password must not open an account. */
 export const examplePassword = 'four quiet herons guard a tin bridge'
 
-/** Shown as typed; unique regardless of case. */
 export const Username = z
   .string()
   .regex(/^[A-Za-z0-9_]{3,30}$/, 'Must be 3 to 30 characters of A–Z, a–z, 0–9 and _.')

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
-import { defaultOrigins } from '../config.ts'
 import { Problem } from './problems.ts'
+import { defaultOrigins } from './public-origins.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
