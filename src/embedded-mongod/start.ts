@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Db } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { ensurePrimary, ensureUser, readDataSeries, replicaSetName, withAdmin } from './admin.ts'
@@ -51,6 +52,7 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
     const { path } = await findMongod({
       explicit: options.mongodBinary,
       cacheDir: options.cacheDir,
+      spareCacheDir: join(dataDir.root, 'cache'),
       dataSeries,
       log,
     })
