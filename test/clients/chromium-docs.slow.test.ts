@@ -40,7 +40,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const { SCREENSHOTS } = process.env
     if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/docs-${colorScheme}.png` })
 
-    for (const [operationId, status] of [
+    const all = [
       ['createAccount', '201'],
       ['readAccount', '200'],
       ['readOwnAccount', '200'],
@@ -56,7 +56,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
       ['readTimeline', '200'],
       ['countReactions', '200'],
       ['checkReadiness', '200'],
-    ] as const)
+    ] as const
+    for (const [operationId, status] of colorScheme === 'light' ? all : all.slice(0, 1))
       t.equal(await tryOut(page, operationId), status, operationId)
     if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/tried-${colorScheme}.png`, fullPage: true })
     t.same(errors, [], 'no error and no violation of the content security policy')
@@ -66,6 +67,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     if (SCREENSHOTS) await page.screenshot({ path: `${SCREENSHOTS}/home-${colorScheme}.png` })
     await page.getByRole('link', { name: 'Read the README' }).click()
     t.match(await page.locator('body').innerText(), /^# Rookery/)
+    // For a page of plain text a browser asks for /favicon.ico.
+    errors.length = 0
     await page.goBack()
     await page.getByRole('link', { name: 'Try the API' }).click()
     await page.waitForSelector('.opblock-tag')
