@@ -1,29 +1,36 @@
 """Keeps a session with the package that openapi-generator generates; openapi-generator.slow.test.ts runs it."""
 
 import json
-import re
 import sys
 from http.cookies import SimpleCookie
 
 import openapi_client as api
 
 url, username, password = sys.argv[1:]
-client = api.ApiClient(api.Configuration(host=url))
-accounts, posts = api.AccountsApi(client), api.PostsApi(client)
-reactions, sessions = api.ReactionsApi(client), api.SessionsApi(client)
-cookies = SimpleCookie()
 seen = []
 
 
+class CookieClient(api.ApiClient):
+    """Keeps the cookies of one server, which the generated client leaves to its caller."""
+
+    cookies = SimpleCookie()
+
+    def call_api(self, *args, **kwargs):
+        response = super().call_api(*args, **kwargs)
+        for text in response.headers.getlist("set-cookie"):
+            self.cookies.load(text)
+        self.cookie = "; ".join(f"{key}={cookie.value}" for key, cookie in self.cookies.items() if cookie.value)
+        return response
+
+
 def step(name, response):
-    """Keeps the cookies of a response, which the generated client leaves to its caller."""
-    joined = {key.lower(): value for key, value in response.headers.items()}.get("set-cookie", "")
-    for text in re.split(r", (?=[\w-]+=)", joined):
-        cookies.load(text)
-    client.cookie = "; ".join(f"{key}={cookie.value}" for key, cookie in cookies.items() if cookie.value)
     seen.append([name, response.status_code])
     return response.data
 
+
+client = CookieClient(api.Configuration(host=url))
+accounts, posts = api.AccountsApi(client), api.PostsApi(client)
+reactions, sessions = api.ReactionsApi(client), api.SessionsApi(client)
 
 credentials = {"username": username, "password": password}
 step("sign up", accounts.create_account_with_http_info(api.CreateAccountRequest(**credentials)))
