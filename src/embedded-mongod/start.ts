@@ -26,6 +26,8 @@ export type EmbeddedOptions = {
   password: string
   mongodBinary?: string | undefined
   cacheDir?: string | undefined
+  /** Runs when an earlier server on the directory has closed, and before mongod is found and started. */
+  beforeStart?: () => Promise<void>
   log: Logger
 }
 
@@ -47,6 +49,7 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
     log.info('Waiting for the previous server to close'),
   )
   try {
+    await options.beforeStart?.()
     const dataSeries = await readFileIfExists(dataDir.seriesFile)
     if (!dataSeries) log.info(`First start: the embedded MongoDB keeps its data in ${dataDir.root}`)
     const { path } = await findMongod({
