@@ -12,6 +12,7 @@ import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
+import { takePageTurns } from './limits/page-turns.ts'
 import { limitReads } from './limits/read-limits.ts'
 import { paceRefusals } from './limits/refusal-pace.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
@@ -62,6 +63,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
   await app.register(
     async (api) => {
       await api.register(refuseCrossSite, config)
+      await api.register(takePageTurns)
 
       if (servesAccounts) {
         await api.register(async (strangers) => {
