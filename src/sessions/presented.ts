@@ -5,6 +5,8 @@ import { parseRefreshToken, type RefreshToken } from './refresh-token.ts'
 
 /** A request may have hundreds of cookies with one name. Of those that look like ours, so many are verified. */
 export const maxVerified = 8
+/** Of the access cookies with the form of ours, so many are decoded to find them. */
+const maxDecoded = 4 * maxVerified
 
 /** What the cookies of a request name, in the order in which it counts. Usually it is one session. */
 export type Presented = { viewers: Viewer[]; refreshTokens: RefreshToken[] }
@@ -15,7 +17,8 @@ export type Presented = { viewers: Viewer[]; refreshTokens: RefreshToken[] }
  */
 export async function presentedViewers(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer[]> {
   const { accessTokens, securityLog } = request.server
-  const tokens = cookies.access(request).filter(accessTokens.isPlausible).slice(0, maxVerified)
+  const candidates = cookies.access(request).filter(accessTokens.hasForm).slice(0, maxDecoded)
+  const tokens = candidates.filter(accessTokens.isPlausible).slice(0, maxVerified)
   const read = await Promise.all(tokens.map(accessTokens.readOrRefresh))
   if (tokens.some((token, n) => read[n] === undefined && accessTokens.isForged(token))) {
     securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })
