@@ -15,7 +15,7 @@ import { limitHooks } from '../limits/hooks.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
-import { presentedSessions } from '../sessions/presented.ts'
+import { carriedSessions } from '../sessions/presented.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import type { AccountStore } from './store.ts'
 import { viewAccount, viewOwn } from './view.ts'
@@ -67,7 +67,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const onJudge = () => consume(request)
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket, onJudge))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
-      const carried = await presentedSessions(request, cookies)
+      const carried = await carriedSessions(request, cookies, context.sessions)
       const create = async (transaction: ClientSession) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)

@@ -18,7 +18,7 @@ import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
-import { presentedSessions } from './presented.ts'
+import { carriedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -73,7 +73,7 @@ export async function logIn(
     await loginThrottle.check(attempt)
     await successfulLogins.check(attempt)
   }
-  const carried = await presentedSessions(request, cookies)
+  const carried = await carriedSessions(request, cookies, context.sessions)
 
   let release = async () => {}
   const acquire = async () => {

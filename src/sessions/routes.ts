@@ -6,10 +6,10 @@ import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
-import { endPresented, endSession } from './end.ts'
+import { endCarried, endSession } from './end.ts'
 import { setSessionCookies } from './issue.ts'
 import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
-import { presentedRefreshTokens, presentedSessions } from './presented.ts'
+import { carriedSessions, presentedRefreshTokens } from './presented.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
@@ -95,10 +95,10 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       },
     },
     async (request, reply) => {
-      const presented = await presentedSessions(request, cookies)
-      if (presented.viewers.length + presented.refreshTokens.length > 0) {
+      const carried = await carriedSessions(request, cookies, sessions)
+      if (carried.length > 0) {
         const end = async (transaction: ClientSession) => {
-          const accounts = await endPresented(presented, sessions, transaction)
+          const accounts = await endCarried(carried, sessions, transaction)
           for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
           return accounts
         }

@@ -156,18 +156,15 @@ export function sessionStore(
       return { outcome: 'ended' }
     },
 
-    /** Ends the session that a refresh token's family names, whatever its turn. */
-    async endByToken(
-      { account, family }: RefreshToken,
-      transaction: ClientSession,
-    ): Promise<{ outcome: 'ended'; account: string } | { outcome: 'not-found' }> {
-      const found = await sessions.findOne(
-        { account, family: hashPart(family), ...notExpired() },
-        { session: transaction },
-      )
-      if (!found) return { outcome: 'not-found' }
-      await end(account, [found._id], transaction)
-      return { outcome: 'ended', account: found.account.toString() }
+    /** The live sessions that tokens name; a refresh token does by its family, whatever its turn. One query at most. */
+    async findNamed(viewers: readonly SessionOwner[], tokens: readonly RefreshToken[]): Promise<SessionOwner[]> {
+      const named = [
+        ...viewers.map(own),
+        ...tokens.map(({ account, family }) => ({ account, family: hashPart(family) })),
+      ]
+      if (named.length === 0) return []
+      const found = await sessions.find({ $or: named, ...notExpired() }, { projection: { account: 1 } }).toArray()
+      return found.map(({ _id, account }) => ({ account: account.toString(), session: _id.toString() }))
     },
 
     async endAll(
