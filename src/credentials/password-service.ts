@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os'
 import { invalid } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import type { IsBreached } from './breach-service.ts'
-import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
   type Hashing,
@@ -11,6 +10,7 @@ import {
   type StoredPassword,
   verifyPassword,
 } from './hashing.ts'
+import { passwordQueue } from './password-queue.ts'
 import { assertNotBlocked, assertStrongPassword, type PasswordOwner } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
@@ -29,9 +29,9 @@ export function passwordService(
   const { processes, isBreached } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
-  const runHash = hashQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
+  const runHash = passwordQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
   // A queue of its own: slow estimates must not delay logins.
-  const runEstimate = hashQueue({ ...waiting, maxRunning: 1 })
+  const runEstimate = passwordQueue({ ...waiting, maxRunning: 1 })
   const decoyOf = decoys(hashing)
   return {
     warm: () => strength.warm(),

@@ -4,7 +4,7 @@ import Negotiator from 'negotiator'
 import { z } from 'zod'
 import { fixedBody, sendFixed } from '../http/fixed-body.ts'
 import { NoContent } from '../http/responses.ts'
-import { contentSecurityPolicy } from './policy.ts'
+import { contentSecurityPolicy } from './content-security-policy.ts'
 
 const json = 'application/json'
 const html = 'text/html'

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 import { type FixedBody, fixedBody, sendFixed } from '../http/fixed-body.ts'
 import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
-import { contentSecurityPolicy } from './policy.ts'
+import { contentSecurityPolicy } from './content-security-policy.ts'
 
 const own = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 // The package's plugin would add its own page, and the document a second and a third time.
