@@ -19,7 +19,7 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
 
 const maxWaitMs = 15_000
 
-/** How long hashing and judging wait for their turn: who would wait longer need not wait to be refused. */
+/** A request that would wait longer is refused at once. */
 const waiting = { maxWaiting: 1_000, maxWaitMs, maxWorkMs: maxWaitMs }
 
 /** At most one hash for each core, three in all. `hashing` is read at each hash: peppers may change. */
@@ -39,23 +39,18 @@ export function passwordService(
     /** Whether `verify` would have to be refused now, before it costs anything else. @throws Problem `overloaded` */
     assertRoom: runHash.assertRoom,
 
-    /**
-     * @param onJudge - called when the work begins that costs: after the lists, and the wait for its turn
-     * @throws Problem `validation` with the owner's pointer, `overloaded`.
-     */
+    /** @param onJudge - called when the costly work begins. @throws Problem `validation`, `overloaded` */
     async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket, onJudge?: () => void): Promise<void> {
       assertNotBlocked(password, owner)
       await runEstimate(() => {
         onJudge?.()
         return assertStrongPassword(password, { pointer: owner.pointer, strength })
       }, ticket)
-      // Outside of the queue: a slow service must not delay the estimates of others.
       if (await isBreached?.(password, ticket.signal)) {
         throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })
       }
     },
 
-    /** @throws Problem `overloaded`. */
     hash(password: string, account: string, ticket: Ticket): Promise<StoredPassword> {
       return runHash(() => hashPassword(password, account, hashing), ticket)
     },

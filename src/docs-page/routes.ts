@@ -22,7 +22,6 @@ const files = [
   { urls: ['/readme'], path: own('../../README.md'), mediaType: 'text/plain; charset=utf-8', cache: 'no-cache' },
 ]
 
-/** The page that shows the OpenAPI document, and the README that `/` links to: files, read and compressed once. */
 export const docsPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
   await page.register(limitReads, { readLimits })
   for (const { urls, path, mediaType, cache = 'public, max-age=3600' } of files) {

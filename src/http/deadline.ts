@@ -14,7 +14,6 @@ type Pending = { request: FastifyRequest; deadlineMs: number }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The replies that wait for the database. */
     pendingReplies: Map<FastifyReply, Pending>
   }
   interface FastifyRequest {
@@ -61,7 +60,6 @@ export function enforceDeadlines(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => clearDeadline(request, reply))
 }
 
-/** Waits for what is not the database. */
 export async function withoutDeadline(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -111,10 +109,7 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   return controller.signal
 }
 
-/**
- * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
- * @param account - whose known device or live session it is
- */
+/** Aborts the ticket at a disconnect and after 20 s. @param account - of a known device or live session */
 export async function whileQueued<T>(
   request: FastifyRequest,
   reply: FastifyReply,

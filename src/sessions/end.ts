@@ -18,7 +18,7 @@ export async function endSession(
   return result
 }
 
-/** Ends every session that cookies name. @returns the account of each that was live */
+/** @returns the account of each session that was live */
 export async function endPresented(
   { viewers, refreshTokens }: Presented,
   sessions: Pick<SessionStore, 'end' | 'endByToken'>,

@@ -15,10 +15,7 @@ export type IssueContext = {
 
 export type NewSession = { account: string; carried: Presented; passwordChangeRequired?: boolean }
 
-/**
- * Ends what the request carried, too: the sessions of the access cookies, and those of the refresh cookies, which outlive
- * them. A browser has one session at a time.
- */
+/** Ends every session that the request carried, too: a browser has one at a time. */
 export async function issueSession(
   request: FastifyRequest,
   { account, carried, passwordChangeRequired }: NewSession,

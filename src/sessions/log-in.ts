@@ -42,9 +42,8 @@ export const invalidCredentials = () => new Problem('invalid-credentials', 'The 
 const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
 /**
- * Verifies a name and a password and issues a session. The attempt counts against the limits from just before the hash
- * is computed, so that attempts in the queue block no other; a success and a server error release it.
- * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`.
+ * An attempt counts against the limits from just before its hash is computed: those in the queue must block no other.
+ * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`
  */
 export async function logIn(
   request: FastifyRequest,

@@ -9,10 +9,7 @@ export const maxVerified = 8
 /** What the cookies of a request name, in the order in which it counts. Usually it is one session. */
 export type Presented = { viewers: Viewer[]; refreshTokens: RefreshToken[] }
 
-/**
- * The access cookies with a valid token, one of each session: a copy from before a confirmation must not hide the newer one.
- * Call it outside transactions: a token with an unknown key waits for it.
- */
+/** The newest of each session. Call it outside transactions: a token with an unknown key waits for that key. */
 export async function presentedViewers(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer[]> {
   const { accessTokens, securityLog } = request.server
   const tokens = cookies.access(request).filter(accessTokens.isPlausible).slice(0, maxVerified)
@@ -36,7 +33,6 @@ export function presentedRefreshTokens(request: FastifyRequest, cookies: Session
     .slice(0, maxVerified)
 }
 
-/** Call it outside transactions, as `presentedViewers`. */
 export async function presentedSessions(request: FastifyRequest, cookies: SessionCookies): Promise<Presented> {
   return {
     viewers: await presentedViewers(request, cookies),

@@ -25,10 +25,9 @@ type Context = {
 }
 
 /**
- * Runs work that requires the password to be given again inside a session. The tenth wrong password ends the session:
- * an attacker may have found the browser open. A correct one, and server errors, do not count.
- * @param work - gets the verified credential, and ends the session or resets its failures.
- * @throws Problem `invalid-credentials`, `overloaded`.
+ * The tenth wrong password ends the session: an attacker may have found the browser open.
+ * @param work - gets the verified credential, and ends the session or resets its failures
+ * @throws Problem `invalid-credentials`, `overloaded`
  */
 export async function reauthenticate<T>(
   request: FastifyRequest,

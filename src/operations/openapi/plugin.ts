@@ -43,7 +43,6 @@ export const openapi = fp<Options>(async (app, { accessCookie, describe }) => {
   await app.register(swagger, { mode: 'static', specification: { document } })
 })
 
-/** Generates the document from the routes' zod schemas. */
 const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
   await app.register(swagger, {
     openapi: {
