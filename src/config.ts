@@ -124,8 +124,7 @@ type Options = {
 }
 
 /**
- * Reads the configuration. The reader of its secrets stays open, so that they can be read again.
- * @param root - the base of relative paths
+ * The reader of its secrets stays open, so that they can be read again.
  * @throws StartError with one line for each fault, naming the variable and never a secret's value
  */
 export async function loadConfig(env: Environment, root: string, options: Options = {}) {
@@ -140,7 +139,7 @@ export async function loadConfig(env: Environment, root: string, options: Option
   }
 }
 
-/** {@link loadConfig} for a program that reads its secrets once. */
+/** For a program that reads its secrets once. */
 export async function readConfig(env: Environment, root: string = process.cwd(), options: Options = {}) {
   const { config, reader } = await loadConfig(env, root, options)
   reader.close()

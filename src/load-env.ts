@@ -7,8 +7,7 @@ import { secretNames } from './secrets/names.ts'
 import { StartError } from './start-error.ts'
 
 /**
- * Reads process.env and `.env`, the former with precedence. Removes the secrets from process.env, because child
- * processes inherit it. Adds what the AWS SDK reads there.
+ * Exported variables take precedence over `.env`. Secrets are removed from process.env, because child processes inherit it.
  * @throws StartError when `.env` exists and cannot be read, or is not in UTF-8
  */
 export function loadEnv(): Environment {

@@ -40,7 +40,7 @@ const others = new Set([
   'limits/reads',
   // The inside of a server: its queues, its queries, its database as a whole.
   'accounts/delete-content',
-  'credentials/hash-queue',
+  'credentials/password-queue',
   'sessions/revocation-reads',
 ])
 

@@ -5,15 +5,12 @@ import type { FastifyInstance } from 'fastify'
 declare module 'fastify' {
   interface FastifyInstance {
     draining: boolean
-    /**
-     * Serves everything for DRAIN_SECONDS, then accepts no connection, and finishes the requests in progress.
-     * @returns how many were cut off at the end of GRACE_SECONDS
-     */
+    /** @returns how many requests were cut off at the end of GRACE_SECONDS */
     drain(): Promise<number>
   }
 }
 
-/** How long an idle connection stays open: its client might have sent a request that has not arrived. */
+/** Idle connections stay open for this long after the last answer: a request might be on its way. */
 const lingerMs = 1_000
 const checkIntervalMs = 20
 

@@ -7,9 +7,7 @@ import { sendProblem } from '../http/errors.ts'
 import { Problem } from '../http/problems.ts'
 import { recentMap } from './recent-map.ts'
 
-/** Refusals that a network gets at once. */
 const burst = 100
-/** What it then gets, evenly spaced. */
 const perSecond = 20
 /** So that every answer comes within the 5 s of the contract. */
 const maxDelayMs = 4_000
@@ -36,10 +34,7 @@ export function refusalPace(
 const isRefusal = (error: unknown): error is Problem =>
   error instanceof Problem && (error.code === 'rate-limited' || error.code === 'overloaded')
 
-/**
- * Holds back the 429 and `overloaded` of a network that causes many: a client that is refused at once is back at once, and
- * 150 connections that repeat refused logins would take all of the process's time from others.
- */
+/** Holds refusals back: a client that is refused at once is back at once, and 150 connections would take all CPU time. */
 export const paceRefusals = fp(async (scope) => {
   const delayMsOf = refusalPace()
   const closing = new AbortController()

@@ -28,7 +28,6 @@ declare module 'fastify' {
       isPlausible(token: string): boolean
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
       readOrRefresh(token: string): Promise<Viewer | undefined>
-      /** Whether a token names a known key and was not signed with it. */
       isForged(token: string): boolean
     }
   }

@@ -9,10 +9,7 @@ export const maxVerified = 8
 /** Of the access cookies with the form of ours, so many are decoded to find them. */
 const maxDecoded = 4 * maxVerified
 
-/**
- * The access cookies with a valid token, one of each session: a copy from before a confirmation must not hide the newer one.
- * Call it outside transactions: a token with an unknown key waits for it.
- */
+/** The newest of each session. Call it outside transactions: a token with an unknown key waits for that key. */
 export async function presentedViewers(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer[]> {
   const { accessTokens, securityLog } = request.server
   const candidates = cookies.access(request).filter(accessTokens.hasForm).slice(0, maxDecoded)

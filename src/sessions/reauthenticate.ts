@@ -5,9 +5,10 @@ import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
 import type { Transact } from '../database/transaction.ts'
-import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault } from '../http/problems.ts'
 import { releaseSoon } from '../limits/release.ts'
+import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from './auth-hooks.ts'
 import { endSession } from './end.ts'
@@ -25,10 +26,9 @@ type Context = {
 }
 
 /**
- * Runs work that requires the password to be given again inside a session. The tenth wrong password ends the session:
- * an attacker may have found the browser open. A correct one, and server errors, do not count.
- * @param work - gets the verified credential, and ends the session or resets its failures.
- * @throws Problem `invalid-credentials`, `overloaded`.
+ * The tenth wrong password ends the session: an attacker may have found the browser open.
+ * @param work - gets the verified credential, and ends the session or resets its failures
+ * @throws Problem `invalid-credentials`, `overloaded`
  */
 export async function reauthenticate<T>(
   request: FastifyRequest,
