@@ -1,4 +1,4 @@
-import { outliveClosedPipes } from '../src/closed-pipe.ts'
+import { outliveClosedPipes } from '../src/cli/closed-pipe.ts'
 import { exitCodeOf, StartError } from '../src/start-error.ts'
 import { UsageError } from './options.ts'
 import { PreflightError } from './preflight.ts'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { allVariableNames } from '../../src/config.ts'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { root } from '../main/server-process.ts'
 
 /** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */

@@ -67,7 +67,7 @@ t.test('in a read-only checkout, with a read-only home', { skip, timeout: 460_00
   })
 
   t.test('npm run test:file runs a file', async (t) => {
-    const found = await attempt('npm run test:file -- test/dot-env.test.ts')
+    const found = await attempt('npm run test:file -- test/environment/dot-env.test.ts')
     t.match(found, { code: 0, out: /[1-9]\d* passed, 0 failed/ })
   })
 
