@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { allVariableNames, type Config } from './config.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './environment/environment.ts'
 import { isLoopback } from './http/public-origins.ts'
 
 export type ConfigWarning = { text: string; fields: Record<string, string> }

@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { MongodbUri } from './database/uri-variable.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './environment/environment.ts'
+import { boolean, integer, list } from './environment/variable.ts'
 import { cookieFaults, isLoopback } from './http/public-origins.ts'
 import { limitVariables, readLimits } from './limits/config.ts'
 import { readGeneratedSecrets } from './secrets/generated.ts'
@@ -14,7 +15,6 @@ import { findSourceFaults } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
-import { boolean, integer, list } from './variable.ts'
 
 const isOrigin = (text: string) => {
   const url = URL.canParse(text) ? new URL(text) : undefined

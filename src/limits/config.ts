@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { integer } from '../variable.ts'
+import { integer } from '../environment/variable.ts'
 
 export const limitVariables = {
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),

@@ -1,4 +1,4 @@
-import { isLoopback } from './http/public-origins.ts'
+import { isLoopback } from '../http/public-origins.ts'
 
 /** Quoted for a shell: zsh takes brackets for a pattern. */
 export function botCommand(url: string): string {

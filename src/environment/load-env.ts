@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { awsSdkNames } from '../secrets/aws/settings.ts'
+import { managerSecretNames } from '../secrets/managers.ts'
+import { secretNames } from '../secrets/names.ts'
+import { StartError } from '../start-error.ts'
 import { parseDotEnv } from './dot-env.ts'
 import type { Environment } from './environment.ts'
-import { awsSdkNames } from './secrets/aws/settings.ts'
-import { managerSecretNames } from './secrets/managers.ts'
-import { secretNames } from './secrets/names.ts'
-import { StartError } from './start-error.ts'
 
 /**
  * Exported variables take precedence over `.env`. Secrets are removed from process.env, because child processes inherit it.
@@ -19,7 +19,7 @@ export function loadEnv(): Environment {
 
 function readDotEnv(): Uint8Array {
   try {
-    return readFileSync(new URL('../.env', import.meta.url))
+    return readFileSync(new URL('../../.env', import.meta.url))
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Uint8Array()
     throw new StartError('The file .env in the project’s root cannot be read: check its permissions.')

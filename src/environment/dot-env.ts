@@ -1,5 +1,5 @@
 import { parseEnv } from 'node:util'
-import { StartError } from './start-error.ts'
+import { StartError } from '../start-error.ts'
 
 const notUtf8 =
   'The file .env in the project’s root is not in UTF-8: save it as UTF-8 (Notepad and PowerShell write UTF-16).'
