@@ -9,6 +9,7 @@ import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
 import { home } from './docs-page/home.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
+import { assertPresent } from './http/departed-clients.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
@@ -68,6 +69,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       if (servesAccounts) {
         await api.register(async (strangers) => {
           await strangers.register(paceRefusals)
+          strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
           await strangers.register(async (sessions) => {
             await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })

@@ -41,6 +41,8 @@ const others = new Set([
   // The inside of a server: its queues, its queries, its database as a whole.
   'accounts/delete-content',
   'credentials/password-queue',
+  'http/departed-clients',
+  'limits/page-turns',
   'sessions/revocation-reads',
 ])
 

@@ -1,8 +1,8 @@
-import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { untilAnswered } from '../http/deadline.ts'
-import { clientLeft, overloaded } from '../http/problems.ts'
+import { assertPresent } from '../http/departed-clients.ts'
+import { overloaded } from '../http/problems.ts'
 import { clientTurn } from './client-turn.ts'
 import { fairQueue } from './fair-queue.ts'
 
@@ -39,10 +39,7 @@ export const takePageTurns = fp(async (scope) => {
   scope.addHook('onRoute', markPages)
   scope.addHook('preHandler', async (request, reply) => {
     if (!request.routeOptions.config.isPage) return
-    // A client that has sent its request and left is noticed in the turn after.
-    await endOfTurn()
-    await endOfTurn()
-    if (request.raw.socket.readableEnded) throw clientLeft()
+    await assertPresent(request)
     const begun = Promise.withResolvers<void>()
     const makePage = () => {
       const made = Promise.withResolvers<void>()
