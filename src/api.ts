@@ -30,6 +30,7 @@ import {
   requireViewer,
   viewerOf,
 } from './sessions/auth-hooks.ts'
+import { confirmRoute } from './sessions/confirm.ts'
 import { currentSessionRoute } from './sessions/current-session.ts'
 import { jwks } from './sessions/jwks.ts'
 import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
@@ -68,7 +69,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
 
       if (servesAccounts) {
         await api.register(async (strangers) => {
-          await strangers.register(paceRefusals)
+          await strangers.register(paceRefusals, context)
           strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
           await strangers.register(async (sessions) => {
@@ -100,7 +101,14 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
         await api.register(async (signedIn) => {
           await requireAccount(signedIn)
           await signedIn.register(currentSessionRoute, context)
-          await signedIn.register(passwordRoutes, context)
+          await signedIn.register(async (reauthenticated) => {
+            await reauthenticated.register(paceRefusals, context)
+            await reauthenticated.register(passwordRoutes, context)
+            await reauthenticated.register(async (withPassword) => {
+              await withPassword.register(requireChosenPassword)
+              await withPassword.register(confirmRoute, context)
+            })
+          })
           await signedIn.register(async (withPassword) => {
             await withPassword.register(requireChosenPassword)
             await withPassword.register(accountRoutes, context)
