@@ -1,6 +1,6 @@
 import { Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -24,27 +24,43 @@ const countConnections = (server: Server) =>
     server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
   )
 
-type Options = { drainSeconds: number; graceSeconds: number }
+/** @property arrivalSeconds - what a request that has not arrived completely has left of the grace period */
+type Options = { drainSeconds: number; graceSeconds: number; arrivalSeconds?: number }
 
 /** Adds draining: a balancer notices from /health/ready, and clients from `Connection: close` on every answer. */
-export function supportDraining(app: FastifyInstance, { drainSeconds, graceSeconds }: Options): void {
+export function supportDraining(
+  app: FastifyInstance,
+  { drainSeconds, graceSeconds, arrivalSeconds = 5 }: Options,
+): void {
   const { server } = app
-  let inProgress = 0
+  const inProgress = new Set<FastifyRequest>()
+  /** Of those in progress: nothing is begun for them yet. */
+  const arriving = new Set<FastifyRequest>()
   let lastAnsweredAt = 0
   app.decorate('draining', false)
-  app.addHook('onRequest', async (_, reply) => {
-    inProgress += 1
+  app.addHook('onRequest', async (request, reply) => {
+    inProgress.add(request)
+    if (!request.raw.complete) arriving.add(request)
     reply.raw.once('close', () => {
-      inProgress -= 1
+      inProgress.delete(request)
+      arriving.delete(request)
       lastAnsweredAt = performance.now()
     })
   })
+  app.addHook('preValidation', async (request) => void arriving.delete(request))
   // Not in onRequest: a request that began before the drain is answered during it.
   app.addHook('onSend', async ({ raw }, reply) => {
     if (!app.draining) return
     reply.header('connection', 'close')
     closeWithItsClient(raw.socket)
   })
+  function closeArriving(): void {
+    for (const request of arriving) {
+      if (request.raw.complete) continue
+      inProgress.delete(request)
+      request.raw.socket.destroy()
+    }
+  }
   app.decorate('drain', async () => {
     app.draining = true
     await sleep(drainSeconds * 1_000, undefined, { ref: false })
@@ -52,10 +68,12 @@ export function supportDraining(app: FastifyInstance, { drainSeconds, graceSecon
     Server.prototype.close.call(server)
     lastAnsweredAt = performance.now()
     const graceEndMs = lastAnsweredAt + graceSeconds * 1_000
+    const arrivalEndMs = lastAnsweredAt + Math.min(arrivalSeconds, graceSeconds) * 1_000
     while ((await countConnections(server)) > 0) {
       const nowMs = performance.now()
+      if (nowMs > arrivalEndMs) closeArriving()
       if (nowMs > graceEndMs) {
-        const cut = inProgress
+        const cut = inProgress.size
         server.closeAllConnections()
         return cut
       }

@@ -15,7 +15,7 @@ import { ConfirmBody, LoggedIn } from './schema.ts'
 type Context = LoginContext & { tokenRotation: TokenRotation }
 
 export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, securityLog, tokenRotation, transact } = context
+  const { activity, cookies, mutex, securityLog, tokenRotation, transact } = context
 
   scope.post(
     '/session/confirm',
@@ -50,7 +50,8 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
           }
           return rotated
         }
-        return withWriteDeadline(request, (deadline) => transact(confirm, deadline))
+        // All confirmations of a session write its document.
+        return withWriteDeadline(request, (deadline) => mutex(viewer.session, () => transact(confirm, deadline)))
       })
       const isReused = confirmed.outcome === 'reused'
       securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
