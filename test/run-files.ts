@@ -24,7 +24,9 @@ async function runFile(file: string): Promise<Report> {
   }
 }
 
+// When nothing keeps the process alive, tap ends its root, and takes no further file. It unrefs the channel itself.
+const keptAlive = setInterval(() => undefined, 60_000)
 for await (const [file] of on(process, 'message', { close: ['disconnect'] })) {
-  // The channel keeps the process alive: tap ends its root, and takes no further test, when nothing else would.
   process.send?.({ report: await runFile(file) })
 }
+clearInterval(keptAlive)
