@@ -23,7 +23,7 @@ const bounds = { maxRunning: 2, maxWaiting: 1_000 }
 
 async function* deletionsOf(account: string, { follows, posts, reactions }: Stores) {
   const chunks = <Item>(
-    list: (account: string, position: Position) => Promise<Item[]>,
+    list: (account: string, position: Position) => Promise<readonly Item[]>,
     keyOf: (item: Item) => string,
   ) => allPages((position) => list(account, position), keyOf, chunkSize)
 

@@ -50,8 +50,10 @@ async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[
   yield own ? [{ type: 'account', ...own }] : []
   yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
 
-  const chunks = <T>(read: (account: string, position: Position) => Promise<T[]>, keyOf: (item: T) => string) =>
-    allPages((position) => queue(() => read(account, position), { key: account, signal }), keyOf, chunkSize)
+  const chunks = <T>(
+    read: (account: string, position: Position) => Promise<readonly T[]>,
+    keyOf: (item: T) => string,
+  ) => allPages((position) => queue(() => read(account, position), { key: account, signal }), keyOf, chunkSize)
   for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
     yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }

@@ -61,7 +61,7 @@ export function pageFrom<T>(list: string, limit: number, found: readonly T[], ke
 
 /** Reads all items of a list, each exactly once. `read` finds at most `limit + 1` items, as all lists do. */
 export async function* allPages<T>(
-  read: (position: Position) => Promise<T[]>,
+  read: (position: Position) => Promise<readonly T[]>,
   keyOf: (item: T) => string,
   size: number,
 ): AsyncGenerator<T[]> {

@@ -2,6 +2,7 @@ import type { Collection, Db, Filter } from 'mongodb'
 import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
+import { sharedQuery } from '../database/shared-query.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
@@ -24,6 +25,8 @@ export type CreateOutcome =
 
 export type EditOutcome = { outcome: 'edited'; post: Post } | { outcome: 'not-author' | 'not-found' }
 
+type Hint = (typeof listIndexes)[keyof typeof listIndexes]
+
 export function postStore(db: Db, writer: PostWriter) {
   const posts: Collection<PostDocument> = db.collection('posts')
 
@@ -32,18 +35,22 @@ export function postStore(db: Db, writer: PostWriter) {
     return new Map(found.map(toPost).map((post) => [post.id, post]))
   })
 
-  async function page(
-    filter: Filter<PostDocument>,
-    hint: (typeof listIndexes)[keyof typeof listIndexes],
-    { after, limit }: Position,
-  ): Promise<Post[]> {
+  async function readPage(filter: Filter<PostDocument>, hint: Hint, { after, limit }: Position): Promise<Post[]> {
     const found = await posts
-      .find({ ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) }, { hint, ...boundedTime })
+      .find(
+        { ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) },
+        { hint, ...singleBatch(limit + 1), ...boundedTime },
+      )
       .sort({ _id: -1 })
       .limit(limit + 1)
       .toArray()
     return found.map(toPost)
   }
+
+  const shared = sharedQuery<readonly Post[]>()
+
+  const page = (list: string, filter: Filter<PostDocument>, hint: Hint, position: Position) =>
+    shared(`${list} ${position.after} ${position.limit}`, () => readPage(filter, hint, position))
 
   return {
     find,
@@ -66,14 +73,14 @@ export function postStore(db: Db, writer: PostWriter) {
       return post ? { outcome: 'replayed', post } : { outcome: 'deleted-since' }
     },
 
-    listRoots: (position: Position) => page({ root: true }, listIndexes.roots, position),
+    listRoots: (position: Position) => page('roots', { root: true }, listIndexes.roots, position),
 
     listByAuthor: (author: string, position: Position) =>
-      page({ author: toUuid(author) }, listIndexes.byAuthor, position),
+      page(`by ${author}`, { author: toUuid(author) }, listIndexes.byAuthor, position),
 
     // The index is partial by type: MongoDB uses it only for queries that name the type.
     listReplies: (post: string, position: Position) =>
-      page({ replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
+      page(`to ${post}`, { replyTo: { $eq: toUuid(post), $type: 'binData' } }, listIndexes.replies, position),
 
     async edit(id: string, author: string, text: string, deadline?: number): Promise<EditOutcome> {
       const at = Date.now()

@@ -37,7 +37,7 @@ export async function viewPostPage(
   list: string,
   query: z.infer<typeof PageQuery>,
   viewer: string | undefined,
-  read: (position: Position) => Promise<Post[]>,
+  read: (position: Position) => Promise<readonly Post[]>,
 ) {
   const position = positionOf(list, query)
   const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)

@@ -1,9 +1,9 @@
-import type { Db, UUID } from 'mongodb'
+import type { Db } from 'mongodb'
 import { boundedLoader } from '../database/bounded-loader.ts'
-import { toUuid } from '../database/ids.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import { maxAccessTokenSeconds, type SessionOwner } from './access-token.ts'
 import { notExpired, type SessionDocument } from './model.ts'
+import { ownerName, ownerNameOf, ownersFilter } from './owner-name.ts'
 
 const shown = { account: 1, endsAt: 1, passwordChangeRequired: 1 } as const
 
@@ -20,13 +20,6 @@ const lookUps = { maxQueries: 4, queryTimeoutMs: 3_000, maxWaitMs: 2_000 }
 
 export type KnownSession = { passwordChangeRequired: boolean }
 
-const keyOf = ({ account, session }: SessionOwner) => `${session} ${account}`
-
-function ownerOf(key: string): { session: UUID; account: UUID } {
-  const [session = '', account = ''] = key.split(' ')
-  return { session: toUuid(session), account: toUuid(account) }
-}
-
 /**
  * Which account owns a session. A signature alone does not prove it: a stolen sign key signs any pair. Each
  * process looks a pair up when it first sees it, and remembers it for 15 minutes.
@@ -37,23 +30,17 @@ export function sessionOwners(db: Db) {
   const remembered = new Map<string, { until: number; known: KnownSession }>()
 
   const load = boundedLoader<KnownSession>(async (keys) => {
-    const owners = keys.map(ownerOf)
-    const _id = { $in: owners.map(({ session }) => session) }
-    const account = { $in: owners.map(({ account }) => account) }
     const found = await collection
-      .find({ _id, account, ...notExpired() }, singleBatch(keys.length))
+      .find({ ...ownersFilter(keys), ...notExpired() }, singleBatch(keys.length))
       .maxTimeMS(lookUps.queryTimeoutMs)
       .toArray()
     return new Map(
-      found.map(({ _id, account, passwordChangeRequired = false }) => [
-        keyOf({ session: `${_id}`, account: `${account}` }),
-        { passwordChangeRequired },
-      ]),
+      found.map(({ passwordChangeRequired = false, ...owner }) => [ownerNameOf(owner), { passwordChangeRequired }]),
     )
   }, lookUps)
 
   function remember(owner: SessionOwner, known: KnownSession): void {
-    const key = keyOf(owner)
+    const key = ownerName(owner)
     remembered.delete(key)
     const [oldest] = remembered.keys()
     if (remembered.size >= maxRemembered && oldest !== undefined) remembered.delete(oldest)
@@ -65,13 +52,13 @@ export function sessionOwners(db: Db) {
     remember,
 
     recall(owner: SessionOwner): KnownSession | undefined {
-      const found = remembered.get(keyOf(owner))
+      const found = remembered.get(ownerName(owner))
       return found !== undefined && found.until > performance.now() ? found.known : undefined
     },
 
     /** From the database. @returns undefined unless the session exists and is this account's */
     async lookUp(owner: SessionOwner): Promise<KnownSession | undefined> {
-      const known = await load(keyOf(owner))
+      const known = await load(ownerName(owner))
       if (known) remember(owner, known)
       return known
     },

@@ -1,5 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { batchLoader } from '../database/batch-loader.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { singleBatch } from '../database/single-batch.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { SessionOwner, Viewer } from './access-token.ts'
@@ -14,6 +16,7 @@ import {
   type SessionDocument,
   toSession,
 } from './model.ts'
+import { ownerName, ownerNameOf, ownersFilter } from './owner-name.ts'
 import { hashPart, newRefreshToken, type RefreshToken } from './refresh-token.ts'
 import type { RevocationCache } from './revocation-cache.ts'
 import type { SessionOwners } from './session-owners.ts'
@@ -39,6 +42,13 @@ export function sessionStore(
 ) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: SessionOwner) => ({ _id: toUuid(session), account: toUuid(account) })
+
+  const readPublic = batchLoader<PublicSession>(async (names) => {
+    const found = await sessions
+      .find<PublicSession>(ownersFilter(names), { projection: publicFields, ...singleBatch(names.length) })
+      .toArray()
+    return new Map(found.map((session) => [ownerNameOf(session), session]))
+  })
 
   const readSeen = (found: readonly { _id: UUID }[]) =>
     readLastSeen(
@@ -94,13 +104,10 @@ export function sessionStore(
       return { session: toSession(document), token, generation: 0 }
     },
 
-    async find(viewer: SessionOwner): Promise<Session | undefined> {
-      const filter = { ...own(viewer), ...notExpired() }
-      const [found, lastSeen] = await Promise.all([
-        sessions.findOne<PublicSession>(filter, { projection: publicFields }),
-        readLastSeen(db, [toUuid(viewer.session)]),
-      ])
-      return found ? toSession(found, lastSeen.get(viewer.session)) : undefined
+    /** @param seenAt - when this process last saw it */
+    async find(viewer: SessionOwner, seenAt?: Date): Promise<Session | undefined> {
+      const found = await readPublic(ownerName(viewer))
+      return found && found.endsAt > new Date() ? toSession(found, seenAt) : undefined
     },
 
     /** By the database's clock, which set the end of the confirmation; for tokens of its generation or a later one. */

@@ -14,6 +14,7 @@ import { batchSize, maxBatchItems } from './batch-size.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import { lockReporter } from './lock-report.ts'
 import { type BatchLimits, sheddingQueue, type Waiting } from './queue.ts'
+import { regroup } from './regroup.ts'
 import { suspectParts } from './suspects.ts'
 
 /** Writes items in one transaction, perhaps more than once; results are in their order. If it throws, nothing is written. */
@@ -67,6 +68,7 @@ export function groupCommit<Item, Result>(options: {
   const size = batchSize()
   const deferred = new DeferredKeys<Queued<Item, Result>>()
   const suspects = suspectParts<Queued<Item, Result>>()
+  const clients = regroup()
   const reportLocks = lockReporter(onLocked)
   let limits: BatchLimits = { items: maxBatchItems, bytes: maxBatchBytes, expectedMs: 0 }
   let running = false
@@ -84,6 +86,7 @@ export function groupCommit<Item, Result>(options: {
         // apply() returns a result for each item, in their order.
         resolve(results[n] as Result)
       }
+      clients.answered(batch.length, queue.length)
     } catch (error) {
       if (error instanceof ConflictError) return splitByKey(batch)
       if (isAccessRefused(error)) return rejectAll(batch, error)
@@ -173,6 +176,7 @@ export function groupCommit<Item, Result>(options: {
   }
 
   async function commitNext(): Promise<void> {
+    await clients.wait(queue.length)
     const batch = nextBatch()
     await commit(batch, conflictsBeforeSplit(batch))
   }
@@ -192,6 +196,7 @@ export function groupCommit<Item, Result>(options: {
       const queued = { item, key, bytes: sizeOf(item), deadline, resolve, reject }
       if (deferred.has(key)) deferred.join(key, queued)
       else if (!queue.push(queued, limits)) return Promise.reject(overloaded())
+      clients.arrived(queue.length)
       if (!running) {
         running = true
         void run()
