@@ -3,6 +3,7 @@ import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
+import { History } from './history/history.ts'
 import { help, type Options, readOptions } from './options.ts'
 import { checkServer } from './preflight.ts'
 import { showProgress } from './progress.ts'
@@ -32,6 +33,7 @@ async function run({ url, seed, isSeedGiven, ...size }: Options): Promise<number
     base: url,
     retryPolicy: defaultRetryPolicy,
     stats,
+    history: new History(),
     stop: stopping.signal,
     onUnresponsive: () => stopping.abort(),
   }

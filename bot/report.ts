@@ -1,25 +1,28 @@
+import type { Finding } from './check/finding.ts'
 import type { Findings } from './crowd.ts'
 import type { CauseCount, StatsRow } from './stats.ts'
 
-const maxMismatchesShown = 20
+const maxFindingsShown = 20
 const actionOrder = [
   'sign up',
   'log in',
   'log out',
   'refresh',
-  'read profile',
+  'confirm password',
+  'change password',
+  'change profile',
   'post',
   'reply',
-  'follow',
-  'unfollow',
+  'edit post',
+  'delete post',
   'like',
   'dislike',
-  'change reaction',
   'remove reaction',
-  'read timeline',
-  'delete post',
-  'confirm password',
+  'follow',
+  'unfollow',
+  'export',
   'delete account',
+  'must be refused',
 ]
 const columns = ['action', 'count', 'errors', 'retries', 'p50 ms', 'p95 ms', 'p99 ms']
 
@@ -36,31 +39,38 @@ export function table(rows: StatsRow[], retries: CauseCount[], failures: CauseCo
   return [...cells.map(line), ...causeLines('retries', retries), ...causeLines('errors', failures)]
 }
 
-export function verdict({ totals, mismatches, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
-  const { posts, reactions, follows, deleted } = totals
-  const written = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
-  const acknowledged = `the ${written} and ${counted(deleted, 'deletion')} that it acknowledged`
+export function verdict({ findings, totals, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
+  const { posts, reactions, follows, checked } = totals
+  const written = `${grouped(posts)} posts, ${grouped(reactions)} reactions and ${grouped(follows)} follows`
   const lines: string[] = []
   for (const [cause, robots] of gaveUp) lines.push(`${counted(robots, 'robot')} gave up: ${cause}.`)
-  if (totals.unknown > 0) {
-    lines.push(`${counted(totals.unknown, 'write')} got no response: the check accepted either outcome.`)
-  }
+  if (totals.pinned + totals.open > 0)
+    lines.push(
+      `Of the writes without an answer, reads showed ${grouped(totals.pinned)} to have happened; ${grouped(totals.open)} stayed open.`,
+    )
+  if (totals.foreign > 0) lines.push(`Other accounts took part: ${counted(totals.foreign, 'item')} of theirs.`)
   if (interrupted) lines.push('Interrupted: only writes acknowledged before the interruption were checked.')
+  lines.push(...findings.slice(0, maxFindingsShown).map(describeFinding))
+  if (findings.length > maxFindingsShown) lines.push(`and ${grouped(findings.length - maxFindingsShown)} more`)
+  if (findings.length > 0)
+    return [
+      ...lines,
+      `ledger disagrees: ${counted(findings.length, 'contradiction')} in ${counted(checked, 'comparison')}`,
+    ]
   if (unreadable !== null) return [...lines, `ledger check incomplete: ${unreadable}`]
-  if (mismatches.length === 0) return [...lines, `ledger agrees: the server's content matches ${acknowledged}`]
-  const more = mismatches.length - maxMismatchesShown
-  return [
-    ...lines,
-    ...mismatches.slice(0, maxMismatchesShown),
-    ...(more > 0 ? [`and ${grouped(more)} more`] : []),
-    `ledger disagrees: the server's content has ${counted(mismatches.length, 'mismatch', 'mismatches')} with ${acknowledged}`,
-  ]
+  return [...lines, `ledger agrees: ${grouped(checked)} comparisons, at the end with ${written} that stand`]
+}
+
+/** One line: the rule, what it is about, what had to be, what was, and the requests that it follows from. */
+export function describeFinding({ rule, object, expected, seen, requestIds, times }: Finding): string {
+  const took = (times.answered - times.sent).toFixed(0)
+  return `${rule} ${object}: expected ${expected}, seen ${seen} (${[...requestIds, `in ${took} ms`].join(', ')})`
 }
 
 /** Whether every action succeeded and the ledger agrees with the server. */
 export function isSuccess(findings: Findings, failures: CauseCount[]): boolean {
-  const { mismatches, unreadable, gaveUp } = findings
-  return mismatches.length === 0 && unreadable === null && gaveUp.size === 0 && failures.length === 0
+  const { unreadable, gaveUp } = findings
+  return findings.findings.length === 0 && unreadable === null && gaveUp.size === 0 && failures.length === 0
 }
 
 function byActionOrder(a: StatsRow, b: StatsRow): number {

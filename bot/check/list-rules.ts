@@ -89,7 +89,7 @@ function isOutSince(world: World, list: string, key: string, since: number): boo
   return world.collection(lists.following(reader)).members.get(author)?.isOutSince(since) ?? true
 }
 
-const ofRunOnly = new Set(['sessions', 'following', 'posts', 'timeline'])
+const ofRunOnly = new Set(['following', 'posts', 'timeline', 'given'])
 
 /** Posts of the run are `author/number`, posts of other accounts ids. A robot follows robots only. */
 function isForeign(world: World, list: string, key: string): boolean {

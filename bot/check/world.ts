@@ -112,11 +112,7 @@ export class World {
         const conditions = [{ register, holds: isTrue } as const, { register: followed, holds: isTrue } as const]
         this.#add(object, conditions, [collection(lists.following(writer))])
         this.#own(writer, register)
-        break
       }
-      case 'session':
-        this.#add(object, [{ register, holds: isTrue }], [collection(lists.sessions(writer))])
-        this.#own(writer, register)
     }
   }
 

@@ -8,7 +8,6 @@ export const registers = {
   account: (account: string) => `account:${account}`,
   displayName: (account: string) => `displayName:${account}`,
   bio: (account: string) => `bio:${account}`,
-  session: (account: string, session: string) => `session:${account}:${session}`,
   post: (post: string) => `post:${post}`,
   text: (post: string) => `text:${post}`,
   reaction: (account: string, post: string) => `reaction:${account}:${post}`,
@@ -25,12 +24,11 @@ export const lists = {
   followers: (account: string) => `followers:${account}`,
   following: (account: string) => `following:${account}`,
   given: (account: string) => `given:${account}`,
-  sessions: (account: string) => `sessions:${account}`,
   timeline: (account: string) => `timeline:${account}`,
   everyPost: 'everyPost',
 }
 
-const absent: Record<string, Value> = { account: false, session: false, post: false, follow: false }
+const absent: Record<string, Value> = { account: false, post: false, follow: false }
 
 /** The value before the first write, and after the writer's account is deleted. */
 export function initialValue(register: string): Value {
