@@ -103,7 +103,7 @@ function gather(
   }
   const [open, openOther] = [openClients(robotClients), openClients(robotClients)]
   const visitor = openClients({ ...context, stop: never })(visitorIndex)
-  const investigation = new ExcessInvestigation(visitor, directory, checker, onFinding)
+  const investigation = new ExcessInvestigation(visitor, directory, checker, context.history)
   const robotContext: RobotContext = {
     ...{ directory, seed, run, stats: context.stats, authSlots: new Semaphore(maxConcurrentAuth) },
     openClient: (robot, jar, isOther) => (isOther ? openOther : open)(robot, jar),

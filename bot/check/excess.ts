@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import * as schemas from '../api-schemas.ts'
 import type { Answer, Call, Client } from '../client.ts'
+import type { History } from '../history/history.ts'
 import type { Observation } from '../history/operation.ts'
 import { kindOf, partsOf } from '../history/registers.ts'
 import type { Directory } from '../people/directory.ts'
 import type { Checker, Excess } from './checker.ts'
-import type { Finding } from './finding.ts'
 
 const maxTries = 3
 
@@ -19,16 +19,16 @@ export class ExcessInvestigation {
   #client: Client
   #directory: Directory
   #checker: Checker
-  #onFinding: (finding: Finding) => void
+  #history: History
   /** How many other accounts are in a list: a later count is not looked into for them. */
   #known = new Map<string, number>()
   #running = new Map<string, Promise<void>>()
 
-  constructor(client: Client, directory: Directory, checker: Checker, onFinding: (finding: Finding) => void) {
+  constructor(client: Client, directory: Directory, checker: Checker, history: History) {
     this.#client = client
     this.#directory = directory
     this.#checker = checker
-    this.#onFinding = onFinding
+    this.#history = history
   }
 
   look(excess: Excess): void {
@@ -57,7 +57,10 @@ export class ExcessInvestigation {
     }
     if (last === null) return
     const seen = `${last.seen}, of which ${last.foreign} are of other accounts`
-    this.#onFinding({ ...finding, expected: `at most ${last.most}`, seen })
+    const operation = this.#history.begin({ robot: -1, action: 'look into an excess' })
+    const ending = { status: 200, cause: '200', requestId: finding.requestIds.at(-1) ?? null }
+    const expected = `at most ${last.most}`
+    this.#history.end(operation, ending, [{ claim: 'C', object: count, expected, seen, holds: false }])
   }
 
   /** The count, read before its list and after it alike, or null if it changed or cannot be read. */

@@ -1,0 +1,28 @@
+import type { Finding } from '../../../bot/check/finding.ts'
+import { honest, lyingProxy } from '../lying-proxy.ts'
+import { runAgainst } from '../run-crowd.ts'
+import type { Liar } from './liar.ts'
+
+/** The size of the bot without options. */
+const defaultSize = { users: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10 }
+const patience = { totalMs: 120_000, attemptTimeoutMs: 60_000 }
+
+export type Caught = { isCaught: boolean; rules: string[]; findings: Finding[]; checked: number }
+
+/** Runs the bot against a liar before a server, or an honest proxy, and says whether it finds out by the right rule. */
+export async function catchLiar(
+  liar: Liar | null,
+  url: string,
+  seed: number,
+  alone = liar?.alone ?? false,
+): Promise<Caught> {
+  const proxy = await lyingProxy(url, liar?.create(seed) ?? honest)
+  try {
+    const { findings } = await runAgainst(proxy.url, { ...defaultSize, ...patience, seed, conditions: { alone } })
+    const rules = [...new Set(findings.findings.map(({ rule }) => rule))]
+    const isCaught = rules.some((rule) => liar?.rules.includes(rule))
+    return { isCaught, rules, findings: findings.findings, checked: findings.totals.checked }
+  } finally {
+    proxy.close()
+  }
+}
