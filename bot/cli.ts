@@ -1,4 +1,4 @@
-import { UsageError } from './options.ts'
+import { UsageError } from './options/parse.ts'
 import { PreflightError } from './preflight.ts'
 
 export function printLine(line: string): void {

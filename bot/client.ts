@@ -2,11 +2,13 @@ import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import got, { type Got, RequestError, TimeoutError } from 'got'
+import got, { AbortError, type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
 import { Semaphore } from './concurrency.ts'
 import type { Uncertainty } from './expected-state.ts'
+import type { Measurements } from './load/measurements.ts'
+import { urlOf } from './options/server-url.ts'
 import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
 
@@ -37,7 +39,12 @@ export type RunContext = {
   base: URL
   retryPolicy: RetryPolicy
   stats: Stats
+  measurements?: Pick<Measurements, 'begin' | 'end'>
+  /** Certificates, in PEM, of the authorities to trust instead of the system's. */
+  ca?: string | undefined
   stop: AbortSignal
+  /** Ends attempts that wait for an answer. */
+  abandon?: AbortSignal
   /** Called when a call gives up and no call of the run has got a final response for `totalMs`. */
   onUnresponsive: () => void
 }
@@ -63,6 +70,7 @@ export function openClients(context: RunContext): (jar?: CookieJar) => Client {
   const agents = { keepAlive: true, maxSockets }
   const common = got.extend({
     agent: { http: new HttpAgent(agents), https: new HttpsAgent(agents) },
+    ...(context.ca && { https: { certificateAuthority: context.ca } }),
     // A redirect could lead the crowd to another machine, and Rookery sends none.
     followRedirect: false,
     throwHttpErrors: false,
@@ -93,7 +101,7 @@ export class Client {
     for (let attempts = 1; ; attempts += 1) {
       if (stop.aborted)
         return { status: null, cause: interruptedCause, body: null, ms: 0, uncertainty, interrupted: true }
-      const attempt = await this.#shared.semaphore.run(() => this.#attempt(call))
+      const attempt = await this.#shared.semaphore.run(() => this.#measured(call, startedAt, attempts))
       if (attempt.timedOut) uncertainty = 'in-flight'
       else if (attempt.status === null || attempt.status >= 500) uncertainty ??= 'unknown'
       if (attempt.status !== null && !isRetryable(attempt.status)) {
@@ -111,13 +119,24 @@ export class Client {
     }
   }
 
+  async #measured(call: Call, intended: number, number: number): Promise<Attempt> {
+    const { measurements } = this.#context
+    const begun = { action: call.action, intended, sent: performance.now(), attempt: number }
+    measurements?.begin(begun)
+    const attempt = await this.#attempt(call)
+    const { status, cause } = attempt
+    measurements?.end({ ...begun, answered: performance.now(), status, cause })
+    return attempt
+  }
+
   async #attempt(call: Call): Promise<Attempt> {
     const startedAt = performance.now()
     try {
-      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#context.base), {
+      const { statusCode, headers, body } = await this.#got(urlOf(this.#context.base, call.path), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
+        ...(this.#context.abandon && { signal: this.#context.abandon }),
         timeout: { request: this.#context.retryPolicy.attemptTimeoutMs },
       })
       const parsed = parse(body)
@@ -133,7 +152,7 @@ export class Client {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
       // After a timeout the server may still process the request; after a broken connection it no longer does.
-      const timedOut = error instanceof TimeoutError
+      const timedOut = error instanceof TimeoutError || error instanceof AbortError
       const cause = timedOut ? 'timeout' : error.code
       return { status: null, cause, body: null, ms: performance.now() - startedAt, retryAfterMs: null, timedOut }
     }

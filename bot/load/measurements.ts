@@ -97,15 +97,19 @@ export class Measurements {
     if (attempt > 1 && this.#isMeasured(intended)) for (const counter of this.#countersOf(action)) counter.retries += 1
   }
 
-  /** An operation that was answered or given up. Observations with `refused` say that the answer had to be a refusal. */
+  /**
+   * An operation that was answered, or given up: then its status is null. An observation with the claim N says that the
+   * answer had to be a refusal.
+   */
   end(operation: MeasuredOperation, observations: readonly object[] = []): void {
     const { action, intended, sent, answered, status, cause } = operation
     this.#inFlight -= 1
-    if (answered !== null) this.silence.answered(answered, this.#inFlight)
-    if (!this.#isMeasured(intended)) return
     const at = answered ?? this.#now()
-    const isRefused = observations.some((observation) => 'refused' in observation)
-    const isSuccess = !isRefused && answered !== null && status !== null && status < 400
+    const isAnswered = status !== null
+    if (isAnswered) this.silence.answered(at, this.#inFlight)
+    if (!this.#isMeasured(intended)) return
+    const isRefused = isAnswered && status >= 400 && observations.some(hadToBeRefused)
+    const isSuccess = isAnswered && status < 400
     const isError = !isRefused && !isSuccess
     const latencyMs = isSuccess ? at - intended : null
     for (const counter of this.#countersOf(action)) {
@@ -114,7 +118,7 @@ export class Measurements {
       if (latencyMs !== null) counter.succeeded(latencyMs, at - sent, this.#windowAt(at))
     }
     if (isError) this.#addError(action, cause)
-    this.#series.ended(at, { isAnswered: answered !== null, isError, latencyMs })
+    this.#series.ended(at, { isAnswered, isError, latencyMs })
   }
 
   /** Call it at least once a second, so that seconds without any answer are part of the series. */
@@ -171,3 +175,5 @@ export class Measurements {
     this.#errors.set(`${action}: ${cause}`, entry)
   }
 }
+
+const hadToBeRefused = (observation: object): boolean => 'claim' in observation && observation.claim === 'N'

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { identity } from '../../bot/content.ts'
+import { reportSchema } from '../../bot/report/schema.ts'
 import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -22,10 +24,10 @@ t.test('a successful run exits with 0 and prints progress, stats and verdict, bu
   t.equal(code, 0, stderr)
   t.match(stdout, /^2 users, 5 posts and 20 reactions each, .* seed 4 \(repeat with --seed 4\)$/m)
   t.match(stdout, /^post: 10 of 10 in [\d.]+ s$/m)
-  t.match(stdout, /^post +10 +0 +0 +[\d.]+ +[\d.]+ +[\d.]+$/m)
+  t.match(stdout, /^post +10 +[\d.]+ +0 +[\d.]+ +[\d.]+ +- +[\d.]+$/m)
   t.match(
     stdout,
-    /^ledger agrees: .* the 16 posts, \d+ reactions, \d+ follows and \d+ deletions? that it acknowledged\n$/m,
+    /^ledger agrees: .* the 16 posts, \d+ reactions, \d+ follows and \d+ deletions? that it acknowledged$/m,
   )
   t.equal(stderr, '')
   for (const { password } of stub.accounts.values()) t.notOk(stdout.includes(password), 'no password in the output')
@@ -66,6 +68,50 @@ t.test('mismatches are listed, at most 20, and the exit code is 1', async (t) =>
   t.match(stdout, /expected the text .*, got "forged"/)
   t.match(stdout, /^and 10 more$/m)
   t.match(stdout, /^ledger disagrees: .* 30 mismatches/m)
+})
+
+t.test(
+  '--json - prints nothing but the report, --report one page; an --expect that is missed exits with 3',
+  async (t) => {
+    const stub = await stubServer(t)
+    const page = join(t.testdir(), 'report.html')
+    const args = ['--url', stub.url, '--robots', '2', '--reactions', '4', '--json', '-', '--report', page]
+    const { code, stdout, stderr } = await bot(...args, '--expect', 'like p50>3600s')
+    const report = reportSchema.parse(JSON.parse(stdout))
+    t.match(report, {
+      check: { verdict: 'agrees' },
+      options: { robots: 2, reactions: 4 },
+      expectations: [{ isMet: false }],
+    })
+    t.equal(report.exit.code, code)
+    t.ok(report.exit.all.some(({ code }) => code === 3))
+    t.notOk(
+      report.actions.some(({ action }) => action === 'list follows'),
+      'the check is not measured',
+    )
+    t.match(stderr, /^ledger agrees/m)
+    t.match(await readFile(page, 'utf8'), /Data: agrees/)
+  },
+)
+
+t.test('an unexpected answer exits with 3, and a report that cannot be written with 2 before the run', async (t) => {
+  const stub = await stubServer(t, ({ url, method }) =>
+    method === 'PUT' && url?.endsWith('/follow') ? { status: 418, body: { code: 'teapot' } } : undefined,
+  )
+  const { code, stdout } = await bot('--url', stub.url, '--robots', '2')
+  t.equal(code, 3, stdout)
+  t.match(stdout, /^unexpected: follow, 418 teapot, \d+ times$/m)
+  const before = stub.requests.length
+  const unwritable = await bot('--url', stub.url, '--json', '/does/not/exist/a.json', '--report', '/nor/this.html')
+  t.match(unwritable, { code: 2, stderr: /^--json \S+ cannot be written.*\n--report \S+ cannot be written/ })
+  t.equal(stub.requests.length, before)
+})
+
+t.test('version, schema and compare are printed without a server', async (t) => {
+  t.match(await bot('--version'), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
+  t.match(JSON.parse((await bot('schema')).stdout), { properties: { format: { const: 'rookery-bot-report/1' } } })
+  t.match(await bot('compare', 'a.json'), { code: 2, stderr: /^compare needs two reports/ })
+  t.match(await bot('compare', 'package.json', 'package.json'), { code: 2, stderr: /^package.json is not a report/ })
 })
 
 t.test('an unreachable server exits with 2 and one sentence', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import * as schemas from '../../bot/api-schemas.ts'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { runAgainst } from './run-crowd.ts'
 import { stubServer } from './stub-server.ts'
 

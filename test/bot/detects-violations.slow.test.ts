@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { runAgainst } from './run-crowd.ts'
 import { stubServer } from './stub-server.ts'
 

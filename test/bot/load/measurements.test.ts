@@ -54,9 +54,9 @@ t.test('percentiles have three figures, and there is no p99 under 100 samples', 
 
 t.test('a refusal that had to be one, an error and a request without an answer are counted apart', async (t) => {
   const { measurements, run } = measured()
-  run({ status: 401, cause: '401 unauthenticated' }, [{ refused: 'N' }])
+  run({ status: 401, cause: '401 unauthenticated' }, [{ claim: 'N', holds: true }])
   run({ status: 404, cause: '404 not-found' })
-  run({ answered: null, status: null, cause: 'timeout' })
+  run({ answered: 30_000, status: null, cause: 'timeout' })
   const { total, errors } = measurements.figures()
   t.match(total, { count: 0, refused: 1, errors: 2, latency: { p50: null, max: null } })
   t.strictSame(

@@ -1,8 +1,5 @@
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { showProgress } from '../../bot/progress.ts'
-import { isSuccess, table, verdict } from '../../bot/report.ts'
+import { checkOf, isSuccess, verdict } from '../../../bot/report/verdict.ts'
 
 const findings = {
   totals: { posts: 1_234, reactions: 5_678, follows: 90, deleted: 1, unknown: 0 },
@@ -10,24 +7,6 @@ const findings = {
   unreadable: null,
   gaveUp: new Map<string, number>(),
 }
-
-t.test('the table aligns its columns and lists the causes of retries and errors', async (t) => {
-  const lines = table(
-    [
-      { action: 'post', count: 1_234, errors: 0, retries: 12, p50: 1.25, p95: 10, p99: 1_000.04 },
-      { action: 'change reaction', count: 0, errors: 3, retries: 0, p50: null, p95: null, p99: null },
-    ],
-    [{ action: 'post', cause: '503 overloaded', count: 12 }],
-    [{ action: 'change reaction', cause: '500 internal', count: 3 }],
-  )
-  t.strictSame(lines, [
-    'action           count  errors  retries  p50 ms  p95 ms  p99 ms',
-    'post             1,234       0       12     1.3    10.0  1000.0',
-    'change reaction      0       3        0       -       -       -',
-    'retries: post, 503 overloaded, 12 times',
-    'errors: change reaction, 500 internal, 3 times',
-  ])
-})
 
 t.test('the verdict ends with what was compared, and names each reason against success', async (t) => {
   t.strictSame(verdict(findings, false), [
@@ -58,11 +37,24 @@ t.test('a mismatch, an incomplete check, a robot that gave up or a failed action
   t.notOk(isSuccess(findings, [{ action: 'post', cause: '500 internal', count: 1 }]))
 })
 
-t.test('without a terminal, progress is printed as plain lines', async (t) => {
-  const stream = new PassThrough()
-  const phase = showProgress(stream).begin('post', 2_000)
-  for (let i = 0; i < 1_500; i += 1) phase.step()
-  phase.end()
-  stream.end()
-  t.match(await text(stream), /^post: 1,500 of 2,000 in 0\.\d s\n$/)
+t.test('the report says that data agrees, disagrees, or that nothing can be said', async (t) => {
+  t.match(checkOf(findings, false), {
+    verdict: 'agrees',
+    acknowledged: { posts: 1_234 },
+    indeterminate: 0,
+    findings: [],
+  })
+  t.match(checkOf({ ...findings, mismatches: ['a post is lost'], unreadable: 'x' }, false), {
+    verdict: 'disagrees',
+    findings: [{ text: 'a post is lost' }],
+  })
+  t.equal(checkOf({ ...findings, unreadable: 'x' }, false).verdict, 'nothing can be said')
+  const nothing = {
+    totals: { posts: 0, reactions: 0, follows: 0, deleted: 0, unknown: 0 },
+    gaveUp: new Map([['timeout', 2]]),
+  }
+  t.match(checkOf({ ...findings, ...nothing }, false), {
+    verdict: 'nothing can be said',
+    notes: ['2 robots gave up: timeout.'],
+  })
 })
