@@ -4,7 +4,9 @@ import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
+import type { ArrivalPlan } from './load/arrivals.ts'
 import { Measurements } from './load/measurements.ts'
+import { runOnly } from './load/only.ts'
 import { help } from './options/help.ts'
 import { type Options, readOptions } from './options/options.ts'
 import { checkServer, serverVersion } from './preflight.ts'
@@ -14,9 +16,9 @@ import { openDisplay } from './report/display.ts'
 import { signalCodes } from './report/exit-code.ts'
 import { grouped } from './report/format.ts'
 import { phasesIn, startPulse } from './report/pulse.ts'
-import { jsonSchema } from './report/schema.ts'
-import { figuresText, judgementText } from './report/text.ts'
-import { checkOf, verdict } from './report/verdict.ts'
+import { jsonSchema, type Report } from './report/schema.ts'
+import { checkText, figuresText, judgementText } from './report/text.ts'
+import { checkOf } from './report/verdict.ts'
 import { checkOutputs, writeReports } from './report/write.ts'
 import { defaultRetryPolicy } from './retry-policy.ts'
 import { Stats } from './stats.ts'
@@ -46,18 +48,17 @@ function print(lines: string[]): number {
 }
 
 async function run(options: Options): Promise<number> {
-  const { url, seed, isSeedGiven, json, report: html, ca } = options
+  const { url, seed, isSeedGiven, only, json, report: html, ca } = options
   checkOutputs({ json, report: html })
   const startedAt = new Date()
   const stopping = new AbortController()
   const interruption = stopOnSignal(stopping)
   const stream = json === '-' ? process.stderr : process.stdout
   const display = openDisplay(stream)
-  const size = { ...options, users: options.robots }
 
   await checkServer(url, ca)
-  const crowd = `${grouped(size.users)} users, ${grouped(size.posts)} posts and ${grouped(size.reactions)} reactions each`
-  display.print(`${crowd}, at ${url.href.replace(/\/$/, '')}, seed ${seed} (repeat with --seed ${seed})`)
+  const where = `at ${url.href.replace(/\/$/, '')}, seed ${seed} (repeat with --seed ${seed})`
+  display.print(`${only ? describeOnly(only, options) : describeCrowd(options)}, ${where}`)
   const version = await serverVersion(url, ca)
   const stats = new Stats()
   const measurements = new Measurements()
@@ -67,7 +68,7 @@ async function run(options: Options): Promise<number> {
     ...{ stop: stopping.signal, abandon: abandoning.signal },
     onUnresponsive: () => stopping.abort(),
   }
-  const status = { robots: size.users, phase: null, checked: 0 }
+  const status = { robots: options.robots, phase: null, checked: 0 }
   const endPulse = startPulse(measurements, status, display, () => {
     display.print('The server has not answered for 30 s: the run ends here.')
     context.retryPolicy = impatientPolicy
@@ -76,39 +77,58 @@ async function run(options: Options): Promise<number> {
     context.abandon = new AbortController().signal
   })
   const createIdentity = isSeedGiven ? identity : privateIdentity
-  const findings = await runCrowd(
-    seed,
-    size,
-    context,
-    phasesIn(status, display, () => measurements.stop()),
-    createIdentity,
-  ).finally(endPulse)
+  const check = await work().finally(endPulse)
+  measurements.stop()
 
   const signal = interruption()
   const report = buildReport({
     run: {
-      startedAt: startedAt.toISOString(),
-      endedAt: new Date().toISOString(),
-      model: 'closed',
-      interrupted: signal,
+      ...{ startedAt: startedAt.toISOString(), endedAt: new Date().toISOString() },
+      ...{ model: only ? 'open' : 'closed', interrupted: signal },
     },
-    ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version },
+    ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version, check },
     ...{ figures: measurements.figures(), unexpected: stats.failures(), expectations: options.expect },
-    isMeasurement: false,
-    check: checkOf(findings, signal !== null),
+    isMeasurement: only !== undefined,
   })
-  const isSuccess = report.exit.code === 0
-  const lines = verdict(findings, signal !== null)
-  for (const line of ['', ...figuresText(report), '', ...lines.slice(0, -1)]) display.print(line)
-  display.print(styleText(isSuccess ? 'green' : 'red', lines.at(-1) ?? '', { stream }))
+  for (const line of ['', ...figuresText(report), '', ...checkText(report)]) display.print(line)
+  display.print(styleText(report.exit.code === 0 ? 'green' : 'red', check.summary, { stream }))
   for (const line of judgementText(report)) display.print(line)
   writeReports(report, { json, report: html })
   return report.exit.code
+
+  async function work(): Promise<Report['check']> {
+    if (only) {
+      const plan = planOf(options)
+      const { signal: stop } = stopping
+      const createRobot = (index: number) => createIdentity(seed, index)
+      return runOnly({ only, base: url, ca, seed, createIdentity: createRobot, plan, measurements, stop })
+    }
+    const phases = phasesIn(status, display, () => measurements.stop())
+    const findings = await runCrowd(seed, { ...options, users: options.robots }, context, phases, createIdentity)
+    return checkOf(findings)
+  }
+}
+
+function planOf({ rate = 100, for: forMs = 20_000, ramp: rampMs = 0 }: Options): ArrivalPlan {
+  return { rate, forMs, rampMs }
+}
+
+function describeOnly(only: string, options: Options): string {
+  const { rate, forMs, rampMs } = planOf(options)
+  return `${only}: ${grouped(rate)} arrivals a second for ${forMs / 1000} s${rampMs > 0 ? ` after a ramp of ${rampMs / 1000} s` : ''}`
+}
+
+function describeCrowd({ robots, posts, reactions }: Options): string {
+  return `${grouped(robots)} users, ${grouped(posts)} posts and ${grouped(reactions)} reactions each`
 }
 
 /** What the report tells of the options: no certificate, and expectations as they were written. */
-function shownOptions({ robots, posts, replies, follows, reactions, deletions, expect }: Options) {
-  return { robots, posts, replies, follows, reactions, deletions, expect: expect.map(({ text }) => text) }
+function shownOptions(options: Options): Report['options'] {
+  const expect = options.expect.map(({ text }) => text)
+  const { robots, posts, replies, follows, reactions, deletions, only } = options
+  if (!only) return { robots, posts, replies, follows, reactions, deletions, expect }
+  const { rate, forMs, rampMs } = planOf(options)
+  return { only, rate, for: `${forMs}ms`, ramp: `${rampMs}ms`, expect }
 }
 
 /** The first signal aborts `stopping`, the second exits at once. Returns a getter of the first signal. */

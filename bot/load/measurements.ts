@@ -60,8 +60,8 @@ export class Measurements {
   }
 
   /** Begins the measured time, as after a ramp: forgets the figures so far. */
-  start(): void {
-    this.#startedAt = this.#now()
+  start(at = this.#now()): void {
+    this.#startedAt = at
     this.#series = this.#newSeries()
     this.#total = new ActionCounter()
     this.#actions.clear()

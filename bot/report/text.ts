@@ -1,12 +1,14 @@
-import { grouped, milliseconds, percent, perSecond } from './format.ts'
+import { counted, grouped, milliseconds, percent, perSecond } from './format.ts'
 import type { Report, ReportedFigures } from './schema.ts'
 
 const columns = ['action', 'count', '/s', 'errors', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms']
 const maxCausesShown = 20
+const maxFindingsShown = 20
+const maxSilencesShown = 5
 
 /** The figures as lines for a terminal: the table, errors by kind, silences, and what the bot itself cost. */
 export function figuresText(report: Report): string[] {
-  const { actions, total, errors, unexpected, silences } = report
+  const { actions, total, errors, unexpected } = report
   const cells = [columns, ...actions.map((action) => cellsOf(action.action, action)), cellsOf('all', total)]
   const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)))
   const line = (row: string[]) =>
@@ -18,8 +20,35 @@ export function figuresText(report: Report): string[] {
     serviceLine(total),
     ...causeLines('errors', errors),
     ...causeLines('unexpected', unexpected),
-    ...silences.map(({ from, seconds }) => `silent for ${seconds.toFixed(1)} s from second ${from.toFixed(1)}`),
+    ...longestSilences(report),
     ...costLines(report),
+  ]
+}
+
+/** Times without any answer as sentences, the longest first, and how many more there were. */
+export function longestSilences({ silences }: Pick<Report, 'silences'>): string[] {
+  const sorted = silences.toSorted((a, b) => b.seconds - a.seconds)
+  const more = sorted.length - maxSilencesShown
+  return [
+    ...sorted
+      .slice(0, maxSilencesShown)
+      .map(({ from, seconds }) => `The server was silent for ${seconds.toFixed(1)} s from second ${from.toFixed(1)}.`),
+    ...(more > 0 ? [`It was silent for over a second ${grouped(more)} more ${more === 1 ? 'time' : 'times'}.`] : []),
+  ]
+}
+
+/** The verdict about the data, but for its last line, the summary: notes, then the first findings. */
+export function checkText({ check, run }: Report): string[] {
+  const { notes, findings, indeterminate } = check
+  const more = findings.length - maxFindingsShown
+  return [
+    ...notes,
+    ...(indeterminate > 0
+      ? [`${counted(indeterminate, 'write')} got no response: the check accepted either outcome.`]
+      : []),
+    ...(run.interrupted ? ['Interrupted: only writes acknowledged before the interruption were checked.'] : []),
+    ...findings.slice(0, maxFindingsShown).map(({ text }) => text),
+    ...(more > 0 ? [`and ${grouped(more)} more`] : []),
   ]
 }
 
@@ -51,7 +80,9 @@ function costLines({ series, load }: Report): string[] {
   const steal = Math.max(...series.map((second) => second.steal ?? 0))
   const late = load.arrivals > 0 ? `, ${percent(load.late / load.arrivals)} of arrivals late` : ''
   const delay = `event loop delayed by ${milliseconds(load.loopDelayP99Ms)} (p99)`
-  return [`the bot itself: ${percent(cpu)} of a core, ${delay}, steal at most ${percent(steal)}${late}`]
+  const requests = series.reduce((sum, second) => sum + second.requests, 0)
+  const each = requests > 0 ? ` (${Math.round((cpu * series.length * 1_000_000) / requests)} µs a request)` : ''
+  return [`the bot itself: ${percent(cpu)} of a core${each}, ${delay}, steal at most ${percent(steal)}${late}`]
 }
 
 function causeLines(title: string, causes: Report['errors']): string[] {
@@ -60,7 +91,10 @@ function causeLines(title: string, causes: Report['errors']): string[] {
   return [
     ...sorted
       .slice(0, maxCausesShown)
-      .map(({ action, cause, count }) => `${title}: ${action}, ${cause}, ${grouped(count)} times`),
+      .map(
+        ({ action, cause, count }) =>
+          `${title}: ${action}, ${cause}, ${count === 1 ? 'once' : `${grouped(count)} times`}`,
+      ),
     ...(more > 0 ? [`${title}: ${grouped(more)} more kinds`] : []),
   ]
 }

@@ -3,27 +3,15 @@ import type { CauseCount } from '../stats.ts'
 import { counted, grouped } from './format.ts'
 import type { Report } from './schema.ts'
 
-const maxMismatchesShown = 20
-
-export function verdict({ totals, mismatches, unreadable, gaveUp }: Findings, interrupted: boolean): string[] {
+/** One sentence on what was compared, and whether it agrees. */
+function summarize({ totals, mismatches, unreadable }: Findings): string {
   const { posts, reactions, follows, deleted } = totals
   const written = `${grouped(posts)} posts, ${grouped(reactions)} reactions, ${grouped(follows)} follows`
   const acknowledged = `the ${written} and ${counted(deleted, 'deletion')} that it acknowledged`
-  const lines: string[] = []
-  for (const [cause, robots] of gaveUp) lines.push(`${counted(robots, 'robot')} gave up: ${cause}.`)
-  if (totals.unknown > 0) {
-    lines.push(`${counted(totals.unknown, 'write')} got no response: the check accepted either outcome.`)
-  }
-  if (interrupted) lines.push('Interrupted: only writes acknowledged before the interruption were checked.')
-  if (unreadable !== null) return [...lines, `ledger check incomplete: ${unreadable}`]
-  if (mismatches.length === 0) return [...lines, `ledger agrees: the server's content matches ${acknowledged}`]
-  const more = mismatches.length - maxMismatchesShown
-  return [
-    ...lines,
-    ...mismatches.slice(0, maxMismatchesShown),
-    ...(more > 0 ? [`and ${grouped(more)} more`] : []),
-    `ledger disagrees: the server's content has ${counted(mismatches.length, 'mismatch', 'mismatches')} with ${acknowledged}`,
-  ]
+  if (mismatches.length > 0)
+    return `ledger disagrees: the server's content has ${counted(mismatches.length, 'mismatch', 'mismatches')} with ${acknowledged}`
+  if (unreadable !== null) return `ledger check incomplete: ${unreadable}`
+  return `ledger agrees: the server's content matches ${acknowledged}`
 }
 
 /** Whether every action succeeded and the ledger agrees with the server. */
@@ -33,14 +21,14 @@ export function isSuccess(findings: Findings, failures: CauseCount[]): boolean {
 }
 
 /** The verdict as the report holds it. */
-export function checkOf(findings: Findings, interrupted: boolean): Report['check'] {
+export function checkOf(findings: Findings): Report['check'] {
   const { totals, mismatches, unreadable, gaveUp } = findings
   const { unknown, ...acknowledged } = totals
-  const isNothing = Object.values(acknowledged).every((count) => count === 0) && gaveUp.size > 0
+  const isNothing = unreadable === null && Object.values(acknowledged).every((count) => count === 0) && gaveUp.size > 0
   const unsaid = unreadable !== null || isNothing ? 'nothing can be said' : 'agrees'
   return {
     verdict: mismatches.length > 0 ? 'disagrees' : unsaid,
-    summary: verdict(findings, interrupted).at(-1) ?? '',
+    summary: isNothing ? 'nothing can be said: the server acknowledged nothing' : summarize(findings),
     notes: [...gaveUp].map(([cause, robots]) => `${counted(robots, 'robot')} gave up: ${cause}.`),
     acknowledged,
     indeterminate: unknown,

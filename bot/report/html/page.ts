@@ -1,5 +1,6 @@
 import { counted, grouped, milliseconds, percent, perSecond } from '../format.ts'
 import type { Report } from '../schema.ts'
+import { longestSilences } from '../text.ts'
 import { latencyByAction, seriesCharts } from './charts.ts'
 import { escapeHtml } from './escape.ts'
 import { style } from './style.ts'
@@ -43,11 +44,11 @@ ${facts(report)}
 
 function verdicts({ check, load, exit, expectations, unexpected }: Report): string {
   const boxes = [box(check.verdict === 'agrees', `Data: ${check.verdict}`, [check.summary, ...check.notes])]
-  boxes.push(
-    load.invalid.length === 0
-      ? box(true, 'Figures: valid', ['They are those of the server: the bot was on time and had CPU to spare.'])
-      : box(false, 'Figures: invalid', load.invalid),
-  )
+  if (!load.isJudged)
+    boxes.push(box(null, 'Figures: not judged', ['The run was bounded by counts: it checked data.', ...load.invalid]))
+  else if (load.invalid.length > 0) boxes.push(box(false, 'Figures: invalid', load.invalid))
+  else
+    boxes.push(box(true, 'Figures: valid', ['They are those of the server: the bot was on time and had CPU to spare.']))
   const missed = exit.all.filter(({ code }) => code === 3).map(({ reason }) => reason)
   if (expectations.length > 0 || unexpected.length > 0)
     boxes.push(box(missed.length === 0, missed.length === 0 ? 'Expectations: met' : 'Expectations: missed', missed))
@@ -62,9 +63,10 @@ function verdicts({ check, load, exit, expectations, unexpected }: Report): stri
   return boxes.join('\n')
 }
 
-function box(isGood: boolean, title: string, lines: readonly string[]): string {
+function box(isGood: boolean | null, title: string, lines: readonly string[]): string {
   const text = lines.map((line) => `<p>${escapeHtml(line)}</p>`).join('')
-  return `<div class="verdict ${isGood ? 'good' : 'bad'}"><strong>${escapeHtml(title)}</strong>${text}</div>`
+  const className = isGood === null ? 'neutral' : isGood ? 'good' : 'bad'
+  return `<div class="verdict ${className}"><strong>${escapeHtml(title)}</strong>${text}</div>`
 }
 
 function numbers({ total, seconds }: Report): string {
@@ -82,9 +84,10 @@ function numbers({ total, seconds }: Report): string {
   return `<dl class="numbers">${cells.map(([name, value]) => `<div><dt>${name}</dt><dd>${value}</dd></div>`).join('')}</dl>`
 }
 
-function silences({ silences }: Report): string {
-  const lines = silences.map(({ from, seconds }) => `silent for ${seconds.toFixed(1)} s from second ${from.toFixed(1)}`)
-  return lines.length === 0 ? '' : `<p>The server was ${escapeHtml(lines.join(', '))}.</p>`
+function silences(report: Report): string {
+  return longestSilences(report)
+    .map((line) => `<p>${escapeHtml(line)}</p>`)
+    .join('')
 }
 
 function findings({ check }: Report): string {

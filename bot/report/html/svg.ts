@@ -2,31 +2,33 @@ import { escapeHtml } from './escape.ts'
 
 const width = 640
 const height = 180
-const margin = { top: 12, right: 8, bottom: 22, left: 52 }
+const margin = { top: 12, right: 8, bottom: 22, left: 68 }
 const plotWidth = width - margin.left - margin.right
 const plotHeight = height - margin.top - margin.bottom
 
 /** One line of a chart; null leaves a gap. `className` gives its colour. */
 export type Line = { label: string; className: string; values: readonly (number | null)[] }
 
-/** A chart over the seconds of a run. `format` writes the labels of the vertical axis. */
+/** A chart over the seconds of a run, the first line on top. `format` writes the labels of the vertical axis. */
 export function timeChart(title: string, lines: readonly Line[], format: (value: number) => string): string {
   const length = Math.max(2, ...lines.map(({ values }) => values.length))
   const top = niceCeiling(Math.max(0, ...lines.flatMap(({ values }) => values.map((value) => value ?? 0))))
   const x = (second: number) => margin.left + (second / (length - 1)) * plotWidth
   const y = (value: number) => margin.top + plotHeight - (value / top) * plotHeight
-  const paths = lines.map(({ className, values }) => `<path class="line ${className}" d="${pathOf(values, x, y)}"/>`)
+  const paths = lines
+    .toReversed()
+    .map(({ className, values }) => `<path class="line ${className}" d="${pathOf(values, x, y)}"/>`)
   return figure(title, legend(lines), [...gridLines(top, y, format), ...timeLabels(length, x), ...paths])
 }
 
-/** Horizontal bars on a logarithmic scale, one row of points for each label. */
 export type Row = { label: string; points: readonly { className: string; value: number | null; title: string }[] }
 
+/** Points on a logarithmic scale of milliseconds, one row for each label; of points that meet, the first is on top. */
 export function dotChart(title: string, legendLines: readonly Omit<Line, 'values'>[], rows: readonly Row[]): string {
   const values = rows.flatMap(({ points }) => points.flatMap(({ value }) => (value === null ? [] : [value])))
   const low = 10 ** Math.floor(Math.log10(Math.max(0.01, Math.min(...values, 1))))
   const high = 10 ** Math.ceil(Math.log10(Math.max(...values, low * 10)))
-  const left = 130
+  const left = 170
   const x = (value: number) =>
     left + (Math.log10(Math.max(low, value) / low) / Math.log10(high / low)) * (width - left - 16)
   const rowHeight = 22
@@ -41,20 +43,22 @@ export function dotChart(title: string, legendLines: readonly Omit<Line, 'values
     const y = i * rowHeight + 15
     const known = points.flatMap(({ value }) => (value === null ? [] : [x(value)]))
     const span = `<line class="span" x1="${round(Math.min(...known))}" x2="${round(Math.max(...known))}" y1="${y}" y2="${y}"/>`
-    const dots = points.map(({ className, value, title }) =>
-      value === null
-        ? ''
-        : `<circle class="dot ${className}" cx="${round(x(value))}" cy="${y}" r="5"><title>${escapeHtml(title)}</title></circle>`,
-    )
+    const dots = points
+      .toReversed()
+      .map(({ className, value, title }) =>
+        value === null
+          ? ''
+          : `<circle class="dot ${className}" cx="${round(x(value))}" cy="${y}" r="5"><title>${escapeHtml(title)}</title></circle>`,
+      )
     return `<text class="label" x="${left - 10}" y="${y + 4}" text-anchor="end">${escapeHtml(label)}</text>${known.length > 0 ? span : ''}${dots.join('')}`
   })
-  return figure(title, legend(legendLines), [...decades, ...drawn], bottom + 24)
+  return figure(title, legend(legendLines), [...decades, ...drawn], bottom + 24, 'wide')
 }
 
-function figure(title: string, key: string, content: readonly string[], tall = height): string {
+function figure(title: string, key: string, content: readonly string[], tall = height, className = ''): string {
   const label = escapeHtml(title)
   const svg = `<svg viewBox="0 0 ${width} ${tall}" role="img" aria-label="${label}">${content.join('')}</svg>`
-  return `<figure><figcaption>${label}${key}</figcaption><div class="scroll">${svg}</div></figure>`
+  return `<figure${className && ` class="${className}"`}><figcaption>${label}${key}</figcaption>${svg}</figure>`
 }
 
 function legend(lines: readonly Omit<Line, 'values'>[]): string {

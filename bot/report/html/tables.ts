@@ -27,6 +27,7 @@ export function causeTable(causes: Report['errors']): string {
   return table(
     ['action', 'cause', 'count'],
     sorted.map(({ action, cause, count }) => row([action, cause, grouped(count)])),
+    'texts',
   )
 }
 
@@ -35,7 +36,7 @@ export function expectationTable({ expectations }: Report): string {
   const rows = expectations.map(({ expectation, actual, isMet }) =>
     row([expectation, actual, isMet ? 'met' : 'missed']),
   )
-  return table(['expected', 'got', ''], rows)
+  return table(['expected', 'got', ''], rows, 'texts')
 }
 
 /** Options, versions, machine, and what was acknowledged. */
@@ -89,7 +90,7 @@ function row(cells: readonly string[], className = ''): string {
   return `<tr${className && ` class="${className}"`}>${content}</tr>`
 }
 
-function table(head: readonly string[], rows: readonly string[]): string {
+function table(head: readonly string[], rows: readonly string[], className = ''): string {
   const cells = head.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join('')
-  return `<div class="table"><table><thead><tr>${cells}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
+  return `<div class="table"><table${className && ` class="${className}"`}><thead><tr>${cells}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { jsonSchema, reportSchema } from '../../../bot/report/schema.ts'
-import { figuresText, judgementText } from '../../../bot/report/text.ts'
+import { checkText, figuresText, judgementText } from '../../../bot/report/text.ts'
 import { sampleFigures, sampleReport } from './sample.ts'
 
 t.test('a report matches its own schema, which is printed as JSON Schema', async (t) => {
@@ -69,10 +69,25 @@ t.test('the text has a row for each action, fits 80 columns, and names model, si
     /^closed model, measured for 60\.0 s: /,
     /^service time, from sending to answer: p50 /,
     'errors: read post, 503 overloaded, 12 times',
-    'silent for 5.0 s from second 3.0',
-    /^the bot itself: 20\.0% of a core, event loop delayed by 0\.30 ms \(p99\), steal at most 1\.00%$/,
+    'The server was silent for 5.0 s from second 3.0.',
+    /^the bot itself: 20\.0% of a core \(10000 µs a request\), event loop delayed by 0\.30 ms \(p99\), steal at most 1\.00%$/,
   ])
   for (const line of lines.slice(0, 4)) t.ok(line.length <= 80, line)
   const few = figuresText(sampleReport({ figures: sampleFigures({ seconds: 2 }) }))
   t.match(few[1], /^like +40 .* - +[\d.]+$/, 'no p99 under 100 samples')
+})
+
+t.test('notes and at most 20 findings are listed', async (t) => {
+  const { check, run } = sampleReport()
+  const finding = { rule: null, object: null, expected: null, seen: null, requestIds: [] }
+  const findings = Array.from({ length: 25 }, (_, i) => ({ ...finding, text: `wrong ${i}` }))
+  const notes = ['2 robots gave up: timeout.']
+  const report = sampleReport({
+    check: { ...check, notes, findings, indeterminate: 1 },
+    run: { ...run, interrupted: 'SIGINT' },
+  })
+  const lines = checkText(report)
+  t.match(lines, ['2 robots gave up: timeout.', /^1 write got no response/, /^Interrupted/, 'wrong 0'])
+  t.equal(lines.length, 3 + 21)
+  t.equal(lines.at(-1), 'and 5 more')
 })
