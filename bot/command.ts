@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
+import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, privateIdentity } from './content.ts'
@@ -13,7 +14,6 @@ import { checkServer, serverVersion } from './preflight.ts'
 import { buildReport } from './report/build.ts'
 import { compareCommand } from './report/compare-command.ts'
 import { openDisplay } from './report/display.ts'
-import { signalCodes } from './report/exit-code.ts'
 import { grouped } from './report/format.ts'
 import { phasesIn, startPulse } from './report/pulse.ts'
 import { jsonSchema, type Report } from './report/schema.ts'
@@ -22,11 +22,6 @@ import { checkOf } from './report/verdict.ts'
 import { checkOutputs, writeReports } from './report/write.ts'
 import { defaultRetryPolicy } from './retry-policy.ts'
 import { Stats } from './stats.ts'
-
-// The terminal, npm and tsx may each deliver the same Ctrl-C.
-const sameKeypressMs = 250
-
-type Signal = keyof typeof signalCodes
 
 /** For what is left to read once the server has been silent for too long. */
 const impatientPolicy = { attemptTimeoutMs: 3_000, totalMs: 3_000, initialDelayMs: 100, maxDelayMs: 500 }
@@ -48,7 +43,7 @@ function print(lines: string[]): number {
 }
 
 async function run(options: Options): Promise<number> {
-  const { url, seed, isSeedGiven, only, json, report: html, ca } = options
+  const { seed, isSeedGiven, only, json, report: html, ca } = options
   checkOutputs({ json, report: html })
   const startedAt = new Date()
   const stopping = new AbortController()
@@ -56,7 +51,7 @@ async function run(options: Options): Promise<number> {
   const stream = json === '-' ? process.stderr : process.stdout
   const display = openDisplay(stream)
 
-  await checkServer(url, ca)
+  const url = await checkServer(options.url, ca)
   const where = `at ${url.href.replace(/\/$/, '')}, seed ${seed} (repeat with --seed ${seed})`
   display.print(`${only ? describeOnly(only, options) : describeCrowd(options)}, ${where}`)
   const version = await serverVersion(url, ca)
@@ -132,17 +127,13 @@ function shownOptions(options: Options): Report['options'] {
 }
 
 /** The first signal aborts `stopping`, the second exits at once. Returns a getter of the first signal. */
-function stopOnSignal(stopping: AbortController): () => Signal | null {
-  let signal: Signal | null = null
-  let receivedAt = 0
-  const receive = (name: Signal) => {
-    if (signal !== null && performance.now() - receivedAt > sameKeypressMs) process.exit(signalCodes[name])
-    if (signal !== null) return
-    receivedAt = performance.now()
-    signal = name
+function stopOnSignal(stopping: AbortController): () => ShutdownSignal | null {
+  let received: ShutdownSignal | null = null
+  const stop = (signal: ShutdownSignal) => {
+    received = signal
     stopping.abort()
     process.stderr.write('\nStopping: checking acknowledged writes first; press Ctrl-C again to exit at once.\n')
   }
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => receive(name))
-  return () => signal
+  onShutdownSignal(stop, (signal) => process.exit(interruptedExitCodes[signal]), ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  return () => received
 }

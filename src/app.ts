@@ -26,7 +26,7 @@ import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
-import { documentPage, openapi } from './operations/openapi.ts'
+import { documentPage, openapi } from './operations/openapi/plugin.ts'
 import { measureReadiness, readinessChecks } from './operations/readiness.ts'
 import { measureWriter } from './operations/writer-metrics.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
@@ -76,7 +76,7 @@ export async function buildApp(
   measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
-  supportDraining(app)
+  supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
@@ -139,7 +139,8 @@ export async function buildApp(
     refresh: () => secrets.refresh('unknown-key'),
   }
   const parts = { config, context, keys }
-  await app.register(cookie)
+  // It keeps the first cookie of a name: http/cookie-header.ts reads them all.
+  await app.register(cookie, { hook: false })
   await app.register(accessTokens, { keys })
   await app.register(openapi, {
     accessCookie: context.cookies.accessName,

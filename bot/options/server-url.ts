@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A schema for the server's URL; a path is a prefix of every request's, and ends in a slash. */
+/** A schema for the server's URL; a path ends in a slash, and a query is dropped. */
 export const serverUrl = z.string().transform((text, context): URL => {
   const reject = (message: string) => {
     context.addIssue({ code: 'custom', message })
@@ -10,7 +10,7 @@ export const serverUrl = z.string().transform((text, context): URL => {
   const url = new URL(text)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('--url must start with http:// or https://.')
   if (url.username || url.password) return reject('--url must not contain credentials: the robots sign up themselves.')
-  if (url.search || url.hash) return reject('--url must not contain a query or fragment.')
+  url.search = url.hash = ''
   if (!url.pathname.endsWith('/')) url.pathname += '/'
   return url
 })

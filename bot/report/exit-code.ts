@@ -1,6 +1,5 @@
+import { interruptedExitCodes } from '../../src/shutdown-signal.ts'
 import type { Report } from './schema.ts'
-
-export const signalCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 type Judged = Pick<Report, 'check' | 'unexpected' | 'expectations'> & {
   run: Pick<Report['run'], 'interrupted'>
@@ -10,7 +9,8 @@ type Judged = Pick<Report, 'check' | 'unexpected' | 'expectations'> & {
 /** Every reason against success with its exit code, in their order of precedence; docs/bot.md lists the codes. */
 export function exitReasons({ run, check, load, unexpected, expectations }: Judged): Report['exit']['all'] {
   const reasons: Report['exit']['all'] = []
-  if (run.interrupted) reasons.push({ code: signalCodes[run.interrupted], reason: `${run.interrupted} ended the run.` })
+  if (run.interrupted)
+    reasons.push({ code: interruptedExitCodes[run.interrupted], reason: `${run.interrupted} ended the run.` })
   if (check.verdict === 'disagrees') reasons.push({ code: 1, reason: check.summary })
   if (check.verdict === 'nothing can be said') reasons.push({ code: 4, reason: check.summary })
   if (load.isJudged) for (const reason of load.invalid) reasons.push({ code: 5, reason })

@@ -10,13 +10,16 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import packageJson from '../../package.json' with { type: 'json' }
-import { type FixedBody, fixedBody, sendFixed } from '../http/fixed-body.ts'
-import { NoContent, withAllResponses } from '../http/responses.ts'
-import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
-import { documentFiles } from './document-files.ts'
+import { type FixedBody, fixedBody, sendFixed } from '../../http/fixed-body.ts'
+import { NoContent, withAllResponses } from '../../http/responses.ts'
+import { limitReads, type ReadLimits } from '../../limits/read-limits.ts'
+import { documentFiles } from '../document-files.ts'
+import { info, servers, tags } from './description.ts'
+import type { ApiDocument } from './document-types.ts'
+import { addHeaders } from './headers.ts'
+import { addLinks } from './links.ts'
+import { simplifySchemas } from './nullable.ts'
 
-const tags = ['operations']
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
 
 type Options = {
@@ -48,7 +51,9 @@ const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) =
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Rookery', version: packageJson.version, description: packageJson.description },
+      info,
+      servers,
+      tags,
       components: {
         securitySchemes: {
           session: {
@@ -66,10 +71,14 @@ const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) =
     },
     transformObject: (document) => {
       const described = jsonSchemaTransformObject(document)
-      const schemas = 'components' in described ? described.components?.schemas : undefined
+      // Both plugins type a document of any version, with every part optional.
+      const complete = simplifySchemas(described) as typeof described & ApiDocument
+      const { schemas } = complete.components
       // Each shared schema is generated twice, for input and output; no request body refers to one.
       for (const name of Object.keys(schemas ?? {})) if (name.endsWith('Input')) delete schemas?.[name]
-      return described
+      addHeaders(complete)
+      addLinks(complete)
+      return complete
     },
   })
 })
@@ -78,7 +87,15 @@ export const documentRoute: FastifyPluginAsyncZod = async (app) => {
   let body: Promise<FixedBody> | undefined
   app.get(
     '/openapi.json',
-    { schema: { summary: 'Read this document', tags, response: { 200: Document, 304: NoContent } } },
+    {
+      schema: {
+        operationId: 'readOpenApiDocument',
+        summary: 'Read this document',
+        tags: ['operations'],
+        response: { 200: Document, 304: NoContent },
+      },
+      config: { responseHeaders: ['etag'] },
+    },
     async (request, reply) => {
       body ??= fixedBody('application/json; charset=utf-8', Buffer.from(JSON.stringify(Document.parse(app.swagger()))))
       reply.header('cache-control', 'no-cache')
