@@ -7,8 +7,6 @@ import type { RunView } from './view.ts'
 /** After this long without any answer the run ends. */
 const maxSilenceMs = 30_000
 
-const intervalMs = 1_000
-
 /** What the display shows beside the measurements. */
 export type RunStatus = Pick<RunView, 'robots' | 'phase' | 'checked'>
 
@@ -22,6 +20,7 @@ export function startPulse(
   display: Display,
   onSilence: () => void,
   now: () => number = () => performance.now(),
+  intervalMs = 1_000,
 ): () => void {
   const startedAt = now()
   let isSilent = false

@@ -1,12 +1,15 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { generate } from 'selfsigned'
 import t from 'tap'
 import { identity } from '../../bot/content.ts'
 import { reportSchema } from '../../bot/report/schema.ts'
+import { forwardTo, listen } from './forward.ts'
 import { stubServer } from './stub-server.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -105,6 +108,22 @@ t.test('an unexpected answer exits with 3, and a report that cannot be written w
   const unwritable = await bot('--url', stub.url, '--json', '/does/not/exist/a.json', '--report', '/nor/this.html')
   t.match(unwritable, { code: 2, stderr: /^--json \S+ cannot be written.*\n--report \S+ cannot be written/ })
   t.equal(stub.requests.length, before)
+})
+
+t.test('--url may hold a path, --ca names the authority of an https server', async (t) => {
+  const stub = await stubServer(t)
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  })
+  const ca = join(t.testdir(), 'ca.pem')
+  await writeFile(ca, cert)
+  const pathOf = (path: string) => path.replace(/^\/social\//, '/')
+  const secure = createSecureServer({ key, cert }, forwardTo(stub.url, { pathOf }))
+  const url = `https://127.0.0.1:${await listen(t, secure)}/social`
+  const size = ['--robots', '2', '--reactions', '4']
+  t.match(await bot('--url', url, '--ca', ca, ...size), { code: 0, stdout: /ledger agrees/ })
+  t.match(await bot('--url', url, ...size), { code: 2, stderr: /is not trusted .*; give its authority with --ca\.\n$/ })
+  t.match(await bot('--url', `${stub.url}/docs#sessions`, ...size), { code: 0 }, 'the path of a page is left out')
 })
 
 t.test('version, schema and compare are printed without a server', async (t) => {
