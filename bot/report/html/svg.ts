@@ -2,7 +2,7 @@ import { escapeHtml } from './escape.ts'
 
 const width = 640
 const height = 180
-const margin = { top: 12, right: 8, bottom: 22, left: 68 }
+const margin = { top: 12, right: 8, bottom: 22, left: 78 }
 const plotWidth = width - margin.left - margin.right
 const plotHeight = height - margin.top - margin.bottom
 
@@ -30,7 +30,7 @@ export function dotChart(title: string, legendLines: readonly Omit<Line, 'values
   const high = 10 ** Math.ceil(Math.log10(Math.max(...values, low * 10)))
   const left = 170
   const x = (value: number) =>
-    left + (Math.log10(Math.max(low, value) / low) / Math.log10(high / low)) * (width - left - 16)
+    left + (Math.log10(Math.max(low, value) / low) / Math.log10(high / low)) * (width - left - 34)
   const rowHeight = 22
   const bottom = rows.length * rowHeight + 8
   const decades: string[] = []
