@@ -6,31 +6,41 @@ import got, { AbortError, type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
 import { Semaphore } from './concurrency.ts'
-import type { Uncertainty } from './expected-state.ts'
-import type { Measurements } from './load/measurements.ts'
+import type { History } from './history/history.ts'
+import { effectOf, type Observation, type Write } from './history/operation.ts'
 import { urlOf } from './options/server-url.ts'
 import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
 
-/** `action` is the call's row in the stats, `key` its Idempotency-Key. */
+/** An answer as a call's `observe` sees it. */
+export type Answer = { status: number; body: unknown; isSessionInvalid: boolean; sentAt: number }
+
+/**
+ * `action` is the call's row in the stats, `key` its Idempotency-Key. The history gets `writes` with each attempt, and
+ * what `observe` makes of each answer. `intended` is when the call should have begun.
+ */
 export type Call = {
   action: string
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   body?: object
   key?: string
+  writes?: readonly Write[]
+  observe?: (answer: Answer) => Observation[]
+  intended?: number | undefined
 }
 
 /**
- * `status` is null when the client gave up, for the reason in `cause`. `uncertainty` is set when an attempt got no
- * response or a 5xx: the server may have applied it, or may still. `ms` is the latency of the last attempt.
+ * `status` is null when the client gave up, for the reason in `cause`. `isUncertain`: an earlier attempt, or this one, may
+ * have been applied, or may still be. `ms` is the latency of the last attempt.
  */
 export type CallResult = {
   status: number | null
   cause: string
   body: unknown
   ms: number
-  uncertainty: Uncertainty | null
+  isUncertain: boolean
+  isSessionInvalid: boolean
   interrupted: boolean
 }
 
@@ -39,12 +49,14 @@ export type RunContext = {
   base: URL
   retryPolicy: RetryPolicy
   stats: Stats
-  measurements?: Pick<Measurements, 'begin' | 'end'>
+  history: History
+  /** In the open model: waits for the next arrival, and resolves to when it was due. */
+  pace?: (() => Promise<number>) | undefined
   /** Certificates, in PEM, of the authorities to trust instead of the system's. */
   ca?: string | undefined
   stop: AbortSignal
-  /** Ends attempts that wait for an answer. */
-  abandon?: AbortSignal
+  /** Its signal ends attempts that wait for an answer; it may be replaced during the run. */
+  abandon?: { signal: AbortSignal }
   /** Called when a call gives up and no call of the run has got a final response for `totalMs`. */
   onUnresponsive: () => void
 }
@@ -55,17 +67,30 @@ type Attempt = {
   body: unknown
   ms: number
   retryAfterMs: number | null
-  timedOut: boolean
+  isUncertain: boolean
+  isSessionInvalid: boolean
 }
+
+type AttemptNumber = { intended: number; attempt: number; retryOf: number | null }
+type AnsweredAttempt = Attempt & { operation: number }
 
 type Shared = { semaphore: Semaphore; lastAnsweredAt: number }
 
 export const interruptedCause = 'interrupted'
 
+const interruptedResult = {
+  status: null,
+  cause: interruptedCause,
+  body: null,
+  ms: 0,
+  isSessionInvalid: false,
+  interrupted: true,
+}
+
 const maxSockets = 256
 
-/** Returns a factory of clients that share sockets; each sends and stores the cookies of its own jar only. */
-export function openClients(context: RunContext): (jar?: CookieJar) => Client {
+/** Returns a factory of clients that share sockets; each acts for one robot, with the cookies of its own jar only. */
+export function openClients(context: RunContext): (robot: number, jar?: CookieJar) => Client {
   setMaxListeners(0, context.stop)
   const agents = { keepAlive: true, maxSockets }
   const common = got.extend({
@@ -79,64 +104,70 @@ export function openClients(context: RunContext): (jar?: CookieJar) => Client {
     headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
   })
   const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
-  return (jar) => new Client(context, shared, jar ? common.extend({ cookieJar: jar }) : common)
+  return (robot, jar) => new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common)
 }
 
 export class Client {
   #context: RunContext
   #shared: Shared
+  #robot: number
   #got: Got
 
-  constructor(context: RunContext, shared: Shared, client: Got) {
+  constructor(context: RunContext, shared: Shared, robot: number, client: Got) {
     this.#context = context
     this.#shared = shared
+    this.#robot = robot
     this.#got = client
   }
 
   /** Retries with the same Idempotency-Key until a final response or the end of the retry policy. Never rejects. */
   async send(call: Call): Promise<CallResult> {
-    const { retryPolicy, stop, stats } = this.#context
+    const { retryPolicy, stop, stats, pace } = this.#context
+    const intendedAt = call.intended ?? (await pace?.())
     const startedAt = performance.now()
-    let uncertainty: Uncertainty | null = null
+    let isUncertain = false
+    let first: number | null = null
     for (let attempts = 1; ; attempts += 1) {
-      if (stop.aborted)
-        return { status: null, cause: interruptedCause, body: null, ms: 0, uncertainty, interrupted: true }
-      const attempt = await this.#shared.semaphore.run(() => this.#measured(call, startedAt, attempts))
-      if (attempt.timedOut) uncertainty = 'in-flight'
-      else if (attempt.status === null || attempt.status >= 500) uncertainty ??= 'unknown'
+      if (stop.aborted) return { ...interruptedResult, isUncertain }
+      // Of retries, too: their latency holds what came before.
+      const number: AttemptNumber = { intended: intendedAt ?? startedAt, attempt: attempts, retryOf: first }
+      const attempt: AnsweredAttempt = await this.#shared.semaphore.run(() => this.#attempt(call, number))
+      first ??= attempt.operation
+      isUncertain ||= attempt.isUncertain
       if (attempt.status !== null && !isRetryable(attempt.status)) {
         this.#shared.lastAnsweredAt = performance.now()
-        return { ...attempt, uncertainty, interrupted: false }
+        return { ...attempt, isUncertain, interrupted: false }
       }
       const elapsedMs = performance.now() - startedAt
       const delay = retryDelay(retryPolicy, elapsedMs, attempts, attempt.retryAfterMs, Math.random())
       if (delay === null) {
         if (performance.now() - this.#shared.lastAnsweredAt > retryPolicy.totalMs) this.#context.onUnresponsive()
-        return { ...attempt, status: null, cause: describeGiveUp(attempt), uncertainty, interrupted: false }
+        return { ...attempt, status: null, cause: describeGiveUp(attempt), isUncertain, interrupted: false }
       }
       stats.recordRetry(call.action, attempt.cause)
       await sleep(delay, undefined, { signal: stop }).catch(() => undefined)
     }
   }
 
-  async #measured(call: Call, intended: number, number: number): Promise<Attempt> {
-    const { measurements } = this.#context
-    const begun = { action: call.action, intended, sent: performance.now(), attempt: number }
-    measurements?.begin(begun)
-    const attempt = await this.#attempt(call)
-    const { status, cause } = attempt
-    measurements?.end({ ...begun, answered: performance.now(), status, cause })
-    return attempt
+  async #attempt(call: Call, number: AttemptNumber): Promise<AnsweredAttempt> {
+    const { history } = this.#context
+    const operation = history.begin({ robot: this.#robot, action: call.action, ...number }, call.writes)
+    const { requestId, ...attempt } = await this.#request(call)
+    const { status, cause, body, isSessionInvalid } = attempt
+    const answer = status === null ? null : { status, body, isSessionInvalid, sentAt: operation.sent }
+    history.end(operation, { status, cause, requestId }, answer ? call.observe?.(answer) : [])
+    const effect = effectOf(operation)
+    return { ...attempt, operation: operation.id, isUncertain: effect === 'indeterminate' || effect === 'late' }
   }
 
-  async #attempt(call: Call): Promise<Attempt> {
+  async #request(call: Call): Promise<Omit<Attempt, 'isUncertain'> & { requestId: string | null }> {
     const startedAt = performance.now()
     try {
       const { statusCode, headers, body } = await this.#got(urlOf(this.#context.base, call.path), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
-        ...(this.#context.abandon && { signal: this.#context.abandon }),
+        ...(this.#context.abandon && { signal: this.#context.abandon.signal }),
         timeout: { request: this.#context.retryPolicy.attemptTimeoutMs },
       })
       const parsed = parse(body)
@@ -147,14 +178,15 @@ export class Client {
         body: parsed,
         ms: performance.now() - startedAt,
         retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
-        timedOut: false,
+        isSessionInvalid: headers['rookery-session'] === 'invalid',
+        requestId: headers['x-request-id']?.toString() ?? null,
       }
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
       // After a timeout the server may still process the request; after a broken connection it no longer does.
-      const timedOut = error instanceof TimeoutError || error instanceof AbortError
-      const cause = timedOut ? 'timeout' : error.code
-      return { status: null, cause, body: null, ms: performance.now() - startedAt, retryAfterMs: null, timedOut }
+      const cause = error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code
+      const ms = performance.now() - startedAt
+      return { status: null, cause, body: null, ms, retryAfterMs: null, isSessionInvalid: false, requestId: null }
     }
   }
 }
@@ -165,10 +197,11 @@ function describeGiveUp({ cause, retryAfterMs }: Attempt): string {
     : `${cause}, Retry-After ${Math.ceil(retryAfterMs / 1000)} s is too long`
 }
 
+/** The JSON, or the text if it is none. */
 function parse(body: string): unknown {
   try {
     return JSON.parse(body)
   } catch {
-    return null
+    return body
   }
 }

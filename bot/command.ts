@@ -3,8 +3,9 @@ import packageJson from '../package.json' with { type: 'json' }
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
-import { identity, privateIdentity } from './content.ts'
+import { identity, newRun, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
+import { History } from './history/history.ts'
 import type { ArrivalPlan } from './load/arrivals.ts'
 import { Measurements } from './load/measurements.ts'
 import { runOnly } from './load/only.ts'
@@ -58,18 +59,20 @@ async function run(options: Options): Promise<number> {
   const stats = new Stats()
   const measurements = new Measurements()
   const abandoning = new AbortController()
+  const abandon = { signal: abandoning.signal }
   const context: RunContext = {
-    ...{ base: url, ca, retryPolicy: defaultRetryPolicy, stats, measurements },
-    ...{ stop: stopping.signal, abandon: abandoning.signal },
+    ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
+    ...{ stop: stopping.signal, abandon },
     onUnresponsive: () => stopping.abort(),
   }
+  context.history.listen(measurements)
   const status = { robots: options.robots, phase: null, checked: 0 }
   const endPulse = startPulse(measurements, status, display, () => {
     display.print('The server has not answered for 30 s: the run ends here.')
-    context.retryPolicy = impatientPolicy
+    Object.assign(context.retryPolicy, impatientPolicy)
     stopping.abort()
     abandoning.abort()
-    context.abandon = new AbortController().signal
+    abandon.signal = new AbortController().signal
   })
   const createIdentity = isSeedGiven ? identity : privateIdentity
   const check = await work().finally(endPulse)
@@ -79,11 +82,11 @@ async function run(options: Options): Promise<number> {
   const report = buildReport({
     run: {
       ...{ startedAt: startedAt.toISOString(), endedAt: new Date().toISOString() },
-      ...{ model: only ? 'open' : 'closed', interrupted: signal },
+      ...{ model: only || options.rate ? 'open' : 'closed', interrupted: signal },
     },
     ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version, check },
     ...{ figures: measurements.figures(), unexpected: stats.failures(), expectations: options.expect },
-    isMeasurement: only !== undefined,
+    isMeasurement: only !== undefined || options.for !== undefined,
   })
   for (const line of ['', ...figuresText(report), '', ...checkText(report)]) display.print(line)
   display.print(styleText(report.exit.code === 0 ? 'green' : 'red', check.summary, { stream }))
@@ -95,11 +98,20 @@ async function run(options: Options): Promise<number> {
     if (only) {
       const plan = planOf(options)
       const { signal: stop } = stopping
-      const createRobot = (index: number) => createIdentity(seed, index)
+      const runName = newRun()
+      const createRobot = (index: number) => createIdentity(seed, index, runName)
       return runOnly({ only, base: url, ca, seed, createIdentity: createRobot, plan, measurements, stop })
     }
-    const phases = phasesIn(status, display, () => measurements.stop())
-    const findings = await runCrowd(seed, { ...options, users: options.robots }, context, phases, createIdentity)
+    const phases = phasesIn(status, display, (name) => {
+      if (name === 'verify') measurements.stop()
+      if (name === 'day' && options.for !== undefined) setTimeout(() => measurements.start(), options.ramp ?? 0).unref()
+    })
+    const { alone, for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+    const conditions = {
+      ...{ alone, ...(forMs && { forMs }), ...(ratePerSecond && { ratePerSecond }), ...(rampMs && { rampMs }) },
+    }
+    const size = { ...options, users: options.robots }
+    const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)
     return checkOf(findings)
   }
 }
@@ -113,7 +125,9 @@ function describeOnly(only: string, options: Options): string {
   return `${only}: ${grouped(rate)} arrivals a second for ${forMs / 1000} s${rampMs > 0 ? ` after a ramp of ${rampMs / 1000} s` : ''}`
 }
 
-function describeCrowd({ robots, posts, reactions }: Options): string {
+function describeCrowd({ robots, posts, reactions, for: forMs, rate }: Options): string {
+  if (forMs !== undefined)
+    return `${grouped(robots)} users for ${forMs / 1000} s${rate ? `, ${grouped(rate)} requests a second` : ''}`
   return `${grouped(robots)} users, ${grouped(posts)} posts and ${grouped(reactions)} reactions each`
 }
 
@@ -121,7 +135,10 @@ function describeCrowd({ robots, posts, reactions }: Options): string {
 function shownOptions(options: Options): Report['options'] {
   const expect = options.expect.map(({ text }) => text)
   const { robots, posts, replies, follows, reactions, deletions, only } = options
-  if (!only) return { robots, posts, replies, follows, reactions, deletions, expect }
+  const { alone, rate: ratePerSecond, for: duration, ramp = 0 } = options
+  const size = { posts, replies, follows, reactions, deletions }
+  const time = { for: `${duration}ms`, ...(ratePerSecond && { rate: ratePerSecond, ramp: `${ramp}ms` }) }
+  if (!only) return { robots, ...(duration === undefined ? size : time), alone, expect }
   const { rate, forMs, rampMs } = planOf(options)
   return { only, rate, for: `${forMs}ms`, ramp: `${rampMs}ms`, expect }
 }

@@ -31,7 +31,7 @@ else
   await withTemporaryDirectory('load-generators', (directory) =>
     withLocalServer(directory, { LOG_LEVEL: 'silent' }, async (server) => {
       if (!(await waitUntilReady(server))) throw new Error('The server did not start.')
-      const createIdentity = (index: number) => privateIdentity(index, index)
+      const createIdentity = (index: number) => privateIdentity(index, index, 'bench')
       const { targets } = await prepareTargets('read-post', new URL(server.url), undefined, createIdentity, 1)
       const path = targets[0]?.path ?? ''
       const results: { bot: Round[]; autocannon: Round[] } = { bot: [], autocannon: [] }

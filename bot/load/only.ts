@@ -73,8 +73,11 @@ function checkOf(findings: string[], posts: number): Report['check'] {
     summary: isRight
       ? `ledger agrees: every answer held what it must, and ${texts} are there`
       : `ledger disagrees: ${findings[0]}`,
-    ...{ notes: [], acknowledged: { posts }, indeterminate: 0 },
-    findings: findings.map((text) => ({ rule: 'R', object: null, expected: null, seen: null, requestIds: [], text })),
+    ...{ notes: [], acknowledged: { posts }, checked: posts, foreign: 0, indeterminate: { pinned: 0, open: 0 } },
+    findings: findings.map((text) => ({
+      ...{ rule: 'R', object: 'post', expected: 'what was written', seen: 'another answer', requestIds: [] },
+      ...{ times: { sent: 0, answered: 0 }, text },
+    })),
   }
 }
 

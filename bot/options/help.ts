@@ -15,10 +15,12 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   --seed <n>         repeat the texts and actions of an earlier run, with names and passwords that follow from the seed
                      (default: random, printed, with random names and passwords)
 
-  --only <action>    measure one action alone, in an open model: read-post, read-profile, read-posts or read-timeline
-  --rate <n>         arrivals a second with --only, 1 to 20000 (default 100)
-  --for <time>       how long with --only, as in 20s, 10m or 500ms (default 20s)
+  --for <time>       how long the robots act, as in 20s, 10m or 500ms, in place of the counts: a closed model
+  --rate <n>         requests a second, 1 to 20000: an open model, arrivals on a clock
   --ramp <time>      how long the rate grows before the measured time begins (default 0s)
+  --only <action>    one action alone, in an open model (default 100 a second for 20s): read-post, read-profile,
+                     read-posts or read-timeline
+  --alone            no other account uses the server: what one does is a fault
 
   --expect <limit>   fail unless the figures keep it, as in "like p99<250ms", "rate>=100" or "read post errors<1%";
                      p50, p90, p99, max, rate, count or errors; can be repeated

@@ -45,6 +45,7 @@ const options = z.object({
       }
     })
     .optional(),
+  alone: z.boolean().default(false),
   'yes-really': z.boolean().default(false),
 })
 
@@ -54,7 +55,7 @@ const types = {
   ...{ url: text, robots: text, users: text, posts: text, replies: text, follows: text, reactions: text },
   ...{ deletions: text, seed: text, only: text, rate: text, for: text, ramp: text },
   ...{ expect: { type: 'string', multiple: true } as const, json: text, report: text, config: text, ca: text },
-  ...{ 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
+  ...{ alone: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
 } as const
 
 export type Options = z.infer<typeof options> & { seed: number; isSeedGiven: boolean }
@@ -85,12 +86,13 @@ export function readOptions(args: string[]): Requested {
 }
 
 function combinationFaults(given: Record<string, unknown>): string[] {
+  const missing = (name: string, needed: string[]) =>
+    name in given && !needed.some((other) => other in given) ? [`--${name} needs --${needed.join(' or --')}.`] : []
   const url = serverUrl.safeParse(given.url).data
   const isRemote = url !== undefined && !isLoopback(url) && given['yes-really'] !== true
   return [
     ...(isRemote ? [`--url ${url.origin} is another machine; add --yes-really to send the robots there.`] : []),
-    ...['rate', 'for', 'ramp']
-      .filter((name) => name in given && !('only' in given))
-      .map((name) => `--${name} needs --only.`),
+    ...missing('rate', ['only', 'for']),
+    ...missing('ramp', ['only', 'rate']),
   ]
 }

@@ -41,10 +41,10 @@ export function startPulse(
 }
 
 /** Shows phases in `status`, and prints a line at the end of each. Counts what the verification, which is not measured, has read. */
-export function phasesIn(status: RunStatus, display: Display, endMeasuredTime: () => void): Progress {
+export function phasesIn(status: RunStatus, display: Display, onPhase: (name: string) => void): Progress {
   return {
     begin(name, total) {
-      if (name === 'verify') endMeasuredTime()
+      onPhase(name)
       const startedAt = performance.now()
       const phase = { name, done: 0, total }
       status.phase = phase

@@ -39,11 +39,12 @@ const second = z.object({
 const causes = z.array(z.object({ action: z.string(), cause: z.string(), count }))
 
 const finding = z.object({
-  rule: z.string().nullable().describe('R, C, S, I, N or E; docs/bot.md describes them.'),
-  object: z.string().nullable(),
-  expected: z.string().nullable(),
-  seen: z.string().nullable(),
+  rule: z.string().describe('R, C, S, I, N or E; docs/bot.md describes them.'),
+  object: z.string(),
+  expected: z.string(),
+  seen: z.string(),
   requestIds: z.array(z.string()),
+  times: z.object({ sent: z.number(), answered: z.number() }),
   text: z.string().describe('The finding as a sentence.'),
 })
 
@@ -85,7 +86,11 @@ export const reportSchema = z
       summary: z.string(),
       notes: z.array(z.string()),
       acknowledged: z.record(z.string(), count),
-      indeterminate: count.describe('Writes without an answer.'),
+      checked: count.describe('Comparisons.'),
+      foreign: count.describe('Posts and accounts that are not of the run.'),
+      indeterminate: z
+        .object({ pinned: count, open: count })
+        .describe('Writes without an answer: those that a read showed to have happened, and the others.'),
       findings: z.array(finding),
     }),
     expectations: z.array(z.object({ expectation: z.string(), actual: z.string(), isMet: z.boolean() })),

@@ -1,4 +1,4 @@
-import { counted, grouped, milliseconds, percent, perSecond } from './format.ts'
+import { grouped, milliseconds, percent, perSecond } from './format.ts'
 import type { Report, ReportedFigures } from './schema.ts'
 
 const columns = ['action', 'count', '/s', 'errors', 'p50 ms', 'p90 ms', 'p99 ms', 'max ms']
@@ -39,13 +39,10 @@ export function longestSilences({ silences }: Pick<Report, 'silences'>): string[
 
 /** The verdict about the data, but for its last line, the summary: notes, then the first findings. */
 export function checkText({ check, run }: Report): string[] {
-  const { notes, findings, indeterminate } = check
+  const { notes, findings } = check
   const more = findings.length - maxFindingsShown
   return [
     ...notes,
-    ...(indeterminate > 0
-      ? [`${counted(indeterminate, 'write')} got no response: the check accepted either outcome.`]
-      : []),
     ...(run.interrupted ? ['Interrupted: only writes acknowledged before the interruption were checked.'] : []),
     ...findings.slice(0, maxFindingsShown).map(({ text }) => text),
     ...(more > 0 ? [`and ${grouped(more)} more`] : []),

@@ -27,13 +27,12 @@ t.test('three kill -9 of mongod during a run lose no acknowledged write', { time
     totalMs: 60_000,
     attemptTimeoutMs: 25_000,
     onPhase: (name) => {
-      if (['post', 'interact', 'delete'].includes(name)) setTimeout(() => kill().catch(t.threw), 150)
+      if (name === 'day') for (const ms of [500, 3_500, 6_500]) setTimeout(() => kill().catch(t.threw), ms)
     },
   })
   t.equal(new Set([...killed, await mongodPid()]).size, 4, 'a new mongod after each of three kills')
-  t.strictSame(findings.mismatches, [])
-  t.equal(findings.totals.posts, 8 * 14)
-  t.ok(findings.totals.deleted > 0, `${findings.totals.deleted} deletions`)
+  t.strictSame(findings.findings, [])
+  t.ok(findings.totals.posts > 80)
   const failures = stats.failures()
   t.ok(isSuccess(findings, failures), 'success', { failures, gaveUp: [...findings.gaveUp], errors })
 })

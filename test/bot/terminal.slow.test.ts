@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
 import { openTerminal } from '../fixtures/terminal.ts'
+import { testServer } from '../helper.ts'
 import { forwardTo, listen } from './forward.ts'
-import { stubServer } from './stub-server.ts'
 
 const run = (columns: number, ...args: string[]) => [
   ...['sh', '-c', 'stty rows 24 cols "$0" && exec "$@"'],
@@ -12,7 +12,7 @@ const run = (columns: number, ...args: string[]) => [
 ]
 
 t.test('on a terminal of 80 or 40 columns the view is redrawn in place and no line of it wraps', async (t) => {
-  const stub = await stubServer(t)
+  const stub = await testServer(t)
   const forward = forwardTo(stub.url)
   const slow = createServer(async (request, response) => {
     await sleep(20)
@@ -41,7 +41,7 @@ t.test('on a terminal of 80 or 40 columns the view is redrawn in place and no li
 })
 
 t.test('a silent server is told, and after 30 s the run ends: nothing can be said', { timeout: 180_000 }, async (t) => {
-  const stub = await stubServer(t)
+  const stub = await testServer(t)
   const forward = forwardTo(stub.url)
   let requests = 0
   const freezing = createServer((request, response) => {

@@ -63,7 +63,7 @@ t.test(
         rounds += 1
         const size = { users: 10, posts: 3, reactions: 12, follows: 4, replies: 2 }
         const { findings } = await runAgainst(url, { ...size, seed: rounds, totalMs: 60_000, attemptTimeoutMs: 20_000 })
-        t.strictSame(findings.mismatches, [])
+        t.strictSame(findings.findings, [])
       }
     })()
 

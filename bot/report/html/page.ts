@@ -92,9 +92,8 @@ function silences(report: Report): string {
 
 function findings({ check }: Report): string {
   if (check.findings.length === 0) return ''
-  const items = check.findings.slice(0, shownFindings).map(({ rule, text, requestIds }) => {
-    const ids = requestIds.length > 0 ? ` <span class="dim">${escapeHtml(requestIds.join(', '))}</span>` : ''
-    return `<li>${rule === null ? '' : `<strong>${escapeHtml(rule)}</strong> `}${escapeHtml(text)}${ids}</li>`
+  const items = check.findings.slice(0, shownFindings).map(({ text }) => {
+    return `<li>${escapeHtml(text)}</li>`
   })
   const more = check.findings.length - items.length
   return `<ul>${items.join('')}</ul>${more > 0 ? `<p>${counted(more, 'more finding')} in the JSON.</p>` : ''}`

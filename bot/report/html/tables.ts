@@ -50,7 +50,11 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
         .map(([name, count]) => `${grouped(count)} ${name}`)
         .join(', '),
     ],
-    ['writes without an answer', grouped(check.indeterminate)],
+    ['comparisons', grouped(check.checked)],
+    [
+      'writes without an answer',
+      `${grouped(check.indeterminate.pinned)} happened, ${grouped(check.indeterminate.open)} open`,
+    ],
     [
       'options',
       Object.entries(options)

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import t from 'tap'
-import { identity } from '../../../bot/content.ts'
+import { identity, newRun } from '../../../bot/content.ts'
 import { Measurements } from '../../../bot/load/measurements.ts'
 import { runOnly } from '../../../bot/load/only.ts'
 import { onlyActions } from '../../../bot/options/options.ts'
@@ -27,7 +27,7 @@ function only(
   }
   // The name holds the seed, so that runs on one server do not meet.
   const seed = onlyActions.indexOf(name) + 10
-  return runOnly({ ...run, createIdentity: (index) => identity(seed, index) }).then((check) => ({
+  return runOnly({ ...run, createIdentity: (index) => identity(seed, index, newRun()) }).then((check) => ({
     check,
     figures: measurements.figures(),
   }))

@@ -17,6 +17,7 @@ t.test('without arguments every option has its default, and each run a seed of i
   t.ok(Number.isSafeInteger(seed))
   t.strictSame(rest, {
     ...{ robots: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10, expect: [] },
+    alone: false,
     'yes-really': false,
     isSeedGiven: false,
   })
@@ -82,7 +83,7 @@ t.test('every fault is named at once', async (t) => {
       "Unknown option '--colour'; see --help.",
       "Unexpected argument 'stray'; see --help.",
       '--url http://example.com is another machine; add --yes-really to send the robots there.',
-      '--rate needs --only.',
+      '--rate needs --only or --for.',
       '--robots must be an integer from 1 to 10000.',
       '--seed must be an integer from 0 to 9007199254740991.',
     ].join('\n'),

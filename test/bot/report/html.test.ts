@@ -25,7 +25,15 @@ t.test(
 t.test('what a server answered is text on the page, never markup', async (t) => {
   const { check } = sampleReport()
   const evil = '<script>alert(1)</script>"onload="x'
-  const finding = { rule: 'R', object: evil, expected: evil, seen: evil, requestIds: [evil], text: evil }
+  const finding = {
+    rule: 'R',
+    object: evil,
+    expected: evil,
+    seen: evil,
+    requestIds: [evil],
+    times: { sent: 0, answered: 1 },
+    text: evil,
+  }
   const html = htmlReport(
     sampleReport({
       ...{ check: { ...check, verdict: 'disagrees', summary: evil, findings: [finding] }, url: evil },

@@ -46,7 +46,7 @@ export function sampleReport(changed: Partial<Ended> = {}, expect: string[] = []
     },
     check: {
       ...{ verdict: 'agrees', summary: 'ledger agrees: all is there', notes: [], acknowledged: { posts: 50 } },
-      ...{ indeterminate: 0, findings: [] },
+      ...{ checked: 99, foreign: 0, indeterminate: { pinned: 0, open: 0 }, findings: [] },
     },
     ...{ figures: sampleFigures(), expectations },
     ...changed,

@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import * as schemas from '../api-schemas.ts'
+import type { Answer, Call, Client } from '../client.ts'
+import type { Observation } from '../history/operation.ts'
+import { kindOf, partsOf } from '../history/registers.ts'
+import type { Directory } from '../people/directory.ts'
+import type { Checker, Excess } from './checker.ts'
+import type { Finding } from './finding.ts'
+
+const maxTries = 3
+
+type Size = { seen: number; foreign: number; most: number }
+
+/**
+ * Looks into counts that the run does not explain: other accounts may have reacted, replied or followed. Only what the list
+ * behind a count does not explain either, and what stays, is a finding.
+ */
+export class ExcessInvestigation {
+  #client: Client
+  #directory: Directory
+  #checker: Checker
+  #onFinding: (finding: Finding) => void
+  /** How many other accounts are in a list: a later count is not looked into for them. */
+  #known = new Map<string, number>()
+  #running = new Map<string, Promise<void>>()
+
+  constructor(client: Client, directory: Directory, checker: Checker, onFinding: (finding: Finding) => void) {
+    this.#client = client
+    this.#directory = directory
+    this.#checker = checker
+    this.#onFinding = onFinding
+  }
+
+  look(excess: Excess): void {
+    const { count, most, seen } = excess
+    if (seen - most <= (this.#known.get(count) ?? 0) || this.#running.has(count)) return
+    this.#running.set(
+      count,
+      this.#investigate(excess).finally(() => this.#running.delete(count)),
+    )
+  }
+
+  /** Resolves when nothing is being looked into. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values())
+  }
+
+  async #investigate({ count, finding }: Excess): Promise<void> {
+    let last: Size | null = null
+    for (let tries = 0; tries < maxTries; tries += 1) {
+      const size = await this.#measure(count)
+      if (size === null || size.seen - size.most <= size.foreign) {
+        if (size && size.foreign > 0) this.#known.set(count, size.foreign)
+        return
+      }
+      last = size
+    }
+    if (last === null) return
+    const seen = `${last.seen}, of which ${last.foreign} are of other accounts`
+    this.#onFinding({ ...finding, expected: `at most ${last.most}`, seen })
+  }
+
+  /** The count, read before its list and after it alike, or null if it changed or cannot be read. */
+  async #measure(count: string): Promise<Size | null> {
+    const before = await this.#count(count)
+    const foreign = before === null ? null : await this.#foreign(count)
+    const after = await this.#count(count)
+    if (before === null || foreign === null || before !== after) return null
+    return { seen: before, foreign, most: this.#checker.sizes(count).most }
+  }
+
+  async #count(count: string): Promise<number | null> {
+    const [object] = partsOf(count)
+    const kind = kindOf(count)
+    if (kind === 'posts' || kind === 'followers' || kind === 'following') {
+      const account = await this.#read(`/v1/accounts/${object}`, schemas.account)
+      return account?.counts[kind] ?? null
+    }
+    const post = await this.#read(`/v1/posts/${this.#directory.idOf(object)}`, schemas.post)
+    const counts: Record<string, number> | undefined = post?.counts
+    return counts?.[kind] ?? null
+  }
+
+  async #foreign(count: string): Promise<number | null> {
+    const [object] = partsOf(count)
+    const kind = kindOf(count)
+    const isOfAccount = kind === 'posts' || kind === 'followers' || kind === 'following'
+    const value = kind === 'likes' ? '&value=like' : kind === 'dislikes' ? '&value=dislike' : ''
+    const list = value ? 'reactions' : kind
+    const path = isOfAccount ? `/v1/accounts/${object}/${list}` : `/v1/posts/${this.#directory.idOf(object)}/${list}`
+    const names = z.union([
+      schemas.account.transform(({ username }) => username),
+      schemas.reactor.transform(({ account }) => account.username),
+      schemas.post.transform(({ author }) => author.username),
+    ])
+    let [foreign, cursor]: [number, string | null] = [0, '']
+    while (cursor !== null) {
+      const query: string = `?limit=100${value}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
+      const page: { items: string[]; nextCursor: string | null } | null = await this.#read(
+        `${path}${query}`,
+        schemas.page(names),
+      )
+      if (page === null) return null
+      foreign += page.items.filter((name) => !this.#directory.isOfRun(name)).length
+      cursor = page.nextCursor
+    }
+    return foreign
+  }
+
+  async #read<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | null> {
+    const observe = (_answer: Answer): Observation[] => []
+    const call: Call = { action: 'look into an excess', method: 'GET', path, observe }
+    const { status, body } = await this.#client.send(call)
+    return status === 200 ? (schema.safeParse(body).data ?? null) : null
+  }
+}
