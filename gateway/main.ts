@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { botCommand } from '../src/bot-command.ts'
 import { loadConfig } from '../src/config.ts'
-import { isPortFree } from '../src/embedded-mongod/port.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { browserUrl } from '../src/http/public-origins.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
+import { withPort } from '../src/processes/check-ports.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { type ServiceName, serviceNames } from '../src/services.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
@@ -40,12 +40,8 @@ async function start(): Promise<void> {
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
     )
   const port = config.port || (await freePort(host))
-  if (!(await isPortFree(port)))
-    throw new StartError(
-      `PORT ${port} is already in use: stop the process that listens there, or set PORT.`,
-      'out-of-reach',
-    )
-  const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
+  const beforeStart = () => withPort({ host, port })
+  const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, beforeStart, log })
   let services: Awaited<ReturnType<typeof startServices>> = []
   let gateway: Gateway | undefined
   const close = async () => {

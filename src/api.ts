@@ -7,6 +7,7 @@ import { activityRoutes } from './activity/routes.ts'
 import { analyticsRoutes } from './analytics/routes.ts'
 import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
+import { home } from './docs-page/home.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
@@ -53,6 +54,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
   await app.register(health, context)
   await app.register(async (documents) => {
     await documents.register(limitReads, context)
+    await documents.register(home, config)
     await documents.register(documentRoute)
     await documents.register(jwks, { keys })
   })

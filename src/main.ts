@@ -8,6 +8,7 @@ import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
 import { createLogger } from './operations/logging.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
+import { checkPorts } from './processes/check-ports.ts'
 import { startPrimary } from './processes/primary.ts'
 import type { Credentials } from './secrets/db-credentials.ts'
 import { liveSecrets } from './secrets/live.ts'
@@ -23,7 +24,8 @@ type Logger = ReturnType<typeof createLogger>
 /** For what follows the last request: the writer's last batch, and the embedded mongod's 5 s. */
 const closeTimeoutMs = 10_000
 
-async function startDatabase({ database, secrets }: Config, log: Logger) {
+async function startDatabase(config: Config, log: Logger) {
+  const { database, secrets } = config
   const { username, password } = secrets.database
   if (database.kind === 'external') {
     const noop = { announceClosing: () => undefined, setUser: async () => undefined, close: async () => undefined }
@@ -31,7 +33,8 @@ async function startDatabase({ database, secrets }: Config, log: Logger) {
   }
   const { dataDir, mongodBinary } = database
   let user = secrets.database
-  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log })
+  const beforeStart = () => checkPorts(config)
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, beforeStart, log })
   return {
     connection: { uri: mongod.uri, username, password },
     description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,

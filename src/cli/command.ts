@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { outliveClosedPipes } from '../closed-pipe.ts'
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../start-error.ts'
 
@@ -15,6 +16,7 @@ export type Command<Config extends ParseArgsConfig> = {
 
 /** Runs an operator's command with the arguments of this process; a StartError is printed without its stack. */
 export async function runCli<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
+  outliveClosedPipes()
   try {
     const parsed = parseArguments(command.args)
     if (parsed === 'help') print(command.help.trimEnd())

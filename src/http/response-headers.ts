@@ -32,6 +32,7 @@ export const responseHeaders = {
       'Sets or clears the HttpOnly cookies of the session: the access token, the refresh token, and the known device. A client stores and sends them as a browser does.',
     example: 'session=eyJhbGciOiJIUzI1NiJ9…; Max-Age=900; Path=/; HttpOnly; SameSite=Lax',
   },
+  vary: { description: 'The request headers that the response depends on.', example: 'Accept, Accept-Encoding' },
   'www-authenticate': { description: 'The challenge: log in for a cookie.', example: 'Cookie realm="rookery"' },
   'x-request-id': {
     description: 'Identifies the request in the server’s log.',

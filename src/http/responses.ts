@@ -13,6 +13,8 @@ declare module 'fastify' {
     responseHeaders?: readonly ResponseHeader[]
     /** The media type of the response; default: `application/json`. */
     mediaType?: string
+    /** What a successful response can also be, by media type. */
+    otherMediaTypes?: Readonly<Record<string, z.ZodType>>
     /** For a write: the sentence of `outcome-unknown` that says where a client sees whether it happened. */
     howToFindOut?: string
   }
@@ -69,9 +71,11 @@ export function withAllResponses(schema: FastifySchema, route: RouteOptions): Fa
   // Fastify types responses as unknown; in this project each is a zod schema by status.
   for (const [status, body] of Object.entries(schema.response as Record<string, z.ZodType>)) {
     const description = STATUS_CODES[status] ?? status
-    const content =
+    const others = Object.entries(route.config?.otherMediaTypes ?? {}).map(([type, other]) => json(type, other))
+    const main =
       body === NdjsonStream ? json(ndjson, NdjsonFile) : json(route.config?.mediaType ?? 'application/json', body)
-    responses[status] = body === NoContent ? body.describe(description) : { description, content }
+    responses[status] =
+      body === NoContent ? body.describe(description) : { description, content: Object.assign(main, ...others) }
   }
   const codes = [...problemsOf(schema, route)]
   for (const status of new Set(codes.map(statusOf))) {

@@ -6,7 +6,7 @@ import { browserUrl, defaultOrigins } from '../http/public-origins.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
 import { liveSecrets } from '../secrets/live.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { StartError } from '../start-error.ts'
+import { listenError } from './check-ports.ts'
 
 export type Service = {
   url: string
@@ -55,18 +55,4 @@ export async function startApiServer(
     await app.close()
     throw listenError(error, config)
   }
-}
-
-function listenError(error: unknown, { host, port }: AppConfig): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE')
-    return new StartError(
-      `PORT ${port} on ${host} is already in use: stop the process that listens there, or set PORT.`,
-      'out-of-reach',
-    )
-  if (code === 'EACCES')
-    return new StartError(`PORT ${port} needs privileges that this user does not have: set PORT to 1024 or higher.`)
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new StartError(`HOST ${host} is not an address of this machine.`)
-  return error
 }

@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { generate } from 'selfsigned'
 import t from 'tap'
@@ -179,6 +181,15 @@ t.test('another program on the port exits with 2 and one sentence', async (t) =>
   const { code, stderr } = await bot('--url', proxy.url)
   t.equal(code, 2)
   t.match(stderr, /^http:\S+ is not a Rookery server: GET \/health\/ready returned 403\.\n$/)
+})
+
+t.test('a reader that leaves (| head) ends the printing, and the exit code is that of the verdict', async (t) => {
+  const server = await testServer(t)
+  const child = spawn(process.execPath, ['bot/index.ts', '--url', server.url, ...small], { cwd: root })
+  child.stdout.once('data', () => child.stdout.destroy())
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  t.equal(code, 0)
+  t.equal(said, '')
 })
 
 t.test('an invalid option exits with 2 and one sentence, --help with 0 and the usage', async (t) => {

@@ -36,6 +36,7 @@ export const operationIds: Readonly<Record<string, string>> = {
   'GET /health/live': 'checkLiveness',
   'GET /health/ready': 'checkReadiness',
   'GET /health/database': 'checkDatabase',
+  'GET /': 'readLinks',
   'GET /openapi.json': 'readOpenApiDocument',
   'GET /.well-known/jwks.json': 'listPublicKeys',
 }

@@ -1,6 +1,5 @@
 import swagger, { type StaticDocumentSpec } from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import {
   type FastifyPluginAsyncZod,
@@ -12,8 +11,6 @@ import {
 import { z } from 'zod'
 import { type FixedBody, fixedBody, sendFixed } from '../../http/fixed-body.ts'
 import { NoContent, withAllResponses } from '../../http/responses.ts'
-import { limitReads, type ReadLimits } from '../../limits/read-limits.ts'
-import { documentFiles } from '../document-files.ts'
 import { info, servers, tags } from './description.ts'
 import type { ApiDocument } from './document-types.ts'
 import { addHeaders } from './headers.ts'
@@ -102,22 +99,4 @@ export const documentRoute: FastifyPluginAsyncZod = async (app) => {
       return sendFixed(request, reply, await body)
     },
   )
-}
-
-export const documentPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
-  await page.register(limitReads, { readLimits })
-  page.addHook('onRequest', async (_request, reply) => {
-    const self = "'self'"
-    // The hash is that of the only style element that swagger-ui creates.
-    reply.header(
-      'content-security-policy',
-      `default-src 'none'; script-src ${self}; style-src ${self} 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src ${self} data:; connect-src ${self}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
-    )
-  })
-  await page.register(documentFiles)
-  page.addHook('onRequest', async (request, reply) => {
-    // swagger-ui would repeat the client's URL, which can name another host.
-    if (request.routeOptions.url === '/docs/static/index.html') return reply.redirect('../')
-  })
-  await page.register(swaggerUi, { routePrefix: '/docs', uiConfig: { url: '/openapi.json', tryItOutEnabled: true } })
 }
