@@ -1,4 +1,5 @@
-import { UsageError } from './options.ts'
+import { outliveClosedPipes } from '../src/closed-pipe.ts'
+import { UsageError } from './options/parse.ts'
 import { PreflightError } from './preflight.ts'
 
 export function printLine(line: string): void {
@@ -7,6 +8,7 @@ export function printLine(line: string): void {
 
 /** Runs a command and sets the exit code to its result, or to 2 after printing a UsageError or PreflightError. */
 export async function runCommand(command: () => Promise<number>): Promise<void> {
+  outliveClosedPipes()
   try {
     process.exitCode = await command()
   } catch (error) {

@@ -2,12 +2,13 @@ import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import got, { type Got, RequestError, TimeoutError } from 'got'
+import got, { AbortError, type Got, RequestError, TimeoutError } from 'got'
 import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
 import { Semaphore } from './concurrency.ts'
 import type { History } from './history/history.ts'
 import { effectOf, type Observation, type Write } from './history/operation.ts'
+import { urlOf } from './options/server-url.ts'
 import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
 
@@ -51,7 +52,11 @@ export type RunContext = {
   history: History
   /** In the open model: waits for the next arrival, and resolves to when it was due. */
   pace?: (() => Promise<number>) | undefined
+  /** Certificates, in PEM, of the authorities to trust instead of the system's. */
+  ca?: string | undefined
   stop: AbortSignal
+  /** Its signal ends attempts that wait for an answer; it may be replaced during the run. */
+  abandon?: { signal: AbortSignal }
   /** Called when a call gives up and no call of the run has got a final response for `totalMs`. */
   onUnresponsive: () => void
 }
@@ -66,7 +71,7 @@ type Attempt = {
   isSessionInvalid: boolean
 }
 
-type AttemptNumber = { intended: number | undefined; attempt: number; retryOf: number | null }
+type AttemptNumber = { intended: number; attempt: number; retryOf: number | null }
 type AnsweredAttempt = Attempt & { operation: number }
 
 type Shared = { semaphore: Semaphore; lastAnsweredAt: number }
@@ -90,6 +95,7 @@ export function openClients(context: RunContext): (robot: number, jar?: CookieJa
   const agents = { keepAlive: true, maxSockets }
   const common = got.extend({
     agent: { http: new HttpAgent(agents), https: new HttpsAgent(agents) },
+    ...(context.ca && { https: { certificateAuthority: context.ca } }),
     // A redirect could lead the crowd to another machine, and Rookery sends none.
     followRedirect: false,
     throwHttpErrors: false,
@@ -123,11 +129,8 @@ export class Client {
     let first: number | null = null
     for (let attempts = 1; ; attempts += 1) {
       if (stop.aborted) return { ...interruptedResult, isUncertain }
-      const number: AttemptNumber = {
-        intended: attempts === 1 ? (intendedAt ?? startedAt) : undefined,
-        attempt: attempts,
-        retryOf: first,
-      }
+      // Of retries, too: their latency holds what came before.
+      const number: AttemptNumber = { intended: intendedAt ?? startedAt, attempt: attempts, retryOf: first }
       const attempt: AnsweredAttempt = await this.#shared.semaphore.run(() => this.#attempt(call, number))
       first ??= attempt.operation
       isUncertain ||= attempt.isUncertain
@@ -146,10 +149,9 @@ export class Client {
     }
   }
 
-  async #attempt(call: Call, { intended, ...rest }: AttemptNumber): Promise<AnsweredAttempt> {
+  async #attempt(call: Call, number: AttemptNumber): Promise<AnsweredAttempt> {
     const { history } = this.#context
-    const beginning = { robot: this.#robot, action: call.action, ...rest, ...(intended !== undefined && { intended }) }
-    const operation = history.begin(beginning, call.writes)
+    const operation = history.begin({ robot: this.#robot, action: call.action, ...number }, call.writes)
     const { requestId, ...attempt } = await this.#request(call)
     const { status, cause, body, isSessionInvalid } = attempt
     const answer = status === null ? null : { status, body, isSessionInvalid, sentAt: operation.sent }
@@ -161,10 +163,11 @@ export class Client {
   async #request(call: Call): Promise<Omit<Attempt, 'isUncertain'> & { requestId: string | null }> {
     const startedAt = performance.now()
     try {
-      const { statusCode, headers, body } = await this.#got(new URL(call.path, this.#context.base), {
+      const { statusCode, headers, body } = await this.#got(urlOf(this.#context.base, call.path), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
+        ...(this.#context.abandon && { signal: this.#context.abandon.signal }),
         timeout: { request: this.#context.retryPolicy.attemptTimeoutMs },
       })
       const parsed = parse(body)
@@ -181,7 +184,7 @@ export class Client {
     } catch (error) {
       if (!(error instanceof RequestError)) throw error
       // After a timeout the server may still process the request; after a broken connection it no longer does.
-      const cause = error instanceof TimeoutError ? 'timeout' : error.code
+      const cause = error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code
       const ms = performance.now() - startedAt
       return { status: null, cause, body: null, ms, retryAfterMs: null, isSessionInvalid: false, requestId: null }
     }

@@ -22,7 +22,9 @@ async function demo(botArgs: string[]): Promise<number> {
       }
       const bot = spawnProgram('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
       signals.activeChild = bot
-      return (await bot.ended) ?? 1
+      const code = await bot.ended
+      signals.activeChild = server.program
+      return code ?? 1
     }),
   )
 }

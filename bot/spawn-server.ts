@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { styleText } from 'node:util'
 import got from 'got'
 import { allVariableNames } from '../src/config.ts'
+import { onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -104,12 +105,12 @@ export function isRunning({ child }: ChildProgram): boolean {
  */
 export function forwardSignals() {
   const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
-  const stop = (signal: 'SIGINT' | 'SIGTERM') => {
+  const stop = (signal: ShutdownSignal) => {
     state.interrupted = true
-    state.activeChild?.child.kill(signal)
+    // A server takes SIGHUP for the order to read its secrets again.
+    state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => stop(signal === 'SIGHUP' ? 'SIGTERM' : signal))
+  onShutdownSignal(stop, stop, ['SIGINT', 'SIGTERM', 'SIGHUP'])
   // Every later write fails in the same way: only the first one is news.
   process.stdout.on('error', () => {
     if (!state.interrupted) stop('SIGTERM')

@@ -1,13 +1,16 @@
 import { fileURLToPath } from 'node:url'
+import { botCommand } from '../src/bot-command.ts'
 import { loadConfig } from '../src/config.ts'
-import { isPortFree } from '../src/embedded-mongod/port.ts'
 import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
+import { browserUrl } from '../src/http/public-origins.ts'
 import { loadEnv } from '../src/load-env.ts'
 import { createLogger } from '../src/operations/logging.ts'
+import { withPort } from '../src/processes/check-ports.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { type ServiceName, serviceNames } from '../src/services.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../src/start-error.ts'
+import type { Gateway } from './gateway.ts'
 import { prepareServices, writePublicRing } from './prepare-services.ts'
 import { startServiceProcess } from './service-process.ts'
 import { startGateway } from './start.ts'
@@ -31,34 +34,31 @@ async function start(): Promise<void> {
   const { config, texts, reader } = await loadConfig(env, root)
   reader.close()
   const log = createLogger(config.log)
-  const { database, secrets, host, port, publicOrigins } = config
+  const { database, secrets, host, publicOrigins } = config
   if (database.kind === 'external')
     throw new StartError(
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
     )
-  if (!(await isPortFree(port)))
-    throw new StartError(
-      `PORT ${port} is already in use: stop the process that listens there, or set PORT.`,
-      'out-of-reach',
-    )
-  const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, log })
-  const closers: (() => Promise<unknown>)[] = [() => mongod.close()]
+  const port = config.port || (await freePort(host))
+  const beforeStart = () => withPort({ host, port })
+  const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, beforeStart, log })
+  let services: Awaited<ReturnType<typeof startServices>> = []
+  let gateway: Gateway | undefined
   const close = async () => {
     mongod.announceClosing()
-    for (const closeNext of closers.toReversed()) await closeNext()
+    // The services first: what they answer still passes through the gateway.
+    for (const { kill } of services) kill('SIGTERM')
+    await Promise.all(services.map(({ exited }) => exited))
+    await gateway?.close()
+    await mongod.close()
   }
   try {
     const { dataDir } = database
     const settings = await prepareServices(mongod, { dataDir, host, port, publicOrigins, texts })
-    const services = await startServices(settings)
-    closers.push(async () => {
-      for (const { kill } of services) kill('SIGTERM')
-      await Promise.all(services.map(({ exited }) => exited))
-    })
+    services = await startServices(settings)
     await Promise.all(services.map(({ ready }) => ready()))
     const [accounts, posts] = services.map(({ address }) => address)
-    const gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
-    closers.push(() => gateway.close())
+    gateway = await startGateway({ host, port, addresses: { accounts: accounts ?? '', posts: posts ?? '' } })
 
     let isClosing = false
     function exit(code: number): void {
@@ -73,7 +73,7 @@ async function start(): Promise<void> {
     }
     onShutdownSignal(
       () => exit(0),
-      () => 1,
+      () => process.exit(1),
     )
     onHangUp(() => {
       writePublicRing(dataDir)
@@ -89,11 +89,11 @@ async function start(): Promise<void> {
         exit(1)
       })
 
-    const url = `http://${host}:${port}`
+    const url = browserUrl(host, port)
     for (const { name, address, metricsPort } of services)
       log.info(`${name.padEnd(11)} http://${address}, metrics http://127.0.0.1:${metricsPort}/metrics`)
     log.info(`Rookery listens on ${url}, by ${gateway.name} in front of two services`)
-    log.info(`Try next    npx tsx bot --url ${url}   (in a second terminal)`)
+    log.info(`Try next    ${botCommand(url)}   (in a second terminal)`)
   } catch (error) {
     await close()
     throw error

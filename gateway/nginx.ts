@@ -1,4 +1,5 @@
 import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { spawnGuarded } from '../src/embedded-mongod/child-guard.ts'
 import { waitUntilListening } from '../src/embedded-mongod/port.ts'
@@ -18,7 +19,7 @@ export async function startNginx({ host, port, addresses }: GatewayOptions): Pro
   const values: Readonly<Record<string, string>> = {
     ACCOUNTS_ADDRESS: addresses.accounts,
     POSTS_ADDRESS: addresses.posts,
-    LISTEN_ADDRESS: `${host}:${port}`,
+    LISTEN_ADDRESS: isIP(host) === 6 ? `[${host}]:${port} ipv6only=off` : `${host}:${port}`,
   }
   const template = await readFile(new URL('services.conf.template', import.meta.url), 'utf8')
   const services = template.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => values[name] ?? '')
@@ -34,7 +35,7 @@ export async function startNginx({ host, port, addresses }: GatewayOptions): Pro
   }
   const exited = new AbortController()
   nginx.exited.then(() => exited.abort())
-  if (await waitUntilListening(port, exited.signal)) return { name: 'nginx', exited: nginx.exited, close }
+  if (await waitUntilListening(port, exited.signal, host)) return { name: 'nginx', exited: nginx.exited, close }
   const said = await readFile(errorLog, 'utf8')
   await close()
   throw new StartError(`nginx does not start: ${said.trim()}`, 'out-of-reach')

@@ -22,6 +22,8 @@ export function startServiceProcess(name: ServiceName, port: number, env: NodeJS
     cwd: root,
     env: { ...process.env, ...env, SERVICES: name, HOST: '127.0.0.1', PORT: String(port) },
     stdio: ['pipe', 'pipe', 'pipe'],
+    // Ctrl-C on a terminal must not reach it before the gateway has answered what runs.
+    detached: true,
   })
   for (const stream of [child.stdout, child.stderr])
     createInterface(stream).on('line', (line) => process.stdout.write(`${name.padEnd(8)} │ ${line}\n`))

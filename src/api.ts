@@ -7,14 +7,16 @@ import { activityRoutes } from './activity/routes.ts'
 import { analyticsRoutes } from './analytics/routes.ts'
 import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
+import { home } from './docs-page/home.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
 import { limitReads } from './limits/read-limits.ts'
+import { paceRefusals } from './limits/refusal-pace.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
-import { documentRoute } from './operations/openapi.ts'
+import { documentRoute } from './operations/openapi/plugin.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
@@ -24,12 +26,11 @@ import {
   requireChosenPassword,
   requireSession,
   requireViewer,
-  viewerFromCookie,
   viewerOf,
 } from './sessions/auth-hooks.ts'
 import { currentSessionRoute } from './sessions/current-session.ts'
-import { presentedRefreshToken } from './sessions/issue.ts'
 import { jwks } from './sessions/jwks.ts'
+import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 
@@ -37,11 +38,12 @@ type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; key
 
 /** What the limits of refreshes and logouts need to know of a request's cookies. */
 const cookiesOf = ({ cookies, revocations }: Parts['context']) => ({
-  claimedAccount: (request: FastifyRequest) => presentedRefreshToken(request, cookies)?.account.toHexString(),
+  claimedAccounts: (request: FastifyRequest) =>
+    presentedRefreshTokens(request, cookies).map(({ account }) => account.toHexString()),
   async hasLiveSession(request: FastifyRequest) {
-    const viewer = await viewerFromCookie(request, cookies)
+    const viewers = await presentedViewers(request, cookies)
     // Unknown to a process without recent revocations: the logout itself will tell.
-    return viewer !== undefined && revocations.isLive(viewer.session) !== false
+    return viewers.some(({ session }) => revocations.isLive(session) !== false)
   },
 })
 
@@ -52,6 +54,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
   await app.register(health, context)
   await app.register(async (documents) => {
     await documents.register(limitReads, context)
+    await documents.register(home, config)
     await documents.register(documentRoute)
     await documents.register(jwks, { keys })
   })
@@ -61,10 +64,13 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       await api.register(refuseCrossSite, config)
 
       if (servesAccounts) {
-        await api.register(signUpRoute, context)
-        await api.register(async (sessions) => {
-          await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
-          await sessions.register(sessionRoutes, context)
+        await api.register(async (strangers) => {
+          await strangers.register(paceRefusals)
+          await strangers.register(signUpRoute, context)
+          await strangers.register(async (sessions) => {
+            await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
+            await sessions.register(sessionRoutes, context)
+          })
         })
       }
 

@@ -10,6 +10,7 @@ import { assertPeppersConfigured } from './credentials/check-peppers.ts'
 import type { Connection } from './database/connection.ts'
 import { type CrashRecovery, database } from './database/plugin.ts'
 import { databaseChecks } from './database/readiness.ts'
+import { docsPage } from './docs-page/routes.ts'
 import { parseBodies } from './http/body-parser.ts'
 import { readClientInfo } from './http/client-info.ts'
 import { enforceDeadlines } from './http/deadline.ts'
@@ -26,7 +27,7 @@ import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
-import { documentPage, openapi } from './operations/openapi.ts'
+import { openapi } from './operations/openapi/plugin.ts'
 import { measureReadiness, readinessChecks } from './operations/readiness.ts'
 import { measureWriter } from './operations/writer-metrics.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
@@ -76,7 +77,7 @@ export async function buildApp(
   measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
-  supportDraining(app)
+  supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
@@ -139,14 +140,15 @@ export async function buildApp(
     refresh: () => secrets.refresh('unknown-key'),
   }
   const parts = { config, context, keys }
-  await app.register(cookie)
+  // It keeps the first cookie of a name: http/cookie-header.ts reads them all.
+  await app.register(cookie, { hook: false })
   await app.register(accessTokens, { keys })
   await app.register(openapi, {
     accessCookie: context.cookies.accessName,
     // All routes, whichever this program serves: the services share one origin.
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
-  if (config.docs) await app.register(documentPage, context)
+  if (config.docs) await app.register(docsPage, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { allVariableNames, type Config, isLoopback } from './config.ts'
+import { allVariableNames, type Config } from './config.ts'
 import type { Environment } from './environment.ts'
+import { isLoopback } from './http/public-origins.ts'
 
 /** For the log: an event phrase, and what varies. */
 export type ConfigWarning = { text: string; fields: Record<string, string> }

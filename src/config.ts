@@ -1,7 +1,10 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { MongodbUri } from './database/uri-variable.ts'
 import type { Environment } from './environment.ts'
+import { cookieFaults, isLoopback } from './http/public-origins.ts'
+import { limitVariables, readLimits } from './limits/config.ts'
 import { readGeneratedSecrets } from './secrets/generated.ts'
 import { managerVariableNames } from './secrets/managers.ts'
 import { secretNames } from './secrets/names.ts'
@@ -11,25 +14,7 @@ import { findSourceFaults } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
-
-const integer = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`)
-
-const boolean = z.enum(['true', 'false'], 'must be true or false').transform((value) => value === 'true')
-
-const loopback = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/
-/** @param host - an address, with or without brackets, or a name */
-export const isLoopback = (host: string): boolean => loopback.test(host.replace(/^\[|\]$/g, ''))
-
-const list = (text: string) =>
-  text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
+import { boolean, integer, list } from './variable.ts'
 
 const isOrigin = (text: string) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -53,25 +38,11 @@ const isBreachUrl = (text: string) => {
 
 const isService = (name: string) => serviceNames.some((service) => service === name)
 
-const reservedOptions = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
-
-/** The names of a connection string's options, which the driver compares without case. */
-const optionsOf = (uri: string) => [...new URLSearchParams(uri.split('?')[1]).keys()].map((name) => name.toLowerCase())
-
 const variables = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test'], 'must be development, test or production').optional(),
   HOST: z.string().optional(),
   PORT: integer(0, 65_535).optional(),
-  MONGODB_URI: z
-    .string()
-    .regex(/^mongodb(\+srv)?:\/\/[^/]/, 'must begin with mongodb:// or mongodb+srv:// and name a host')
-    // Anywhere in the URI: a password may contain an unescaped "/" or "?".
-    .refine((uri) => !uri.includes('@'), 'must not contain credentials: set DB_USER and DB_PASSWORD instead')
-    // These would override the client's options, and an acknowledged write could be lost.
-    .refine((uri) => optionsOf(uri).every((name) => !reservedOptions.has(name)), {
-      error: 'must not set journal, readConcernLevel or wtimeoutMS: remove them, Rookery sets its own',
-    })
-    .optional(),
+  MONGODB_URI: MongodbUri.optional(),
   DB_USER: z.string().optional(),
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
@@ -93,6 +64,8 @@ const variables = z.object({
         'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated: a hop count or /0 would trust forged addresses',
     })
     .optional(),
+  DRAIN_SECONDS: integer(0, 3_600).optional(),
+  GRACE_SECONDS: integer(0, 3_600).optional(),
   SERVICES: z
     .string()
     .transform(list)
@@ -123,27 +96,7 @@ const variables = z.object({
     .optional(),
   SECURITY_LOG: z.enum(['stdout', 'off'], 'must be stdout or off').optional(),
   SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
-  LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
-  LIMIT_SIGNUPS_PER_NETWORK: integer(1, 1_000_000).optional(),
-  LIMIT_WRITES_PER_ACCOUNT: integer(1, 100_000_000).optional(),
-  LIMIT_WRITES_PER_ADDRESS: integer(1, 100_000_000).optional(),
-  LIMIT_WRITES_PER_NETWORK: integer(1, 100_000_000).optional(),
-  LIMIT_LOGINS_PER_ACCOUNT: integer(1, 100_000_000).optional(),
-  LIMIT_LOGINS_PER_ADDRESS: integer(1, 100_000_000).optional(),
-  LIMIT_READS_PER_ACCOUNT: integer(1, 100_000_000).optional(),
-  LIMIT_READS_PER_ADDRESS: integer(1, 100_000_000).optional(),
-  LIMIT_REFRESHES_PER_ACCOUNT: integer(1, 1_000_000).optional(),
-  LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 10_000).optional(),
-  LIMIT_FOLLOWS: integer(1, 100_000).optional(),
-  LIMIT_EXPORTS_PER_ACCOUNT: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_ADDRESS: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_NETWORK: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_ACCOUNT: integer(1, 1_000).optional(),
-  LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
-  // NIST SP 800-63B-4, 3.2.2: no more than 100.
-  LIMIT_FAILED_LOGINS_IN_A_ROW: integer(1, 100).optional(),
+  ...limitVariables,
 })
 
 /** Every variable, secrets included; a test compares `env.sample` with this list. */
@@ -159,40 +112,6 @@ export const allVariableNames: readonly string[] = [
   ...secretNames.flatMap((name) => [`${name}_FILE`, `${name}_FROM`]),
   ...vaultSecretNames.map((name) => `${name}_FILE`),
 ]
-
-const anyAddress = /^(0\.0\.0\.0|::)$/
-
-/** The origins under which a browser may reach a server that listens on this host and port. */
-export function defaultOrigins(host: string, port: number): string[] {
-  const own = `http://${isIP(host) === 6 ? `[${host}]` : host}:${port}`
-  const local = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]
-  const names = loopback.test(host) || anyAddress.test(host) ? [own, ...local] : [own]
-  // A URL cannot contain an IPv6 address with a zone (fe80::1%eth0), so no browser can use one.
-  return [...new Set(names.filter((name) => URL.canParse(name)).map((name) => new URL(name).origin))]
-}
-
-const isPublic = (origin: string) => !isLoopback(new URL(origin).hostname)
-const isPlainRemote = (origin: string) => origin.startsWith('http:') && isPublic(origin)
-
-function cookieFaults(secure: boolean, origins: readonly string[], allowInsecure: boolean): string[] {
-  if (origins.length === 0) return []
-  if (secure && origins.every(isPlainRemote)) {
-    return [
-      'COOKIE_SECURE is true and PUBLIC_ORIGIN has no https origin, so browsers would drop every cookie: add one, or set COOKIE_SECURE=false',
-    ]
-  }
-  if (!secure && origins.every((origin) => origin.startsWith('https:'))) {
-    return [
-      'COOKIE_SECURE is false and every PUBLIC_ORIGIN is https, so cookies would lose protection: set COOKIE_SECURE=true',
-    ]
-  }
-  if (!secure && !allowInsecure && origins.some(isPublic)) {
-    return [
-      'COOKIE_SECURE is false and PUBLIC_ORIGIN is not on this machine, so sessions could be read on the network: use https, or set ALLOW_INSECURE_COOKIES=true',
-    ]
-  }
-  return []
-}
 
 function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
   for (const part of Object.values(value)) if (typeof part === 'object' && part !== null) deepFreeze(part)
@@ -277,11 +196,13 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     host,
     port: settings.PORT ?? 5000,
     processes: settings.WEB_CONCURRENCY ?? 1,
-    /** Undefined: those of {@link defaultOrigins}. */
+    /** Undefined: those of `defaultOrigins` in http/public-origins.ts. */
     publicOrigins: settings.PUBLIC_ORIGIN,
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    drainSeconds: settings.DRAIN_SECONDS ?? (production ? 5 : 0),
+    graceSeconds: settings.GRACE_SECONDS ?? 25,
     docs: settings.DOCS ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
@@ -294,30 +215,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     reservedUsernames: settings.RESERVED_USERNAMES ?? [],
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production, security: settings.SECURITY_LOG !== 'off' },
-    limits: {
-      signupsPerAddress: settings.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),
-      signupsPerNetwork: settings.LIMIT_SIGNUPS_PER_NETWORK ?? (production ? 100 : 10_000),
-      writesPerAccount: settings.LIMIT_WRITES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
-      writesPerAddress: settings.LIMIT_WRITES_PER_ADDRESS ?? (production ? 5_000 : 10_000_000),
-      writesPerNetwork: settings.LIMIT_WRITES_PER_NETWORK ?? (production ? 20_000 : 10_000_000),
-      loginsPerAccount: settings.LIMIT_LOGINS_PER_ACCOUNT ?? (production ? 30 : 1_000_000),
-      loginsPerAddress: settings.LIMIT_LOGINS_PER_ADDRESS ?? (production ? 300 : 1_000_000),
-      readsPerAccount: settings.LIMIT_READS_PER_ACCOUNT ?? (production ? 30_000 : 100_000_000),
-      readsPerAddress: settings.LIMIT_READS_PER_ADDRESS ?? (production ? 300_000 : 100_000_000),
-      refreshesPerAccount: settings.LIMIT_REFRESHES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
-      connectionsPerAddress: settings.LIMIT_CONNECTIONS_PER_ADDRESS ?? (production ? 500 : 10_000),
-      follows: settings.LIMIT_FOLLOWS ?? 7_500,
-      exportsPerAccount: settings.LIMIT_EXPORTS_PER_ACCOUNT ?? 3,
-      failedLogins: {
-        pair: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS ?? 10,
-        accountAndNetwork: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK ?? 20,
-        address: settings.LIMIT_FAILED_LOGINS_PER_ADDRESS ?? 50,
-        network: settings.LIMIT_FAILED_LOGINS_PER_NETWORK ?? 200,
-        account: settings.LIMIT_FAILED_LOGINS_PER_ACCOUNT ?? 100,
-        device: settings.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
-        inARow: settings.LIMIT_FAILED_LOGINS_IN_A_ROW ?? 100,
-      },
-    },
+    limits: readLimits(settings, production),
   }
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { parseEnv } from 'node:util'
+import { parseDotEnv } from './dot-env.ts'
 import type { Environment } from './environment.ts'
 import { awsSdkNames } from './secrets/aws/settings.ts'
 import { managerSecretNames } from './secrets/managers.ts'
@@ -9,20 +9,20 @@ import { StartError } from './start-error.ts'
 /**
  * Reads process.env and `.env`, the former with precedence. Removes the secrets from process.env, because child
  * processes inherit it. Adds what the AWS SDK reads there.
- * @throws StartError when `.env` exists and cannot be read
+ * @throws StartError when `.env` exists and cannot be read, or is not in UTF-8
  */
 export function loadEnv(): Environment {
-  const env = { ...parseEnv(readDotEnv()), ...process.env }
+  const env = { ...parseDotEnv(readDotEnv()), ...process.env }
   for (const name of [...secretNames, ...managerSecretNames]) delete process.env[name]
   for (const name of awsSdkNames) if (env[name]) process.env[name] = env[name]
   return env
 }
 
-function readDotEnv(): string {
+function readDotEnv(): Uint8Array {
   try {
-    return readFileSync(new URL('../.env', import.meta.url), 'utf8')
+    return readFileSync(new URL('../.env', import.meta.url))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return ''
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Uint8Array()
     throw new StartError('The file .env in the project’s root cannot be read: check its permissions.')
   }
 }

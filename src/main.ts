@@ -1,16 +1,19 @@
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
+import { botCommand } from './bot-command.ts'
 import { type Config, loadConfig } from './config.ts'
 import { configWarnings } from './config-warnings.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './load-env.ts'
 import { createLogger } from './operations/logging.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
+import { checkPorts } from './processes/check-ports.ts'
 import { startPrimary } from './processes/primary.ts'
 import type { Credentials } from './secrets/db-credentials.ts'
 import { liveSecrets } from './secrets/live.ts'
 import { type SecretRefresh, secretRefresh } from './secrets/refresh.ts'
+import { serviceNames } from './services.ts'
 import { onHangUp, onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
 import { exitCodeOf, toErrorText } from './start-error.ts'
 
@@ -18,9 +21,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 type Logger = ReturnType<typeof createLogger>
 
-const drainTimeoutMs = 10_000
+/** For what follows the last request: the writer's last batch, and the embedded mongod's 5 s. */
+const closeTimeoutMs = 10_000
 
-async function startDatabase({ database, secrets }: Config, log: Logger) {
+async function startDatabase(config: Config, log: Logger) {
+  const { database, secrets } = config
   const { username, password } = secrets.database
   if (database.kind === 'external') {
     const noop = { announceClosing: () => undefined, setUser: async () => undefined, close: async () => undefined }
@@ -28,7 +33,8 @@ async function startDatabase({ database, secrets }: Config, log: Logger) {
   }
   const { dataDir, mongodBinary } = database
   let user = secrets.database
-  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log })
+  const beforeStart = () => checkPorts(config)
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, beforeStart, log })
   return {
     connection: { uri: mongod.uri, username, password },
     description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
@@ -80,46 +86,55 @@ async function start(): Promise<void> {
       },
       log,
     })
-    closeOnSignal(starting, database, secrets, log)
+    closeOnSignal(starting, { database, secrets, config, log })
     reload = () => void secrets.refresh('signal')
     if (isMissed) reload()
     const { url } = await starting
-    if (config.docs) log.info(`API page    ${url}/docs`)
+    // From another origin, the page's requests would be refused as cross-site.
+    if (config.docs) log.info(`API page    ${config.publicOrigins?.[0] ?? url}/docs`)
     log.info(`Database    ${database.description}`)
-    const bot = `npx tsx bot${url === 'http://127.0.0.1:5000' ? '' : ` --url ${url}`}`
-    if (config.log.readable) log.info(`Try next    ${bot}   (in a second terminal)`)
+    const servesAll = config.services.length === serviceNames.length
+    if (config.log.readable && servesAll) log.info(`Try next    ${botCommand(url)}   (in a second terminal)`)
   } catch (error) {
     await database.close()
     throw error
   }
 }
 
+type Parts = { database: Database; secrets: SecretRefresh; config: Config; log: Logger }
+
 /** Installed before the start is complete: the first of several processes serves requests while the others start. */
-function closeOnSignal(starting: Promise<Service>, database: Database, secrets: SecretRefresh, log: Logger): void {
+function closeOnSignal(starting: Promise<Service>, { database, secrets, config, log }: Parts): void {
   const close = async () => {
     // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
     const service = await starting
-    await service.drain()
+    const cut = await service.drain()
+    if (cut > 0) log.error({ requests: cut }, `${cut} requests were cut off at the end of GRACE_SECONDS`)
     secrets.close()
     await service.close()
     await database.close()
+    return cut === 0 ? 0 : 1
   }
   const shutDown = (signal: ShutdownSignal) => {
     log.info({ signal }, 'shutting down: finishing requests in flight')
-    setTimeout(() => {
-      log.error('requests in flight were cut off after the drain timeout')
-      process.exit(1)
-    }, drainTimeoutMs).unref()
+    const { drainSeconds, graceSeconds } = config
+    setTimeout(
+      () => {
+        log.error('the server did not close in time after its last request')
+        process.exit(1)
+      },
+      (drainSeconds + graceSeconds) * 1_000 + closeTimeoutMs,
+    ).unref()
     close().then(
-      () => process.exit(0),
+      (exitCode) => process.exit(exitCode),
       (error) => {
         log.error({ err: error }, 'shutdown failed')
         process.exit(1)
       },
     )
   }
-  onShutdownSignal(shutDown, () => 1)
+  onShutdownSignal(shutDown, () => process.exit(1))
 }
 
 start().catch((error) => {

@@ -1,22 +1,26 @@
 import { closeSync, openSync } from 'node:fs'
 
-/** npm and the terminal both deliver one Ctrl-C: a repeat within this time is not a second one. */
+/** The terminal, npm and tsx may each deliver one Ctrl-C: a repeat within this time is not a second one. */
 const sameSignalMs = 1_000
 
-export type ShutdownSignal = 'SIGINT' | 'SIGTERM'
+/** The exit code of a command that a signal has interrupted, as a shell reports it: 128 and the signal's number. */
+export const interruptedExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** Calls `shutDown` for the first SIGINT or SIGTERM; a second one exits with `exitCode`. */
+export type ShutdownSignal = keyof typeof interruptedExitCodes
+
+/** Calls `shutDown` for the first of the signals, and `force` for each one more than a second after it. */
 export function onShutdownSignal(
   shutDown: (signal: ShutdownSignal) => void,
-  exitCode: (signal: ShutdownSignal) => number,
+  force: (signal: ShutdownSignal) => void,
+  signals: readonly ShutdownSignal[] = ['SIGINT', 'SIGTERM'],
 ): void {
   let receivedAt: number | undefined
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of signals) {
     process.on(signal, () => {
       if (receivedAt === undefined) {
         receivedAt = performance.now()
         shutDown(signal)
-      } else if (performance.now() - receivedAt > sameSignalMs) process.exit(exitCode(signal))
+      } else if (performance.now() - receivedAt > sameSignalMs) force(signal)
     })
   }
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import t from 'tap'
-import { defaultOrigins, readConfig, variableNames } from '../src/config.ts'
+import { readConfig, variableNames } from '../src/config.ts'
 import type { Environment } from '../src/environment.ts'
+import { defaultOrigins } from '../src/http/public-origins.ts'
 import { production, secrets } from './config/faults.ts'
 
 const sample = await readFile(new URL('../env.sample', import.meta.url), 'utf8')

@@ -29,3 +29,14 @@ t.test('what the AWS SDK reads from process.env can be in .env, but no secret ge
   const aws = Object.entries(env).filter(([name]) => name.startsWith('AWS_'))
   t.same(Object.fromEntries(aws), { AWS_PROFILE: 'rookery', AWS_REGION: 'us-west-2' })
 })
+
+t.test('a server whose .env is in UTF-16 exits with 78 and one sentence', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-env-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await cp(join(root, 'src'), join(folder, 'src'), { recursive: true })
+  for (const name of ['run.mjs', 'require-node.mjs', 'package.json']) await cp(join(root, name), join(folder, name))
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
+  await writeFile(join(folder, '.env'), '\ufeffPORT=0\r\n', 'utf16le')
+  const started = run(process.execPath, [join(folder, 'run.mjs'), 'src/main.ts'])
+  await t.rejects(started, { code: 78, stderr: /^The file \.env [^\n]* UTF-8[^\n]*\n$/ })
+})

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { glob, rm, statfs } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { grantEveryDatabase } from '../src/embedded-mongod/admin.ts'
@@ -12,12 +12,14 @@ import { startEmbeddedMongod } from '../src/embedded-mongod/start.ts'
 import { StartError } from '../src/start-error.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 import { runsBehindGateway } from './gateway-files.ts'
+import { failure, type Outcome, testProcess } from './test-process.ts'
 
 const help = `Usage: npm run test:file -- [--slow | --all | --gateway] [--coverage] [FILE...]
 
-Runs test files: several of one folder share a process, and several processes run concurrently. Without a FILE it runs
-all but test/**/*.slow.test.ts, which kill processes, start servers and clusters, download, or drive browsers and
-clients in other languages. Each slow file has a process of its own.
+Runs test files in several processes, each of which takes one file after another. Without a FILE it runs all but
+test/**/*.slow.test.ts, which kill processes, start servers and clusters, download, or drive browsers and clients in
+other languages. Each slow file has a process of its own. "cpu" is the CPU time of a file's process, without mongod and
+the programs that it starts.
 
   --slow      only those
   --all       every file
@@ -39,12 +41,8 @@ const longFolders = [
   'test/writer',
   'test/sessions',
 ]
-/** Files share a process because loading the server takes more CPU time than most of their tests. */
-const maxFilesPerProcess = 6
 /** Most tests wait most of their time; slow ones start processes of their own. */
 const maxProcesses = { fast: 3 * availableParallelism(), slow: availableParallelism() }
-
-type Outcome = { passed: number; failed: number; skipped: number; output: string }
 
 const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
@@ -118,6 +116,7 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
       }
       const total = await runAll(files, env)
       if (coverage) await reportCoverage(join(folder, 'coverage'))
+      process.stdout.write(`# ${Math.round(total.cpuMs / 1_000)} s of CPU\n`)
       process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
       return total.failed === 0 ? 0 : 1
     } finally {
@@ -134,91 +133,63 @@ async function fastTemporaryDir(): Promise<string> {
   return bavail * bsize > 2 * 2 ** 30 ? '/dev/shm' : tmpdir()
 }
 
-/** The files of one process. The name is a shell pattern that matches them. */
-type Batch = { name: string; files: string[] }
-
-function batchesOf(files: string[]): Batch[] {
-  const folders = [...Map.groupBy(files, (file) => dirname(file))]
-  const isLong = ([folder]: [string, string[]]) => longFolders.includes(folder)
-  const ordered = [...folders.filter(isLong), ...folders.filter((entry) => !isLong(entry))]
-  return ordered.flatMap(([folder, all]) => {
-    const [first = ''] = all
-    if (all.length === 1) return { name: first, files: all }
-    const count = Math.ceil(all.length / maxFilesPerProcess)
-    return Array.from({ length: count }, (_, n) => {
-      const slice = all.slice((n * all.length) / count, ((n + 1) * all.length) / count)
-      return { name: `${folder}/{${slice.map((file) => basename(file, '.test.ts'))}}.test.ts`, files: slice }
-    })
-  })
-}
-
-function batchOf(file: string): Batch {
-  return { name: file, files: [file] }
-}
-
 /** Idle files wait for minutes and need next to no CPU time: they run beside the slow ones. */
 function kindOf(file: string): 'fast' | 'slow' | 'idle' {
   if (file.endsWith('.idle.slow.test.ts')) return 'idle'
   return isSlow(file) ? 'slow' : 'fast'
 }
 
-async function runAll(files: string[], env: NodeJS.ProcessEnv) {
-  const total = { passed: 0, failed: 0 }
-  const { fast = [], slow = [], idle = [] } = Object.groupBy(files, kindOf)
-  const phases = [
-    { batches: batchesOf(fast), idle: [], processes: maxProcesses.fast },
-    { batches: slow.map(batchOf), idle: idle.map(batchOf), processes: maxProcesses.slow },
-  ]
-  let count = 0
-  const runAllOf = async (queue: Iterable<Batch>) => {
-    for (const batch of queue) {
-      const startedAt = performance.now()
-      const { passed, failed, skipped, output } = await runBatch(batch, env)
-      total.passed += passed
-      total.failed += failed
-      count += 1
-      const notes = [
-        `time=${Math.round(performance.now() - startedAt)}ms`,
-        ...(skipped > 0 ? [`${skipped} skipped`] : []),
-      ]
-      process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${batch.name} # ${notes.join(', ')}\n`)
-      if (stopping.signal.aborted) return
-    }
-  }
-  process.stdout.write(`1..${phases.flatMap(({ batches, idle }) => [...batches, ...idle]).length}\n`)
-  for (const { batches, idle, processes } of phases) {
-    const queue = batches.values()
-    await Promise.all([...Array.from({ length: processes }, () => runAllOf(queue)), runAllOf(idle)])
-    if (stopping.signal.aborted) break
-  }
-  return total
+function longestFirst(files: readonly string[]): string[] {
+  const isLong = (file: string) => longFolders.includes(dirname(file))
+  return [...files.filter(isLong), ...files.filter((file) => !isLong(file))]
 }
 
-/** A process group of its own, so that a kill also reaches the processes that the tests have started. */
-async function runBatch({ name, files }: Batch, env: NodeJS.ProcessEnv): Promise<Outcome> {
-  const timeoutSeconds = fileTimeoutSeconds[files.some(isSlow) ? 'slow' : 'fast'] * files.length
-  const child = spawn(process.execPath, ['test/run-files.ts', ...files], {
-    cwd: root,
-    env: { ...process.env, ...env, TAP_TIMEOUT: String(timeoutSeconds) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  })
-  const kill = () => void (child.pid !== undefined && child.exitCode === null && process.kill(-child.pid, 'SIGKILL'))
-  // For a process that tap's own timeout does not end.
-  const timer = setTimeout(kill, (timeoutSeconds + 60) * 1_000)
-  stopping.signal.addEventListener('abort', kill)
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
-  const [code, signal] = await once(child, 'close')
-  clearTimeout(timer)
-  stopping.signal.removeEventListener('abort', kill)
-  // tap ends with `# { total: 3, pass: 2, fail: 1 }`, without the counts that are zero.
-  const total = output.match(/^# \{ total: .*\}$/m)?.[0] ?? ''
-  const count = (name: string) => Number(new RegExp(`${name}: (\\d+)`).exec(total)?.[1] ?? 0)
-  const [passed, failed, skipped] = [count('pass'), count('fail'), count('skip')]
-  if (code === 0 && total) return { passed, failed, skipped, output }
-  output += `# ${name} ended with ${signal ?? `code ${code}`}\n`
-  return { passed, failed: Math.max(1, failed), skipped, output }
+async function runAll(files: string[], env: NodeJS.ProcessEnv) {
+  const total = { passed: 0, failed: 0, cpuMs: 0 }
+  let [count, processes] = [0, 0]
+  const tellResult = (file: string, outcome: Outcome, startedAt: number) => {
+    const { passed, failed, skipped, cpuMs, output } = outcome
+    total.passed += passed
+    total.failed += failed
+    total.cpuMs += cpuMs
+    count += 1
+    const notes = [
+      `time=${Math.round(performance.now() - startedAt)}ms`,
+      `cpu=${cpuMs}ms`,
+      ...(skipped > 0 ? [`${skipped} skipped`] : []),
+    ]
+    process.stdout.write(`${failed > 0 ? `${output}not ` : ''}ok ${count} - ${file} # ${notes.join(', ')}\n`)
+  }
+  /** Runs files of the queue in one process, until it ends, the queue is empty, or `most` have run. */
+  const runSome = async (queue: Iterator<string>, kind: keyof typeof fileTimeoutSeconds, most: number) => {
+    let next = queue.next()
+    if (next.done) return false
+    processes += 1
+    const runner = testProcess(`${kind}-${processes}`, env, fileTimeoutSeconds[kind])
+    stopping.signal.addEventListener('abort', runner.kill)
+    for (let ran = 1; !next.done; ran += 1) {
+      const startedAt = performance.now()
+      tellResult(next.value, await runner.run(next.value), startedAt)
+      if (ran === most || runner.hasEnded() || stopping.signal.aborted) break
+      next = queue.next()
+    }
+    if (!runner.hasEnded()) {
+      const output = await runner.close()
+      if (output) tellResult('the end of a process', { ...failure, output }, performance.now())
+    }
+    stopping.signal.removeEventListener('abort', runner.kill)
+    return !stopping.signal.aborted
+  }
+  const runQueue = async (queue: Iterator<string>, kind: keyof typeof fileTimeoutSeconds, most: number) => {
+    while (await runSome(queue, kind, most));
+  }
+  const { fast = [], slow = [], idle = [] } = Object.groupBy(files, kindOf)
+  process.stdout.write(`1..${files.length}\n`)
+  const [fastFiles, slowFiles, idleFiles] = [longestFirst(fast).values(), slow.values(), idle.values()]
+  await Promise.all(Array.from({ length: maxProcesses.fast }, () => runQueue(fastFiles, 'fast', Infinity)))
+  const slowQueues = Array.from({ length: maxProcesses.slow }, () => runQueue(slowFiles, 'slow', 1))
+  await Promise.all([...slowQueues, runQueue(idleFiles, 'slow', 1)])
+  return total
 }
 
 async function reportCoverage(folder: string): Promise<void> {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { integerOption, parseOptions, readOptions, UsageError } from '../options.ts'
+import { readOptions } from '../options/options.ts'
+import { integerOption, parseOptions, UsageError } from '../options/parse.ts'
 import { clusterFaultNames, type FaultName, faultNames } from './fault.ts'
 
 export const help = `Usage: npm run chaos -- [options] [-- bot options]
@@ -64,12 +65,12 @@ export function readChaosOptions(args: string[]): ChaosOptions {
   const end = args.indexOf('--')
   const botArgs = end === -1 ? [] : args.slice(end + 1)
   const bot = readOptions(botArgs)
-  if (bot.help || botArgs.some((arg) => arg.startsWith('--url')))
+  if (bot.show !== null || botArgs.some((arg) => arg.startsWith('--url')))
     throw new UsageError('Bot options exclude --help and --url here: chaos starts its own server.')
   const values = parseOptions(end === -1 ? args : args.slice(0, end), types, options)
   const faults = values.faults.filter((name) => isPossible(name, values.processes))
   if (faults.length === 0) throw new UsageError(`--faults ${values.faults.join(',')} needs --processes 2 or more.`)
-  return { ...values, faults, botArgs, seed: bot.seed }
+  return { ...values, faults, botArgs, seed: bot.options.seed }
 }
 
 function isPossible(name: FaultName, processes: number): boolean {

@@ -47,12 +47,17 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
     '/account/password',
     {
       schema: {
+        operationId: 'changePassword',
         summary: 'Change your password',
         tags: ['accounts'],
         body: changePasswordBody(passwordMinLength),
         response: { 204: NoContent },
       },
-      config: { problems: ['invalid-credentials'], howToFindOut: 'Logging in shows which password is valid.' },
+      config: {
+        responseHeaders: ['set-cookie'],
+        problems: ['invalid-credentials'],
+        howToFindOut: 'Logging in shows which password is valid.',
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
@@ -78,7 +83,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
-          const device = await devices.remember(account, undefined, transaction)
+          const device = await devices.remember(account, [], transaction)
           return { ...(await sessions.create(account, request.client, transaction)), device: device.token }
         }
         return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))

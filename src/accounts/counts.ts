@@ -24,7 +24,6 @@ export async function addPosts(db: Db, session: ClientSession, authors: readonly
   if (updates.length > 0) await countsIn(db).bulkWrite(updates, { session, ordered: false })
 }
 
-/** How many accounts each of these follows, as the transaction's snapshot has it. */
 export async function followedCounts(
   db: Db,
   session: ClientSession,

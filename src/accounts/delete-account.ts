@@ -33,8 +33,14 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
     '/account',
     {
       preHandler: requireConfirmation(context),
-      schema: { summary: 'Delete your account', tags: ['accounts'], response: { 204: NoContent } },
+      schema: {
+        operationId: 'deleteAccount',
+        summary: 'Delete your account',
+        tags: ['accounts'],
+        response: { 204: NoContent },
+      },
       config: {
+        responseHeaders: ['set-cookie', 'clear-site-data'],
         problems: ['confirmation-required'],
         howToFindOut: 'GET /v1/accounts/{username} shows whether the account exists.',
       },

@@ -17,7 +17,6 @@ type Stores = {
   tombstones: Pick<TombstoneStore, 'markSwept' | 'unswept'>
 }
 
-/** As much as goes into one batch. */
 const chunkSize = 500
 /** Of deletions before their answers, in one process: the chunks of many would be a queue that other writes wait in. */
 const bounds = { maxRunning: 2, maxWaiting: 1_000 }

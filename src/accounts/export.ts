@@ -102,8 +102,17 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
       // Without counting: an export that is refused for want of a confirmation must not use up the owner's.
       onRequest: (request) => slidingWindow.check([counterOf(request)]),
       preHandler: requireConfirmation(context),
-      schema: { summary: 'Export your data', tags: ['accounts'], response: { 200: NdjsonStream } },
-      config: { problems: ['confirmation-required', 'cross-site', 'rate-limited'], refusesCrossSite: true },
+      schema: {
+        operationId: 'exportAccount',
+        summary: 'Export your data',
+        tags: ['accounts'],
+        response: { 200: NdjsonStream },
+      },
+      config: {
+        responseHeaders: ['content-disposition'],
+        problems: ['confirmation-required', 'cross-site', 'rate-limited'],
+        refusesCrossSite: true,
+      },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)

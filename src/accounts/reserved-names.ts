@@ -73,7 +73,6 @@ const looksLike = (name: string) =>
     .replace(/\d/g, (digit) => digits[digit] ?? digit)
     .replaceAll('i', 'l')
 
-/** @param additions - of the operator */
 export function reservedNames(additions: readonly string[]): (username: string) => boolean {
   const names = new Set([...reserved, ...additions].map(looksLike))
   return (username) => names.has(looksLike(username))

@@ -13,8 +13,9 @@ import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import { requireViewer, viewerFromCookie, viewerOf } from '../sessions/auth-hooks.ts'
+import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
+import { presentedSessions } from '../sessions/presented.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import type { AccountStore } from './store.ts'
 import { viewAccount, viewOwn } from './view.ts'
@@ -39,7 +40,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
   const { accounts, activity, cookies, credentials, fixedWindow, isReservedName, limits } = context
   const { passwordMinLength, passwords, securityLog, transact } = context
   const signUps = { description: 'sign-ups', windowSeconds: limitWindowSeconds }
-  const { onRequest, onSend, consume } = limitHooks(
+  const { consume, ...hooks } = limitHooks(
     fixedWindow,
     { ...signUps, name: 'signups', quota: limits.signupsPerAddress },
     { ...signUps, name: 'signups-by-network', quota: limits.signupsPerNetwork },
@@ -49,10 +50,10 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
   scope.post(
     '/accounts',
     {
-      onRequest,
-      onSend,
-      schema: { summary: 'Sign up', tags, body, response: { 201: AccountView } },
+      ...hooks,
+      schema: { operationId: 'createAccount', summary: 'Sign up', tags, body, response: { 201: AccountView } },
       config: {
+        responseHeaders: ['location', 'set-cookie'],
         problems: ['username-taken', 'rate-limited'],
         howToFindOut: 'Logging in works if you have signed up.',
       },
@@ -66,7 +67,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const onJudge = () => consume(request)
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket, onJudge))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
-      const carried = await viewerFromCookie(request, cookies)
+      const carried = await presentedSessions(request, cookies)
       const create = async (transaction: ClientSession) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)
@@ -92,7 +93,15 @@ export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (sc
 
   scope.get(
     '/accounts/:username',
-    { schema: { summary: 'Read an account', tags, params: AccountParams, response: { 200: AccountView } } },
+    {
+      schema: {
+        operationId: 'readAccount',
+        summary: 'Read an account',
+        tags,
+        params: AccountParams,
+        response: { 200: AccountView },
+      },
+    },
     async (request) => {
       const id = await accounts.idOf(request.params.username)
       const account = id === undefined ? undefined : await accounts.find(id)
@@ -107,7 +116,7 @@ type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'> }
 export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts }) => {
   scope.get(
     '/account',
-    { schema: { summary: 'Read your account', tags, response: { 200: AccountView } } },
+    { schema: { operationId: 'readOwnAccount', summary: 'Read your account', tags, response: { 200: AccountView } } },
     async (request) => {
       const own = await accounts.find(requireViewer(request).account)
       if (!own) throw unauthenticated()
@@ -118,7 +127,13 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
   scope.patch(
     '/account',
     {
-      schema: { summary: 'Edit your profile', tags, body: ProfileBody, response: { 200: AccountView } },
+      schema: {
+        operationId: 'editProfile',
+        summary: 'Edit your profile',
+        tags,
+        body: ProfileBody,
+        response: { 200: AccountView },
+      },
       config: { howToFindOut: 'GET /v1/account shows your profile.' },
     },
     async (request) => {

@@ -13,5 +13,4 @@ export async function viewAccount(
   }
 }
 
-/** An account as its owner sees it: an account never follows itself. */
 export const viewOwn = (account: Account) => ({ ...account, viewer: { following: false } })

@@ -14,7 +14,6 @@ const responseDelayMs = 500
 
 const isUnauthenticated = (error: unknown) => error instanceof Problem && error.code === 'unauthenticated'
 
-/** Records wrong passwords in their account's activity, while the account exists. */
 export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger) {
   async function write(account: string, { ip, userAgent }: ClientInfo, event: FailureEvent): Promise<boolean> {
     try {

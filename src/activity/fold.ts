@@ -5,7 +5,6 @@ import { type ActivityDocument, activityIn } from './model.ts'
 
 const foldWithinMs = 900_000
 
-/** An item that counts. */
 export type CountedItem = ActivityDocument & { count: number }
 
 type Happening = Pick<ActivityDocument, 'event' | 'ip' | 'userAgent' | 'at'>
@@ -28,7 +27,6 @@ export function foldInto(newest: ActivityDocument | undefined, happening: Happen
   return { ...newest, at, ip: happening.ip, count: (newest.count ?? 1) + 1 }
 }
 
-/** The newest item of each of these accounts, by account. */
 export async function readNewest(
   db: Db,
   accounts: readonly UUID[],

@@ -14,7 +14,6 @@ export type RecordFailureCommand = {
   account: string
   ip: string
   userAgent: string
-  /** Default: `login-failed`. */
   event?: FailureEvent
   retry?: boolean
 }

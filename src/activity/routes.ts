@@ -22,6 +22,7 @@ export const activityRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
     '/account/activity',
     {
       schema: {
+        operationId: 'readActivity',
         summary: 'Read your account’s activity',
         tags: ['accounts'],
         querystring: PageQuery,

@@ -29,12 +29,14 @@ const ActivityView = z
   .object({
     at: Time,
     event: ActivityEvent,
-    ip: z.string(),
-    userAgent: z.string(),
+    ip: z.string().meta({ examples: ['203.0.113.7'] }),
+    userAgent: z.string().meta({ examples: ['curl/8.14.1'] }),
     count: Count.optional().describe(
       'How often it happened in a row, from this address and user agent; `at` is the last time.',
     ),
   })
   .meta({ id: 'Activity' })
 
-export const ActivityPage = pageOf(ActivityView).extend({ lastLoginAt: Time, lastRequestAt: Time })
+export const ActivityPage = pageOf(ActivityView)
+  .extend({ lastLoginAt: Time, lastRequestAt: Time })
+  .meta({ id: 'ActivityPage' })

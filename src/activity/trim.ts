@@ -6,7 +6,6 @@ import type { ActivityEvent } from './schema.ts'
 /** Of each event apart: what an attacker can repeat must not evict what the owner needs to see. */
 const maxItems = 200
 
-/** Deletes the items of this event beyond the 200 newest, in each of these accounts. */
 export async function trimActivity(
   db: Db,
   accounts: readonly UUID[],

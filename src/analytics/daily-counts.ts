@@ -12,7 +12,6 @@ export const dailyCountsIn = (db: Db): Collection<DailyCountsDocument> => db.col
 
 export const dayMs = 86_400_000
 
-/** The start of the UTC day in which a UUIDv7 was created. */
 export const dayOf = (id: string): Date => new Date(Math.floor(timeOf(id).getTime() / dayMs) * dayMs)
 
 export type DailyChange = { value: ReactionValue; order: string; difference: 1 | -1 }

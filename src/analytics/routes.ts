@@ -9,6 +9,7 @@ export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore 
     '/analytics/reactions',
     {
       schema: {
+        operationId: 'countReactions',
         summary: 'Count reactions by day',
         tags: ['analytics'],
         querystring: DaysQuery,

@@ -12,7 +12,10 @@ const countDays = (from: string, to: string) => (startOfDay(to).getTime() - star
 
 // The refinements run even if a date is invalid: a comparison with NaN is false.
 export const DaysQuery = z
-  .strictObject({ from: CalendarDay, to: CalendarDay })
+  .strictObject({
+    from: CalendarDay.meta({ description: 'The first day, in UTC.', examples: ['2026-11-01'] }),
+    to: CalendarDay.meta({ description: 'The last day, in UTC; at most 366 days in all.', examples: ['2026-11-30'] }),
+  })
   .refine(({ from, to }) => !(countDays(from, to) < 1), { path: ['to'], error: 'Must not be before from.' })
   .refine(({ from, to }) => !(countDays(from, to) > maxDays), {
     path: ['to'],
@@ -21,7 +24,9 @@ export const DaysQuery = z
 
 const sums = { likes: Count, dislikes: Count }
 
-export const DaysView = z.object({
-  items: z.array(z.object({ date: z.iso.date(), ...sums })),
-  total: z.object(sums),
-})
+export const DaysView = z
+  .object({
+    items: z.array(z.object({ date: z.iso.date(), ...sums })),
+    total: z.object(sums),
+  })
+  .meta({ id: 'ReactionCounts' })

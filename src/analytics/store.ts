@@ -28,7 +28,6 @@ async function sumWriters(db: Db, options: SnapshotOptions, from: Date, after: D
   return found.map(({ _id, likes, dislikes }) => ({ day: _id, likes, dislikes }))
 }
 
-/** The reactions to deleted posts that are still in the daily counts, because they have not been swept yet. */
 async function sumUnswept(db: Db, options: SnapshotOptions, from: Date, after: Date): Promise<DailyCounts[]> {
   const tombstones: Collection<PostTombstone> = db.collection('removedPosts')
   const reactions: Collection<ReactionDocument> = db.collection('reactions')

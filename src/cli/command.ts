@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
+import { outliveClosedPipes } from '../closed-pipe.ts'
+import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../start-error.ts'
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -15,6 +16,7 @@ export type Command<Config extends ParseArgsConfig> = {
 
 /** Runs an operator's command with the arguments of this process; a StartError is printed without its stack. */
 export async function runCli<const Config extends ParseArgsConfig>(command: Command<Config>): Promise<void> {
+  outliveClosedPipes()
   try {
     const parsed = parseArguments(command.args)
     if (parsed === 'help') print(command.help.trimEnd())
@@ -36,15 +38,14 @@ function parseArguments<const Config extends ParseArgsConfig>(config: Config): P
   }
 }
 
-const exitCodes = { SIGINT: 130, SIGTERM: 143 }
 /** The first SIGINT or SIGTERM aborts `signal`, and a second one exits the process. */
 export function handleInterrupts(): { signal: AbortSignal; exitCode(): number | null } {
   const controller = new AbortController()
   let exitCode: number | null = null
   const interrupt = (signal: ShutdownSignal) => {
-    exitCode = exitCodes[signal]
+    exitCode = interruptedExitCodes[signal]
     controller.abort()
   }
-  onShutdownSignal(interrupt, (signal) => exitCodes[signal])
+  onShutdownSignal(interrupt, (signal) => process.exit(interruptedExitCodes[signal]))
   return { signal: controller.signal, exitCode: () => exitCode }
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Db, MongoClient } from 'mongodb'
 import { ensureRoleUser } from '../database/users.ts'
@@ -17,7 +17,7 @@ Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creat
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
 see docs/decisions/0006-compose-database.md.
 
-Exit code: 0 done, 78 a variable is missing, 69 MongoDB is not ready within 2 minutes.
+Exit code: 0 done, 78 a variable is missing or the key file's mode is wrong, 69 MongoDB is not ready within 2 minutes.
 `
 
 const timeoutMs = 120_000
@@ -35,6 +35,24 @@ function parseTarget(uri: string): Target {
   const { hosts, dbName, replicaSet } = new MongoClient(uri).options
   if (!replicaSet) throw new StartError('MONGODB_URI names no replicaSet')
   return { uri, host: String(hosts[0]), databaseName: dbName, replicaSet }
+}
+
+/** @throws StartError if mongod refuses the file, or this user cannot read it: waiting would change neither */
+async function readKey(file: string): Promise<string> {
+  try {
+    const { mode } = await stat(file)
+    if ((mode & 0o077) !== 0)
+      throw new StartError(
+        `The key file ${file} has the mode ${(mode & 0o777).toString(8)}, and mongod refuses one that others may read: run chmod 400 on it as its owner, mongod’s user. For compose.yaml, docs/operations.md has the command.`,
+      )
+    return (await readFile(file, 'utf8')).replaceAll(/\s/g, '')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EACCES')
+      throw new StartError(
+        `The key file ${file} cannot be read: run this command as mongod’s user, and let that user own the file.`,
+      )
+    throw error
+  }
 }
 
 /** @throws Error at the deadline; a replica set that was initiated for another host never has a primary */
@@ -72,8 +90,7 @@ async function prepareDatabase(): Promise<number> {
   const { host, databaseName, replicaSet } = target
   for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
     try {
-      const key = (await readFile(keyFile, 'utf8')).replaceAll(/\s/g, '')
-      await withAdmin(host, key, adminTimeoutMs, async (admin) => {
+      await withAdmin(host, await readKey(keyFile), adminTimeoutMs, async (admin) => {
         await ensurePrimary(admin, target, deadline)
         await createServiceRoles(admin, databaseName)
         await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
@@ -83,6 +100,7 @@ async function prepareDatabase(): Promise<number> {
       await checkLogin(target, credentials)
       break
     } catch (error) {
+      if (error instanceof StartError) throw error
       // Retried: mongod might still be starting, electing a primary, or waiting for its key file.
       const reason = error instanceof Error ? error.message : String(error)
       if (performance.now() > deadline)

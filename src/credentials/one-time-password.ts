@@ -6,11 +6,16 @@ import { type Credential, isSpent } from './store.ts'
 // Crockford's base 32: no letter is mistaken for another when read out.
 const letters = '0123456789abcdefghjkmnpqrstvwxyz'
 
+const form = new RegExp(`^(?:[${letters}]{5}-){4}[${letters}]{5}$`)
+
 /** 125 random bits. */
 export function newOneTimePassword(): string {
   const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
   return Array.from({ length: 5 }, group).join('-')
 }
+
+/** Whether a password has the form of a one-time password: other passwords need no look-up to tell. */
+export const looksOneTime = (password: string): boolean => form.test(normalisePassword(password))
 
 /** Secrets of at least 112 random bits need no slow hash (NIST SP 800-63B-4, 3.1.2.2). */
 export function digestOf(account: string, password: string): Binary {

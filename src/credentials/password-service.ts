@@ -17,13 +17,12 @@ import { sharedEstimator as strength } from './strength.ts'
 
 export type Verification = { matches: boolean; rehashed: StoredPassword | undefined }
 
-/** How long hashing and judging wait for their turn. */
-const waiting = { maxWaiting: 1_000, maxWaitingOfGroup: 64, maxWaitMs: 15_000 }
+const maxWaitMs = 15_000
 
-/**
- * At most one hash for each core, three in all, and 64 waiting of each network. `hashing` is read at each hash: peppers
- * may change.
- */
+/** How long hashing and judging wait for their turn: who would wait longer need not wait to be refused. */
+const waiting = { maxWaiting: 1_000, maxWaitMs, maxWorkMs: maxWaitMs }
+
+/** At most one hash for each core, three in all. `hashing` is read at each hash: peppers may change. */
 export function passwordService(
   hashing: Hashing & { readonly processes: number; readonly isBreached?: IsBreached | undefined },
 ) {
@@ -36,6 +35,9 @@ export function passwordService(
   const decoyOf = decoys(hashing)
   return {
     warm: () => strength.warm(),
+
+    /** Whether `verify` would have to be refused now, before it costs anything else. @throws Problem `overloaded` */
+    assertRoom: runHash.assertRoom,
 
     /**
      * @param onJudge - called when the work begins that costs: after the lists, and the wait for its turn

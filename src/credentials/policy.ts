@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
 import { characterCount } from '../http/text.ts'
 import { findBlocked, type Person } from './blocklist/blocklist.ts'
+import { foldConfusables } from './blocklist/confusables.ts'
 import { normalisePassword } from './hashing.ts'
 import { estimateGuesses } from './long-passwords.ts'
 import type { StrengthEstimator } from './strength.ts'
@@ -9,14 +10,17 @@ import type { StrengthEstimator } from './strength.ts'
 const maxPasswordLength = 256
 const minGuesses = 1e8
 
-/** @param minLength - in characters, measured after NFKC, the form that is hashed */
+/**
+ * @param minLength - in characters, of what is typed and after NFKC, the form that is hashed: NFKC makes 18 letters of
+ * U+FDFA
+ */
 export function newPassword(minLength: number) {
   return z
     .string()
     .refine((password) => password.isWellFormed(), { error: 'Must not contain an unpaired surrogate.', abort: true })
     .refine((password) => {
       const length = characterCount(normalisePassword(password))
-      return length >= minLength && length <= maxPasswordLength
+      return Math.min(length, characterCount(password)) >= minLength && length <= maxPasswordLength
     }, `Must have ${minLength} to ${maxPasswordLength} characters.`)
     .meta({ minLength, maxLength: maxPasswordLength, format: 'password' })
 }
@@ -42,7 +46,7 @@ const joined = (text: string) => text.toLowerCase().replace(/[-_.]/g, '')
  * @throws Problem `validation` with the owner's pointer.
  */
 export function assertNotBlocked(password: string, { pointer, ...person }: PasswordOwner): void {
-  const normalised = normalisePassword(password)
+  const normalised = foldConfusables(normalisePassword(password))
   const isNamed = [(text: string) => text.toLowerCase(), joined].some((form) => {
     const name = form(person.username)
     return name.length >= usernameLengthMin && form(normalised).includes(name)
@@ -60,7 +64,7 @@ export async function assertStrongPassword(
   { pointer, strength }: { pointer: string; strength: StrengthEstimator },
 ): Promise<void> {
   const refused = (detail: string) => invalid({ pointer, detail })
-  const guesses = await estimateGuesses(normalisePassword(password), strength, minGuesses)
+  const guesses = await estimateGuesses(foldConfusables(normalisePassword(password)), strength, minGuesses)
   if (guesses === undefined)
     throw refused('Use fewer symbols in place of letters: the strength of this password cannot be estimated.')
   if (guesses < minGuesses) throw refused('Must be harder to guess: use several unrelated words.')

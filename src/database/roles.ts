@@ -14,7 +14,6 @@ export type Role = { name: string; privileges: readonly Privilege[] }
 export const insertedBy = (uses: CollectionUses): string[] =>
   Object.entries(uses).flatMap(([name, actions]) => (actions.includes('insert') ? [name] : []))
 
-/** What `ensureIndexes` needs for a collection that it creates. */
 const creationActions = (indexes: Collections[string] = []) => [
   indexes.length > 0 ? 'createIndex' : 'createCollection',
   'listIndexes',

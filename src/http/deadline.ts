@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OutcomeUnknownError } from '../database/failures.ts'
 import { transactionTimeoutMs } from '../database/transaction.ts'
+import { clientTurn } from '../limits/client-turn.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
-import { addressKey, networkKey } from './client-address.ts'
 import { sendProblem, unavailable } from './errors.ts'
 import { clientLeft, overloaded } from './problems.ts'
 
@@ -61,6 +61,17 @@ export function enforceDeadlines(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => clearDeadline(request, reply))
 }
 
+/** Waits for what is not the database. */
+export async function withoutDeadline(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  wait: () => Promise<unknown>,
+): Promise<void> {
+  clearDeadline(request, reply)
+  await wait()
+  startDeadline(request, reply)
+}
+
 /** Within {@link whileQueued}: queries the database, under the 5-second deadline. */
 export async function withDatabaseDeadline<T>(
   request: FastifyRequest,
@@ -102,8 +113,7 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
 
 /**
  * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
- * @param account - whose known device or live session it is: it uses the reserved turns, in which its network takes
- * turns with others, too: many accounts must not give one client as many turns
+ * @param account - whose known device or live session it is
  */
 export async function whileQueued<T>(
   request: FastifyRequest,
@@ -111,8 +121,6 @@ export async function whileQueued<T>(
   work: (ticket: Ticket) => Promise<T>,
   account?: string,
 ): Promise<T> {
-  const { ip } = request.client
-  const share = { key: account ?? addressKey(ip), group: networkKey(ip), reserved: account !== undefined }
   const controller = new AbortController()
   const onClose = () => controller.abort(clientLeft())
   const onTimeout = () => controller.abort(overloaded('passwords'))
@@ -121,7 +129,7 @@ export async function whileQueued<T>(
   if (reply.raw.closed) onClose()
   clearDeadline(request, reply)
   try {
-    return await work({ signal: controller.signal, ...share })
+    return await work({ signal: controller.signal, ...clientTurn(request.client.ip, account) })
   } finally {
     clearTimeout(timer)
     reply.raw.off('close', onClose)

@@ -30,11 +30,19 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? false
 }
 
-/** Answers with the body, compressed if the client accepts it, or with 304 if the client has it. */
-export function sendFixed(request: FastifyRequest, reply: FastifyReply, body: FixedBody): FastifyReply {
+/**
+ * Answers with the body, compressed if the client accepts it, or with 304 if the client has it.
+ * @param vary - other request headers that have chosen the body
+ */
+export function sendFixed(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: FixedBody,
+  ...vary: string[]
+): FastifyReply {
   const compressed = acceptsGzip(request.headers['accept-encoding']) ? body.compressed : undefined
   const { bytes, entityTag } = compressed ?? body.plain
-  reply.headers({ etag: entityTag, vary: 'Accept-Encoding' })
+  reply.headers({ etag: entityTag, vary: [...vary, 'Accept-Encoding'].join(', ') })
   if (matchesEntityTag(request.headers['if-none-match'], entityTag)) return reply.code(304).send()
   if (compressed) reply.header('content-encoding', 'gzip')
   return reply.type(body.mediaType).send(bytes)

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin'
-import { defaultOrigins } from '../config.ts'
 import { Problem } from './problems.ts'
+import { defaultOrigins } from './public-origins.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,13 +26,21 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
       origins ??= new Set(defaultOrigins(host, actual))
       return origins
     }
+    // While the server drains, it no longer has an address.
+    app.addHook('onListen', async () => void allowedOrigins())
     app.addHook('onRequest', async ({ method, headers, routeOptions }) => {
       if (safeMethods.has(method) && !routeOptions.config.refusesCrossSite) return
       const { origin, 'sec-fetch-site': site } = headers
       if (origin !== undefined && !allowedOrigins().has(origin))
-        throw new Problem('cross-site', 'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN.')
+        throw new Problem(
+          'cross-site',
+          'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN. Use an origin that is, or have the operator add it.',
+        )
       if (origin === undefined && site !== undefined && site !== 'same-origin' && site !== 'none')
-        throw new Problem('cross-site', 'Cross-site request blocked: Sec-Fetch-Site is not same-origin or none.')
+        throw new Problem(
+          'cross-site',
+          'Cross-site request blocked: Sec-Fetch-Site is not same-origin or none. Send it from a page of an origin in PUBLIC_ORIGIN.',
+        )
     })
   },
 )

@@ -15,15 +15,19 @@ export const PageQuery = z.strictObject({
     .refine((digits) => /^([1-9]\d?|100)$/.test(digits), 'Must be a whole number from 1 to 100.')
     .optional()
     .transform((digits) => Number(digits ?? 20))
-    .meta({ type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+    .meta({ type: 'integer', minimum: 1, maximum: 100, default: 20, description: 'How many items to list.' }),
   cursor: z
     .string()
     .refine((text) => decodeBytes(text) !== undefined, 'Must be a nextCursor of this list.')
-    .optional(),
+    .optional()
+    .meta({ pattern: '^[A-Za-z0-9_-]{32}$', description: 'The nextCursor of the page before, with the same filter.' }),
 })
 
 export const pageOf = <Item extends z.ZodType>(item: Item) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable() })
+  z.object({
+    items: z.array(item),
+    nextCursor: z.string().nullable().describe('The cursor of the next page; null on the last one.'),
+  })
 
 /** Where a page starts: after the item with this key, which never changes while the item exists. */
 export type Position = { after: string | undefined; limit: number }

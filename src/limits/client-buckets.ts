@@ -31,6 +31,13 @@ export function clientBuckets({ name, description, perAddress }: Quota) {
   return {
     headersOf: addresses.headersOf,
 
+    /** Takes nothing. @throws Problem `rate-limited` */
+    check(ip: string): void {
+      const { address, network } = clientKeys(ip)
+      addresses.check(address)
+      networks.check(network)
+    },
+
     /** @returns the address's bucket. @throws Problem `rate-limited` */
     consume(ip: string): Bucket {
       const { address, network } = clientKeys(ip)

@@ -1,16 +1,23 @@
-import { fairTurns } from './fair-turns.ts'
+import { fairTurns, type Share } from './fair-turns.ts'
 
 /**
- * A task's position in a queue: the client whose turn it uses, and a signal that removes it.
- * @property group - the client's network; by default the key
+ * Whose turn a task uses: the client's key, and its groups, such as its networks, the widest first.
  * @property reserved - whether it uses the reserved half of the turns, which other tasks cannot fill
  */
-export type Ticket = { signal: AbortSignal; key: string; group?: string; reserved?: boolean }
+export type Turn = { key: string; groups?: readonly string[]; reserved?: boolean }
 
-/** @throws the refusal when the queue is full or the wait too long; the abort reason of the ticket */
-export type FairQueue = <T>(task: () => Promise<T>, ticket: Ticket) => Promise<T>
+/** A task's position in a queue, and a signal that removes it. */
+export type Ticket = Turn & { signal: AbortSignal }
 
-export type QueueBounds = { maxRunning: number; maxWaiting: number; maxWaitingOfGroup?: number; maxWaitMs?: number }
+export type FairQueue = {
+  /** @throws the refusal when the queue is full or the wait too long; the abort reason of the ticket */
+  <T>(task: () => Promise<T>, ticket: Ticket): Promise<T>
+  /** Refuses now what the queue would refuse. @throws the refusal */
+  assertRoom(turn: Turn): void
+}
+
+/** @property maxWorkMs - a task is refused at once if, at the measured speed, its turn would come later */
+export type QueueBounds = { maxRunning: number; maxWaiting: number; maxWaitMs?: number; maxWorkMs?: number }
 
 /** @param seconds - until what waits now will have run */
 export type Refusal = (seconds: number) => Error
@@ -19,12 +26,14 @@ type Waiter = { start(): void; refuse(): void }
 
 const maxRetrySeconds = 60
 
+const shareOf = ({ key, groups = [] }: Turn): Share => [...groups, key]
+
 /**
  * Groups take turns, and within a group its keys. A full queue evicts the last task of the busiest, never a newcomer
  * because it is new. Reserved tasks wait apart and get every other turn.
  */
 export function fairQueue(
-  { maxRunning, maxWaiting, maxWaitingOfGroup = maxWaiting, maxWaitMs }: QueueBounds,
+  { maxRunning, maxWaiting, maxWaitMs, maxWorkMs = Number.POSITIVE_INFINITY }: QueueBounds,
   refusal: Refusal,
   nowMs: () => number = () => performance.now(),
 ): FairQueue {
@@ -33,6 +42,7 @@ export function fairQueue(
   let running = 0
   let meanMs = 0
 
+  const laneOf = ({ reserved: isReserved = false }: Turn) => (isReserved ? reserved : open)
   const otherThan = (lane: typeof open) => (lane === open ? reserved : open)
 
   function startNext(): void {
@@ -46,10 +56,19 @@ export function fairQueue(
     return refusal(Math.min(Math.max(1, seconds), maxRetrySeconds))
   }
 
-  const waitForSlot = ({ signal, key, group = key, reserved: isReserved = false }: Ticket) =>
+  function assertRoom(turn: Turn): void {
+    if (running < maxRunning) return
+    const lane = laneOf(turn)
+    const turns = lane.turnsUntil(shareOf(turn))
+    const turnsOfAll = turns + Math.min(turns, otherThan(lane).size())
+    if ((turnsOfAll * meanMs) / maxRunning > maxWorkMs) throw refuse()
+  }
+
+  const waitForSlot = (ticket: Ticket) =>
     new Promise<void>((resolve, reject) => {
-      const lane = isReserved ? reserved : open
-      const share = { group, key }
+      const { signal } = ticket
+      const lane = laneOf(ticket)
+      const share = shareOf(ticket)
       let timer: NodeJS.Timeout | undefined
       const settle = (outcome: () => void) => {
         clearTimeout(timer)
@@ -70,9 +89,9 @@ export function fairQueue(
         waiter.refuse()
       }
       if (running < maxRunning) return start()
-      const groupIsFull = lane.sizeOf(group) >= maxWaitingOfGroup
-      if (groupIsFull || lane.size() >= maxWaiting) {
-        const evicted = lane.evictFor(share, groupIsFull)
+      assertRoom(ticket)
+      if (lane.size() >= maxWaiting) {
+        const evicted = lane.evictFor(share)
         if (!evicted) return waiter.refuse()
         evicted.refuse()
       }
@@ -81,7 +100,7 @@ export function fairQueue(
       signal.addEventListener('abort', leave, { once: true })
     })
 
-  return async (task, ticket) => {
+  async function run<T>(task: () => Promise<T>, ticket: Ticket): Promise<T> {
     ticket.signal.throwIfAborted()
     await waitForSlot(ticket)
     const startedMs = nowMs()
@@ -97,4 +116,6 @@ export function fairQueue(
       startNext()
     }
   }
+
+  return Object.assign(run, { assertRoom })
 }

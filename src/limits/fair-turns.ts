@@ -1,91 +1,122 @@
-/** Whose turn a task uses: a group, such as a network, and within it a key, such as an address. */
-export type Share = { group: string; key: string }
+/** Whose turn a task uses, from the widest group, such as a network, to the client's own key. */
+export type Share = readonly string[]
 
-type Group<Waiter> = { size: number; keys: Map<string, Waiter[]> }
+type Group<Waiter> = { size: number; waiters: Waiter[]; parts: Map<string, Group<Waiter>> }
 
 type Sized = readonly [string, number]
 
+const emptyGroup = <Waiter>(): Group<Waiter> => ({ size: 0, waiters: [], parts: new Map() })
+
+const sizesOf = <Waiter>({ parts }: Group<Waiter>, except?: string): Sized[] =>
+  [...parts].filter(([name]) => name !== except).map(([name, { size }]) => [name, size] as const)
+
 /** Of equals the last, whose turn is the farthest. */
-const busiest = (sizes: Iterable<Sized>): Sized | undefined =>
-  [...sizes].reduce<Sized | undefined>((most, next) => (most && most[1] > next[1] ? most : next), undefined)
+const busiest = (sizes: readonly Sized[]): Sized | undefined =>
+  sizes.reduce<Sized | undefined>((most, next) => (most && most[1] > next[1] ? most : next), undefined)
+
+function busiestShare<Waiter>(group: Group<Waiter>): Share {
+  const [name] = busiest(sizesOf(group)) ?? []
+  const part = name === undefined ? undefined : group.parts.get(name)
+  return name === undefined || !part ? [] : [name, ...busiestShare(part)]
+}
 
 /**
  * Who must leave for a newcomer that has `own` waiting: the busiest of the others, unless that has hardly more.
  * @param isEntitled - whether a newcomer that has none waiting is never refused
  */
-function leaver(own: number, others: Iterable<Sized>, isEntitled = true): string | undefined {
+function leaver(own: number, others: readonly Sized[], isEntitled: boolean): string | undefined {
   const [name, size] = busiest(others) ?? ['', 0]
   return size > 0 && ((isEntitled && own === 0) || size > own + 1) ? name : undefined
 }
 
-/** Groups take turns, and within a group its keys (fair queueing: Nagle, RFC 970). */
+/** Groups take turns, and within a group its parts, down to the keys (fair queueing: Nagle, RFC 970). */
 export function fairTurns<Waiter>() {
-  const groups = new Map<string, Group<Waiter>>()
-  let size = 0
+  const all = emptyGroup<Waiter>()
 
-  function remove({ group: name, key }: Share, waiter: Waiter): void {
-    const group = groups.get(name)
-    const queue = group?.keys.get(key)
-    const at = queue?.indexOf(waiter) ?? -1
-    if (!group || !queue || at === -1) return
-    queue.splice(at, 1)
+  /** From the outermost group to the key's own; undefined if nothing waits there. */
+  function lineOf(share: Share): Group<Waiter>[] | undefined {
+    const line = [all]
+    for (const name of share) {
+      const part = line.at(-1)?.parts.get(name)
+      if (!part) return undefined
+      line.push(part)
+    }
+    return line
+  }
+
+  function remove(share: Share, waiter: Waiter): void {
+    const line = lineOf(share)
+    const waiters = line?.at(-1)?.waiters ?? []
+    const at = waiters.indexOf(waiter)
+    if (!line || at === -1) return
+    waiters.splice(at, 1)
+    for (const [depth, group] of line.entries()) {
+      group.size -= 1
+      if (group.size === 0) line[depth - 1]?.parts.delete(share[depth - 1] ?? '')
+    }
+  }
+
+  function takeNext(group: Group<Waiter>): Waiter | undefined {
+    const [first] = group.parts
     group.size -= 1
-    size -= 1
-    if (queue.length === 0) group.keys.delete(key)
-    if (group.size === 0) groups.delete(name)
+    if (!first) return group.waiters.shift()
+    const [name, part] = first
+    const waiter = takeNext(part)
+    // To the end of its line.
+    group.parts.delete(name)
+    if (part.size > 0) group.parts.set(name, part)
+    return waiter
   }
 
-  function takeLast(share: Share): Waiter | undefined {
-    const last = groups.get(share.group)?.keys.get(share.key)?.at(-1)
-    if (last !== undefined) remove(share, last)
-    return last
+  function turnsWithin(group: Group<Waiter> | undefined, [name, ...rest]: Share): number {
+    if (!group) return 1
+    if (name === undefined) return group.waiters.length + 1
+    const own = turnsWithin(group.parts.get(name), rest)
+    return sizesOf(group, name).reduce((turns, [, size]) => turns + Math.min(size, own), own)
   }
 
-  const lengths = (group: Group<Waiter> | undefined, except?: string): Sized[] =>
-    [...(group?.keys ?? [])].filter(([key]) => key !== except).map(([key, { length }]) => [key, length] as const)
+  /**
+   * The oldest of a group keeps its place, or a group whose newcomers displace each other would never have a turn: a group
+   * with one waiting owes its newcomer nothing.
+   */
+  function leaverWithin(group: Group<Waiter>, [name, ...rest]: Share, isEntitled: boolean): Share | undefined {
+    if (name === undefined) return undefined
+    const own = group.parts.get(name)
+    const other = leaver(own?.size ?? 0, sizesOf(group, name), isEntitled)
+    const part = other === undefined ? undefined : group.parts.get(other)
+    if (other !== undefined && part) return [other, ...busiestShare(part)]
+    const neighbour = own && leaverWithin(own, rest, own.size > 1)
+    return neighbour && [name, ...neighbour]
+  }
 
   return {
-    size: () => size,
-    sizeOf: (group: string) => groups.get(group)?.size ?? 0,
+    size: () => all.size,
 
     add(share: Share, waiter: Waiter): void {
-      const group = groups.get(share.group) ?? { size: 0, keys: new Map<string, Waiter[]>() }
-      const queue = group.keys.get(share.key) ?? []
-      queue.push(waiter)
-      group.keys.set(share.key, queue)
+      let group = all
       group.size += 1
-      size += 1
-      groups.set(share.group, group)
+      for (const name of share) {
+        const part = group.parts.get(name) ?? emptyGroup<Waiter>()
+        group.parts.set(name, part)
+        part.size += 1
+        group = part
+      }
+      group.waiters.push(waiter)
     },
 
     remove,
 
-    next(): Waiter | undefined {
-      const [first] = groups
-      const [queued] = first?.[1].keys ?? []
-      if (!first || !queued) return undefined
-      const [[name, group], [key, queue]] = [first, queued]
-      const [waiter] = queue
-      if (waiter !== undefined) remove({ group: name, key }, waiter)
-      // Both go to the end of their line.
-      if (group.keys.delete(key)) group.keys.set(key, queue)
-      if (groups.delete(name)) groups.set(name, group)
-      return waiter
-    },
+    next: (): Waiter | undefined => (all.size === 0 ? undefined : takeNext(all)),
+
+    /** In how many turns a newcomer's comes, at the latest, unless others arrive. */
+    turnsUntil: (share: Share): number => turnsWithin(all, share),
 
     /** The last waiter of the busiest group, or of the newcomer's own; undefined if the newcomer must leave. */
-    evictFor({ group, key }: Share, withinGroup: boolean): Waiter | undefined {
-      const own = groups.get(group)
-      const others = [...groups].filter(([name]) => name !== group).map(([name, { size }]) => [name, size] as const)
-      const other = withinGroup ? undefined : leaver(own?.size ?? 0, others)
-      if (other !== undefined) {
-        const [longest = ''] = busiest(lengths(groups.get(other))) ?? []
-        return takeLast({ group: other, key: longest })
-      }
-      // The oldest of a group keeps its place, or a group whose newcomers displace each other would never have a turn.
-      const isEntitled = withinGroup || (own?.size ?? 0) > 1
-      const neighbour = leaver(own?.keys.get(key)?.length ?? 0, lengths(own, key), isEntitled)
-      return neighbour === undefined ? undefined : takeLast({ group, key: neighbour })
+    evictFor(share: Share): Waiter | undefined {
+      const left = leaverWithin(all, share, true)
+      const waiter = left && lineOf(left)?.at(-1)?.waiters.at(-1)
+      if (left && waiter !== undefined) remove(left, waiter)
+      return waiter
     },
   }
 }

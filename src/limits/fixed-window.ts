@@ -1,5 +1,6 @@
 import type { Collection, Db } from 'mongodb'
 import { type Limit, limitHeaders, rateLimited } from './headers.ts'
+import { recentRefusals } from './recent-refusals.ts'
 import type { Counter } from './sliding-window.ts'
 
 type WindowDocument = { _id: string; count: number; until: Date }
@@ -22,6 +23,7 @@ const currentWindow = ({ windowSeconds }: Limit) => {
 /** Counted in MongoDB, so that all processes share each quota. */
 export function fixedWindow(db: Db) {
   const throttle: Collection<WindowDocument> = db.collection('throttle')
+  const refusals = recentRefusals()
   let shares = new Map<string, Share>()
   let sharesOfWindow = 0
 
@@ -56,11 +58,20 @@ export function fixedWindow(db: Db) {
   }
 
   return {
-    /** Counts nothing. @throws Problem `rate-limited` */
-    async check(limit: Limit, subject: string): Promise<void> {
-      const { begin, seconds } = currentWindow(limit)
-      const found = await throttle.findOne({ _id: `${limit.name}:${subject}:${begin}` })
-      if (found && found.count >= limit.quota) throw rateLimited(limit, seconds)
+    /** Counts nothing. One query at most. @throws Problem `rate-limited` */
+    async check(...counters: readonly Counter[]): Promise<void> {
+      const windows = counters.map(({ limit, subject }) => {
+        const { begin, seconds } = currentWindow(limit)
+        return { limit, seconds, _id: `${limit.name}:${subject}:${begin}` }
+      })
+      const remembered = windows.find(({ _id }) => refusals.secondsUntilFree(_id) !== undefined)
+      if (remembered) throw rateLimited(remembered.limit, remembered.seconds)
+      const found = await throttle.find({ _id: { $in: windows.map(({ _id }) => _id) } }).toArray()
+      const countOf = (id: string) => found.find(({ _id }) => _id === id)?.count ?? 0
+      const full = windows.find(({ limit, _id }) => countOf(_id) >= limit.quota)
+      if (!full) return
+      refusals.note(full._id, full.seconds)
+      throw rateLimited(full.limit, full.seconds)
     },
 
     /**

@@ -1,27 +1,50 @@
-import type { FastifyRequest, onRequestAsyncHookHandler, onSendAsyncHookHandler } from 'fastify'
+import type {
+  FastifyRequest,
+  onRequestAsyncHookHandler,
+  onSendAsyncHookHandler,
+  preValidationAsyncHookHandler,
+} from 'fastify'
 import fp from 'fastify-plugin'
 import { addressKey, networkKey } from '../http/client-address.ts'
 import { safeMethods } from '../http/origin.ts'
+import { clientBuckets } from './client-buckets.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
 import { releaseSoon } from './release.ts'
 
+/** So many attempts for each sign-up that succeeds: others end in a fault, or say that a username is taken. */
+const attemptsPerSignUp = 10
+
 /** Limits a route by client address and network. Capacity is reserved before any costly work, and released if nothing is created. */
 export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwork: Limit) {
   const reservations = new WeakMap<object, Reservation & { consumed: boolean }>()
-  const onRequest: onRequestAsyncHookHandler = async (request, reply) => {
-    const { ip } = request.client
-    const reservation = await fixedWindow.acquire(
+  const attempts = clientBuckets({
+    name: `${perAddress.name}-attempts`,
+    description: `attempted ${perAddress.description}`,
+    perAddress: attemptsPerSignUp * perAddress.quota,
+  })
+  const counters = ({ client: { ip } }: FastifyRequest) =>
+    [
       { limit: perAddress, subject: addressKey(ip) },
       { limit: perNetwork, subject: networkKey(ip) },
-    )
+    ] as const
+  const onRequest: onRequestAsyncHookHandler = async (request) => {
+    attempts.check(request.client.ip)
+    await fixedWindow.check(...counters(request))
+  }
+  // Once the body is there: a client that sends none must hold nothing.
+  const preValidation: preValidationAsyncHookHandler = async (request, reply) => {
+    attempts.consume(request.client.ip)
+    const reservation = await fixedWindow.acquire(...counters(request))
     reservations.set(request, { ...reservation, consumed: false })
     reply.headers(reservation.headers)
   }
   // onResponse would miss clients that have hung up.
   const onSend: onSendAsyncHookHandler = async (request, reply) => {
     const reservation = reservations.get(request)
-    if (reservation === undefined || reply.statusCode === 201) return
+    if (reservation === undefined) return
+    if (reply.statusCode === 201 || reply.statusCode >= 500) attempts.release(request.client.ip)
+    if (reply.statusCode === 201) return
     if (reservation.consumed && reply.statusCode < 500) return
     reservations.delete(request)
     await releaseSoon(reservation.release, request.log)
@@ -31,7 +54,7 @@ export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwo
     const reservation = reservations.get(request)
     if (reservation) reservation.consumed = true
   }
-  return { onRequest, onSend, consume }
+  return { onRequest, preValidation, onSend, consume }
 }
 
 type WriteOptions = {

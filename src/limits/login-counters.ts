@@ -13,16 +13,20 @@ export type LoginQuotas = {
   inARow: number
 }
 
-export type Attempt = {
-  username: string
+/** Whose password a client claims to know. */
+export type Claim = { username: string; ip: string }
+
+export type Attempt = Claim & {
   /** The account's id; of an unknown name, its stand-in id. */
   account: string
-  ip: string
+  isStandIn?: boolean
   device: string | undefined
 }
 
-/** "In whatever time": as long as a device cookie lives. Counters of names that do not exist must expire some day. */
+/** "In whatever time": as long as a device cookie lives. */
 const rowSeconds = 400 * 86_400
+/** A stand-in's row protects nothing, and every name that is typed begins one. */
+const standInRowSeconds = 7 * 86_400
 
 const names = {
   pair: 'failed-logins-by-account-and-address',
@@ -67,24 +71,34 @@ export function loginCounters(quotas: LoginQuotas, secret: string) {
   const deviceRow = inARow(names.deviceRow, 'a known browser is refused: log in from another one')
   const hashed = nameHash(secret)
 
-  const nameOf = ({ username }: Attempt) => hashed(username).digest('base64url')
-  const pairOf = (attempt: Attempt) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
-  const rowOf = ({ account }: Attempt) => ({ limit: row, subject: account })
+  const nameOf = ({ username }: Claim) => hashed(username).digest('base64url')
+  const pairOf = (attempt: Claim) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
+  const rowOf = ({ account, isStandIn }: Attempt): Counter => ({
+    limit: row,
+    subject: account,
+    ...(isStandIn && { keepSeconds: standInRowSeconds }),
+  })
   const deviceOf = ({ device: subject }: Attempt) =>
     subject === undefined ? [] : [limits.device, deviceRow].map((limit) => ({ limit, subject }))
 
+  /** Those that are known before the account is. */
+  function byClientAndName(attempt: Claim): Counter[] {
+    const network = networkKey(attempt.ip)
+    return [
+      pairOf(attempt),
+      { limit: limits.accountAndNetwork, subject: `${nameOf(attempt)}:${network}` },
+      { limit: limits.address, subject: addressKey(attempt.ip) },
+      { limit: limits.network, subject: network },
+      { limit: limits.account, subject: nameOf(attempt) },
+    ]
+  }
+
   return {
+    byClientAndName,
+
     counted(attempt: Attempt): Counter[] {
       if (attempt.device !== undefined) return deviceOf(attempt)
-      const network = networkKey(attempt.ip)
-      return [
-        pairOf(attempt),
-        { limit: limits.accountAndNetwork, subject: `${nameOf(attempt)}:${network}` },
-        { limit: limits.address, subject: addressKey(attempt.ip) },
-        { limit: limits.network, subject: network },
-        { limit: limits.account, subject: nameOf(attempt) },
-        rowOf(attempt),
-      ]
+      return [...byClientAndName(attempt), rowOf(attempt)]
     },
 
     /** Of the account at this address, of the device, and of failures in a row. */

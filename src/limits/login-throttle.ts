@@ -1,4 +1,4 @@
-import { type Attempt, type LoginQuotas, loginCounters, nameHash } from './login-counters.ts'
+import { type Attempt, type Claim, type LoginQuotas, loginCounters, nameHash } from './login-counters.ts'
 import type { SlidingWindow } from './sliding-window.ts'
 
 /**
@@ -7,7 +7,7 @@ import type { SlidingWindow } from './sliding-window.ts'
  * (NIST SP 800-63B-4, 3.2.2).
  */
 export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secret: string) {
-  const { counted, clearedBySuccess } = loginCounters(quotas, secret)
+  const { byClientAndName, clearedBySuccess, counted } = loginCounters(quotas, secret)
   const hashed = nameHash(secret)
   return {
     /** The id that an unknown name is looked up by: always the same for that name, and no account's. */
@@ -15,6 +15,9 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
       const digits = hashed(username).digest('hex')
       return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/, '$1-$2-$3-$4-$5')
     },
+
+    /** Asks no database, for a client without a known device. @throws Problem `rate-limited` */
+    recall: (claim: Claim): void => attempts.recall(byClientAndName(claim)),
 
     check: (attempt: Attempt): Promise<void> => attempts.check(counted(attempt)),
 

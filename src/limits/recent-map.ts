@@ -23,6 +23,10 @@ export function recentMap<Value>(maxEntries: number) {
       return value
     },
     set,
+    delete(key: string): void {
+      recent.delete(key)
+      older.delete(key)
+    },
     get size() {
       return recent.size + older.size
     },

@@ -31,8 +31,8 @@ export type SessionRequestLimits = ReturnType<typeof sessionRequestLimits>
 
 type Options = {
   sessionRequestLimits: SessionRequestLimits
-  /** The account that the refresh token names, true or not. */
-  claimedAccount: (request: FastifyRequest) => string | undefined
+  /** The accounts that refresh tokens name, true or not. */
+  claimedAccounts: (request: FastifyRequest) => string[]
   hasLiveSession: (request: FastifyRequest) => Promise<boolean>
 }
 
@@ -49,9 +49,10 @@ export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLi
   scope.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.limitedAs === undefined) return
     if (isRefresh(request)) {
-      const account = options.claimedAccount(request)
-      // Only looked at: a stranger who knows the account's id must not use up its quota.
-      if (account !== undefined) refreshes.check(account)
+      const accounts = options.claimedAccounts(request)
+      const [first] = accounts
+      // Only looked at: a stranger who knows the account's id must not use up its quota. One account's must not stop another.
+      if (first !== undefined && accounts.every(refreshes.isEmpty)) refreshes.check(first)
     } else if (await options.hasLiveSession(request)) return
     reply.headers(strangers.headersOf(strangers.consume(request.client.ip)))
   })

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Collection, Db } from 'mongodb'
 import { type Limit, rateLimited } from './headers.ts'
+import { recentRefusals } from './recent-refusals.ts'
 import { releaseSoon } from './release.ts'
 
 type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until: Date }
@@ -9,15 +10,20 @@ type AttemptsDocument = { _id: string; taken: { id: string; at: Date }[]; until:
 /** A counter with the database's time, which may differ from ours. */
 type Found = AttemptsDocument & { now: Date }
 
-export type Counter = { limit: Limit; subject: string }
+/** @property keepSeconds - after the last use; by default the window */
+export type Counter = { limit: Limit; subject: string; keepSeconds?: number }
 
 export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60 }] as const
 
 const keyOf = ({ limit, subject }: Counter) => `${limit.name}:${subject}`
 
-/** No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter. */
-export function slidingWindow(db: Db, log: FastifyBaseLogger) {
+/**
+ * No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter.
+ * @param nowMs - for how long a refusal is remembered
+ */
+export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => number) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
+  const refusals = recentRefusals(nowMs)
 
   /** The seconds until the next attempt is allowed; undefined if it is now. */
   function secondsUntilFree(
@@ -32,6 +38,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
 
   async function acquireOne(counter: Counter, id: string): Promise<boolean> {
     const { quota, windowSeconds } = counter.limit
+    const { keepSeconds = windowSeconds } = counter
     const recent = {
       $filter: {
         input: { $ifNull: ['$taken', []] },
@@ -42,7 +49,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     const after = await attempts.findOneAndUpdate(
       { _id: keyOf(counter) },
       [
-        { $set: { taken: recent, until: { $add: ['$$NOW', windowSeconds * 1_000] } } },
+        { $set: { taken: recent, until: { $add: ['$$NOW', keepSeconds * 1_000] } } },
         { $set: { taken: { $cond: [{ $lt: [{ $size: '$taken' }, quota] }, more, '$taken'] } } },
       ],
       { upsert: true, returnDocument: 'after' },
@@ -56,21 +63,36 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     await Promise.all(pulled)
   }
 
+  function recall(counters: readonly Counter[]): void {
+    for (const counter of counters) {
+      const wait = refusals.secondsUntilFree(keyOf(counter))
+      if (wait !== undefined) throw rateLimited(counter.limit, wait)
+    }
+  }
+
   async function check(counters: readonly Counter[]): Promise<void> {
+    recall(counters)
     const stages = [{ $match: { _id: { $in: counters.map(keyOf) } } }, { $set: { now: '$$NOW' } }]
     const found = await attempts.aggregate<Found>(stages).toArray()
     for (const counter of counters) {
       const own = found.find(({ _id }) => _id === keyOf(counter))
       const wait = secondsUntilFree(counter, own)
-      if (wait !== undefined) throw rateLimited(counter.limit, wait)
+      if (wait === undefined) continue
+      refusals.note(keyOf(counter), wait)
+      throw rateLimited(counter.limit, wait)
     }
   }
 
   return {
+    /** Asks no database: refuses what has been refused several times within the last second. @throws Problem `rate-limited` */
+    recall,
+
+    /** Counts nothing. @throws Problem `rate-limited` */
     check,
 
     /** In all counters, or in none. @returns a function that releases the attempt. @throws Problem `rate-limited`. */
     async acquire(counters: readonly Counter[]): Promise<() => Promise<void>> {
+      recall(counters)
       const id = randomUUID()
       const release = () => releaseAll(counters, id)
       const outcomes = await Promise.allSettled(counters.map((counter) => acquireOne(counter, id)))
@@ -84,7 +106,9 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger) {
     },
 
     async clear(counters: readonly Counter[]): Promise<void> {
-      await attempts.deleteMany({ _id: { $in: counters.map(keyOf) } })
+      const keys = counters.map(keyOf)
+      await attempts.deleteMany({ _id: { $in: keys } })
+      for (const key of keys) refusals.forget(key)
     },
   }
 }

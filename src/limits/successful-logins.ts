@@ -1,28 +1,33 @@
 import { addressKey } from '../http/client-address.ts'
 import type { FixedWindow } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
+import type { Counter } from './sliding-window.ts'
+
+type Login = { account: string; ip: string; device: string | undefined }
 
 type Quotas = { loginsPerAccount: number; loginsPerAddress: number }
 
-/** The right password costs a hash as a wrong one does: with an account of their own, attackers could log in all day. */
+/**
+ * The right password costs a hash as a wrong one does: with an account of their own, attackers could log in all day. A
+ * known device counts for its account alone: behind a carrier's NAT, strangers share its address.
+ */
 export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, loginsPerAddress }: Quotas) {
   const logins = { description: 'logins', windowSeconds: limitWindowSeconds }
   const perAccount: Limit = { ...logins, name: 'logins', quota: loginsPerAccount }
   const perAddress: Limit = { ...logins, name: 'logins-by-address', quota: loginsPerAddress }
-  const counters = (account: string, ip: string) =>
-    [
-      { limit: perAccount, subject: account },
-      { limit: perAddress, subject: addressKey(ip) },
-    ] as const
+  function counters({ account, ip, device }: Login): [Counter, ...Counter[]] {
+    const ofAccount = { limit: perAccount, subject: account }
+    return device === undefined ? [ofAccount, { limit: perAddress, subject: addressKey(ip) }] : [ofAccount]
+  }
   return {
     /** Before the password is checked. @throws Problem `rate-limited` */
-    async check(account: string, ip: string): Promise<void> {
-      await Promise.all(counters(account, ip).map(({ limit, subject }) => fixedWindow.check(limit, subject)))
+    async check(login: Login): Promise<void> {
+      await fixedWindow.check(...counters(login))
     },
 
     /** Once the password was right. @returns a function that releases it. @throws Problem `rate-limited` */
-    async acquire(account: string, ip: string): Promise<() => Promise<void>> {
-      return (await fixedWindow.acquire(...counters(account, ip))).release
+    async acquire(login: Login): Promise<() => Promise<void>> {
+      return (await fixedWindow.acquire(...counters(login))).release
     },
   }
 }

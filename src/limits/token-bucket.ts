@@ -42,6 +42,8 @@ export function tokenBuckets(limit: Limit, { maxBuckets = 100_000, nowMs = () =>
       ratelimit: `"${name}";r=${Math.floor(bucket.tokens)};t=${secondsOf(bucket)}`,
     }),
 
+    isEmpty: (subject: string): boolean => bucketOf(subject).tokens < 1,
+
     /** @throws Problem `rate-limited` if the bucket is empty */
     check: (subject: string): void => refuseIfEmpty(bucketOf(subject)),
 

@@ -19,13 +19,20 @@ function assertReady(results: readonly CheckResult[]): { status: 'ok' } {
 export const health: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/health/live',
-    { schema: { summary: 'Check that the process runs', tags, response: { 200: Ok } } },
+    { schema: { operationId: 'checkLiveness', summary: 'Check that the process runs', tags, response: { 200: Ok } } },
     async () => ({ status: 'ok' as const }),
   )
 
   app.get(
     '/health/ready',
-    { schema: { summary: 'Check that the process can serve requests', tags, response: { 200: Ok } } },
+    {
+      schema: {
+        operationId: 'checkReadiness',
+        summary: 'Check that the process can serve requests',
+        tags,
+        response: { 200: Ok },
+      },
+    },
     async () => {
       if (app.draining) throw shuttingDown()
       return assertReady(await app.readiness.run())
@@ -34,7 +41,14 @@ export const health: FastifyPluginAsyncZod = async (app) => {
 
   app.get(
     '/health/database',
-    { schema: { summary: 'Check that the database can be used', tags, response: { 200: Ok } } },
+    {
+      schema: {
+        operationId: 'checkDatabase',
+        summary: 'Check that the database can be used',
+        tags,
+        response: { 200: Ok },
+      },
+    },
     async () => {
       const results = await app.readiness.run()
       return assertReady(results.filter(({ code }) => code === 'database-unavailable'))

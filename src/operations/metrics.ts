@@ -116,12 +116,7 @@ async function serveMetrics(
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
-      reject(
-        new StartError(
-          `METRICS_PORT ${port} on ${host} is not available (${codeOf(error)}): set another port, or 0 for any.`,
-          'out-of-reach',
-        ),
-      )
+      reject(metricsPortError({ host, port }, error))
     })
     server.listen(port, host, resolve)
   })
@@ -133,4 +128,10 @@ async function serveMetrics(
     })
 }
 
-const codeOf = (error: Error) => ('code' in error ? String(error.code) : error.message)
+export function metricsPortError({ host, port }: Address, error: Error): StartError {
+  const reason = 'code' in error ? String(error.code) : error.message
+  return new StartError(
+    `METRICS_PORT ${port} on ${host} is not available (${reason}): set another port, or 0 for any.`,
+    'out-of-reach',
+  )
+}

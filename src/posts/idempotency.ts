@@ -53,7 +53,6 @@ export function idempotencyRecords(db: Db) {
       }
       const added: Entry[] = []
       return {
-        /** The record of a claimant's key, from an earlier batch or an earlier command of this one. */
         of({ author, claim }: Claimant): { post: string; sameBody: boolean } | undefined {
           const entry = claim === null ? undefined : known.get(nameOf(author, claim.key))
           return entry && { post: entry.post, sameBody: entry.fingerprint === claim?.fingerprint }

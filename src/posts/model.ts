@@ -42,7 +42,6 @@ export function toPost({ _id, author, text, editedAt, replyTo, counts }: PostDoc
 /** Kept for a while after the sweep, so that a retried creation or deletion finds that it was applied. */
 export type PostTombstone = {
   _id: UUID
-  /** The id of the command that deleted the post. */
   removal: UUID
   sweptAt?: Date
 }

@@ -3,12 +3,12 @@ import { AccountParams } from '../accounts/schema.ts'
 import type { AccountStore } from '../accounts/store.ts'
 import type { Sweeper } from '../database/sweeper.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { PageQuery, pageOf } from '../http/pages.ts'
+import { PageQuery } from '../http/pages.ts'
 import { invalid, notFound, Problem } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { fingerprintOf } from './idempotency.ts'
-import { CreateBody, CreateHeaders, EditBody, PostParams, PostView } from './schema.ts'
+import { CreateBody, CreateHeaders, EditBody, PostPage, PostParams, PostView } from './schema.ts'
 import type { PostStore } from './store.ts'
 import { type PostViewContext, requirePost, viewPost, viewPostPage } from './view.ts'
 
@@ -29,10 +29,11 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/posts',
     {
       schema: {
+        operationId: 'listPosts',
         summary: 'List posts',
         tags,
         querystring: PageQuery,
-        response: { 200: pageOf(PostView) },
+        response: { 200: PostPage },
       },
     },
     async (request) => viewPostPage(context, 'posts', request.query, viewerOf(request), posts.listRoots),
@@ -40,7 +41,15 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
 
   scope.get(
     '/posts/:id',
-    { schema: { summary: 'Read a post', tags, params: PostParams, response: { 200: PostView } } },
+    {
+      schema: {
+        operationId: 'readPost',
+        summary: 'Read a post',
+        tags,
+        params: PostParams,
+        response: { 200: PostView },
+      },
+    },
     async (request) => {
       const post = await posts.find(request.params.id)
       if (!post) throw notFound()
@@ -52,11 +61,12 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/accounts/:username/posts',
     {
       schema: {
+        operationId: 'listAccountPosts',
         summary: 'List the posts of an account',
         tags,
         params: AccountParams,
         querystring: PageQuery,
-        response: { 200: pageOf(PostView) },
+        response: { 200: PostPage },
       },
     },
     async (request) => {
@@ -74,11 +84,12 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/posts/:id/replies',
     {
       schema: {
+        operationId: 'listReplies',
         summary: 'List the replies to a post',
         tags,
         params: PostParams,
         querystring: PageQuery,
-        response: { 200: pageOf(PostView) },
+        response: { 200: PostPage },
       },
     },
     async (request) => {
@@ -98,6 +109,7 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
     '/posts',
     {
       schema: {
+        operationId: 'createPost',
         summary: 'Create a post or a reply',
         tags,
         headers: CreateHeaders,
@@ -105,6 +117,7 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
         response: { 201: PostView },
       },
       config: {
+        responseHeaders: ['location', 'idempotency-replayed'],
         problems: ['not-found', 'idempotency-conflict'],
         howToFindOut: 'GET /v1/accounts/{username}/posts lists your posts.',
       },
@@ -145,6 +158,7 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
     '/posts/:id',
     {
       schema: {
+        operationId: 'editPost',
         summary: 'Edit a post',
         tags,
         params: PostParams,
@@ -166,7 +180,13 @@ export const postRoutes: FastifyPluginAsyncZod<Context> = async (scope, context)
   scope.delete(
     '/posts/:id',
     {
-      schema: { summary: 'Delete a post', tags, params: PostParams, response: { 204: NoContent } },
+      schema: {
+        operationId: 'deletePost',
+        summary: 'Delete a post',
+        tags,
+        params: PostParams,
+        response: { 204: NoContent },
+      },
       config: { problems: ['forbidden'], howToFindOut },
     },
     async (request, reply) => {

@@ -24,7 +24,6 @@ export type CreateOutcome =
 
 export type EditOutcome = { outcome: 'edited'; post: Post } | { outcome: 'not-author' | 'not-found' }
 
-/** Posts. Each write updates all counts that it affects, and its idempotency record, in the same transaction. */
 export function postStore(db: Db, writer: PostWriter) {
   const posts: Collection<PostDocument> = db.collection('posts')
 

@@ -10,7 +10,6 @@ type Authors = Pick<AccountStore, 'author'>
 
 export type PostViewContext = { accounts: Authors; reactions: Pick<ReactionStore, 'valueOf'> }
 
-/** Posts of deleted accounts are left out. */
 export async function viewPosts(
   { accounts, reactions }: PostViewContext,
   posts: readonly Post[],

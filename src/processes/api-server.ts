@@ -2,14 +2,16 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
+import { browserUrl, defaultOrigins } from '../http/public-origins.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
 import { liveSecrets } from '../secrets/live.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { StartError } from '../start-error.ts'
+import { listenError } from './check-ports.ts'
 
 export type Service = {
   url: string
-  drain(): Promise<void>
+  /** Resolves with the number of requests that were cut off. */
+  drain(): Promise<number>
   close(): Promise<void>
   updateSecrets(next: Partial<Secrets>): Promise<void>
 }
@@ -27,22 +29,24 @@ export async function startApiServer(
   { name = 'Rookery', secrets = liveSecrets(config.secrets, log), ...parts }: AppParts & { name?: string } = {},
 ): Promise<MeasuredService> {
   const app = await buildApp(config, connection, log, { ...parts, secrets })
-  const { host, port } = config
+  const { host } = config
+  const port = () => {
+    const address = app.server.address()
+    return address !== null && typeof address === 'object' ? address.port : config.port
+  }
+  // Fastify calls it for each address of the machine if HOST is 0.0.0.0.
+  function describe(address: string): string {
+    if (host !== '0.0.0.0') return `${name} listens on ${browserUrl(host, port())}`
+    const origins = config.publicOrigins ?? defaultOrigins(host, port())
+    const isForBrowsers = origins.includes(new URL(address).origin)
+    return `${name} listens on ${address}${isForBrowsers ? '' : ' (browsers: add it to PUBLIC_ORIGIN)'}`
+  }
   try {
-    const url = await app.listen({
-      host,
-      port,
-      backlog,
-      listenTextResolver: (address) => `${name} listens on ${address}`,
-    })
+    await app.listen({ host, port: config.port, backlog, listenTextResolver: describe })
+    const url = browserUrl(host, port())
     return {
       url,
-      async drain() {
-        const drained = app.drain()
-        // A connection whose last request began before the drain stays in keep-alive, and would delay the close.
-        setInterval(() => app.server.closeIdleConnections(), 100).unref()
-        await drained
-      },
+      drain: () => app.drain(),
       close: () => app.close(),
       updateSecrets: (next) => secrets.update(next),
       metrics: () => app.metrics.getMetricsAsJSON(),
@@ -51,18 +55,4 @@ export async function startApiServer(
     await app.close()
     throw listenError(error, config)
   }
-}
-
-function listenError(error: unknown, { host, port }: AppConfig): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'EADDRINUSE')
-    return new StartError(
-      `PORT ${port} on ${host} is already in use: stop the process that listens there, or set PORT.`,
-      'out-of-reach',
-    )
-  if (code === 'EACCES')
-    return new StartError(`PORT ${port} needs privileges that this user does not have: set PORT to 1024 or higher.`)
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new StartError(`HOST ${host} is not an address of this machine.`)
-  return error
 }

@@ -31,5 +31,6 @@ export type WorkerMessage =
   | { kind: 'session'; id: string }
   | { kind: 'metrics'; metrics: ProcessMetrics }
   | { kind: 'secrets-updated' }
+  | { kind: 'cut'; requests: number }
   | { kind: 'refresh-secrets'; id: number; reason: RefreshReason }
   | { kind: 'start-error'; message: string; fault: StartFault | undefined }

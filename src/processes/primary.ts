@@ -86,7 +86,10 @@ export async function startPrimary(
     return {
       url,
       // The writer process runs until every API process has exited.
-      drain: async () => void (await Promise.all(apiSlots.map((slot) => slot.stop()))),
+      async drain() {
+        const cuts = await Promise.all(apiSlots.map((slot) => slot.stop()))
+        return cuts.reduce((sum, cut) => sum + cut, 0)
+      },
       close,
       updateSecrets,
     }

@@ -21,7 +21,8 @@ export type Slot = {
   metrics: WorkerHandle['metrics']
   updateSecrets: WorkerHandle['updateSecrets']
   silentMs(): number
-  stop(): Promise<void>
+  /** Resolves, once the worker has exited, with the number of requests that it cut off. */
+  stop(): Promise<number>
   kill(): void
 }
 
@@ -78,6 +79,7 @@ export function superviseSlot(
       stopping.abort()
       worker.stop()
       await supervised
+      return worker.cutRequests()
     },
   }
 }

@@ -28,6 +28,8 @@ export type WorkerHandle = {
   metrics(): Promise<ProcessMetrics | undefined>
   /** Resolves when the worker has changed its secrets, has refused to, has exited, or does not answer in time. */
   updateSecrets(changes: Partial<Secrets>): Promise<void>
+  /** How many requests it cut off when it stopped. */
+  cutRequests(): number
   stop(): void
   kill(): void
 }
@@ -50,6 +52,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   const ready = Promise.withResolvers<string>()
   const exited = Promise.withResolvers<WorkerExit>()
   let startError: string | undefined
+  let cutRequests = 0
   let resolveMetrics = (_: ProcessMetrics) => {}
   let resolveUpdate = () => {}
   const sessions = new Set<string>()
@@ -60,6 +63,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
     if (message.kind === 'ready') ready.resolve(message.url)
     else if (message.kind === 'metrics') resolveMetrics(message.metrics)
     else if (message.kind === 'secrets-updated') resolveUpdate()
+    else if (message.kind === 'cut') cutRequests = message.requests
     else if (message.kind === 'refresh-secrets')
       refreshSecrets(message.reason).finally(() => send({ kind: 'secrets-refreshed', id: message.id }))
     else if (message.kind === 'start-error') {
@@ -108,6 +112,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
         sleep(updateTimeoutMs[changes.database ? 'database' : 'keys'], undefined, { ref: false }),
       ])
     },
+    cutRequests: () => cutRequests,
     stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
     kill: () => void worker.process.kill('SIGKILL'),
   }

@@ -74,7 +74,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   return {
     url: '',
     // The primary stops the writer process after the API processes, its only clients.
-    drain: async () => undefined,
+    drain: async () => 0,
     metrics: () => metrics.getMetricsAsJSON(),
     updateSecrets: (changes) => secrets.update(changes),
     async close() {
@@ -93,9 +93,9 @@ async function start(message: StartMessage): Promise<MeasuredService> {
 }
 
 async function stop(service: MeasuredService | undefined): Promise<void> {
-  await service?.drain()
+  const requests = (await service?.drain()) ?? 0
   await service?.close()
-  process.exit(0)
+  process.send?.({ kind: 'cut', requests } satisfies WorkerMessage, () => process.exit(0))
 }
 
 /** The primary prints the message of a StartError; the stack of any other error is printed here. */

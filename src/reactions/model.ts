@@ -12,13 +12,11 @@ export type ReactionDocument = {
   order: UUID
 }
 
-/** The index of each list, named as the hint of its query: see posts/model.ts. */
 export const listIndexes = {
   ofPost: { post: 1, value: 1, order: -1 },
   byAccount: { account: 1, value: 1, order: -1 },
 } as const
 
-/** Counts the reactions of a day, for reconcile: see reconcile/check-days.ts. */
 export const dayIndex = { order: 1, value: 1 } as const
 
 export const reactionIndexes = [{ key: listIndexes.ofPost }, { key: listIndexes.byAccount }, { key: dayIndex }] as const

@@ -45,7 +45,6 @@ const isUnchanged = ({ before, after }: Pair) => before?.value === after?.value 
 function toBulkWrites(pair: Pair): AnyBulkWriteOperation<ReactionDocument>[] {
   if (isUnchanged(pair)) return []
   const { post, account, before, after } = pair
-  // Deleted together: see applyReactions.
   if (after === null) return []
   const _id = reactionKey(post, account)
   const fields = { value: after.value, order: toUuid(after.order) }

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { AccountStore } from '../accounts/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { pageFrom, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import { PostParams } from '../posts/schema.ts'
 import type { PostStore } from '../posts/store.ts'
 import { requirePost, viewPosts } from '../posts/view.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
-import { OwnReactionView, ReactBody, ReactedView, ReactionsQuery, ReactionView } from './schema.ts'
+import { ReactBody, ReactedPostPage, ReactedView, ReactionPage, ReactionsQuery } from './schema.ts'
 import type { ReactionStore } from './store.ts'
 
 type Context = {
@@ -26,11 +26,12 @@ export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope
     '/posts/:id/reactions',
     {
       schema: {
+        operationId: 'listReactions',
         summary: 'List the reactions to a post',
         tags,
         params: PostParams,
         querystring: ReactionsQuery,
-        response: { 200: pageOf(ReactionView) },
+        response: { 200: ReactionPage },
       },
     },
     async (request) => {
@@ -58,10 +59,11 @@ export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, c
     '/account/reactions',
     {
       schema: {
+        operationId: 'listOwnReactions',
         summary: 'List your reactions',
         tags,
         querystring: ReactionsQuery,
-        response: { 200: pageOf(OwnReactionView) },
+        response: { 200: ReactedPostPage },
       },
     },
     async (request) => {
@@ -86,6 +88,7 @@ export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { re
     '/posts/:id/reaction',
     {
       schema: {
+        operationId: 'setReaction',
         summary: 'Like or dislike a post',
         tags,
         params: PostParams,
@@ -108,7 +111,13 @@ export const reactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, { re
   scope.delete(
     '/posts/:id/reaction',
     {
-      schema: { summary: 'Withdraw a reaction', tags, params: PostParams, response: { 200: ReactedView } },
+      schema: {
+        operationId: 'deleteReaction',
+        summary: 'Withdraw a reaction',
+        tags,
+        params: PostParams,
+        response: { 200: ReactedView },
+      },
       config: { howToFindOut },
     },
     async (request) => {

@@ -12,7 +12,6 @@ export type Chunk = { checked: number; drifts: Drift[]; next: UUID | null }
 
 export type Check = {
   name: string
-  /** How many documents of its kind a chunk reads; 500 by default. */
   chunkSize?: number
   read(db: Db, session: ClientSession, after: UUID, size: number): Promise<Chunk>
   prepare(drifts: readonly Drift[]): Promise<void>

@@ -12,7 +12,6 @@ export type CounterSet = {
   name: string
   label: string
   collection: string
-  /** The collection that stores the counters, under the same `_id`. */
   storedIn: string
   /** Whether the document with the counters has a `revision` that every write to them increments. */
   hasRevision: boolean

@@ -10,7 +10,6 @@ export type Ownership = {
 }
 
 type Owner = 'post' | 'account'
-/** Documents that the sweep of their owner deletes. */
 type SweptCollection = 'reactions' | 'posts' | 'follows'
 /** Documents that no other document counts: they are deleted by account, without a sweep. */
 const uncounted = ['activity', 'devices', 'idempotency', 'sessions'] as const

@@ -22,6 +22,8 @@ declare module 'fastify' {
       /** The token expires at `endsAt`, or after 900 s. `maxAge` is in seconds. @throws Error if no key can sign now */
       sign(viewer: Viewer, endsAt: Date): { token: string; maxAge: number }
       read(token: string): Viewer | undefined
+      /** Whether a token could be one of ours, by everything but its signature: costs a small part of verifying it. */
+      isPlausible(token: string): boolean
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
       readOrRefresh(token: string): Promise<Viewer | undefined>
       /** Whether a token names a known key and was not signed with it. */
@@ -149,6 +151,7 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
       return { token: app.jwt.sign(claims, { key: signWith, algorithm, kid, header }), maxAge }
     },
     read,
+    isPlausible: (token) => verified.has(token) || decode(token) !== undefined,
     isForged,
     async readOrRefresh(token) {
       const viewer = read(token)

@@ -4,6 +4,7 @@ import { Problem, unauthenticated } from '../http/problems.ts'
 import type { Viewer } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { LastSeen } from './last-seen.ts'
+import { presentedViewers } from './presented.ts'
 import type { RevocationCache } from './revocation-cache.ts'
 import type { RevocationFeed } from './revocation-feed.ts'
 import type { KnownSession, SessionOwners } from './session-owners.ts'
@@ -27,30 +28,23 @@ type AuthContext = {
   sessionOwners: SessionOwners
 }
 
-/** Call it outside transactions: a token with an unknown key waits for it. */
-export async function viewerFromCookie(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer | undefined> {
-  const token = cookies.access(request)
-  if (token === undefined) return undefined
-  const { accessTokens, securityLog } = request.server
-  const viewer = await accessTokens.readOrRefresh(token)
-  if (!viewer && accessTokens.isForged(token)) {
-    securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })
+/** Of the first session that is live. */
+async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<LiveViewer | null> {
+  for (const viewer of await presentedViewers(request, context.cookies)) {
+    const known = await findLive(request, viewer, context)
+    if (!known) continue
+    context.lastSeen.note(viewer.session)
+    return { ...viewer, ...known }
   }
-  return viewer
+  return null
 }
 
 /** The database is queried only while this process may have missed a revocation: see revocation-cache.ts. */
-async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<LiveViewer | null> {
-  const { cookies, feed, lastSeen, revocations } = context
-  const viewer = await viewerFromCookie(request, cookies)
-  if (!viewer) return null
+async function findLive(request: FastifyRequest, viewer: Viewer, context: AuthContext) {
+  const { feed, revocations } = context
   feed.noteUse()
   const isLive = revocations.isLive(viewer.session) ?? (await revocations.readIsLive(viewer.session))
-  if (!isLive) return null
-  const known = await findOwned(request, viewer, context)
-  if (!known) return null
-  lastSeen.note(viewer.session)
-  return { ...viewer, ...known }
+  return isLive ? findOwned(request, viewer, context) : undefined
 }
 
 /** A stolen sign key signs any pair of account and session, so a pair is looked up when it is first seen. */
@@ -72,9 +66,13 @@ async function findOwned(
 
 /** For public reads: an invalid cookie counts as none. */
 export const optionalSession = fp<AuthContext>(async (scope, context) => {
+  scope.addHook('onRoute', (route) => {
+    if (route.schema) route.schema.security = [{}, { session: [] }]
+    route.config = { ...route.config, responseHeaders: [...(route.config?.responseHeaders ?? []), 'rookery-session'] }
+  })
   scope.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'private, no-cache', vary: 'Cookie' })
-    if (context.cookies.access(request) === undefined) return
+    if (context.cookies.access(request).length === 0) return
     request.viewer = await liveViewer(request, context)
     if (request.viewer === null) reply.header('rookery-session', 'invalid')
     // Valid, but it may read only itself.
@@ -89,9 +87,11 @@ export const requireSession = fp<AuthContext>(async (scope, context) => {
   })
   // A body may take 30 seconds to arrive, and the session may have ended since.
   scope.addHook('preValidation', async (request) => {
-    if (request.body === undefined || context.revocations.isLive(requireViewer(request).session)) return
+    const { session } = requireViewer(request)
+    if (request.body === undefined || context.revocations.isLive(session)) return
     request.viewer = await liveViewer(request, context)
-    if (request.viewer === null) throw unauthenticated()
+    // Another cookie's session may be live, and be another account's.
+    if (request.viewer?.session !== session) throw unauthenticated()
   })
   scope.addHook('onRoute', (route) => {
     if (route.schema) route.schema.security = [{ session: [] }]

@@ -1,5 +1,6 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { cookieValues } from '../http/cookie-header.ts'
 
 const deviceMaxAgeSeconds = 400 * 86_400
 
@@ -17,11 +18,21 @@ export function sessionCookies(secure: boolean) {
   const device = name('device')
   const lax: CookieSerializeOptions = { path: '/', httpOnly: true, secure, sameSite: 'lax' }
   const strict: CookieSerializeOptions = { ...lax, sameSite: 'strict' }
+  /** With `Expires`, because Java's CookieManager takes a cookie that has only `Max-Age` for one of RFC 2965. */
+  const lasting = (maxAge: number) => ({ maxAge, expires: new Date(Date.now() + maxAge * 1_000) })
+  /**
+   * The last first: browsers send cookies of longer paths before ours, and of one path at most one for each domain
+   * (RFC 6265, 5.3 and 5.4), so a neighbour cannot put many behind ours.
+   */
+  const values = ({ headers }: FastifyRequest, name: string) => [
+    ...new Set(cookieValues(headers.cookie, name).reverse()),
+  ]
   return {
     accessName: access,
-    access: (request: FastifyRequest) => request.cookies[access],
-    refresh: (request: FastifyRequest) => request.cookies[refresh],
-    device: (request: FastifyRequest) => request.cookies[device],
+    /** The different values of a cookie, in the order in which they count. */
+    access: (request: FastifyRequest) => values(request, access),
+    refresh: (request: FastifyRequest) => values(request, refresh),
+    device: (request: FastifyRequest) => values(request, device),
 
     /** @param maxAge - the lifetimes, in seconds. */
     setSession(
@@ -29,11 +40,11 @@ export function sessionCookies(secure: boolean) {
       tokens: { access: string; refresh: string },
       maxAge: { access: number; refresh: number },
     ) {
-      reply.setCookie(access, tokens.access, { ...lax, maxAge: maxAge.access })
-      reply.setCookie(refresh, tokens.refresh, { ...strict, maxAge: maxAge.refresh })
+      reply.setCookie(access, tokens.access, { ...lax, ...lasting(maxAge.access) })
+      reply.setCookie(refresh, tokens.refresh, { ...strict, ...lasting(maxAge.refresh) })
     },
     setDevice(reply: FastifyReply, token: string) {
-      reply.setCookie(device, token, { ...strict, maxAge: deviceMaxAgeSeconds })
+      reply.setCookie(device, token, { ...strict, ...lasting(deviceMaxAgeSeconds) })
     },
     clearSession(reply: FastifyReply) {
       reply.header('clear-site-data', clearedSiteData)

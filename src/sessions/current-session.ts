@@ -20,7 +20,14 @@ export async function viewLoggedIn({ accounts }: Pick<Context, 'accounts'>, sess
 export const currentSessionRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   scope.get(
     '/session',
-    { schema: { summary: 'Read the current session', tags: ['sessions'], response: { 200: LoggedIn } } },
+    {
+      schema: {
+        operationId: 'readSession',
+        summary: 'Read the current session',
+        tags: ['sessions'],
+        response: { 200: LoggedIn },
+      },
+    },
     async (request) => {
       const session = await context.sessions.find(requireViewer(request))
       if (!session) throw unauthenticated()

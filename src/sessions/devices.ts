@@ -1,11 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto'
-import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { randomBytes } from 'node:crypto'
+import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { maxVerified } from './presented.ts'
+import { hashPart, sameHash } from './refresh-token.ts'
 
-type DeviceDocument = { _id: { account: UUID; device: Buffer }; account: UUID; lastUsedAt: Date }
+type DeviceDocument = { _id: { account: UUID; device: Binary }; account: UUID; lastUsedAt: Date }
 
 const maxDevices = 20
 const lifetimeSeconds = 400 * 86_400
+/** Of a token: 32 bytes in base64url. */
+const form = /^[\w-]{43}$/
 
 export type RememberResult = { outcome: 'known' | 'added'; token: string }
 
@@ -19,15 +23,25 @@ export function deviceStore(db: Db) {
   const devices: Collection<DeviceDocument> = db.collection('devices')
   const key = (account: string, token: string) => ({
     account: toUuid(account),
-    device: createHash('sha256').update(token).digest(),
+    device: hashPart(Buffer.from(token)),
   })
+
+  async function findKnown(account: string, presented: readonly string[], session?: ClientSession) {
+    const candidates = presented
+      .filter((token) => form.test(token))
+      .slice(0, maxVerified)
+      .map((token) => ({ token, _id: key(account, token) }))
+    if (candidates.length === 0) return undefined
+    const filter = { _id: { $in: candidates.map(({ _id }) => _id) }, account: toUuid(account) }
+    const found = await devices.find(filter, { projection: { _id: 1 }, ...(session && { session }) }).toArray()
+    return candidates.find(({ _id }) => found.some((known) => sameHash(known._id.device, _id.device)))
+  }
+
   return {
-    /** The throttle key of a known device, from its cookie; undefined for an unknown device. */
-    async find(account: string, presented: string | undefined): Promise<string | undefined> {
-      if (presented === undefined) return undefined
-      const _id = key(account, presented)
-      const known = await devices.findOne({ _id, account: _id.account }, { projection: { _id: 1 } })
-      return known ? `${account}:${_id.device.toString('base64url')}` : undefined
+    /** The throttle key of the first known device among these cookies; undefined if none is known. */
+    async find(account: string, presented: readonly string[]): Promise<string | undefined> {
+      const known = await findKnown(account, presented)
+      return known && `${account}:${Buffer.from(known._id.device.buffer).toString('base64url')}`
     },
 
     async list(account: string): Promise<{ lastUsedAt: Date }[]> {
@@ -42,14 +56,14 @@ export function deviceStore(db: Db) {
       await devices.deleteMany({ account: toUuid(account) }, { session })
     },
 
-    /** Records a login from the device that presented this cookie. @returns the token for its cookie. */
-    async remember(account: string, presented: string | undefined, session: ClientSession): Promise<RememberResult> {
+    /** Records a login from the device that presented these cookies. @returns the token for its cookie. */
+    async remember(account: string, presented: readonly string[], session: ClientSession): Promise<RememberResult> {
       const lastUsedAt = new Date()
-      if (presented !== undefined) {
-        const _id = key(account, presented)
-        const filter = { _id, account: _id.account }
+      const found = await findKnown(account, presented, session)
+      if (found) {
+        const filter = { _id: found._id, account: found._id.account }
         const known = await devices.updateOne(filter, { $set: { lastUsedAt } }, { session })
-        if (known.matchedCount === 1) return { outcome: 'known', token: presented }
+        if (known.matchedCount === 1) return { outcome: 'known', token: found.token }
       }
       const token = randomBytes(32).toString('base64url')
       const _id = key(account, token)

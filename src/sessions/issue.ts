@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
-import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
-import { parseRefreshToken, type RefreshToken, serializeRefreshToken } from './refresh-token.ts'
+import { endPresented } from './end.ts'
+import type { Presented } from './presented.ts'
+import { serializeRefreshToken } from './refresh-token.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
 export type IssueContext = {
@@ -12,16 +13,11 @@ export type IssueContext = {
   sessions: Pick<SessionStore, 'create' | 'end' | 'endByToken'>
 }
 
-export type NewSession = { account: string; carried: SessionOwner | undefined; passwordChangeRequired?: boolean }
-
-export function presentedRefreshToken(request: FastifyRequest, cookies: SessionCookies): RefreshToken | undefined {
-  const text = cookies.refresh(request)
-  return text === undefined ? undefined : parseRefreshToken(text)
-}
+export type NewSession = { account: string; carried: Presented; passwordChangeRequired?: boolean }
 
 /**
- * Ends what the request carried, too: the session of the access cookie (`viewerFromCookie`), and that of the refresh
- * cookie, which outlives it. A browser has one session at a time.
+ * Ends what the request carried, too: the sessions of the access cookies, and those of the refresh cookies, which outlive
+ * them. A browser has one session at a time.
  */
 export async function issueSession(
   request: FastifyRequest,
@@ -29,9 +25,7 @@ export async function issueSession(
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
-  if (carried) await sessions.end(carried, transaction)
-  const presented = presentedRefreshToken(request, cookies)
-  if (presented) await sessions.endByToken(presented, transaction)
+  await endPresented(carried, sessions, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction, passwordChangeRequired)), device }
 }

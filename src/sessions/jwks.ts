@@ -34,11 +34,12 @@ export const jwks: FastifyPluginAsyncZod<{ keys: LiveKeys }> = async (app, { key
     '/.well-known/jwks.json',
     {
       schema: {
+        operationId: 'listPublicKeys',
         summary: 'List the public keys for access tokens',
         tags: ['operations'],
         response: { 200: KeySet, 304: NoContent },
       },
-      config: { mediaType },
+      config: { mediaType, responseHeaders: ['etag'] },
     },
     async (request, reply) => {
       const keySet = keySetOf(keys.current())

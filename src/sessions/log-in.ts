@@ -4,20 +4,21 @@ import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
-import { isLiveOneTimePassword } from '../credentials/one-time-password.ts'
+import { isLiveOneTimePassword, looksOneTime } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
+import { clientTurn } from '../limits/client-turn.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import { viewerFromCookie } from './auth-hooks.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
+import { presentedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -30,7 +31,7 @@ export type LoginContext = IssueContext & {
   loginThrottle: LoginThrottle
   successfulLogins: SuccessfulLogins
   mutex: KeyedMutex
-  passwords: Pick<PasswordService, 'verify'>
+  passwords: Pick<PasswordService, 'assertRoom' | 'verify'>
   securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
@@ -54,20 +55,25 @@ export async function logIn(
   const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
   const { mutex, passwords, securityLog, successfulLogins } = context
   const { client } = request
-  const carried = await viewerFromCookie(request, cookies)
+  const presented = cookies.device(request)
+  if (presented.length === 0) {
+    // Before any query, so that refusing a flood costs little. A device, or a one-time password, must be looked up.
+    if (!looksOneTime(password)) loginThrottle.recall({ username, ip: client.ip })
+    passwords.assertRoom(clientTurn(client.ip))
+  }
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
   const known = await accounts.idOf(username)
   request.claimedIdentity = { account: known, username }
   const account = known ?? loginThrottle.standInId(username)
-  const device = await devices.find(account, cookies.device(request))
-  const attempt = { username, account, ip: client.ip, device }
-  const credential = await credentials.find(account)
+  const [device, credential] = await Promise.all([devices.find(account, presented), credentials.find(account)])
+  const attempt = { username, account, isStandIn: known === undefined, ip: client.ip, device }
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
   if (isLimited) {
     await loginThrottle.check(attempt)
-    await successfulLogins.check(account, client.ip)
+    await successfulLogins.check(attempt)
   }
+  const carried = await presentedSessions(request, cookies)
 
   let release = async () => {}
   const acquire = async () => {
@@ -86,7 +92,9 @@ export async function logIn(
       throw invalidCredentials()
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
     await releaseSoon(release, request.log)
-    release = isLimited ? await successfulLogins.acquire(account, client.ip) : async () => {}
+    // If this fails, what is released must not be released again.
+    release = async () => {}
+    if (isLimited) release = await successfulLogins.acquire(attempt)
     const begin = async (transaction: ClientSession) => {
       const login = { at: new Date(), rehashed }
       const { outcome } = await credentials.recordLogin(account, credential, login, transaction)

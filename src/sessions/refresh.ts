@@ -17,21 +17,38 @@ type StoredToken = { family: Binary; turn: Binary; previousTurn: Binary | null; 
 /** A token to hand out, and what is to be stored for it unless a concurrent refresh has stored it already. */
 type Successor = { token: RefreshToken; stored?: StoredToken }
 
-/** The successor of a presented token; undefined unless it is the current one, or the previous one within its grace. */
-function successorOf(found: FoundSession, { family, turn }: RefreshToken): Successor | undefined {
-  const { account } = found
-  const presented = hashPart(turn)
-  if (sameHash(presented, found.turn)) {
+/**
+ * The successor of the presented tokens of a session; undefined unless one is the current one, or the previous one within its
+ * grace. An older copy beside it is no theft: whoever stole that has no good one.
+ */
+function successorOf(found: FoundSession, presented: readonly RefreshToken[]): Successor | undefined {
+  const { account, inGrace, previousTurn } = found
+  const current = presented.find(({ turn }) => sameHash(hashPart(turn), found.turn))
+  if (current) {
     const step = newStep()
-    const token = { account, family, turn: nextTurn(turn, step) }
-    return {
-      token,
-      stored: { family: found.family, turn: hashPart(token.turn), previousTurn: presented, step: new Binary(step) },
+    const token = { ...current, account, turn: nextTurn(current.turn, step) }
+    const stored = {
+      family: found.family,
+      turn: hashPart(token.turn),
+      previousTurn: found.turn,
+      step: new Binary(step),
     }
+    return { token, stored }
   }
-  if (!found.inGrace || found.step === null || !sameHash(presented, found.previousTurn)) return undefined
-  return { token: { account, family, turn: nextTurn(turn, found.step.buffer) } }
+  const previous = presented.find(({ turn }) => sameHash(hashPart(turn), previousTurn))
+  if (!inGrace || found.step === null || !previous) return undefined
+  return { token: { ...previous, account, turn: nextTurn(previous.turn, found.step.buffer) } }
 }
+
+const isOf =
+  ({ account, family }: FoundSession) =>
+  (token: RefreshToken) =>
+    account.equals(token.account) && sameHash(hashPart(token.family), family)
+
+const ownerOf = ({ _id, account }: FoundSession): SessionOwner => ({
+  account: account.toString(),
+  session: _id.toString(),
+})
 
 function newFamily(account: UUID): Successor {
   const token = newRefreshToken(account)
@@ -55,10 +72,10 @@ function renewed(session: string, stored: StoredToken) {
 }
 
 /** `reused`: the token was presented after its grace period, which means that a copy was stolen. */
-export type RotationResult =
-  | ({ outcome: 'rotated' } & IssuedSession)
-  | { outcome: 'reused'; viewer: SessionOwner }
-  | { outcome: 'unknown' }
+export type ConfirmResult = ({ outcome: 'rotated' } & IssuedSession) | { outcome: 'reused' } | { outcome: 'unknown' }
+
+/** @property reused - the sessions of which no good token was presented, so a copy was stolen */
+export type RefreshResult = { rotated: IssuedSession | undefined; reused: SessionOwner[] }
 
 /** The driver may have sent the rotation, also if it found no server: it looks for one again before its second try. */
 const toRotationError = (error: unknown): unknown =>
@@ -68,10 +85,17 @@ const toRotationError = (error: unknown): unknown =>
 export function tokenRotation(db: Db) {
   const sessions: Collection<SessionDocument> = db.collection('sessions')
 
-  async function find(filter: object, transaction?: ClientSession): Promise<FoundSession | undefined> {
+  async function find(filter: object, transaction?: ClientSession): Promise<FoundSession[]> {
     const inGrace = { $lt: [{ $subtract: ['$$NOW', '$refreshedAt'] }, reuseGraceMs] }
     const stages = [{ $match: { ...filter, ...notExpired() } }, { $set: { inGrace } }]
-    return (await sessions.aggregate<FoundSession>(stages, transaction && { session: transaction }).toArray())[0]
+    return sessions.aggregate<FoundSession>(stages, transaction && { session: transaction }).toArray()
+  }
+
+  /** The sessions of these tokens, in their order. */
+  async function findByTokens(presented: readonly RefreshToken[]): Promise<FoundSession[]> {
+    const found = await find({ $or: presented.map(({ account, family }) => ({ account, family: hashPart(family) })) })
+    const position = (session: FoundSession) => presented.findIndex(isOf(session))
+    return found.sort((one, other) => position(one) - position(other))
   }
 
   /**
@@ -91,45 +115,51 @@ export function tokenRotation(db: Db) {
   }
 
   return {
-    /** Concurrent requests with the same token get one successor. @throws OutcomeUnknownError without an answer */
-    async refresh(presented: RefreshToken, deadline: number): Promise<RotationResult> {
+    /**
+     * Rotates the first good token. Concurrent requests with the same one get one successor.
+     * @param presented - at least one
+     * @throws OutcomeUnknownError without an answer
+     */
+    async refresh(presented: readonly RefreshToken[], deadline: number): Promise<RefreshResult> {
       for (;;) {
-        const found = await find({ account: presented.account, family: hashPart(presented.family) })
-        if (!found) return { outcome: 'unknown' }
-        const session = found._id.toString()
-        const successor = successorOf(found, presented)
-        if (!successor) return { outcome: 'reused', viewer: { account: found.account.toString(), session } }
-        const { token, stored } = successor
+        const candidates = (await findByTokens(presented)).map((found) => {
+          return { found, successor: successorOf(found, presented.filter(isOf(found))) }
+        })
+        const reused = candidates.filter(({ successor }) => !successor).map(({ found }) => ownerOf(found))
+        const good = candidates.find(({ successor }) => successor)
+        if (!good?.successor) return { rotated: undefined, reused }
+        const { found } = good
+        const { token, stored } = good.successor
         if (performance.now() > deadline) throw new TransactionTimeoutError('no rotation in time')
         if (!stored) {
           const generation = await generationForReplay(found)
           if (generation === undefined) continue
-          return { outcome: 'rotated', session: toSession(found), token, generation }
+          return { rotated: { session: toSession(found), token, generation }, reused }
         }
         // Compare-and-swap. Even a lost one waits for a majority, so that the next read sees the winner's turn.
         const swapped = await sessions
           .findOneAndUpdate(
             { _id: found._id, account: found.account, turn: found.turn, ...notExpired() },
-            [{ $set: { ...renewed(session, stored), ...keptConfirmation, generation: nextGeneration } }],
+            [{ $set: { ...renewed(found._id.toString(), stored), ...keptConfirmation, generation: nextGeneration } }],
             { returnDocument: 'after' },
           )
           .catch((error) => Promise.reject(toRotationError(error)))
         if (swapped)
-          return { outcome: 'rotated', session: toSession(swapped), token, generation: generationOf(swapped) }
+          return { rotated: { session: toSession(swapped), token, generation: generationOf(swapped) }, reused }
       }
     },
 
     /** Without a refresh token of this session, a new family begins. */
     async confirm(
       { account, session }: SessionOwner,
-      presented: RefreshToken | undefined,
+      presented: readonly RefreshToken[],
       transaction: ClientSession,
-    ): Promise<RotationResult> {
-      const found = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
+    ): Promise<ConfirmResult> {
+      const [found] = await find({ _id: toUuid(session), account: toUuid(account) }, transaction)
       if (!found) return { outcome: 'unknown' }
-      const isOwn = presented !== undefined && sameHash(hashPart(presented.family), found.family)
-      const successor = isOwn ? successorOf(found, presented) : newFamily(found.account)
-      if (!successor) return { outcome: 'reused', viewer: { account, session } }
+      const own = presented.filter(isOf(found))
+      const successor = own.length > 0 ? successorOf(found, own) : newFamily(found.account)
+      if (!successor) return { outcome: 'reused' }
       const { token, stored } = successor
       const confirmation = {
         confirmedUntil: { $add: ['$$NOW', confirmedForMs] },

@@ -1,30 +1,38 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
+import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { requireConfirmation, requireViewer, viewerFromCookie } from './auth-hooks.ts'
+import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
-import { endSession } from './end.ts'
-import { presentedRefreshToken, setSessionCookies } from './issue.ts'
+import { endPresented, endSession } from './end.ts'
+import { setSessionCookies } from './issue.ts'
 import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
+import { presentedRefreshTokens, presentedSessions } from './presented.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
-import { ConfirmBody, LoggedIn, LoginBody, SessionParams, SessionView } from './schema.ts'
+import { ConfirmBody, LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
 
-type Context = LoginContext & { tokenRotation: TokenRotation }
+type Context = LoginContext & {
+  sessionRequestLimits: { refreshes: { isEmpty(account: string): boolean } }
+  tokenRotation: TokenRotation
+}
 
 const tags = ['sessions']
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, securityLog, sessions, tokenRotation, transact } = context
+  const { activity, cookies, securityLog, sessionRequestLimits, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session',
     {
-      schema: { summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
-      config: { problems: ['invalid-credentials', 'rate-limited'], howToFindOut: 'You can log in again.' },
+      schema: { operationId: 'createSession', summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
+      config: {
+        responseHeaders: ['set-cookie'],
+        problems: ['invalid-credentials', 'rate-limited'],
+        howToFindOut: 'You can log in again.',
+      },
     },
     async (request, reply) => {
       const issued = await logIn(request, reply, request.body, context)
@@ -39,29 +47,39 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.post(
     '/session/refresh',
     {
-      schema: { summary: 'Refresh the session', tags, response: { 200: LoggedIn } },
+      schema: {
+        operationId: 'refreshSession',
+        summary: 'Refresh the session',
+        description: 'Needs the refresh cookie, which sign-up and login set.',
+        tags,
+        response: { 200: LoggedIn },
+      },
       config: {
+        responseHeaders: ['set-cookie'],
         problems: ['unauthenticated'],
         limitedAs: 'refresh',
         howToFindOut: 'Repeat it within 10 seconds: a token that was replaced gets the same successor until then.',
       },
     },
     async (request, reply) => {
-      const presented = presentedRefreshToken(request, cookies)
-      if (!presented) throw unauthenticated()
-      const rotated = await withWriteDeadline(request, async (deadline) => {
-        const rotated = await tokenRotation.refresh(presented, deadline)
-        if (rotated.outcome !== 'reused') return rotated
-        const end = (transaction: ClientSession) =>
-          endSession(rotated.viewer, 'refresh-reused', request.client, context, transaction)
-        await transact(end, deadline)
-        securityLog.record('authn_token_reuse', { request, account: rotated.viewer.account })
-        return rotated
-      })
-      // Cookies are not cleared: another tab may just have received newer ones.
-      if (rotated.outcome !== 'rotated') throw unauthenticated()
+      const { isEmpty } = sessionRequestLimits.refreshes
+      const presented = presentedRefreshTokens(request, cookies)
+      if (presented.length === 0) throw unauthenticated()
+      // One account's quota let the request pass: it must not serve another account that has none left.
+      const allowed = presented.filter(({ account }) => !isEmpty(account.toHexString()))
+      const { rotated, reused } = await withWriteDeadline(request, (deadline) =>
+        tokenRotation.refresh(allowed.length > 0 ? allowed : presented, deadline),
+      )
       // Even if the rest fails: the token is used up, and a client without its successor would trigger reuse detection.
-      setSessionCookies(request, reply, cookies, rotated)
+      if (rotated) setSessionCookies(request, reply, cookies, rotated)
+      for (const owner of reused) {
+        const end = (transaction: ClientSession) =>
+          endSession(owner, 'refresh-reused', request.client, context, transaction)
+        await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        securityLog.record('authn_token_reuse', { request, account: owner.account })
+      }
+      // Cookies are not cleared: another tab may just have received newer ones.
+      if (!rotated) throw unauthenticated()
       return viewLoggedIn(context, rotated.session)
     },
   )
@@ -69,24 +87,24 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.delete(
     '/session',
     {
-      schema: { summary: 'Log out', tags, response: { 204: NoContent } },
-      config: { limitedAs: 'logout', howToFindOut: 'GET /v1/session shows whether the session has ended.' },
+      schema: { operationId: 'endSession', summary: 'Log out', tags, response: { 204: NoContent } },
+      config: {
+        responseHeaders: ['set-cookie', 'clear-site-data'],
+        limitedAs: 'logout',
+        howToFindOut: 'GET /v1/session shows whether the session has ended.',
+      },
     },
     async (request, reply) => {
-      const viewer = await viewerFromCookie(request, cookies)
-      const presented = presentedRefreshToken(request, cookies)
-      if (viewer || presented) {
+      const presented = await presentedSessions(request, cookies)
+      if (presented.viewers.length + presented.refreshTokens.length > 0) {
         const end = async (transaction: ClientSession) => {
-          const own = viewer && (await endSession(viewer, 'logout', request.client, context, transaction))
-          // Usually the same session; if the cookies name two, both end.
-          const other = presented && (await sessions.endByToken(presented, transaction))
-          if (other?.outcome === 'ended') await activity.record(other.account, 'logout', request.client, transaction)
-          return { own: own?.outcome === 'ended', other: other?.outcome === 'ended' ? other.account : undefined }
+          const accounts = await endPresented(presented, sessions, transaction)
+          for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
+          return accounts
         }
-        const ended = await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const accounts = await withWriteDeadline(request, (deadline) => transact(end, deadline))
         const detail = { reason: 'logout' }
-        if (ended.own) securityLog.record('session_expired', { request, account: viewer?.account, detail })
-        if (ended.other) securityLog.record('session_expired', { request, account: ended.other, detail })
+        for (const account of accounts) securityLog.record('session_expired', { request, account, detail })
       }
       cookies.clearSession(reply)
       return reply.code(204).send()
@@ -101,12 +119,14 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/session/confirm',
     {
       schema: {
+        operationId: 'confirmSession',
         summary: 'Confirm the session with your password',
         tags,
         body: ConfirmBody,
         response: { 200: LoggedIn },
       },
       config: {
+        responseHeaders: ['set-cookie'],
         problems: ['invalid-credentials'],
         howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
       },
@@ -118,7 +138,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         // Of a session that an earlier version began: a one-time password serves to choose another.
         if (oneTime) throw invalidCredentials()
         const confirm = async (transaction: ClientSession) => {
-          const rotated = await tokenRotation.confirm(viewer, presentedRefreshToken(request, cookies), transaction)
+          const rotated = await tokenRotation.confirm(viewer, presentedRefreshTokens(request, cookies), transaction)
           // As for a wrong password: a client whose session has ended must not learn that the password was right.
           if (rotated.outcome === 'unknown') throw invalidCredentials()
           if (rotated.outcome === 'reused') {
@@ -142,10 +162,11 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/sessions',
     {
       schema: {
+        operationId: 'listSessions',
         summary: 'List your sessions',
         tags,
         querystring: PageQuery,
-        response: { 200: pageOf(SessionView) },
+        response: { 200: SessionPage },
       },
     },
     async (request) => {
@@ -168,7 +189,15 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
 
   scope.delete(
     '/sessions',
-    { ...afterConfirm, schema: { summary: 'End all other sessions', tags, response: { 204: NoContent } } },
+    {
+      ...afterConfirm,
+      schema: {
+        operationId: 'endOtherSessions',
+        summary: 'End all other sessions',
+        tags,
+        response: { 204: NoContent },
+      },
+    },
     async (request, reply) => {
       const { account, session } = requireViewer(request)
       const endOthers = async (transaction: ClientSession) => {
@@ -188,7 +217,13 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     '/sessions/:id',
     {
       ...afterConfirm,
-      schema: { summary: 'End a session', tags, params: SessionParams, response: { 204: NoContent } },
+      schema: {
+        operationId: 'endSessionById',
+        summary: 'End a session',
+        tags,
+        params: SessionParams,
+        response: { 204: NoContent },
+      },
     },
     async (request, reply) => {
       const { account, session: current } = requireViewer(request)

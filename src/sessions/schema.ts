@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import { AccountView } from '../accounts/schema.ts'
+import { AccountView, examplePassword, exampleUsername } from '../accounts/schema.ts'
 import { PresentedPassword } from '../credentials/policy.ts'
+import { pageOf } from '../http/pages.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
 
@@ -12,21 +13,27 @@ export const SessionView = z
     lastSeenAt: Time,
     expiresAt: Time,
     confirmedUntil: Time.nullable(),
-    ip: z.string(),
-    userAgent: z.string(),
+    ip: z.string().meta({ examples: ['203.0.113.7'] }),
+    userAgent: z.string().meta({ examples: ['curl/8.14.1'] }),
   })
   .meta({ id: 'Session' })
 
-export const LoggedIn = z.object({ account: AccountView, session: SessionView })
+export const SessionPage = pageOf(SessionView).meta({ id: 'SessionPage' })
 
-export const LoginBody = z.strictObject({
-  username: z
-    .string()
-    .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
-    .meta({ maxLength: 256 }),
-  password: PresentedPassword,
-})
+export const LoggedIn = z.object({ account: AccountView, session: SessionView }).meta({ id: 'LoggedIn' })
 
-export const ConfirmBody = z.strictObject({ password: PresentedPassword })
+export const LoginBody = z
+  .strictObject({
+    username: z
+      .string()
+      .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
+      .meta({ maxLength: 256 }),
+    password: PresentedPassword,
+  })
+  .meta({ examples: [{ username: exampleUsername, password: examplePassword }] })
+
+export const ConfirmBody = z
+  .strictObject({ password: PresentedPassword })
+  .meta({ examples: [{ password: examplePassword }] })
 
 export const SessionParams = z.object({ id: Id })

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { untilAnswered } from '../http/deadline.ts'
-import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
-import { PostView } from '../posts/schema.ts'
+import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
+import { PostPage } from '../posts/schema.ts'
 import type { PostStore } from '../posts/store.ts'
 import { type PostViewContext, viewPosts } from '../posts/view.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
@@ -19,10 +19,11 @@ export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
     '/timeline',
     {
       schema: {
+        operationId: 'readTimeline',
         summary: 'Read your timeline',
         tags: ['posts'],
         querystring: PageQuery,
-        response: { 200: pageOf(PostView) },
+        response: { 200: PostPage },
       },
     },
     async (request, reply) => {

@@ -9,7 +9,6 @@ import { latestAuthors, maxMergedAuthors, newestRoots } from './newest-roots.ts'
 /** Of readers who follow many, in one process: each query costs MongoDB, and the event loop, milliseconds. */
 const maxConcurrentReads = 4
 
-/** Fan-out on read: nothing is stored for a timeline. */
 export function timelineStore(db: Db, follows: Pick<FollowStore, 'followedBy'>) {
   const queue = readQueue(maxConcurrentReads)
 

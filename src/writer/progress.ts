@@ -1,4 +1,3 @@
-/** Observes what becomes of the commands that are submitted. */
 export function trackProgress<Args extends unknown[], Result>(
   submit: (...args: Args) => Promise<Result>,
   onFailed: (error: unknown) => void = () => {},

@@ -1,6 +1,5 @@
 export type Waiting = { deadline: number; bytes: number }
 
-/** How large the next batch may be, and how long one takes. */
 export type BatchLimits = { items: number; bytes: number; expectedMs: number }
 
 /** How long, and how often in a row, more must arrive than is taken: after a pause of the database that is so once. */

@@ -42,7 +42,9 @@ t.test('a session that a one-time password began', async (t) => {
     const allowed = ['GET /v1/session', 'PUT /v1/account/password']
     const refused = Object.entries(paths).flatMap(([path, operations]) =>
       Object.entries(operations)
-        .filter(([method, { security }]) => security && !allowed.includes(`${method.toUpperCase()} ${path}`))
+        .filter(
+          ([method, { security }]) => security?.length === 1 && !allowed.includes(`${method.toUpperCase()} ${path}`),
+        )
         .map(([method]) => ({
           method,
           path: path.slice(1).replace(/\{\w+\}/, '01890000-0000-7000-8000-000000000000'),

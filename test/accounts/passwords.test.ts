@@ -43,6 +43,12 @@ t.test('passwords', async (t) => {
       await refused(t, password)
   })
 
+  t.test('what is typed has 15 code points, too: U+FDFA is one, and 18 after NFKC', async (t) => {
+    await refused(t, '\uFDFA')
+    await refused(t, 'vexed \uFDFA')
+    t.equal((await signUp(`\uFDFA${strong}`)).statusCode, 201)
+  })
+
   t.test('a password that contains the username in any case or Unicode form is refused', async (t) => {
     await refused(t, `${strong} Kestrel`, 'kestrel')
     await refused(t, `${strong}KESTREL`, 'Kestrel')
@@ -50,6 +56,7 @@ t.test('passwords', async (t) => {
     await refused(t, '\u212Aestrel vexed quartz jumbo', 'kestrel')
     await refused(t, `${strong} AnnSmith`, 'ann_smith')
     await refused(t, `${strong} ann-smith`, 'Ann__Smith')
+    await refused(t, 'kеѕtrеl vexed quartz jumbo', 'kestrel')
     t.equal((await signUp(`${strong} kestre l`, 'kestrel')).statusCode, 201)
     t.equal((await signUp(`${strong} ab`, 'a_b')).statusCode, 201)
   })
@@ -80,6 +87,7 @@ t.test('passwords', async (t) => {
     for (const password of [...easy, 'PasswordPassword', 'p4ssw0rdp4ssw0rd', 'ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ']) {
       await refused(t, password)
     }
+    for (const password of ['poiuytrewqlkjhgf', 'рoiuytrеwqlkjhgf']) await refused(t, password)
   })
 
   t.test('long passwords: 256 random characters are accepted, 256 repeated ones refused', async (t) => {

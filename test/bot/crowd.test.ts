@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { testServer } from '../helper.ts'
 import { honest, type Lie, lyingProxy, problem, withBody } from './lying-proxy.ts'
 import { runAgainst } from './run-crowd.ts'

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t, { type Test } from 'tap'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { runAgainst } from './run-crowd.ts'
 
 const root = join(import.meta.dirname, '..', '..')

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import t from 'tap'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
 import { freshDatabase } from '../helper.ts'
 import { asAdmin } from '../services/users.ts'
 import { startCommand } from './start-command.ts'
@@ -24,4 +27,30 @@ t.test('prepare-database gives the server’s user the role rookery, and can be 
     t.match(await startCommand(t, 'cli/prepare-database.ts', env).ended, { code: 0, out: /is ready/, error: '' })
   const { users } = await asAdmin(connection, (admin) => admin.command({ usersInfo: { user: username, db: 'admin' } }))
   t.same(users[0].roles, [{ role: 'rookery', db: databaseName }])
+})
+
+/** Runs it on a key file of this mode, where no mongod listens. */
+async function runWithKey(t: Test, mode: number) {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-key-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const MONGODB_KEY_FILE = join(folder, 'keyfile')
+  await writeFile(MONGODB_KEY_FILE, randomBytes(96).toString('base64'))
+  await chmod(MONGODB_KEY_FILE, mode)
+  const MONGODB_URI = 'mongodb://127.0.0.1:9/rookery?replicaSet=rookery'
+  const env = { MONGODB_URI, MONGODB_KEY_FILE, DB_PASSWORD: 'Zx9-4kTq_w8LmN2p' }
+  return startCommand(t, 'cli/prepare-database.ts', env).ended
+}
+
+t.test('a key file that others may read is refused at once, with what to do', async (t) => {
+  for (const mode of [0o644, 0o440]) {
+    const { code, out, error } = await runWithKey(t, mode)
+    t.match({ code, out }, { code: 78, out: '' })
+    t.match(error, new RegExp(`^The key file \\S+ has the mode ${mode.toString(8)}, .*: run chmod 400 on it [^\n]*\n$`))
+  }
+})
+
+const skip = process.getuid?.() === 0 && 'root may read every file'
+
+t.test('a key file that its user may not read is refused at once', { skip }, async (t) => {
+  t.match(await runWithKey(t, 0o200), { code: 78, error: /^The key file \S+ cannot be read: [^\n]*\n$/ })
 })

@@ -18,7 +18,7 @@ async function startAttackerSession(url: string, username: string) {
 /** Set-Cookie lines that a server might mistake for the session's cookies. */
 function tossedCookies(cookies: { name: string; value: string }[]): string[] {
   const domains = ['Domain=rookery.test; ', 'Domain=app.rookery.test; ', '']
-  // Of two cookies with one name, browsers send the one with the longer path first, and a server reads that one.
+  // Of two cookies with one name, browsers send the one with the longer path first.
   const ends = ['Path=/; Secure', 'Path=/v1; Secure', 'Path=/']
   return cookies.flatMap(({ name, value }) => {
     // Unchanged; without the prefix; in lower case; as the value of a nameless cookie; after white space.

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { password, testServer } from '../helper.ts'
+import { makeClient, password, testServer } from '../helper.ts'
+import { carried, setCookies } from '../sessions/set-cookies.ts'
 import { fetchFrom, inChromium, openChromium } from './chromium.ts'
 
 t.test('in Chromium over http', inChromium, async (t) => {
@@ -27,9 +28,10 @@ t.test('in Chromium over http', inChromium, async (t) => {
     if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT })
   })
 
-  await t.test('a page of the server can sign up, write, refresh, log out and log in with its cookies', async (t) => {
+  await t.test('a page of the server can keep a session with its cookies, from the sign-up to a refusal', async (t) => {
     const credentials = { username: 'chromium_user', password }
     t.equal((await fetchFrom(page, 'POST', '/v1/accounts', credentials)).status, 201)
+    t.equal((await fetchFrom(page, 'POST', '/v1/session', credentials)).status, 200)
     t.same(await cookies(), ['device', 'refresh', 'session'])
     t.equal(await page.evaluate('document.cookie'), '', 'scripts cannot read tokens')
     for (const cookie of await context.cookies()) {
@@ -37,7 +39,9 @@ t.test('in Chromium over http', inChromium, async (t) => {
     }
     const post = await fetchFrom(page, 'POST', '/v1/posts', { text: 'From Chromium' })
     t.equal(post.status, 201)
-    t.equal((await fetchFrom(page, 'PUT', `/v1/posts/${post.body?.id}/reaction`, { value: 'like' })).status, 200)
+    for (const value of ['like', 'dislike']) {
+      t.equal((await fetchFrom(page, 'PUT', `/v1/posts/${post.body?.id}/reaction`, { value })).status, 200, value)
+    }
     const before = (await context.cookies()).find(({ name }) => name === 'refresh')?.value
     t.equal((await fetchFrom(page, 'POST', '/v1/session/refresh')).status, 200)
     t.not((await context.cookies()).find(({ name }) => name === 'refresh')?.value, before)
@@ -50,6 +54,29 @@ t.test('in Chromium over http', inChromium, async (t) => {
     t.equal((await fetchFrom(page, 'GET', '/v1/session')).status, 401)
     t.equal((await fetchFrom(page, 'POST', '/v1/session', credentials)).status, 200)
   })
+
+  await t.test(
+    'cookies of other paths with the same names neither hide the session nor outlive a logout',
+    async (t) => {
+      const credentials = { username: 'chromium_user', password }
+      const { headers } = await makeClient(url).post('v1/accounts', { json: { username: 'planted', password } })
+      const planted = carried(setCookies(headers), 'session')
+      for (const [name, value] of ['session', 'refresh', 'device'].map((name) => [name, `stranger of ${name}`])) {
+        for (const path of ['/v1', '/v1/session'])
+          await page.evaluate(`document.cookie = '${name}=${value}; path=${path}'`)
+      }
+      t.match(await fetchFrom(page, 'GET', '/v1/session'), { body: { account: { username: 'chromium_user' } } })
+      t.equal((await fetchFrom(page, 'POST', '/v1/session/refresh')).status, 200)
+      // A live session of another account, which the browser sends first.
+      await page.evaluate(`document.cookie = '${planted.cookie}; path=/v1'`)
+      t.match(await fetchFrom(page, 'GET', '/v1/session'), { body: { account: { username: 'chromium_user' } } })
+      t.equal((await fetchFrom(page, 'DELETE', '/v1/session')).status, 204)
+      t.equal((await fetchFrom(page, 'GET', '/v1/session')).status, 401)
+      t.equal((await makeClient(url).get('v1/session', { headers: planted })).statusCode, 401, 'it has ended, too')
+      t.equal((await fetchFrom(page, 'POST', '/v1/session', credentials)).status, 200)
+      t.match(await fetchFrom(page, 'GET', '/v1/session'), { body: { account: { username: 'chromium_user' } } })
+    },
+  )
 
   await t.test('127.0.0.1 and localhost are one server with separate cookies', async (t) => {
     const other = await context.newPage()

@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { defaultOrigins, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
+import { defaultOrigins } from '../../src/http/public-origins.ts'
 import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
@@ -34,6 +35,8 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       peppers: [],
       throttleKey: undefined,
     },
+    drainSeconds: 0,
+    graceSeconds: 25,
     cookieSecure: false,
     trustedProxies: [],
     metrics: { host: '127.0.0.1', port: 9464 },
@@ -71,6 +74,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
   const { publicOrigins: _, ...development } = await readConfig(external)
   t.same(rest, {
     ...development,
+    drainSeconds: 5,
     cookieSecure: true,
     usernameHoldDays: 30,
     log: { level: 'info', readable: false, security: true },

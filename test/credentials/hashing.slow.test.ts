@@ -115,20 +115,20 @@ t.test('no password is hashed for clients that have disconnected', async (t) => 
   }
 })
 
-t.test('logins beyond the queue get 503 with Retry-After, also for unknown names', async (t) => {
-  const { url } = await testServer(t, { BCRYPT_COST: '12' })
-  const gone = new AbortController()
-  const body = JSON.stringify({ username: 'unknown_name', password })
-  const options = { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal: gone.signal }
-  const logins = Array.from({ length: 160 }, async () => {
-    const response = await fetch(`${url}/v1/session`, options)
-    if (response.status !== 503) throw new Error(`answered ${response.status}`)
-    return response
+t.test('256 logins at once all succeed when hashing can do them in 15 s', async (t) => {
+  const { url } = await testServer(t, { BCRYPT_COST: '8' })
+  const { username } = await signUp(url)
+  const names = [
+    username,
+    ...(await Promise.all(Array.from({ length: 15 }, () => signUp(url)))).map((user) => user.username),
+  ]
+  const logins = Array.from({ length: 256 }, async (_, n) => {
+    const json = { username: names[n % names.length], password }
+    const { statusCode, body } = await makeClient(url).post<{ code: string }>('v1/session', { json })
+    // A busy machine's database may be too slow: that is not what is tested here.
+    return statusCode === 503 ? body.code : statusCode
   })
-  const response = await Promise.any(logins)
-  t.match(response.headers.get('retry-after'), /^\d+$/)
-  t.match(await response.json(), { code: 'overloaded', status: 503 })
-  t.equal((await makeClient(url).get('health/live')).statusCode, 200, 'other requests are answered')
-  gone.abort()
-  await Promise.allSettled(logins)
+  const outcomes = new Set(await Promise.all(logins))
+  t.ok(outcomes.has(200))
+  t.notOk(outcomes.has('overloaded'), [...outcomes].join())
 })

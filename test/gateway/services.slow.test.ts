@@ -1,5 +1,6 @@
 import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
@@ -60,7 +61,8 @@ t.test('npm run services: a PORT in use stops the start', async (t) => {
   const env = { PORT: await takenPort(t), DATA_DIR: await freshFolder(t) }
   const child = spawn(process.execPath, ['run.mjs', 'gateway/main.ts'], { cwd: root, env: { ...process.env, ...env } })
   const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')])
-  t.match(said, `PORT ${env.PORT} is already in use: `)
+  t.match(said, `PORT ${env.PORT} on 127.0.0.1 is already in use: `)
+  t.same(await readdir(join(env.DATA_DIR, 'mongod', 'data')), [], 'before mongod starts')
   t.equal(code, 69)
 })
 

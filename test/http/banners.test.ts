@@ -21,7 +21,7 @@ t.test('no response discloses the server software or its version', { timeout: 12
     'a list': [200, `GET /v1/posts HTTP/1.1\r\n${close}\r\n`],
     HEAD: [200, `HEAD /v1/posts HTTP/1.1\r\n${close}\r\n`],
     OPTIONS: [405, `OPTIONS /v1/posts HTTP/1.1\r\n${close}\r\n`],
-    'OPTIONS *': [404, `OPTIONS * HTTP/1.1\r\n${close}\r\n`],
+    'OPTIONS *': [405, `OPTIONS * HTTP/1.1\r\n${close}\r\n`],
     TRACE: [405, `TRACE /v1/posts HTTP/1.1\r\n${close}\r\n`],
     'an upgrade': [200, `GET /v1/posts HTTP/1.1\r\n${host}Connection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n`],
     'an unknown URL': [404, `GET /nowhere HTTP/1.1\r\n${close}\r\n`],

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { freshDatabase, makeClient, signUp, testConfig, testServer } from '../helper.ts'
+import { freshDatabase, makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 import { ask, cookieOf, expectProblem, field, pointersOf } from './wire.ts'
 
 type Page = { items: { account: { username: string } }[]; nextCursor: string | null }
@@ -100,7 +100,7 @@ t.test('a cursor survives a restart with a new JWT_SIGN_KEY, and grants no acces
   const second = await startServer()
   t.same((await ask(second.port, 'GET', `/v1/posts?cursor=${cursor}`)).body, nextPage.body)
   const bob = await cookieOf(second.port, 'bob')
-  const login = { json: { username: 'bob', password: 'three blind mice sing 7 songs' } }
+  const login = { json: { username: 'bob', password } }
   await ask(second.port, 'POST', '/v1/session', login)
   const own = await ask(second.port, 'GET', '/v1/sessions?limit=1', { headers: { cookie: bob } })
   const carl = { headers: { cookie: await cookieOf(second.port, 'carl') } }

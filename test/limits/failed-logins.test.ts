@@ -152,3 +152,18 @@ t.test('a server with a new sign key keeps the counts: 11 failed logins are one 
   const otherUrl = await other.listen({ host: '127.0.0.1', port: 0 })
   t.equal((await attemptLogin(Number(new URL(otherUrl).port), username)).status, 429)
 })
+
+t.test('failures in a row are kept 400 days for an account, and 7 for a name that no account has', async (t) => {
+  const { port, db } = await testServer(t)
+  await cookieOf(port, 'ann')
+  for (const name of ['ann', 'no_account']) t.equal((await attemptLogin(port, name)).status, 401)
+  const found = await db
+    .collection<{ _id: string; until: Date }>('attempts')
+    .find({ _id: /^failed-logins-in-a-row:/ })
+    .toArray()
+  const days = found.map(({ until }) => Math.round((until.getTime() - Date.now()) / 86_400_000))
+  t.same(
+    days.sort((a, b) => a - b),
+    [7, 400],
+  )
+})

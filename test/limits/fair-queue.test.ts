@@ -16,12 +16,12 @@ async function busyQueue(bounds: Partial<QueueBounds> = {}) {
   const begun: string[] = []
   const running: (() => void)[] = []
   const outcomes = new Map<string, string>()
-  const submit = (name: string, group: string, reserved = false, key = name) => {
+  const submit = (name: string, network: string | readonly string[], reserved = false, key = name) => {
     const task = () => {
       begun.push(name)
       return new Promise<void>((resolve) => running.push(resolve))
     }
-    queue(task, { signal, key, group, reserved }).then(
+    queue(task, { signal, key, groups: [network].flat(), reserved }).then(
       () => outcomes.set(name, 'done'),
       () => outcomes.set(name, 'refused'),
     )
@@ -35,7 +35,7 @@ async function busyQueue(bounds: Partial<QueueBounds> = {}) {
   }
   submit('holder', 'its own')
   await setImmediate()
-  return { begun, submit, end, outcomes, refusals }
+  return { begun, submit, end, outcomes, refusals, queue }
 }
 
 t.test('80 addresses of one network take one turn of every other one', async (t) => {
@@ -77,13 +77,75 @@ t.test('a newcomer is never refused because it is new: 64 networks with one task
   t.ok(begun.includes('newcomer'))
 })
 
-t.test('a network with all its places taken ends its own busiest address, and no other network', async (t) => {
-  const { submit, outcomes } = await busyQueue({ maxWaitingOfGroup: 2 })
+t.test('a network that has filled the queue ends its own busiest address, and no other network', async (t) => {
+  const { submit, outcomes } = await busyQueue({ maxWaiting: 4 })
   submit('other', 'another network')
-  for (const name of ['a1', 'a2', 'a3']) submit(name, 'a /48', false, 'one /64')
+  for (const name of ['a1', 'a2', 'a3', 'a4']) submit(name, 'a /48', false, 'one /64')
   submit('neighbour', 'a /48')
   await setImmediate()
-  t.same(Object.fromEntries(outcomes), { a3: 'refused', a2: 'refused' })
+  t.same(Object.fromEntries(outcomes), { a4: 'refused', a3: 'refused' })
+})
+
+t.test('within a /48 its /56s take turns: a neighbour waits for no more than one of 80 /64s', async (t) => {
+  const { begun, submit, end } = await busyQueue()
+  for (let n = 0; n < 80; n += 1) submit(`attacker ${n}`, ['a /48', 'a /56'])
+  submit('neighbour', ['a /48', 'another /56'])
+  submit('other', ['another /48', 'its /56'])
+  await end(4)
+  t.same(begun, ['holder', 'attacker 0', 'other', 'neighbour', 'attacker 1'])
+})
+
+t.test('a full queue of one /48 ends the youngest of its busiest /56', async (t) => {
+  const { submit, outcomes } = await busyQueue({ maxWaiting: 4 })
+  for (let n = 0; n < 3; n += 1) submit(`attacker ${n}`, ['a /48', 'a /56'])
+  submit('first', ['a /48', 'its /56'])
+  submit('second', ['a /48', 'another /56'])
+  await setImmediate()
+  t.same(Object.fromEntries(outcomes), { 'attacker 2': 'refused' })
+})
+
+t.test('at 100 ms a task and two at a time, 256 at once are all served', async (t) => {
+  const { submit, end, begun, outcomes } = await busyQueue({ maxRunning: 2, maxWorkMs: 15_000 })
+  submit('measured', 'one')
+  await end(2, 100)
+  for (let n = 0; n < 256; n += 1) submit(`login ${n}`, 'one', false, 'one')
+  await end(256, 100)
+  t.equal(begun.length, 2 + 256)
+  t.notOk([...outcomes.values()].includes('refused'))
+})
+
+t.test(
+  'what could not have its turn within 15 s is refused at once, and a newcomer of another network is not',
+  async (t) => {
+    const { submit, end, outcomes, refusals, begun } = await busyQueue({ maxWorkMs: 15_000 })
+    await end(1, 1_000)
+    submit('running', 'one', false, 'one')
+    for (let n = 0; n < 16; n += 1) submit(`task ${n}`, 'one', false, 'one')
+    await setImmediate()
+    t.equal(outcomes.get('task 15'), 'refused')
+    t.same(refusals, [15], 'Retry-After: the 15 tasks of a second each that wait')
+    submit('neighbour', 'one')
+    submit('newcomer', 'another network')
+    submit('known', 'one', true)
+    await setImmediate()
+    t.equal(refusals.length, 1)
+    await end(2, 1_000)
+    t.ok(begun.includes('known'))
+    await end(2, 1_000)
+    t.ok(begun.includes('newcomer'))
+  },
+)
+
+t.test('assertRoom refuses what the queue would refuse', async (t) => {
+  const { submit, end, queue } = await busyQueue({ maxWorkMs: 2_000 })
+  await end(1, 1_000)
+  const turn = { key: 'one', groups: ['one'] }
+  for (let n = 0; n < 3; n += 1) {
+    t.doesNotThrow(() => queue.assertRoom(turn))
+    submit(`task ${n}`, 'one', false, 'one')
+  }
+  t.throws(() => queue.assertRoom(turn), { message: 'refused' })
+  t.doesNotThrow(() => queue.assertRoom({ ...turn, reserved: true }))
 })
 
 t.test('reserved tasks have every other turn and places of their own, which strangers cannot fill', async (t) => {
@@ -97,7 +159,7 @@ t.test('reserved tasks have every other turn and places of their own, which stra
 })
 
 t.test('Retry-After: until what waits will have run, at the mean time of the tasks', async (t) => {
-  const { submit, end, refusals } = await busyQueue({ maxWaitingOfGroup: 10 })
+  const { submit, end, refusals } = await busyQueue({ maxWaiting: 10 })
   for (let n = 0; n < 11; n += 1) submit(`task ${n}`, 'one', false, 'one')
   await end(1, 2_500)
   submit('tenth', 'one', false, 'one')

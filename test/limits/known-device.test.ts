@@ -71,6 +71,14 @@ t.test('a known device', async (t) => {
 
     await attack()
     t.equal((await attemptLogin(port, ann, { ...options, password })).status, 200, 'and during further attacks')
+    const strange = `device=x; device="${'A'.repeat(43)}"`
+    for (const cookie of [`${strange}; ${device}`, `${device}; ${strange}`]) {
+      t.equal(
+        (await attemptLogin(port, ann, { ...options, cookie, password })).status,
+        200,
+        'beside others of its name',
+      )
+    }
   })
 
   t.test('a known device has ten failed logins of its own', async (t) => {

@@ -17,7 +17,7 @@ export function attemptLogin(port: number, username: string, options: RequestOpt
   return ask(port, 'POST', '/v1/session', { json: { username, password }, headers })
 }
 
-/** Attempts concurrent logins: at most 60, the length of the hashing queue. */
+/** Attempts concurrent logins. */
 export function attemptLogins(
   port: number,
   username: string,

@@ -33,7 +33,7 @@ t.test('reads are limited by address and network without a session, by account w
     '/v1/accounts/ann',
     '/openapi.json',
     '/.well-known/jwks.json',
-    '/docs/static/index.css',
+    '/docs/static/page.css',
   ])
     expectLimited(t, await read('203.0.113.1', undefined, path), 'reads-by-address', 6)
   t.equal((await read('203.0.113.1', undefined, '/v1/posts', 'HEAD')).status, 429)

@@ -146,5 +146,33 @@ t.test('each IPv6 /48 and IPv4 /24 has a quota of sign-ups, whatever its address
     .collection<{ _id: string; count: number }>('throttle')
     .find({ _id: /^signups:/ })
     .toArray()
-  t.same(new Set(counts.map(({ count }) => count)), new Set([0, 1]), 'what the network’s quota refused counts nowhere')
+  t.same(new Set(counts.map(({ count }) => count)), new Set([1]), 'what the network’s quota refused counts nowhere')
+})
+
+t.test('clients that send headers and no body keep no place of a sign-up', async (t) => {
+  atQuarterHour(t)
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2' })
+  let arrived = 0
+  server.app.server.on('request', () => (arrived += 1))
+  const head = 'POST /v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n'
+  for (let n = 0; n < 5; n += 1) {
+    const socket = connect(server.port, '127.0.0.1').on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+    socket.write(head)
+  }
+  await eventually(() => arrived === 5)
+  for (const name of ['ann', 'bob']) t.equal((await signUp(server, name)).status, 201)
+})
+
+t.test('attempts to sign up that fail are limited to ten times the sign-ups, for the address', async (t) => {
+  atQuarterHour(t)
+  const server = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '2', TRUSTED_PROXIES: '127.0.0.1' })
+  const from = (name: string, address: string) => signUp(server, name, { 'x-forwarded-for': address })
+  t.equal((await from('ann', '203.0.113.1')).status, 201)
+  for (let n = 0; n < 10; n += 1) t.equal((await from('ann', '203.0.113.1')).status, 409)
+  for (let n = 0; n < 10; n += 1) t.equal((await from('x', '203.0.113.1')).status, 400)
+  const refused = await from('ann', '203.0.113.1')
+  expectProblem(t, refused, 'rate-limited')
+  t.equal(refused.headers['ratelimit-policy'], '"signups-attempts-by-address";q=20;w=900')
+  t.equal((await from('ann', '203.0.113.2')).status, 409, 'another address')
 })

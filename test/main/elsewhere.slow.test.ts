@@ -7,7 +7,7 @@ import { freshFolder, root, ServerProcess, startServer } from './server-process.
 
 /** A copy of the project, for a `.env` in its root. */
 async function copyProject(t: Test): Promise<string> {
-  const folder = join(await freshFolder(t), 'a folder, with späces')
+  const folder = join(await freshFolder(t), `a folder, with späces, #, %41, ?, 'one' and "two" quotes`)
   for (const part of ['src', 'package.json', 'require-node.mjs', 'run.mjs'])
     await cp(join(root, part), join(folder, part), { recursive: true })
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))

@@ -1,24 +1,40 @@
 import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { freshDatabase, makeClient, signUp } from '../helper.ts'
 import { expectRefusal } from './refusal.ts'
 import { freshFolder, nothingRuns, ServerProcess, startServer, takenPort } from './server-process.ts'
 
 const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
 
-t.test('a port in use stops the start with the name of its variable, and no mongod remains', async (t) => {
-  for (const name of ['PORT', 'METRICS_PORT']) {
-    const DATA_DIR = await freshFolder(t)
-    const port = await takenPort(t)
-    await expectRefusal(
-      t,
-      { DATA_DIR, [name]: port },
-      new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`),
-      69,
-    )
-    t.ok(await nothingRuns(DATA_DIR), name)
-  }
+/** mongod writes there first. */
+const databaseFiles = (dataDir: string) => readdir(join(dataDir, 'mongod', 'data'))
+
+t.test('a port in use stops the start with the name of its variable, before mongod starts', async (t) => {
+  for (const name of ['PORT', 'METRICS_PORT'])
+    for (const WEB_CONCURRENCY of ['1', '2']) {
+      const DATA_DIR = await freshFolder(t)
+      const port = await takenPort(t)
+      await expectRefusal(
+        t,
+        { DATA_DIR, WEB_CONCURRENCY, [name]: port },
+        new RegExp(`^${name} ${port} on 127.0.0.1 .*(in use|EADDRINUSE)`),
+        69,
+      )
+      t.same(await databaseFiles(DATA_DIR), [], `${name}, ${WEB_CONCURRENCY} processes`)
+      t.ok(await nothingRuns(DATA_DIR), name)
+    }
+})
+
+t.test('one number for PORT and METRICS_PORT stops the start before mongod starts, on one address', async (t) => {
+  const DATA_DIR = await freshFolder(t)
+  const PORT = String(await findFreePort())
+  const sentence = `PORT and METRICS_PORT are both ${PORT}: set another METRICS_PORT.`
+  await expectRefusal(t, { DATA_DIR, PORT, METRICS_PORT: PORT }, sentence)
+  t.same(await databaseFiles(DATA_DIR), [])
+  await startServer(t, { DATA_DIR, PORT, METRICS_PORT: PORT, METRICS_HOST: '127.0.0.2' })
 })
 
 t.test('an invalid configuration stops the start before DATA_DIR is created', async (t) => {

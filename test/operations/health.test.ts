@@ -79,14 +79,15 @@ t.test('liveness and readiness', { timeout: 120_000 }, async (t) => {
   })
 })
 
-t.test('while the process drains it is live and not ready, and refuses new requests', async (t) => {
-  const { app, port } = await testServer(t)
-  await app.drain()
-  expectProblem(t, await ask(port, 'GET', '/health/ready'), 'overloaded')
-  t.equal((await ask(port, 'GET', '/health/live')).status, 200)
-  const refused = await ask(port, 'GET', '/v1/posts')
-  expectProblem(t, refused, 'overloaded')
-  t.equal(refused.headers.connection, 'close')
+t.test('while the process drains it serves everything, is not ready, and closes each connection', async (t) => {
+  const { app, port } = await testServer(t, { DRAIN_SECONDS: '60' })
+  void app.drain()
+  const notReady = await ask(port, 'GET', '/health/ready')
+  expectProblem(t, notReady, 'overloaded')
+  t.equal(notReady.headers.connection, 'close')
+  for (const path of ['/health/live', '/health/database', '/v1/posts'])
+    t.match(await ask(port, 'GET', path), { status: 200, headers: { connection: 'close' } }, path)
+  t.match(await ask(port, 'GET', '/v1/nowhere'), { status: 404, headers: { connection: 'close' } })
 })
 
 t.test('while its clock differs from the database’s by more than 5 s the process is live but not ready', async (t) => {

@@ -1,11 +1,24 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, field, raw } from '../http/wire.ts'
+import { ask, cookieOf, field } from '../http/wire.ts'
+import { operationIds } from './operation-ids.ts'
 
 type Operation = {
+  operationId?: string
   summary?: string
+  tags?: string[]
+  parameters?: { name: string }[]
+  requestBody?: { content: Record<string, { example?: unknown }> }
   security?: Record<string, string[]>[]
-  responses: Record<string, { description?: string; content?: Record<string, unknown> }>
+  responses: Record<
+    string,
+    {
+      description?: string
+      content?: Record<string, unknown>
+      headers?: Record<string, { $ref: string }>
+      links?: Record<string, { operationId: string; parameters: Record<string, string> }>
+    }
+  >
 }
 
 const everyStatus = ['400', '408', '414', '431', '500', '503']
@@ -47,17 +60,19 @@ const routes: Record<string, string> = {
   'GET /health/live': '200',
   'GET /health/ready': '200',
   'GET /health/database': '200',
+  'GET /': '200 304 429',
   'GET /openapi.json': '200 304 429',
   'GET /.well-known/jwks.json': '200 304 429',
 }
 /** The media types of responses that are not application/json. */
-const mediaTypes: Record<string, string> = {
-  'GET /v1/account/export': 'application/x-ndjson',
-  'GET /.well-known/jwks.json': 'application/jwk-set+json',
+const mediaTypes: Record<string, string[]> = {
+  'GET /v1/account/export': ['application/x-ndjson'],
+  'GET /.well-known/jwks.json': ['application/jwk-set+json'],
+  'GET /': ['application/json', 'text/html'],
 }
 /** What a session that a one-time password began may do. */
 const forOneTimeSessions = ['GET /v1/session', 'PUT /v1/account/password']
-const open = /^(GET \/v1\/(posts|accounts)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/[^v])/
+const open = /^(GET \/v1\/(posts|accounts)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/(?!v1))/
 
 t.test('the OpenAPI document', async (t) => {
   const { port } = await testServer(t)
@@ -85,23 +100,116 @@ t.test('the OpenAPI document', async (t) => {
       const { responses = {}, summary, security } = operations.get(route) ?? {}
       t.same(Object.keys(responses).sort(), [...everyStatus, ...own.split(' ')].sort(), route)
       t.match(summary, /^[A-Z][^.]+$/, `${route} has a summary without a period`)
-      t.same(security, open.test(route) ? undefined : [{ session: [] }], `security of ${route}`)
+      const optional = route.startsWith('GET /v1/') ? [{}, { session: [] }] : []
+      t.same(security, open.test(route) ? optional : [{ session: [] }], `security of ${route}`)
       const isRestricted = !open.test(route) && !forOneTimeSessions.includes(route)
       t.equal(/password-change-required/.test(responses['403']?.description ?? ''), isRestricted, `${route} 403`)
       t.equal(/outcome-unknown/.test(responses['503']?.description ?? ''), !route.startsWith('GET'), `${route} 503`)
       for (const [status, { content }] of Object.entries(responses)) {
-        const type = status >= '400' ? 'application/problem+json' : (mediaTypes[route] ?? 'application/json')
-        t.same(Object.keys(content ?? {}), ['204', '304'].includes(status) ? [] : [type], `${route} ${status}`)
+        const types = status >= '400' ? ['application/problem+json'] : (mediaTypes[route] ?? ['application/json'])
+        t.same(Object.keys(content ?? {}), ['204', '304'].includes(status) ? [] : types, `${route} ${status}`)
       }
     }
     // A new route must be added to the table above.
     t.same([...operations.keys()].sort(), Object.keys(routes).sort())
   })
 
+  t.test('every operation has the operationId that generated clients know it by', async (t) => {
+    const found = Object.fromEntries([...operations].map(([route, { operationId }]) => [route, operationId]))
+    t.same(found, operationIds)
+    for (const id of Object.values(operationIds)) t.match(id, /^[a-z]+([A-Z][a-z]+)+$/, 'verb and noun')
+  })
+
+  t.test('what may be null has a type list, and a date no pattern', async (t) => {
+    const text = JSON.stringify(document)
+    t.notMatch(text, /"anyOf"|"nullable"/)
+    t.notMatch(text, /"format":"date","pattern"|"pattern":"[^"]*","format":"date"/)
+    const schemas = field(field(document, 'components'), 'schemas')
+    const properties = field(field(schemas, 'Post'), 'properties')
+    t.match(field(properties, 'editedAt'), { type: ['string', 'null'], format: 'date-time' })
+    t.match(field(properties, 'viewer'), {
+      type: ['object', 'null'],
+      properties: { reaction: { type: ['string', 'null'], enum: ['like', 'dislike', null] } },
+    })
+  })
+
+  t.test('its server is where it is, and its tags lead from accounts to operations', async (t) => {
+    t.match(field(document, 'servers'), [{ url: '/' }])
+    const tags = [field(document, 'tags') ?? []].flat()
+    const names = tags.map((tag) => field(tag, 'name'))
+    t.same(names, ['accounts', 'sessions', 'posts', 'reactions', 'follows', 'analytics', 'operations'])
+    for (const tag of tags) t.match(field(tag, 'description'), /^[A-Z].*\.$/)
+    for (const [route, operation] of operations) t.ok(names.includes(operation.tags?.[0]), route)
+  })
+
+  t.test('every response describes its headers', async (t) => {
+    const headersOf = (route: string, status: string) =>
+      Object.keys(operations.get(route)?.responses[status]?.headers ?? {}).filter((name) => name !== 'x-request-id')
+    for (const [route, { responses }] of operations)
+      for (const [status, { headers }] of Object.entries(responses))
+        t.equal(headers?.['x-request-id']?.$ref, '#/components/headers/x-request-id', `${route} ${status}`)
+    const limit = ['ratelimit', 'ratelimit-policy']
+    t.same(headersOf('POST /v1/accounts', '201'), ['location', 'set-cookie', ...limit])
+    t.same(headersOf('POST /v1/posts', '201'), ['location', 'idempotency-replayed', ...limit])
+    t.same(headersOf('POST /v1/posts', '429'), ['retry-after', ...limit])
+    t.same(headersOf('POST /v1/posts', '503'), ['retry-after'])
+    t.same(headersOf('POST /v1/posts', '401'), ['www-authenticate'])
+    t.same(headersOf('GET /v1/posts', '200'), ['rookery-session', ...limit])
+    t.same(headersOf('DELETE /v1/session', '204'), ['set-cookie', 'clear-site-data', ...limit])
+    t.same(headersOf('GET /v1/account/export', '200'), ['content-disposition', ...limit])
+    t.same(headersOf('GET /openapi.json', '304'), ['etag', ...limit])
+    t.notMatch(JSON.stringify(document), /x-response-headers/)
+  })
+
+  t.test('links lead from a new account, post or page to what can be done with it', async (t) => {
+    const linksOf = (route: string, status: string) => operations.get(route)?.responses[status]?.links ?? {}
+    t.match(linksOf('POST /v1/accounts', '201'), {
+      readAccount: { operationId: 'readAccount', parameters: { username: '$response.body#/username' } },
+      followAccount: {},
+      listFollowers: {},
+    })
+    t.same(
+      Object.keys(linksOf('POST /v1/posts', '201')).sort(),
+      [...operations].flatMap(([route, { operationId }]) => (/\/posts\/\{/.test(route) ? [operationId] : [])).sort(),
+    )
+    t.match(linksOf('GET /v1/sessions', '200'), {
+      endSessionById: { parameters: { id: '$response.body#/items/0/id' } },
+    })
+    for (const [route, { operationId, parameters = [] }] of operations) {
+      const next = linksOf(route, '200').nextPage
+      if (!parameters.some(({ name }) => name === 'cursor')) t.equal(next, undefined, route)
+      else t.match(next, { operationId, parameters: { cursor: '$response.body#/nextCursor' } }, route)
+    }
+  })
+
+  t.test('every request body has an example, and the server accepts it', async (t) => {
+    const examples = new Map<string, object>()
+    for (const [route, { operationId = route, requestBody }] of operations) {
+      if (!requestBody) continue
+      const { example } = requestBody.content['application/json'] ?? {}
+      t.type(example, 'object', route)
+      examples.set(operationId, example ?? {})
+    }
+    const signedUp = await ask(port, 'POST', '/v1/accounts', { json: examples.get('createAccount') })
+    t.equal(signedUp.status, 201, signedUp.text)
+    const cookie = [signedUp.headers['set-cookie'] ?? []].flat().map((text) => text.split(';')[0])
+    const headers = { cookie: cookie.join('; ') }
+    const post = await ask(port, 'POST', '/v1/posts', { headers, json: examples.get('createPost') })
+    t.equal(post.status, 201)
+    for (const [method, path, id] of [
+      ['PATCH', post.headers.location, 'editPost'],
+      ['PUT', `${post.headers.location}/reaction`, 'setReaction'],
+      ['PATCH', '/v1/account', 'editProfile'],
+      ['POST', '/v1/session', 'createSession'],
+    ] as const)
+      t.equal((await ask(port, method, path ?? '', { headers, json: examples.get(id) })).status, 200, id)
+  })
+
   t.test('every reference resolves, and every path parameter is described', async (t) => {
     const text = JSON.stringify(document)
-    for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)) {
-      t.ok(field(field(field(document, 'components'), 'schemas'), name ?? ''), `schema ${name}`)
+    for (const [, name] of text.matchAll(/"\$ref":"#\/components\/(\w+\/[^"]+)"/g)) {
+      const [kind = '', key = ''] = name?.split('/') ?? []
+      t.ok(field(field(field(document, 'components'), kind), key), `component ${name}`)
     }
     for (const [route, operation] of operations) {
       const described = [field(operation, 'parameters') ?? []].flat()
@@ -141,7 +249,8 @@ t.test('/docs loads assets from its own origin only', async (t) => {
       status: 200,
       headers: { 'content-type': /^text\/html/, 'content-security-policy': /script-src 'self';/ },
     })
-    const assets = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')
+    const links = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url ?? '')
+    const assets = links.filter((url) => url !== 'data:,')
     t.ok(assets.length >= 4, `${assets.length} assets`)
     for (const asset of assets) {
       const { pathname, host } = new URL(asset, `http://rookery${start}`)
@@ -151,8 +260,8 @@ t.test('/docs loads assets from its own origin only', async (t) => {
     const inline = /<script(?![^>]*src=)[^>]*>|\son\w+=|<style|\sstyle=/
     t.notMatch(page.text, inline, 'no inline script or style, which the content security policy would block')
     const policy = String(page.headers['content-security-policy'])
-    t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self' 'sha256-[\w+/]{43}=';/)
-    t.notMatch(policy, /unsafe|\*|https?:/)
+    t.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;/)
+    t.notMatch(policy, /unsafe|sha256|\*|https?:/)
   }
 })
 
@@ -195,17 +304,22 @@ t.test('the document and the page’s files are compressed on request, and 304 f
   }
 })
 
-t.test('a redirect of /docs is relative, whatever the client says about the host', async (t) => {
+t.test('the document exists once: not as /docs/json and /docs/yaml, too', async (t) => {
   const { port } = await testServer(t)
-  for (const target of ['/docs/static/index.html', 'http://evil.example/docs/static/index.html']) {
-    const answers = await raw(port, `GET ${target} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)
-    t.match(answers, [{ status: 302, headers: { location: '../' } }], target)
-  }
+  for (const path of ['/docs/json', '/docs/yaml', '/docs/static/index.html', '/docs/static/logo.svg'])
+    t.equal((await ask(port, 'GET', path)).status, 404, path)
 })
 
 t.test('with DOCS=false there is no page, and the document remains', async (t) => {
   const { port } = await testServer(t, { DOCS: 'false' })
-  for (const path of ['/docs', '/docs/', '/docs/static/index.html', '/docs/static/swagger-ui.css', '/docs/json'])
+  for (const path of [
+    '/docs',
+    '/docs/',
+    '/docs/static/index.html',
+    '/docs/static/swagger-ui.css',
+    '/docs/json',
+    '/readme',
+  ])
     t.match(await ask(port, 'GET', path), { status: 404, body: { code: 'not-found' } }, path)
   t.equal((await ask(port, 'GET', '/openapi.json')).status, 200)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { freePort } from '../../src/processes/free-port.ts'
 import { runAgainst } from '../bot/run-crowd.ts'
 import { startCluster } from './cluster.ts'

@@ -26,6 +26,7 @@ export function fakeWorkers(t: Test, isHanging = () => false) {
       },
       metrics,
       updateSecrets: async () => undefined,
+      cutRequests: () => 0,
       stop,
       kill: () => exit('SIGKILL'),
     }

@@ -21,7 +21,7 @@ t.test('two services on one database', async (t) => {
     t.same(other.body, document.body)
     t.ok(document.body.paths['/v1/account'] && document.body.paths['/v1/posts'])
     for (const { url } of Object.values(services)) {
-      const page = await fetch(`${url}/docs/static/index.html`)
+      const page = await fetch(`${url}/docs`)
       t.equal(page.status, 200)
     }
   })

@@ -26,7 +26,7 @@ async function keyServer(t: Test, keys: LiveKeys) {
   const { sub: account, sid: session } = claims()
   app.get('/', async (_request, reply) => {
     const { token, maxAge } = app.accessTokens.sign({ account, session, generation: 0 }, secondsFromNow(86_400))
-    cookies.setSession(reply, { access: token, refresh: '' }, { access: maxAge, refresh: 0 })
+    cookies.setSession(reply, { access: token, refresh: '' }, { access: maxAge, refresh: 60 })
     return reply.send()
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

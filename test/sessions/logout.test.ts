@@ -31,10 +31,7 @@ t.test('logging out', async (t) => {
       t.equal(headers['clear-site-data'], '"cache", "storage"', 'not "cookies", or the device would be forgotten')
       for (const [name, cookie] of Object.entries(cleared)) {
         t.equal(cookie?.value, '')
-        const gone = cookie?.attributes.filter((attribute) =>
-          /^(Max-Age=0|Expires=Thu, 01 Jan 1970 .*)$/.test(attribute),
-        )
-        t.ok(gone?.length, `${name} has expired`)
+        t.ok(cookie?.attributes.includes('Max-Age=0'), `${name} has expired`)
         t.ok(cookie?.attributes.includes('Path=/') && cookie.attributes.includes('HttpOnly'))
       }
       await expectEnded(t, cookies)

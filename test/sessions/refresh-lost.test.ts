@@ -24,7 +24,7 @@ t.test('a rotation whose reply is lost with the only server: OutcomeUnknownError
   proxy.cut({ command: 'findAndModify', when: 'answered', times: 1 })
   // Before the driver sends it again.
   cut.once('commandFailed', () => proxy.disconnect())
-  const rotated = tokenRotation(cut.db(db.databaseName)).refresh(token, performance.now() + 4_500)
+  const rotated = tokenRotation(cut.db(db.databaseName)).refresh([token], performance.now() + 4_500)
   await t.rejects(rotated, { name: 'OutcomeUnknownError' })
   t.not(await storedTurn(), before, 'the token was replaced')
 })

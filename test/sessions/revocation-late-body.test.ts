@@ -10,6 +10,7 @@ t.test('a request whose body arrives after its session has ended gets 401 and wr
   const [here, there] = [await serverOn(t, connection), await serverOn(t, connection)]
   const { username } = await signUp(here)
   const body = JSON.stringify({ text: 'too late' })
+  const other = await logIn(here, (await signUp(here)).username)
 
   for (const url of [here, there]) {
     const { token } = await logIn(here, username)
@@ -17,7 +18,10 @@ t.test('a request whose body arrives after its session has ended gets 401 and wr
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     t.teardown(() => socket.destroy())
     const head = ['POST /v1/posts HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Expect: 100-continue']
-    socket.write(`${head.join('\r\n')}\r\nCookie: ${cookie}\r\nContent-Length: ${body.length}\r\n\r\n`)
+    // Another account's live session, which must not take the request over.
+    socket.write(
+      `${head.join('\r\n')}\r\nCookie: session=${other.token}; ${cookie}\r\nContent-Length: ${body.length}\r\n\r\n`,
+    )
     t.match(String(await once(socket, 'data')), '100 Continue')
     t.equal((await makeClient(here).delete('v1/session', { headers: { cookie } })).statusCode, 204)
     await delay(1_000)

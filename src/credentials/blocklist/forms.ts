@@ -1,4 +1,5 @@
 import { normalisePassword } from '../hashing.ts'
+import { foldConfusables } from './confusables.ts'
 
 /** The most digits and symbols that are left out at the ends: eight digits have 10^8 values. */
 const trimmedMax = 8
@@ -23,18 +24,23 @@ function repeatedPart(form: string): string {
 
 export type Form = { text: string; parts: readonly string[] }
 
+/** Of the text in lower case: it, and it without digits and symbols at its ends. */
+function basesOf(lower: string): string[] {
+  const symbols = lower.replace(/[\p{L}\p{N}]+/gu, '')
+  if (symbols.length > trimmedMax && new Set(symbols).size > 2) return []
+  const trimmed = lower.replace(/^[^\p{L}@$]+/u, '').replace(/[^\p{L}@$]+$/u, '')
+  return lower.length - trimmed.length <= trimmedMax ? [lower, trimmed] : [lower]
+}
+
 /**
  * What an attacker's rules would make this password of: without separators, case, look-alikes and repetition, and without
  * digits and symbols at its ends. None for a password whose many different symbols make it hard to guess.
  */
 export function formsOf(password: string): Form[] {
-  const lower = normalisePassword(password).toLowerCase()
-  const symbols = lower.replace(/[\p{L}\p{N}]+/gu, '')
-  if (symbols.length > trimmedMax && new Set(symbols).size > 2) return []
-  const trimmed = lower.replace(/^[^\p{L}@$]+/u, '').replace(/[^\p{L}@$]+$/u, '')
-  const bases = new Set(lower.length - trimmed.length <= trimmedMax ? [lower, trimmed] : [lower])
+  const normalised = normalisePassword(password)
+  const spellings = new Set([normalised, foldConfusables(normalised)].map((text) => text.toLowerCase()))
   const forms = new Map<string, readonly string[]>()
-  for (const base of bases) {
+  for (const base of new Set([...spellings].flatMap(basesOf))) {
     const read = isReplaced.test(base) ? readings.map((reading) => replaceLookAlikes(base, reading)) : []
     for (const text of [base, ...read]) {
       const parts = split(text)

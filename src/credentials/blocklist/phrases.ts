@@ -5,36 +5,47 @@ const lettersMax = 32
 /** Eight digits have 10^8 values. */
 const digitsMax = 8
 
-const words = readFileSync(new URL('./common-words.txt', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
+/** Three random names of 1,500 are more than 10^8 guesses. */
+const namesMax = 2
+
+const linesOf = (file: string) =>
+  readFileSync(new URL(file, import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+const words = linesOf('./common-words.txt')
+const names = new Set(linesOf('./common-names.txt'))
 const pronouns = ['i', 'you', 'he', 'she', 'it', 'we', 'they', 'that', 'there', 'who']
 const commonWords = new Set([
   // The source counts these two as no words.
   'a',
   'i',
   ...words,
+  ...linesOf('./pattern-words.txt'),
   ...words.flatMap((word) => (word.endsWith('n') ? [`${word}s`, `${word}t`] : [`${word}s`])),
   ...pronouns.flatMap((word) => ['d', 'll', 'm', 're', 've'].map((ending) => `${word}${ending}`)),
 ])
-const wordLengthMax = Math.max(...[...commonWords].map(({ length }) => length))
+const wordLengthMax = Math.max(...[...commonWords, ...names].map(({ length }) => length))
 
-function isMadeOfWords(part: string, own: ReadonlySet<string>, lengthMax: number): boolean {
-  const reachable = [true]
+/** @returns the least number of common names, with words and digits, that a part consists of; Infinity if it does not */
+function namesIn(part: string, own: ReadonlySet<string>, lengthMax: number): number {
+  const counts = [0]
+  const countAt = (at: number) => counts[at] ?? Number.POSITIVE_INFINITY
   for (let end = 1; end <= part.length; end += 1) {
-    let isReached = /\d/.test(part.charAt(end - 1)) && reachable[end - 1] === true
-    for (let start = Math.max(0, end - lengthMax); start < end && !isReached; start += 1) {
-      if (!reachable[start]) continue
+    let least = /\d/.test(part.charAt(end - 1)) ? countAt(end - 1) : Number.POSITIVE_INFINITY
+    for (let start = Math.max(0, end - lengthMax); start < end; start += 1) {
+      if (countAt(start) >= least) continue
       const word = part.slice(start, end)
-      isReached = commonWords.has(word) || own.has(word)
+      if (commonWords.has(word) || own.has(word)) least = countAt(start)
+      else if (names.has(word)) least = Math.min(least, countAt(start) + 1)
     }
-    reachable.push(isReached)
+    counts.push(least)
   }
-  return reachable[part.length] === true
+  return countAt(part.length)
 }
 
 /**
- * Whether a password consists of very common words, of `own` words and of a few digits.
+ * Whether a password consists of very common words (calendar and mail hosts included), of `own` words, of at most two
+ * common names, and of a few digits.
  * @param parts - in lower case, between its separators
  */
 export function isCommonPhrase(parts: readonly string[], own: ReadonlySet<string>): boolean {
@@ -42,5 +53,10 @@ export function isCommonPhrase(parts: readonly string[], own: ReadonlySet<string
   const letters = text.replace(/\d/g, '').length
   if (letters === 0 || letters > lettersMax || text.length - letters > digitsMax) return false
   const lengthMax = Math.max(wordLengthMax, ...[...own].map(({ length }) => length))
-  return parts.every((part) => isMadeOfWords(part, own, lengthMax))
+  let count = 0
+  for (const part of parts) {
+    count += namesIn(part, own, lengthMax)
+    if (count > namesMax) return false
+  }
+  return true
 }

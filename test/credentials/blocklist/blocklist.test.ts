@@ -65,6 +65,58 @@ t.test('what consists of the service’s words and the person’s is blocked', a
   t.notOk(isBlocked('welcome to Vexworth', other))
 })
 
+t.test(
+  'seasons, months, weekdays, years, common names and mail hosts are blocked, with digits and separators',
+  async (t) => {
+    for (const password of [
+      'summer2026summer',
+      'Winter2025!Winter',
+      'SommerHerbst2026',
+      'December-24-2025',
+      '31.Dezember.1999',
+      'MondayTuesday2026!',
+      'mercredi17juillet',
+      'john.smith@gmail.com',
+      'Jennifer_Rodriguez-1985',
+      'J0hnSm1th1985!!!',
+      'michael.davis84@hotmail.co.uk',
+      'ilovejennifer2026',
+    ])
+      t.ok(isBlocked(password), password)
+    for (const password of ['wendell thelma hopkins', 'summer velvet 2026 quokka'])
+      t.notOk(isBlocked(password), `${password}: more than the pattern`)
+  },
+)
+
+t.test('Cyrillic, Greek and accented look-alikes of Latin letters are compared as Latin letters', async (t) => {
+  for (const password of [
+    'раsswоrd1234567',
+    'РАSSWОRD-РАSSWОRD',
+    'ѕυmmеr2026ѕυmmеr',
+    'јоhn.ѕmіth@gmаіl.соm',
+    'mаytheforcebewithyou',
+    'mäýthefòrcebewithyöu',
+    'wеlсоmеtоrооkеrу',
+    'ѕmіth lοvеѕ аnn 99',
+  ])
+    t.ok(isBlocked(password), password)
+  t.ok(isBlocked('αnnsmιthαnnsmιth'))
+})
+
+t.test('10,000 random passwords of 16 characters pass', async (t) => {
+  const random = randomStream('characters', 1)
+  const alphabets = ['abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789-_.!@#$%']
+  for (const alphabet of alphabets) {
+    const passwords = Array.from({ length: 5_000 }, () =>
+      Array.from({ length: 16 }, () => alphabet.charAt(Math.floor(random() * alphabet.length))).join(''),
+    )
+    t.same(
+      passwords.filter((one) => isBlocked(one)),
+      [],
+    )
+  }
+})
+
 t.test('1,000 random passphrases of five diceware words pass, with and without separators', async (t) => {
   const random = randomStream('diceware', 1)
   for (const separator of [' ', '', '-']) {
@@ -86,6 +138,8 @@ t.test('other good passwords pass', async (t) => {
     '🦉🌍🎲🧲🥨🛶🧵🪁🦔🍄🚲🧊🪐🎻🧭',
     'rookery 🦉🌍🎲🧲🥨🛶🧵🪁🦔',
     'дремучий ёж считает огурцы',
+    'ο γάτος μου τρώει ψάρια',
+    'żółta żaba gra na tubie',
   ])
     t.notOk(isBlocked(password), password)
 })

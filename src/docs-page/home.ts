@@ -1,0 +1,48 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import Negotiator from 'negotiator'
+import { z } from 'zod'
+import { fixedBody, sendFixed } from '../http/fixed-body.ts'
+import { NoContent } from '../http/responses.ts'
+import { contentSecurityPolicy } from './policy.ts'
+
+const json = 'application/json'
+const html = 'text/html'
+
+const Links = z.object({ links: z.record(z.string(), z.string()).describe('Paths of this server by what they are.') })
+
+const links = {
+  openapi: '/openapi.json',
+  ready: '/health/ready',
+  keys: '/.well-known/jwks.json',
+  session: '/v1/session',
+  posts: '/v1/posts',
+}
+
+/** `GET /`: a page for browsers, links in JSON for all others, and for all if there is no page of the API. */
+export const home: FastifyPluginAsyncZod<{ docs: boolean }> = async (app, { docs }) => {
+  const all = docs ? { docs: '/docs', readme: '/readme', ...links } : links
+  const body = await fixedBody(`${json}; charset=utf-8`, Buffer.from(JSON.stringify({ links: all })))
+  const page = await fixedBody(`${html}; charset=utf-8`, await readFile(new URL('home.html', import.meta.url)))
+  // JSON first: it is for clients that accept both alike, or do not say.
+  const mediaTypes = docs ? [json, html] : [json]
+
+  app.get(
+    '/',
+    {
+      schema: {
+        operationId: 'readLinks',
+        summary: 'Find the parts of the service',
+        tags: ['operations'],
+        response: { 200: Links, 304: NoContent },
+      },
+      config: { otherMediaTypes: { [html]: z.string() }, responseHeaders: ['etag', 'vary'] },
+    },
+    async (request, reply) => {
+      const isPage = new Negotiator(request).mediaType(mediaTypes) === html
+      if (isPage) reply.header('content-security-policy', contentSecurityPolicy)
+      reply.header('cache-control', 'no-cache')
+      return sendFixed(request, reply, isPage ? page : body, 'Accept')
+    },
+  )
+}

@@ -1,0 +1,38 @@
+import { recentMap } from './recent-map.ts'
+
+/** How long a full counter may be taken for full: what an operator or a success clears is open again by then. */
+const maxAgeMs = 1_000
+/** Fewer are looked up each time. */
+const minRefusals = 5
+const maxCounters = 10_000
+
+type Refusals = { sinceMs: number; count: number; secondsUntilFree: number }
+
+/**
+ * Which counters refused so many requests within the last second that the next one needs no query: under a flood, looking
+ * up that a client is over its limit would cost more than all else. In the memory of this process.
+ */
+export function recentRefusals(nowMs: () => number = () => performance.now()) {
+  const refusals = recentMap<Refusals>(maxCounters)
+
+  function recent(key: string): Refusals | undefined {
+    const found = refusals.get(key)
+    return found && nowMs() - found.sinceMs < maxAgeMs ? found : undefined
+  }
+
+  return {
+    /** After the database has said so. */
+    note(key: string, secondsUntilFree: number): void {
+      const { sinceMs, count } = recent(key) ?? { sinceMs: nowMs(), count: 0 }
+      refusals.set(key, { sinceMs, count: count + 1, secondsUntilFree })
+    },
+
+    /** In seconds; undefined if the database must be asked. */
+    secondsUntilFree(key: string): number | undefined {
+      const found = recent(key)
+      return found && found.count >= minRefusals ? found.secondsUntilFree : undefined
+    },
+
+    forget: (key: string): void => refusals.delete(key),
+  }
+}
