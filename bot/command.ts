@@ -6,11 +6,13 @@ import type { RunContext } from './client.ts'
 import { identity, newRun, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
 import { History } from './history/history.ts'
+import { LedgerFile } from './history/ledger-file.ts'
 import type { ArrivalPlan } from './load/arrivals.ts'
 import { Measurements } from './load/measurements.ts'
 import { runOnly } from './load/only.ts'
 import { help } from './options/help.ts'
 import { type Options, readOptions } from './options/options.ts'
+import { UsageError } from './options/parse.ts'
 import { checkServer, serverVersion } from './preflight.ts'
 import { buildReport } from './report/build.ts'
 import { compareCommand } from './report/compare-command.ts'
@@ -23,6 +25,7 @@ import { checkOf } from './report/verdict.ts'
 import { checkOutputs, writeReports } from './report/write.ts'
 import { defaultRetryPolicy } from './retry-policy.ts'
 import { Stats } from './stats.ts'
+import { verifyCommand } from './verify-command.ts'
 
 /** For what is left to read once the server has been silent for too long. */
 const impatientPolicy = { attemptTimeoutMs: 3_000, totalMs: 3_000, initialDelayMs: 100, maxDelayMs: 500 }
@@ -31,6 +34,7 @@ export function main(args: string[]): Promise<void> {
   return runCommand(async () => {
     const [command, ...rest] = args
     if (command === 'compare') return print(compareCommand(rest))
+    if (command === 'verify') return verifyCommand(rest)
     if (command === 'schema') return print([JSON.stringify(jsonSchema(), null, 2)])
     const requested = readOptions(args)
     if (requested.show === null) return run(requested.options)
@@ -66,6 +70,8 @@ async function run(options: Options): Promise<number> {
     onUnresponsive: () => stopping.abort(),
   }
   context.history.listen(measurements)
+  const ledger = openLedger(options, startedAt)
+  if (ledger) context.history.listen(ledger)
   const status = { robots: options.robots, phase: null, checked: 0 }
   const endPulse = startPulse(measurements, status, display, () => {
     display.print('The server has not answered for 30 s: the run ends here.')
@@ -75,7 +81,10 @@ async function run(options: Options): Promise<number> {
     abandon.signal = new AbortController().signal
   })
   const createIdentity = isSeedGiven ? identity : privateIdentity
-  const check = await work().finally(endPulse)
+  const check = await work().finally(() => {
+    endPulse()
+    ledger?.close()
+  })
   measurements.stop()
 
   const signal = interruption()
@@ -113,6 +122,19 @@ async function run(options: Options): Promise<number> {
     const size = { ...options, users: options.robots }
     const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)
     return checkOf(findings)
+  }
+}
+
+/** @throws UsageError unless the file is new */
+function openLedger(options: Options, startedAt: Date): LedgerFile | null {
+  const { ledger, seed, alone } = options
+  if (ledger === undefined) return null
+  try {
+    return new LedgerFile(ledger, { seed, alone, options: shownOptions(options), startedAt: startedAt.toISOString() })
+  } catch {
+    throw new UsageError(
+      `--ledger ${ledger} cannot be written: it must be a new file in a folder that you may write to.`,
+    )
   }
 }
 

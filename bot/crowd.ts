@@ -7,7 +7,7 @@ import { interruptedCause, openClients, type RunContext } from './client.ts'
 import { forEachConcurrent, Semaphore } from './concurrency.ts'
 import { type Identity, identity, newRun } from './content.ts'
 import { lists, registers } from './history/registers.ts'
-import { arrivals } from './load/pace.ts'
+import { paceOf } from './load/pace.ts'
 import { Directory } from './people/directory.ts'
 import { endlessDay, planDay } from './people/itinerary.ts'
 import { type Day, knownPosts, liveDay } from './people/life.ts'
@@ -167,7 +167,7 @@ async function liveTogether(
   const joins = new Map((alone ? others : robots).map((robot) => [robot, join(robot)]))
   if (forMs !== undefined) await Promise.all(joins.values())
   const until = forMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + rampMs + forMs
-  if (ratePerSecond !== undefined) crowd.pace = arrivals({ ratePerSecond, rampMs })
+  if (ratePerSecond !== undefined) crowd.pace = paceOf({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 })
   const steps = forMs === undefined ? days.reduce((sum, day) => sum + Array.from(day).length, 0) : 0
   const shown = progress.begin('day', steps)
   await forEachConcurrent(robots, robots.length, async (robot) => {

@@ -1,8 +1,9 @@
 import { Checker } from './check/checker.ts'
 import { printLine } from './cli.ts'
 import { LedgerError, replayLedger } from './history/ledger-file.ts'
-import { UsageError } from './options.ts'
-import { describeFinding, grouped } from './report.ts'
+import { UsageError } from './options/parse.ts'
+import { grouped } from './report/format.ts'
+import { describeFinding } from './report/verdict.ts'
 
 const maxFindingsShown = 20
 

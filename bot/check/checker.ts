@@ -79,8 +79,10 @@ export class Checker implements HistoryListener {
   }
 
   end(operation: Operation, observations: readonly Observation[]): void {
-    const inFlight = this.#inFlight.get(operation.id)
-    if (!inFlight) return
+    const begun = this.#inFlight.get(operation.id)
+    if (!begun) return
+    // A ledger file has an object of its own for the end.
+    const inFlight = { ...begun, operation }
     const answeredAt = operation.answered ?? operation.sent
     const effect = effectOf(operation)
     for (const [n, [register, candidate]] of inFlight.writes.entries()) {

@@ -29,12 +29,15 @@ export function createFinding(
 /** The values of a register as a finding shows them: of texts, the part that differs. */
 export function describeValues(expected: readonly Value[], seen: Value): { expected: string; seen: string } {
   const unique = [...new Set(expected)]
-  const [only] = unique
-  if (unique.length === 1 && typeof only === 'string' && typeof seen === 'string') return describeTexts(only, seen)
+  const newest = unique.at(-1)
+  if (typeof newest === 'string' && typeof seen === 'string' && seen.length > shortLength)
+    return describeTexts(newest, seen)
   return { expected: unique.map(quote).join(' or '), seen: quote(seen) }
 }
 
 const contextCharacters = 20
+/** Longer values are texts. */
+const shortLength = 8
 
 function describeTexts(expected: string, seen: string): { expected: string; seen: string } {
   const [wanted, found] = [[...expected], [...seen]]

@@ -1,5 +1,6 @@
 export const help = `Usage: npx tsx bot [options]
        npx tsx bot compare a.json b.json
+       npx tsx bot verify run.ledger
        npx tsx bot schema
 
 Robots sign up, post, reply, follow, react, read their timelines and delete posts and accounts. Then the bot reads
@@ -26,6 +27,7 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
                      p50, p90, p99, max, rate, count or errors; can be repeated
   --json <file>      write the report as JSON, to standard output with - (all else then goes to standard error)
   --report <file>    write the report as one HTML page
+  --ledger <file>    write the history into a new file as JSON lines, for verify; it holds no cookie and no password
   --config <file>    read options from a JSON object such as {"robots": 20, "expect": ["errors<1%"]}; flags win.
                      number_of_users, max_posts_per_user and max_likes_per_user mean --robots, --posts, --reactions
   --ca <file>        certificates, in PEM, of authorities to trust for https
@@ -33,7 +35,8 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   -h, --help         show this help
   --version          show the version
 
-compare prints the ratios of two reports and says which differences are noise; schema prints the JSON Schema of --json.
+compare prints the ratios of two reports and says which differences are noise; verify judges the history of a ledger
+again (0 it agrees, 1 it does not, 4 it holds nothing to compare); schema prints the JSON Schema of --json.
 
 Exit code, the first that applies: 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP; 2 invalid options, no server, or not
 Rookery; 1 the ledger disagrees; 4 nothing can be said; 5 the figures are invalid; 3 an --expect is missed or an answer

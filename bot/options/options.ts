@@ -34,6 +34,7 @@ const options = z.object({
     ),
   json: z.string().min(1, '--json must name a file, or be -.').optional(),
   report: z.string().min(1, '--report must name a file.').optional(),
+  ledger: z.string().min(1, '--ledger must name a file.').optional(),
   ca: z
     .string()
     .transform((path, context) => {
@@ -54,7 +55,14 @@ const flag = { type: 'boolean' } as const
 const types = {
   ...{ url: text, robots: text, users: text, posts: text, replies: text, follows: text, reactions: text },
   ...{ deletions: text, seed: text, only: text, rate: text, for: text, ramp: text },
-  ...{ expect: { type: 'string', multiple: true } as const, json: text, report: text, config: text, ca: text },
+  ...{
+    expect: { type: 'string', multiple: true } as const,
+    json: text,
+    report: text,
+    ledger: text,
+    config: text,
+    ca: text,
+  },
   ...{ alone: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
 } as const
 

@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -199,4 +199,37 @@ t.test('an invalid option exits with 2 and one sentence, --help with 0 and the u
     stderr: /^--users must be an integer from 1 to 10000\.\n$/,
   })
   t.match(await bot('--help', '--users', '3'), { code: 0, stdout: /--reactions <n>/, stderr: '' })
+})
+
+t.test('verify judges a ledger as the run did; the file is private and holds no secret', async (t) => {
+  const server = await testServer(t)
+  const secrets: string[] = []
+  for (const [name, code, forge] of [
+    ['honest', 0, false],
+    ['lying', 1, true],
+  ] as const) {
+    const proxy = await lyingProxy(server.url, async (request, forward) => {
+      if (request.path === '/v1/accounts') secrets.push(JSON.parse(request.body).password)
+      if (request.cookie) secrets.push(...request.cookie.split('; ').map((cookie) => cookie.replace(/^.*?=/, '')))
+      const reply = await forward()
+      if (!forge || request.method !== 'GET' || !/^\/v1\/posts\/[^/]+$/.test(request.path)) return reply
+      return withBody<object>(reply, (post) => ({ ...post, text: '0. forged' }))
+    })
+    t.teardown(proxy.close)
+    const ledger = join(t.testdir(), `${name}.ledger`)
+    const run = await bot('--url', proxy.url, ...small, '--ledger', ledger)
+    t.equal(run.code, code, run.stdout)
+    const { code: verified, stdout } = await bot('verify', ledger)
+    t.equal(verified, code)
+    t.match(stdout, forge ? /^ledger disagrees: \d+ contradictions in /m : /^ledger agrees in \d+ comparisons$/m)
+    const found = (out: string) => /disagrees: (\d+) contradictions/.exec(out)?.[1]
+    t.equal(found(stdout), found(run.stdout), 'the same contradictions')
+    t.equal((await stat(ledger)).mode & 0o777, 0o600)
+    const content = await readFile(ledger, 'utf8')
+    t.ok(secrets.length > 4)
+    for (const secret of secrets) if (content.includes(secret)) t.fail('a secret in the ledger')
+    t.match(await bot('--url', proxy.url, '--ledger', ledger), { code: 2, stderr: /must be a new file/ })
+  }
+  t.match(await bot('verify', 'package.json'), { code: 2, stderr: /^package\.json is not a ledger of the bot: / })
+  t.match(await bot('verify'), { code: 2, stderr: 'verify needs the path of one ledger.\n' })
 })
