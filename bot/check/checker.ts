@@ -1,7 +1,6 @@
 import type { HistoryListener } from '../history/history.ts'
 import { effectOf, type Observation, type Operation, type Rule, type Value, type Write } from '../history/operation.ts'
 import { initialValue, kindOf, partsOf } from '../history/registers.ts'
-import type { Member } from './collection.ts'
 import { type Context, createFinding, describeValues, type Finding } from './finding.ts'
 import { checkList } from './list-rules.ts'
 import type { Candidate, Register } from './register.ts'
@@ -18,12 +17,7 @@ export type CheckerOptions = {
   onExcess?: (excess: Excess) => void
 }
 
-/** `pending` are the weights that the writes gave to members while in progress. */
-type InFlight = {
-  operation: Operation
-  writes: [Register, Candidate][]
-  pending: Map<Member, Member['weight']>
-}
+type InFlight = { operation: Operation; writes: [Register, Candidate][] }
 
 /** The server removes so much of a deleted account before it answers, the rest later. */
 const removedAtOnce = 900
@@ -55,19 +49,18 @@ export class Checker implements HistoryListener {
     return this.#world.find(register)?.possibleValues() ?? [initialValue(register)]
   }
 
-  /** The sizes that a collection may have now. */
-  sizes(name: string): { least: number; most: number } {
-    return this.#world.collection(name).sizesSince(Number.POSITIVE_INFINITY)
+  /** The sizes that a collection may have now, or may have had since a request in flight was sent. */
+  sizes(name: string, since = Number.POSITIVE_INFINITY): { least: number; most: number } {
+    return this.#world.collection(name).sizesSince(since)
   }
 
   begin(operation: Operation, writes: readonly Write[]): void {
-    const inFlight: InFlight = { operation, writes: [], pending: new Map() }
+    const inFlight: InFlight = { operation, writes: [] }
     this.#inFlight.set(operation.id, inFlight)
     const write = (register: Register, value: Value) => {
       register.forget(this.#earliest())
       inFlight.writes.push([register, register.begin(value, operation.sent)])
       this.#update(register, operation.sent)
-      for (const member of this.#world.membersOf(register)) inFlight.pending.set(member, member.weight)
     }
     for (const { register, value, parent } of writes) {
       write(this.#world.register(register, parent), value)
@@ -102,7 +95,7 @@ export class Checker implements HistoryListener {
     }
     this.checked += 1
     if ('register' in observation) this.#read(operation, answeredAt, observation.register, observation.value)
-    else if ('count' in observation) this.#count(inFlight, answeredAt, observation.count, observation.value)
+    else if ('count' in observation) this.#count(inFlight, observation.count, observation.value)
     else if ('list' in observation) {
       const { list, since } = observation
       for (const contradiction of checkList(this.#world, observation, (key) => this.#meet(operation, list, key)))
@@ -127,15 +120,12 @@ export class Checker implements HistoryListener {
     this.#update(register, answeredAt)
   }
 
-  #count({ operation, writes, pending }: InFlight, answeredAt: number, name: string, seen: number): void {
+  #count({ operation, writes }: InFlight, name: string, seen: number): void {
     const collection = this.#world.collection(name)
     const own = writes
       .flatMap(([register]) => this.#world.membersOf(register))
       .find((member) => collection.members.get(member.key) === member)
-    const before = own && pending.get(own)
-    const { least, most } = before
-      ? collection.sizesAfter({ pending: before, done: own.weight, sentAt: operation.sent, answeredAt })
-      : collection.sizesSince(operation.sent)
+    const { least, most } = collection.sizesSince(operation.sent, own)
     if (seen >= least && seen <= most) return
     const expected = least === most ? String(least) : `${least} to ${most}`
     const finding = createFinding('C', name, { expected, seen: String(seen) }, { operation })

@@ -47,55 +47,45 @@ export class Member {
     this.#isDefinite = isDefinite
     this.#isPossible = isPossible
     this.#since = now
-    for (const collection of this.#collections) collection.step(now, before, this.weight, earliest)
+    for (const collection of this.#collections) collection.step(now, this, before, earliest)
   }
 }
 
 type Weight = Member['weight']
-type Step = Weight & { at: number }
+/** `by` is the member whose weight changed, from `before`. */
+type Step = Weight & { at: number; by: Member | null; before: Weight }
 
-/** A member's weight while a write of it was in progress, and at its end. */
-export type OwnWrite = { pending: Weight; done: Weight; sentAt: number; answeredAt: number }
-
+const noWeight: Weight = { definite: 0, possible: 0 }
 const maxStepsKept = 32
 
 /** Its size is known as two step functions over time: what is in without doubt, and what may be in. */
 export class Collection {
   readonly members = new Map<string, Member>()
-  #steps: Step[] = [{ at: Number.NEGATIVE_INFINITY, definite: 0, possible: 0 }]
+  #steps: Step[] = [{ at: Number.NEGATIVE_INFINITY, by: null, before: noWeight, ...noWeight }]
 
-  step(at: number, before: Weight, after: Weight, earliest: number): void {
+  step(at: number, by: Member, before: Weight, earliest: number): void {
     const last = this.#steps.at(-1)
     if (!last) return
-    const definite = last.definite + after.definite - before.definite
-    this.#steps.push({ at, definite, possible: last.possible + after.possible - before.possible })
+    const definite = last.definite + by.weight.definite - before.definite
+    this.#steps.push({ at, by, before, definite, possible: last.possible + by.weight.possible - before.possible })
     if (this.#steps.length > maxStepsKept) this.#forget(earliest)
   }
 
-  /** The smallest and the largest size that it may have had at some moment since `from`. */
-  sizesSince(from: number): { least: number; most: number } {
-    return this.#sizes(from, (step) => step)
-  }
-
-  /** The sizes that the answer to a write may count, as it counts what it has just written. */
-  sizesAfter({ pending, done, sentAt, answeredAt }: OwnWrite): { least: number; most: number } {
-    return this.#sizes(sentAt, (step) => {
-      if (step.at >= answeredAt) return step
-      const definite = step.definite + done.definite - pending.definite
-      return { at: step.at, definite, possible: step.possible + done.possible - pending.possible }
-    })
-  }
-
-  #sizes(from: number, weigh: (step: Step) => Step): { least: number; most: number } {
-    let least = Number.POSITIVE_INFINITY
-    let most = 0
+  /**
+   * The smallest and the largest size that it may have had at some moment since `from`. With `own`, only moments count at
+   * which that member had its present weight: the answer to a write counts what it has just written.
+   */
+  sizesSince(from: number, own?: Member): { least: number; most: number } {
+    let [least, most] = [Number.POSITIVE_INFINITY, 0]
+    let weight = own?.weight ?? noWeight
+    const now = weight
     for (let n = this.#steps.length - 1; n >= 0; n -= 1) {
       const step = this.#steps[n]
       if (!step) break
-      const { definite, possible } = weigh(step)
-      least = Math.min(least, definite)
-      most = Math.max(most, possible)
+      least = Math.min(least, step.definite - weight.definite + now.definite)
+      most = Math.max(most, step.possible - weight.possible + now.possible)
       if (step.at <= from) break
+      if (step.by === own) weight = step.before
     }
     return { least, most }
   }

@@ -65,21 +65,24 @@ export class ExcessInvestigation {
 
   /** The count, read before its list and after it alike, or null if it changed or cannot be read. */
   async #measure(count: string): Promise<Size | null> {
+    let most = 0
     const before = await this.#count(count)
     const foreign = before === null ? null : await this.#foreign(count)
-    const after = await this.#count(count)
+    const after = await this.#count(count, ({ sentAt }) => {
+      most = this.#checker.sizes(count, sentAt).most
+    })
     if (before === null || foreign === null || before !== after) return null
-    return { seen: before, foreign, most: this.#checker.sizes(count).most }
+    return { seen: after, foreign, most }
   }
 
-  async #count(count: string): Promise<number | null> {
+  async #count(count: string, onAnswer: (answer: Answer) => void = () => {}): Promise<number | null> {
     const [object] = partsOf(count)
     const kind = kindOf(count)
     if (kind === 'posts' || kind === 'followers' || kind === 'following') {
-      const account = await this.#read(`/v1/accounts/${object}`, schemas.account)
+      const account = await this.#read(`/v1/accounts/${object}`, schemas.account, onAnswer)
       return account?.counts[kind] ?? null
     }
-    const post = await this.#read(`/v1/posts/${this.#directory.idOf(object)}`, schemas.post)
+    const post = await this.#read(`/v1/posts/${this.#directory.idOf(object)}`, schemas.post, onAnswer)
     const counts: Record<string, number> | undefined = post?.counts
     return counts?.[kind] ?? null
   }
@@ -110,8 +113,15 @@ export class ExcessInvestigation {
     return foreign
   }
 
-  async #read<T extends z.ZodType>(path: string, schema: T): Promise<z.infer<T> | null> {
-    const observe = (_answer: Answer): Observation[] => []
+  async #read<T extends z.ZodType>(
+    path: string,
+    schema: T,
+    onAnswer: (answer: Answer) => void = () => {},
+  ): Promise<z.infer<T> | null> {
+    const observe = (answer: Answer): Observation[] => {
+      onAnswer(answer)
+      return []
+    }
     const call: Call = { action: 'look into an excess', method: 'GET', path, observe }
     const { status, body } = await this.#client.send(call)
     return status === 200 ? (schema.safeParse(body).data ?? null) : null

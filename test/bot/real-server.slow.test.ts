@@ -35,3 +35,35 @@ t.test('a text, a count or reactions that change in the database are found', { t
   const lost = await falsified(t, (db) => db.collection('reactions').deleteMany({}))
   t.ok(lost.some((line) => line.startsWith('S reactions:')))
 })
+
+/** What a run left behind, with robots and posts by their numbers: the names hold the run. */
+async function stateOf(db: Awaited<ReturnType<typeof testServer>>['db']): Promise<string[]> {
+  const all = (name: string) => db.collection(name).find().toArray()
+  const accounts = new Map((await all('accounts')).map(({ _id, username }) => [`${_id}`, username.split('_').at(-1)]))
+  const posts = await all('posts')
+  const nameOf = new Map(posts.map(({ _id, author, text }) => [`${_id}`, `${accounts.get(`${author}`)}: ${text}`]))
+  const counts = ({ likes, dislikes, replies }: Record<string, number>) => `${likes} ${dislikes} ${replies}`
+  return [
+    ...posts.map((post) => `${nameOf.get(`${post._id}`)} to ${nameOf.get(`${post.replyTo}`)} ${counts(post.counts)}`),
+    ...(await all('reactions')).map(
+      ({ post, account, value }) => `${accounts.get(`${account}`)} ${value} ${nameOf.get(`${post}`)}`,
+    ),
+    ...(await all('follows')).map(({ from, to }) => `${accounts.get(`${from}`)} follows ${accounts.get(`${to}`)}`),
+    ...(await all('accounts')).map(
+      ({ username, bio, displayName }) => `${username.split('_').at(-1)} ${displayName} ${bio}`,
+    ),
+  ].sort()
+}
+
+t.test('runs of one seed on fresh servers leave the same state', { timeout: 240_000 }, async (t) => {
+  const states: string[][] = []
+  for (let run = 0; run < 2; run += 1) {
+    const { url, db } = await testServer(t)
+    const size = { users: 5, posts: 4, replies: 4, follows: 5, reactions: 12, deletions: 20, seed: 9 }
+    const { findings } = await runAgainst(url, { ...size, ...patient })
+    t.strictSame(findings.findings, [])
+    states.push(await stateOf(db))
+  }
+  t.strictSame(states[0], states[1])
+  t.ok((states[0]?.length ?? 0) > 30, `${states[0]?.length} lines`)
+})

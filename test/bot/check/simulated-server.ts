@@ -172,8 +172,10 @@ export function requestsOf(random: Random, known: string[]) {
     ...{ action: 'list', writes: [] },
     apply(server) {
       if (!server.posts.has(post)) return gone(post)
-      const items = [...(server.reactions.get(post)?.keys() ?? [])].map((key) => ({ key }))
-      return { status: 200, seen: [{ list: lists.reactions(post), items, since, complete: true }] }
+      const given = [...(server.reactions.get(post) ?? [])]
+      const values = given.map(([name, value]) => ({ register: registers.reaction(name, post), value }))
+      const items = given.map(([key]) => ({ key }))
+      return { status: 200, seen: [...values, { list: lists.reactions(post), items, since, complete: true }] }
     },
   })
   const followers = (account: string, since: number): Request => ({

@@ -141,7 +141,7 @@ export function simulate(
     if (choice < 0.88) return walk(lists.posts(other), () => server.postsOf(other), next)
     if (choice < 0.92) return walk(lists.replies(post), () => server.replies(post), next)
     if (choice < 0.96) return walk(lists.timeline(name), followed, next)
-    return send(robot, choice < 0.98 ? requests.followers(other, now) : requests.reactions(post, now), next)
+    return send(robot, choice < 0.97 ? requests.followers(other, now) : requests.reactions(post, now), next)
   }
 
   function signUp(robot: number): void {

@@ -1,10 +1,14 @@
 import type { Finding } from '../../../bot/check/finding.ts'
+import type { CrowdSize } from '../../../bot/plan.ts'
 import { honest, lyingProxy } from '../lying-proxy.ts'
 import { runAgainst } from '../run-crowd.ts'
 import type { Liar } from './liar.ts'
 
 /** The size of the bot without options. */
-const defaultSize = { users: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10 }
+export const defaultSize = { users: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10 }
+/** Enough for each liar to lie in a test that must not last long. */
+export const smallSize = { ...defaultSize, posts: 4, replies: 2, follows: 4, reactions: 10 }
+
 const patience = { totalMs: 120_000, attemptTimeoutMs: 60_000 }
 
 export type Caught = { isCaught: boolean; rules: string[]; findings: Finding[]; checked: number }
@@ -13,12 +17,11 @@ export type Caught = { isCaught: boolean; rules: string[]; findings: Finding[]; 
 export async function catchLiar(
   liar: Liar | null,
   url: string,
-  seed: number,
-  alone = liar?.alone ?? false,
+  { seed, size = defaultSize, alone = liar?.alone ?? false }: { seed: number; size?: CrowdSize; alone?: boolean },
 ): Promise<Caught> {
   const proxy = await lyingProxy(url, liar?.create(seed) ?? honest)
   try {
-    const { findings } = await runAgainst(proxy.url, { ...defaultSize, ...patience, seed, conditions: { alone } })
+    const { findings } = await runAgainst(proxy.url, { ...size, ...patience, seed, conditions: { alone } })
     const rules = [...new Set(findings.findings.map(({ rule }) => rule))]
     const isCaught = rules.some((rule) => liar?.rules.includes(rule))
     return { isCaught, rules, findings: findings.findings, checked: findings.totals.checked }

@@ -32,7 +32,7 @@ async function main(): Promise<number> {
   const runs = [...chosen.flatMap((liar) => seeds.map((seed) => ({ liar, seed }))), ...clean]
   let wrong = 0
   await forEachConcurrent(runs, Number(values['at-once']), async ({ liar, seed }) => {
-    const caught = await withServer((url) => catchLiar(liar, url, seed))
+    const caught = await withServer((url) => catchLiar(liar, url, { seed }))
     const isRight = liar ? caught.isCaught : caught.rules.length === 0
     if (!isRight) wrong += 1
     process.stdout.write(`${describe(liar, seed, caught, isRight)}\n`)
