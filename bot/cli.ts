@@ -1,4 +1,5 @@
-import { outliveClosedPipes } from '../src/closed-pipe.ts'
+import { outliveClosedPipes } from '../src/cli/closed-pipe.ts'
+import { exitCodeOf, StartError } from '../src/start-error.ts'
 import { UsageError } from './options/parse.ts'
 import { PreflightError } from './preflight.ts'
 
@@ -6,14 +7,18 @@ export function printLine(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
-/** Runs a command and sets the exit code to its result, or to 2 after printing a UsageError or PreflightError. */
+/**
+ * Runs a command and sets the exit code to its result, to 2 after printing a UsageError or PreflightError, or to that of
+ * a StartError after printing it.
+ */
 export async function runCommand(command: () => Promise<number>): Promise<void> {
   outliveClosedPipes()
   try {
     process.exitCode = await command()
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error instanceof PreflightError)) throw error
+    const isStartError = error instanceof StartError
+    if (!isStartError && !(error instanceof UsageError) && !(error instanceof PreflightError)) throw error
     process.stderr.write(`${error.message}\n`)
-    process.exitCode = 2
+    process.exitCode = isStartError ? exitCodeOf(error) : 2
   }
 }

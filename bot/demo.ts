@@ -1,3 +1,4 @@
+import { runCommand } from './cli.ts'
 import {
   forwardSignals,
   spawnProgram,
@@ -6,7 +7,7 @@ import {
   withTemporaryDirectory,
 } from './spawn-server.ts'
 
-process.exitCode = await demo(process.argv.slice(2))
+await runCommand(() => demo(process.argv.slice(2)))
 
 /** Runs the bot against a temporary server. Returns the bot's exit code, or 130 after an earlier interrupt. */
 async function demo(botArgs: string[]): Promise<number> {

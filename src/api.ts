@@ -9,9 +9,11 @@ import type { AppConfig } from './config.ts'
 import type { createContext } from './context.ts'
 import { home } from './docs-page/home.ts'
 import { followRoutes, publicFollowRoutes } from './follows/routes.ts'
+import { assertPresent } from './http/departed-clients.ts'
 import { refuseCrossSite } from './http/origin.ts'
 import { withQueuedChanges } from './http/waiting-room.ts'
 import { limitWrites } from './limits/hooks.ts'
+import { takePageTurns } from './limits/page-turns.ts'
 import { limitReads } from './limits/read-limits.ts'
 import { paceRefusals } from './limits/refusal-pace.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
@@ -28,6 +30,7 @@ import {
   requireViewer,
   viewerOf,
 } from './sessions/auth-hooks.ts'
+import { confirmRoute } from './sessions/confirm.ts'
 import { currentSessionRoute } from './sessions/current-session.ts'
 import { jwks } from './sessions/jwks.ts'
 import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
@@ -62,10 +65,12 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
   await app.register(
     async (api) => {
       await api.register(refuseCrossSite, config)
+      await api.register(takePageTurns)
 
       if (servesAccounts) {
         await api.register(async (strangers) => {
-          await strangers.register(paceRefusals)
+          await strangers.register(paceRefusals, context)
+          strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
           await strangers.register(async (sessions) => {
             await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
@@ -96,7 +101,14 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
         await api.register(async (signedIn) => {
           await requireAccount(signedIn)
           await signedIn.register(currentSessionRoute, context)
-          await signedIn.register(passwordRoutes, context)
+          await signedIn.register(async (reauthenticated) => {
+            await reauthenticated.register(paceRefusals, context)
+            await reauthenticated.register(passwordRoutes, context)
+            await reauthenticated.register(async (withPassword) => {
+              await withPassword.register(requireChosenPassword)
+              await withPassword.register(confirmRoute, context)
+            })
+          })
           await signedIn.register(async (withPassword) => {
             await withPassword.register(requireChosenPassword)
             await withPassword.register(accountRoutes, context)

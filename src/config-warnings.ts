@@ -1,10 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { allVariableNames, type Config } from './config.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './environment/environment.ts'
 import { isLoopback } from './http/public-origins.ts'
 
-/** For the log: an event phrase, and what varies. */
 export type ConfigWarning = { text: string; fields: Record<string, string> }
 
 const others = { readOrWrite: 0o006, any: 0o007, enter: 0o001 }
@@ -31,10 +30,7 @@ function plainRemoteHosts(uri: string): string[] {
   return hosts.split(',').filter((host) => !/^%2f/i.test(host) && !isLoopback(nameOf(host)))
 }
 
-/**
- * What permits more than an operator may expect, without being a fault. Production: files that other users of the machine
- * can read, and passwords and content that cross a network unencrypted. Development: a server that others can reach.
- */
+/** What permits more than an operator may expect, without being a fault. */
 export async function configWarnings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {
   if (env.NODE_ENV !== 'production') {
     if (isLoopback(config.host)) return []

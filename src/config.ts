@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { MongodbUri } from './database/uri-variable.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from './environment/environment.ts'
+import { boolean, integer, list } from './environment/variable.ts'
 import { cookieFaults, isLoopback } from './http/public-origins.ts'
 import { limitVariables, readLimits } from './limits/config.ts'
 import { readGeneratedSecrets } from './secrets/generated.ts'
@@ -14,7 +15,6 @@ import { findSourceFaults } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
-import { boolean, integer, list } from './variable.ts'
 
 const isOrigin = (text: string) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -124,8 +124,7 @@ type Options = {
 }
 
 /**
- * Reads the configuration. The reader of its secrets stays open, so that they can be read again.
- * @param root - the base of relative paths
+ * The reader of its secrets stays open, so that they can be read again.
  * @throws StartError with one line for each fault, naming the variable and never a secret's value
  */
 export async function loadConfig(env: Environment, root: string, options: Options = {}) {
@@ -140,7 +139,7 @@ export async function loadConfig(env: Environment, root: string, options: Option
   }
 }
 
-/** {@link loadConfig} for a program that reads its secrets once. */
+/** For a program that reads its secrets once. */
 export async function readConfig(env: Environment, root: string = process.cwd(), options: Options = {}) {
   const { config, reader } = await loadConfig(env, root, options)
   reader.close()

@@ -20,6 +20,7 @@ import { followStore } from './follows/store.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
 import { readLimits } from './limits/read-limits.ts'
+import { refusalPace } from './limits/refusal-pace.ts'
 import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { successfulLogins } from './limits/successful-logins.ts'
@@ -98,6 +99,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     posts,
     reactions,
     readLimits: readLimits(limits),
+    refusalPace: refusalPace(),
     revocations,
     successfulLogins: successfulLogins(fixedWindows, limits),
     securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),

@@ -1,6 +1,7 @@
 import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { StartError } from './start-error.ts'
 
 /** Longest name of a folder with this prefix, in bytes. */
 export const folderNameBytes = (prefix: string): number => `${prefix}9fkk-2hwcg-abcdef`.length
@@ -39,9 +40,15 @@ async function removeAbandoned(base: string, owned: string): Promise<void> {
 /**
  * Creates a folder of mode 0700 that is named after this process. First it removes those of the same prefix whose
  * processes exited without removing them, as after SIGKILL.
+ * @param base the directory to create it in; default: that of TMPDIR
+ * @throws StartError if TMPDIR cannot be used; Error if `base` cannot
  */
-export async function temporaryFolder(prefix: string, base = tmpdir()): Promise<string> {
+export async function temporaryFolder(prefix: string, base?: string): Promise<string> {
+  const parent = base ?? tmpdir()
   const owned = `${prefix}${await pidNamespace()}-`
-  await removeAbandoned(base, owned).catch(() => undefined)
-  return mkdtemp(join(base, `${owned}${process.pid.toString(36)}-`))
+  await removeAbandoned(parent, owned).catch(() => undefined)
+  return mkdtemp(join(parent, `${owned}${process.pid.toString(36)}-`)).catch((error) => {
+    if (base !== undefined) throw error
+    throw new StartError(`${parent} cannot be used for temporary files (${error.code}): export another TMPDIR.`)
+  })
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { parseEnv } from 'node:util'
 import t from 'tap'
 import { readConfig, variableNames } from '../src/config.ts'
-import type { Environment } from '../src/environment.ts'
+import type { Environment } from '../src/environment/environment.ts'
 import { defaultOrigins } from '../src/http/public-origins.ts'
 import { production, secrets } from './config/faults.ts'
 

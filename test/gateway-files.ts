@@ -40,7 +40,9 @@ const others = new Set([
   'limits/reads',
   // The inside of a server: its queues, its queries, its database as a whole.
   'accounts/delete-content',
-  'credentials/hash-queue',
+  'credentials/password-queue',
+  'http/departed-clients',
+  'limits/page-turns',
   'sessions/revocation-reads',
 ])
 

@@ -8,7 +8,7 @@ import { CookieJar } from 'tough-cookie'
 import { buildApp } from '../src/app.ts'
 import { collections } from '../src/collections.ts'
 import { readConfig } from '../src/config.ts'
-import type { Environment } from '../src/environment.ts'
+import type { Environment } from '../src/environment/environment.ts'
 import { startBehindGateway } from './gateway-server.ts'
 
 /** A password that the server accepts, and whose strength it estimates in a fifth of the time of a sentence. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { glob, rm, statfs } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -128,9 +128,9 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
 }
 
 /** Linux's memory file system if it has room for the databases: every test creates collections, which syncs files. */
-async function fastTemporaryDir(): Promise<string> {
+async function fastTemporaryDir(): Promise<string | undefined> {
   const { bavail, bsize } = await statfs('/dev/shm').catch(() => ({ bavail: 0, bsize: 0 }))
-  return bavail * bsize > 2 * 2 ** 30 ? '/dev/shm' : tmpdir()
+  return bavail * bsize > 2 * 2 ** 30 ? '/dev/shm' : undefined
 }
 
 /** Idle files wait for minutes and need next to no CPU time: they run beside the slow ones. */

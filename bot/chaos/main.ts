@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { StartError } from '../../src/start-error.ts'
 import { runCommand } from '../cli.ts'
 import { forwardSignals, withLocalServer, withTemporaryDirectory } from '../spawn-server.ts'
 import { clockStep, steppableClock } from './clock.ts'
@@ -15,20 +14,10 @@ const signals = forwardSignals()
 
 await runCommand(async () => {
   const options = readChaosOptions(process.argv.slice(2))
-  if (!options.help) return chaos(options)
+  if (!options.help) return withTemporaryDirectory('chaos', (directory) => runIn(directory, options))
   process.stdout.write(help)
   return 0
 })
-
-async function chaos(options: ChaosOptions): Promise<number> {
-  try {
-    return await withTemporaryDirectory('chaos', (directory) => runIn(directory, options))
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    return 1
-  }
-}
 
 async function runIn(directory: string, options: ChaosOptions): Promise<number> {
   // A killed server leaves temporary files behind: here they are deleted with the data directory.

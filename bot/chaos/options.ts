@@ -34,7 +34,7 @@ happened. A command that is to be lost, late or cut must be sent within 5 s, oth
 Each round has a seed of its own, which the bot prints: with the bot's --seed 7 it is 7, then 8, and so on.
 Bot options follow a second "--": npm run chaos -- -- --users 100 --posts 20 --reactions 500
 
-Exit code: 0 all rounds passed, 1 a round failed, 2 invalid options, 130 interrupted.
+Exit code: 0 all rounds passed, 1 a round failed, 2 invalid options, 69 or 78 it cannot start, 130 interrupted.
 `
 
 const types = {

@@ -15,7 +15,6 @@ export const noCounts: Counts = { posts: 0, followers: 0, following: 0 }
 
 const countsIn = (db: Db): Collection<CountsDocument> => db.collection('accountCounts')
 
-/** @param authors - one for each post */
 export async function addPosts(db: Db, session: ClientSession, authors: readonly UUID[], each: 1 | -1): Promise<void> {
   const sums = Map.groupBy(authors, (author) => author.toString())
   const updates = [...sums].map(([author, { length }]) => ({

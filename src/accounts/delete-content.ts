@@ -40,10 +40,7 @@ async function* deletionsOf(account: string, { follows, posts, reactions }: Stor
   }
 }
 
-/**
- * Deletes the content of deleted accounts, item by item as its owner would have, so that all counts are exact at every
- * step. Until then it is hidden. The fence is raised first: from then on no batch writes new content.
- */
+/** Item by item, as the owner would, so that all counts stay exact. Behind the fence no batch writes new content. */
 export function contentDeletion(stores: Stores) {
   const { activity, fence, posts, tombstones } = stores
   const queue = fairQueue(bounds, () => overloaded('writes'))
@@ -58,10 +55,7 @@ export function contentDeletion(stores: Stores) {
   }
 
   return {
-    /**
-     * Deletes the content of an account that has just been deleted, up to a limit, or until the signal.
-     * @throws Problem `overloaded`; the signal's reason
-     */
+    /** Up to a limit, or until the signal. @throws Problem `overloaded`; the signal's reason */
     deleteContent(account: string, signal: AbortSignal, limit: number): Promise<void> {
       const task = async () => {
         await fence.raise()

@@ -7,15 +7,16 @@ import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
-import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { notFound, Problem, unauthenticated } from '../http/problems.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
 import { limitWindowSeconds } from '../limits/headers.ts'
 import { limitHooks } from '../limits/hooks.ts'
+import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
-import { presentedSessions } from '../sessions/presented.ts'
+import { carriedSessions } from '../sessions/presented.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
 import type { AccountStore } from './store.ts'
 import { viewAccount, viewOwn } from './view.ts'
@@ -67,7 +68,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
       const onJudge = () => consume(request)
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(password, owner, ticket, onJudge))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(password, account, ticket))
-      const carried = await presentedSessions(request, cookies)
+      const carried = await carriedSessions(request, cookies, context.sessions)
       const create = async (transaction: ClientSession) => {
         const created = await accounts.create(account, { username, displayName, bio }, transaction)
         await credentials.create(account, hashed, new Date(), transaction)

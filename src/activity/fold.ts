@@ -9,10 +9,7 @@ export type CountedItem = ActivityDocument & { count: number }
 
 type Happening = Pick<ActivityDocument, 'event' | 'ip' | 'userAgent' | 'at'>
 
-/**
- * Whether an event only adds to its account's newest item. No other item can grow: it would move to another position, and
- * a client that pages would miss it or see it twice.
- */
+/** No other item can grow: it would move to another position, and a client that pages would miss it or see it twice. */
 const isRepeat = (newest: ActivityDocument, { event, ip, userAgent, at }: Happening) =>
   newest.event === event &&
   newest.userAgent === userAgent &&

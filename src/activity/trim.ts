@@ -3,7 +3,7 @@ import { singleBatch } from '../database/single-batch.ts'
 import { activityIn } from './model.ts'
 import type { ActivityEvent } from './schema.ts'
 
-/** Of each event apart: what an attacker can repeat must not evict what the owner needs to see. */
+/** Of each event: what an attacker can repeat must not evict what the owner needs to see. */
 const maxItems = 200
 
 export async function trimActivity(

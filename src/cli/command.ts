@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
-import { outliveClosedPipes } from '../closed-pipe.ts'
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../shutdown-signal.ts'
 import { exitCodeOf, StartError, toErrorText } from '../start-error.ts'
+import { outliveClosedPipes } from './closed-pipe.ts'
 
 export const print = (line: string) => void process.stdout.write(`${line}\n`)
 export const printError = (line: string) => void process.stderr.write(`${line}\n`)

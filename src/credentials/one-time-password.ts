@@ -14,7 +14,6 @@ export function newOneTimePassword(): string {
   return Array.from({ length: 5 }, group).join('-')
 }
 
-/** Whether a password has the form of a one-time password: other passwords need no look-up to tell. */
 export const looksOneTime = (password: string): boolean => form.test(normalisePassword(password))
 
 /** Secrets of at least 112 random bits need no slow hash (NIST SP 800-63B-4, 3.1.2.2). */
@@ -23,10 +22,7 @@ export function digestOf(account: string, password: string): Binary {
   return new Binary(createHash('sha256').update(text).digest())
 }
 
-/**
- * Whether this is the account's one-time password, which has not been used or expired: then no counter of failed logins
- * may refuse it. Costs no slow hash, so it can be asked before the limits are.
- */
+/** A live one is refused by no counter of failed logins. Costs no slow hash, so it can be asked before the limits are. */
 export function isLiveOneTimePassword(
   account: string,
   credential: Pick<Credential, 'oneTime'> | undefined,

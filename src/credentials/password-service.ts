@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os'
 import { invalid } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import type { IsBreached } from './breach-service.ts'
-import { hashQueue } from './hash-queue.ts'
 import {
   decoyPassword,
   type Hashing,
@@ -11,6 +10,7 @@ import {
   type StoredPassword,
   verifyPassword,
 } from './hashing.ts'
+import { passwordQueue } from './password-queue.ts'
 import { assertNotBlocked, assertStrongPassword, type PasswordOwner } from './policy.ts'
 import type { Credential } from './store.ts'
 import { sharedEstimator as strength } from './strength.ts'
@@ -19,7 +19,7 @@ export type Verification = { matches: boolean; rehashed: StoredPassword | undefi
 
 const maxWaitMs = 15_000
 
-/** How long hashing and judging wait for their turn: who would wait longer need not wait to be refused. */
+/** A request that would wait longer is refused at once. */
 const waiting = { maxWaiting: 1_000, maxWaitMs, maxWorkMs: maxWaitMs }
 
 /** At most one hash for each core, three in all. `hashing` is read at each hash: peppers may change. */
@@ -29,9 +29,9 @@ export function passwordService(
   const { processes, isBreached } = hashing
   // bcrypt runs on libuv's pool of four threads: one stays free, so that hashing does not block files and DNS.
   const cores = Math.max(1, Math.floor(availableParallelism() / processes))
-  const runHash = hashQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
+  const runHash = passwordQueue({ ...waiting, maxRunning: Math.min(cores, 3) })
   // A queue of its own: slow estimates must not delay logins.
-  const runEstimate = hashQueue({ ...waiting, maxRunning: 1 })
+  const runEstimate = passwordQueue({ ...waiting, maxRunning: 1 })
   const decoyOf = decoys(hashing)
   return {
     warm: () => strength.warm(),
@@ -39,23 +39,18 @@ export function passwordService(
     /** Whether `verify` would have to be refused now, before it costs anything else. @throws Problem `overloaded` */
     assertRoom: runHash.assertRoom,
 
-    /**
-     * @param onJudge - called when the work begins that costs: after the lists, and the wait for its turn
-     * @throws Problem `validation` with the owner's pointer, `overloaded`.
-     */
+    /** @param onJudge - called when the costly work begins. @throws Problem `validation`, `overloaded` */
     async assertStrong(password: string, owner: PasswordOwner, ticket: Ticket, onJudge?: () => void): Promise<void> {
       assertNotBlocked(password, owner)
       await runEstimate(() => {
         onJudge?.()
         return assertStrongPassword(password, { pointer: owner.pointer, strength })
       }, ticket)
-      // Outside of the queue: a slow service must not delay the estimates of others.
       if (await isBreached?.(password, ticket.signal)) {
         throw invalid({ pointer: owner.pointer, detail: 'Must not be known from a breach: choose another.' })
       }
     },
 
-    /** @throws Problem `overloaded`. */
     hash(password: string, account: string, ticket: Ticket): Promise<StoredPassword> {
       return runHash(() => hashPassword(password, account, hashing), ticket)
     },

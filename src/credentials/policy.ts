@@ -10,10 +10,7 @@ import type { StrengthEstimator } from './strength.ts'
 const maxPasswordLength = 256
 const minGuesses = 1e8
 
-/**
- * @param minLength - in characters, of what is typed and after NFKC, the form that is hashed: NFKC makes 18 letters of
- * U+FDFA
- */
+/** @param minLength - in characters, as typed and after NFKC, the form that is hashed: NFKC makes 18 letters of U+FDFA */
 export function newPassword(minLength: number) {
   return z
     .string()
@@ -41,10 +38,7 @@ const usernameLengthMin = 3
 /** Without what separates words in a username: `ann_smith` stands in `AnnSmith`, too. */
 const joined = (text: string) => text.toLowerCase().replace(/[-_.]/g, '')
 
-/**
- * Refuses the username inside, and what is on the lists that ship (NIST SP 800-63B-4, 3.1.1.2). Cheap, so it comes first.
- * @throws Problem `validation` with the owner's pointer.
- */
+/** NIST SP 800-63B-4, 3.1.1.2. Cheap, so it comes first. @throws Problem `validation` with the owner's pointer */
 export function assertNotBlocked(password: string, { pointer, ...person }: PasswordOwner): void {
   const normalised = foldConfusables(normalisePassword(password))
   const isNamed = [(text: string) => text.toLowerCase(), joined].some((form) => {
@@ -55,10 +49,7 @@ export function assertNotBlocked(password: string, { pointer, ...person }: Passw
   if (detail !== undefined) throw invalid({ pointer, detail })
 }
 
-/**
- * Requires 10^8 guesses; there are no composition rules.
- * @throws Problem `validation` with this pointer.
- */
+/** There are no composition rules. @throws Problem `validation` with this pointer */
 export async function assertStrongPassword(
   password: string,
   { pointer, strength }: { pointer: string; strength: StrengthEstimator },

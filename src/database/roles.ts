@@ -19,7 +19,6 @@ const creationActions = (indexes: Collections[string] = []) => [
   'listIndexes',
 ]
 
-/** The privileges for these uses, and for creating what the uses can insert into. */
 export function privilegesOf(database: string, uses: CollectionUses, collections: Collections): Privilege[] {
   const created = new Set(insertedBy(uses))
   const ofCollections = Object.entries(uses).map(([collection, actions]) => ({

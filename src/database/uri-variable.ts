@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const reservedOptions = new Set(['j', 'journal', 'readconcernlevel', 'wtimeout', 'wtimeoutms'])
 
-/** The names of a connection string's options, which the driver compares without case. */
+/** The driver compares names of options without case. */
 const optionsOf = (uri: string) => [...new URLSearchParams(uri.split('?')[1]).keys()].map((name) => name.toLowerCase())
 
 export const MongodbUri = z

@@ -4,7 +4,7 @@ import Negotiator from 'negotiator'
 import { z } from 'zod'
 import { fixedBody, sendFixed } from '../http/fixed-body.ts'
 import { NoContent } from '../http/responses.ts'
-import { contentSecurityPolicy } from './policy.ts'
+import { contentSecurityPolicy } from './content-security-policy.ts'
 
 const json = 'application/json'
 const html = 'text/html'
@@ -19,7 +19,7 @@ const links = {
   posts: '/v1/posts',
 }
 
-/** `GET /`: a page for browsers, links in JSON for all others, and for all if there is no page of the API. */
+/** `GET /`: links for all clients if there is no page of the API. */
 export const home: FastifyPluginAsyncZod<{ docs: boolean }> = async (app, { docs }) => {
   const all = docs ? { docs: '/docs', readme: '/readme', ...links } : links
   const body = await fixedBody(`${json}; charset=utf-8`, Buffer.from(JSON.stringify({ links: all })))

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 import { type FixedBody, fixedBody, sendFixed } from '../http/fixed-body.ts'
 import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
-import { contentSecurityPolicy } from './policy.ts'
+import { contentSecurityPolicy } from './content-security-policy.ts'
 
 const own = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 // The package's plugin would add its own page, and the document a second and a third time.
@@ -22,7 +22,6 @@ const files = [
   { urls: ['/readme'], path: own('../../README.md'), mediaType: 'text/plain; charset=utf-8', cache: 'no-cache' },
 ]
 
-/** The page that shows the OpenAPI document, and the README that `/` links to: files, read and compressed once. */
 export const docsPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
   await page.register(limitReads, { readLimits })
   for (const { urls, path, mediaType, cache = 'public, max-age=3600' } of files) {

@@ -31,7 +31,7 @@ export async function prepareDataDir(dataDir: string): Promise<DataDir> {
     await writeFileAtomic(join(mongodDir, 'writable'), '')
     return { root, dbPath, keyFile, key: await readOrCreateKey(keyFile), ...files }
   } catch (error) {
-    throw new StartError(`DATA_DIR ${root} cannot be used: ${reasonFor(error)}`)
+    throw new StartError(`DATA_DIR ${root} cannot be used: ${reasonFor(error)}. Set another DATA_DIR.`)
   }
 }
 

@@ -12,7 +12,6 @@ import { canOpenData, isSupported, minimumSeries, parseVersion } from './version
 export type MongodBinary = { path: string; version: string }
 export type FindOptions = {
   explicit?: string | undefined
-  /** instead of the one in the user's home */
   cacheDir?: string | undefined
   /** for a user without a home, or with one that cannot be written to */
   spareCacheDir?: string | undefined

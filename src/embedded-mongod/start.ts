@@ -13,7 +13,6 @@ export type EmbeddedMongod = {
   uri: string
   /** Runs work as MongoDB's administrator, for the users and roles of separate services. */
   administer<Value>(work: (admin: Db) => Promise<Value>): Promise<Value>
-  /** Creates the server's user, or gives it this password: for a password file that changes while the server runs. */
   setUser(username: string, password: string): Promise<void>
   /** From now on, another start on the directory waits for this server to close instead of failing. */
   announceClosing(): void
@@ -36,8 +35,7 @@ const primaryTimeoutMs = 60_000
 const adminTimeoutMs = 5_000
 
 /**
- * Runs a mongod of our own: a replica set of one node, on loopback, with authentication. It is restarted when it exits,
- * and exits within 5 s of this process, however this process exits.
+ * A replica set of one node, on loopback, with authentication. It exits within 5 s of this process, however this exits.
  * @throws StartError if the directory is in use or not writable, or if mongod is not found or does not start
  */
 export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<EmbeddedMongod> {

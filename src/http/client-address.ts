@@ -11,7 +11,6 @@ const embeddings = [
 // throws for a zone such as `%br-lan` or `%eth0.100` (RFC 4007, 11).
 const parse = (ip: string) => ipaddr.process(ip.replace(/%.*$/, '').replace(/^::(?=\d+\.)/, '::0:'))
 
-/** Whether two texts name one address. */
 export const isSameAddress = (a: string, b: string): boolean => a === b || parse(a).toString() === parse(b).toString()
 
 /** An address as it is stored and shown: an IPv4-mapped IPv6 address as the IPv4 address. */
@@ -53,5 +52,4 @@ export function networkKeys(ip: string): readonly [string, ...string[]] {
   return [prefixOf(address, 48), prefixOf(address, 56)]
 }
 
-/** The widest network. */
 export const networkKey = (ip: string): string => networkKeys(ip)[0]

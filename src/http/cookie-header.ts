@@ -13,10 +13,9 @@ const unquoted = (value: string) =>
   value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 
 /**
- * The values of one name in a Cookie header, in its order; `$Version`, `$Path` and the like (RFC 2965) are other names.
- *
- * Deliberately not RFC 2965's grammar: only `;` separates, even inside quotes, and other white space belongs to the name. If
- * more did, another host of the site could hide our cookie in a value of its own, or plant one despite `__Host-`.
+ * In the order of the header. Deliberately not RFC 2965's grammar: only `;` separates, even inside quotes, and other white
+ * space belongs to the name. Otherwise another host of the site could hide our cookie in a value of its own, or plant one
+ * despite `__Host-`.
  */
 export function cookieValues(header: string | undefined, name: string): string[] {
   if (!header?.includes(name)) return []

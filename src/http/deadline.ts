@@ -1,20 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OutcomeUnknownError } from '../database/failures.ts'
 import { transactionTimeoutMs } from '../database/transaction.ts'
-import { clientTurn } from '../limits/client-turn.ts'
-import type { Ticket } from '../limits/fair-queue.ts'
 import { sendProblem, unavailable } from './errors.ts'
-import { clientLeft, overloaded } from './problems.ts'
+import { clientLeft } from './problems.ts'
 
 const databaseTimeoutMs = 5_000
-const maxQueueWaitMs = 20_000
 const checkIntervalMs = 50
 
 type Pending = { request: FastifyRequest; deadlineMs: number }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The replies that wait for the database. */
     pendingReplies: Map<FastifyReply, Pending>
   }
   interface FastifyRequest {
@@ -61,18 +57,20 @@ export function enforceDeadlines(app: FastifyInstance): void {
   app.addHook('onSend', async (request, reply) => clearDeadline(request, reply))
 }
 
-/** Waits for what is not the database. */
-export async function withoutDeadline(
+export async function withoutDeadline<T>(
   request: FastifyRequest,
   reply: FastifyReply,
-  wait: () => Promise<unknown>,
-): Promise<void> {
+  wait: () => Promise<T>,
+): Promise<T> {
   clearDeadline(request, reply)
-  await wait()
-  startDeadline(request, reply)
+  try {
+    return await wait()
+  } finally {
+    startDeadline(request, reply)
+  }
 }
 
-/** Within {@link whileQueued}: queries the database, under the 5-second deadline. */
+/** Within {@link withoutDeadline}: queries the database, under the 5-second deadline. */
 export async function withDatabaseDeadline<T>(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -109,30 +107,4 @@ export function untilAnswered({ raw }: FastifyReply): AbortSignal {
   raw.once('close', onClose)
   if (raw.closed) onClose()
   return controller.signal
-}
-
-/**
- * Without a database deadline. The ticket is aborted, with the Problem, at a disconnect and after 20 s.
- * @param account - whose known device or live session it is
- */
-export async function whileQueued<T>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  work: (ticket: Ticket) => Promise<T>,
-  account?: string,
-): Promise<T> {
-  const controller = new AbortController()
-  const onClose = () => controller.abort(clientLeft())
-  const onTimeout = () => controller.abort(overloaded('passwords'))
-  const timer = setTimeout(onTimeout, maxQueueWaitMs).unref()
-  reply.raw.once('close', onClose)
-  if (reply.raw.closed) onClose()
-  clearDeadline(request, reply)
-  try {
-    return await work({ signal: controller.signal, ...clientTurn(request.client.ip, account) })
-  } finally {
-    clearTimeout(timer)
-    reply.raw.off('close', onClose)
-    startDeadline(request, reply)
-  }
 }

@@ -1,19 +1,16 @@
 import { Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 declare module 'fastify' {
   interface FastifyInstance {
     draining: boolean
-    /**
-     * Serves everything for DRAIN_SECONDS, then accepts no connection, and finishes the requests in progress.
-     * @returns how many were cut off at the end of GRACE_SECONDS
-     */
+    /** @returns how many requests were cut off at the end of GRACE_SECONDS */
     drain(): Promise<number>
   }
 }
 
-/** How long an idle connection stays open: its client might have sent a request that has not arrived. */
+/** Idle connections stay open for this long after the last answer: a request might be on its way. */
 const lingerMs = 1_000
 const checkIntervalMs = 20
 
@@ -27,27 +24,43 @@ const countConnections = (server: Server) =>
     server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
   )
 
-type Options = { drainSeconds: number; graceSeconds: number }
+/** @property arrivalSeconds - what a request that has not arrived completely has left of the grace period */
+type Options = { drainSeconds: number; graceSeconds: number; arrivalSeconds?: number }
 
 /** Adds draining: a balancer notices from /health/ready, and clients from `Connection: close` on every answer. */
-export function supportDraining(app: FastifyInstance, { drainSeconds, graceSeconds }: Options): void {
+export function supportDraining(
+  app: FastifyInstance,
+  { drainSeconds, graceSeconds, arrivalSeconds = 5 }: Options,
+): void {
   const { server } = app
-  let inProgress = 0
+  const inProgress = new Set<FastifyRequest>()
+  /** Of those in progress: nothing is begun for them yet. */
+  const arriving = new Set<FastifyRequest>()
   let lastAnsweredAt = 0
   app.decorate('draining', false)
-  app.addHook('onRequest', async (_, reply) => {
-    inProgress += 1
+  app.addHook('onRequest', async (request, reply) => {
+    inProgress.add(request)
+    if (!request.raw.complete) arriving.add(request)
     reply.raw.once('close', () => {
-      inProgress -= 1
+      inProgress.delete(request)
+      arriving.delete(request)
       lastAnsweredAt = performance.now()
     })
   })
+  app.addHook('preValidation', async (request) => void arriving.delete(request))
   // Not in onRequest: a request that began before the drain is answered during it.
   app.addHook('onSend', async ({ raw }, reply) => {
     if (!app.draining) return
     reply.header('connection', 'close')
     closeWithItsClient(raw.socket)
   })
+  function closeArriving(): void {
+    for (const request of arriving) {
+      if (request.raw.complete) continue
+      inProgress.delete(request)
+      request.raw.socket.destroy()
+    }
+  }
   app.decorate('drain', async () => {
     app.draining = true
     await sleep(drainSeconds * 1_000, undefined, { ref: false })
@@ -55,10 +68,12 @@ export function supportDraining(app: FastifyInstance, { drainSeconds, graceSecon
     Server.prototype.close.call(server)
     lastAnsweredAt = performance.now()
     const graceEndMs = lastAnsweredAt + graceSeconds * 1_000
+    const arrivalEndMs = lastAnsweredAt + Math.min(arrivalSeconds, graceSeconds) * 1_000
     while ((await countConnections(server)) > 0) {
       const nowMs = performance.now()
+      if (nowMs > arrivalEndMs) closeArriving()
       if (nowMs > graceEndMs) {
-        const cut = inProgress
+        const cut = inProgress.size
         server.closeAllConnections()
         return cut
       }

@@ -20,7 +20,7 @@ export async function fixedBody(mediaType: string, bytes: Buffer): Promise<Fixed
   }
 }
 
-/** Whether `Accept-Encoding` names gzip, or everything, without the weight 0 (RFC 9110, 12.5.3). */
+/** Whether `Accept-Encoding` permits gzip (RFC 9110, 12.5.3). */
 function acceptsGzip(header: string | string[] | undefined): boolean {
   const weights = new Map<string, boolean>()
   for (const coding of [header ?? []].flat().join().split(',')) {
@@ -30,10 +30,7 @@ function acceptsGzip(header: string | string[] | undefined): boolean {
   return weights.get('gzip') ?? weights.get('x-gzip') ?? weights.get('*') ?? false
 }
 
-/**
- * Answers with the body, compressed if the client accepts it, or with 304 if the client has it.
- * @param vary - other request headers that have chosen the body
- */
+/** @param vary - other request headers that have chosen the body */
 export function sendFixed(
   request: FastifyRequest,
   reply: FastifyReply,

@@ -12,10 +12,7 @@ declare module 'fastify' {
 /** Methods that change nothing (RFC 9110, 9.2.1). */
 export const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/**
- * Refuses changes that another site makes a browser send (OWASP CSRF Prevention, "Verifying Origin With Standard
- * Headers"). `Host` and `X-Forwarded-*` are not used: proxies rewrite them.
- */
+/** OWASP CSRF Prevention, "Verifying Origin With Standard Headers". Proxies rewrite `Host` and `X-Forwarded-*`. */
 export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: readonly string[] | undefined }>(
   async (app, { host, port, publicOrigins }) => {
     let origins: ReadonlySet<string> | undefined = publicOrigins && new Set(publicOrigins)

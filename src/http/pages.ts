@@ -47,18 +47,12 @@ function decodeCursor(list: string, cursor: string): string {
   return bytes.toString('hex', 8).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-/**
- * @param list - names the list and its filter, so that its cursors are valid for no other.
- * @throws Problem `validation` if the cursor does not decode or belongs to another list.
- */
+/** @throws Problem `validation` if the cursor does not decode or belongs to another list */
 export function positionOf(list: string, query: z.infer<typeof PageQuery>): Position {
   return { after: query.cursor === undefined ? undefined : decodeCursor(list, query.cursor), limit: query.limit }
 }
 
-/**
- * @param found - at most `limit + 1` items, newest first: the extra item shows that there is a next page.
- * @param keyOf - the immutable key by which the list is sorted.
- */
+/** @param found - at most `limit + 1` items, newest first. @param keyOf - the immutable key by which the list is sorted */
 export function pageFrom<T>(list: string, limit: number, found: readonly T[], keyOf: (item: T) => string) {
   const items = found.slice(0, limit)
   const last = items.at(-1)

@@ -4,15 +4,20 @@ import type { Socket } from 'node:net'
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 const maxPipelined = 100
+/** Of their headers and bodies: 100 with headers of 16 KiB would hold 1.5 MB for each connection. */
+const maxPipelinedBytes = 128 * 1024
 
 const methods = new Set(METHODS)
+
+const bytesOf = ({ rawHeaders, headers }: IncomingMessage): number =>
+  rawHeaders.reduce((bytes, { length }) => bytes + length, Number(headers['content-length'] ?? 0) || 0)
 
 /**
  * Handles a connection's requests one after another (RFC 9112, 9.3.2), and none after a response that closes it (9.6).
  * Node would start all that have arrived, and buffer the responses of a client that does not read.
  */
 export function handleInOrder(handle: Handler): Handler {
-  const pipelinedOn = new WeakMap<Socket, number>()
+  const pipelinedOn = new WeakMap<Socket, { requests: number; bytes: number }>()
   const start: Handler = (request, response) => {
     if (request.socket.writable) handle(request, response)
   }
@@ -22,11 +27,15 @@ export function handleInOrder(handle: Handler): Handler {
     // Node assigns the socket to one response at a time.
     if (response.socket !== null) return start(request, response)
     const { socket } = request
-    const pipelined = pipelinedOn.get(socket) ?? 0
-    if (pipelined === maxPipelined) return void socket.destroy()
-    pipelinedOn.set(socket, pipelined + 1)
+    const pipelined = pipelinedOn.get(socket) ?? { requests: 0, bytes: 0 }
+    const bytes = bytesOf(request)
+    if (pipelined.requests === maxPipelined || pipelined.bytes + bytes > maxPipelinedBytes) return void socket.destroy()
+    pipelined.requests += 1
+    pipelined.bytes += bytes
+    pipelinedOn.set(socket, pipelined)
     response.once('socket', () => {
-      pipelinedOn.set(socket, (pipelinedOn.get(socket) ?? 0) - 1)
+      pipelined.requests -= 1
+      pipelined.bytes -= bytes
       // setImmediate, so that one connection's requests do not delay those of all others.
       setImmediate(start, request, response)
     })

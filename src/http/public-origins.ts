@@ -6,14 +6,12 @@ export const isLoopback = (host: string): boolean => loopback.test(host.replace(
 
 const anyAddress = /^(0\.0\.0\.0|::)$/
 
-/** An address as it stands in a URL, or a name. */
 const inUrl = (host: string) => (isIP(host) === 6 ? `[${host}]` : host)
 
 /** Where a browser on this machine reaches a server that listens on this host and port. */
 export const browserUrl = (host: string, port: number): string =>
   `http://${anyAddress.test(host) ? '127.0.0.1' : inUrl(host)}:${port}`
 
-/** The origins under which a browser may reach a server that listens on this host and port. */
 export function defaultOrigins(host: string, port: number): string[] {
   const own = `http://${inUrl(host)}:${port}`
   const local = [`http://127.0.0.1:${port}`, `http://localhost:${port}`, `http://[::1]:${port}`]

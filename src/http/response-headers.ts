@@ -1,4 +1,4 @@
-/** The headers of responses, as the OpenAPI document describes them. */
+/** For the OpenAPI document. */
 export const responseHeaders = {
   'clear-site-data': {
     description: 'Makes a browser forget what it has stored of this origin.',

@@ -11,9 +11,8 @@ declare module 'fastify' {
     problems?: readonly ProblemCode[]
     /** Of successful responses, in addition to those of every route. */
     responseHeaders?: readonly ResponseHeader[]
-    /** The media type of the response; default: `application/json`. */
+    /** Default: `application/json`. */
     mediaType?: string
-    /** What a successful response can also be, by media type. */
     otherMediaTypes?: Readonly<Record<string, z.ZodType>>
     /** For a write: the sentence of `outcome-unknown` that says where a client sees whether it happened. */
     howToFindOut?: string

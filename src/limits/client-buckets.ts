@@ -3,7 +3,6 @@ import { limitWindowSeconds } from './headers.ts'
 import { recentMap } from './recent-map.ts'
 import { type Bucket, tokenBuckets } from './token-bucket.ts'
 
-/** A network may have so many times what one address has. */
 export const networkFactor = 4
 
 type ClientKeys = { address: string; network: string }

@@ -1,10 +1,7 @@
 import { addressKey, networkKeys } from '../http/client-address.ts'
 import type { Turn } from './fair-queue.ts'
 
-/**
- * @param account - whose known device or live session it is: it uses the reserved turns, in which its network takes
- * turns with others, too: many accounts must not give one client as many turns
- */
+/** @param account - of a known device or live session. Networks share the reserved turns: more accounts give no more. */
 export const clientTurn = (ip: string, account?: string): Turn => ({
   key: account ?? addressKey(ip),
   groups: networkKeys(ip),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { integer } from '../variable.ts'
+import { integer } from '../environment/variable.ts'
 
 export const limitVariables = {
   LIMIT_SIGNUPS_PER_ADDRESS: integer(1, 1_000_000).optional(),
@@ -27,7 +27,6 @@ export const limitVariables = {
 
 const settings = z.object(limitVariables)
 
-/** The limits: generous in development, strict in production. */
 export function readLimits(given: z.infer<typeof settings>, production: boolean) {
   return {
     signupsPerAddress: given.LIMIT_SIGNUPS_PER_ADDRESS ?? (production ? 20 : 1_000),

@@ -6,12 +6,20 @@ import { trustedRanges } from '../http/forwarded.ts'
 import type { ParsedSocket } from '../http/socket-errors.ts'
 import { sampled } from '../operations/sampled.ts'
 import { clientKeys, networkFactor } from './client-buckets.ts'
+import { tokenBuckets } from './token-bucket.ts'
 
 /** Shares of the server's maxConnections: above the first, idle connections are closed until the second is left. */
 const tightShare = 0.8
 const relaxedShare = 0.75
 /** A scan looks at every connection. */
 const scanIntervalMs = 100
+
+/**
+ * Node accepts one connection in each turn of the event loop, so that a client that opens and leaves many makes those of all
+ * others wait. An address may open so many at once, or twice what it may have at a time, and then a tenth of it a second.
+ */
+const minBurst = 1_000
+const burstSeconds = 10
 
 /** The connections of an address or /64, oldest first. */
 type Client = { address: string; network: string; sockets: Set<ParsedSocket> }
@@ -31,7 +39,7 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
   const closed = measure(app, () => open.size)
   let nextScanMs = 0
   const noteRefused = sampled((connections, ip: string) =>
-    app.log.warn({ ip, connections }, 'connections refused: an address or network has too many'),
+    app.log.warn({ ip, connections }, 'connections refused: an address or network has, or opens, too many'),
   )
   const noteScan = sampled((scans) =>
     app.log.warn({ scans, open: open.size }, 'idle connections closed: nearly as many are open as the server accepts'),
@@ -54,7 +62,21 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
     else ofNetworks.delete(network)
   }
 
-  function faultOf(address: string, network: string): 'address' | 'network' | undefined {
+  const burst = Math.max(minBurst, 2 * perAddress)
+  const arrivals = (quota: number) =>
+    tokenBuckets({ name: 'connections', description: 'connections', quota, windowSeconds: burstSeconds })
+  const ofAddress = arrivals(burst)
+  const ofNetwork = arrivals(burst * networkFactor)
+
+  function isTooFast(address: string, network: string): boolean {
+    if (ofAddress.isEmpty(address) || ofNetwork.isEmpty(network)) return true
+    ofAddress.settle(address)
+    ofNetwork.settle(network)
+    return false
+  }
+
+  function faultOf(address: string, network: string): 'rate' | 'address' | 'network' | undefined {
+    if (isTooFast(address, network)) return 'rate'
     if ((clients.get(address)?.sockets.size ?? 0) >= perAddress) return 'address'
     return (ofNetworks.get(network) ?? 0) >= perAddress * networkFactor ? 'network' : undefined
   }
@@ -129,7 +151,7 @@ function measure(app: FastifyInstance, countOpen: () => number) {
   })
   return new Counter({
     name: 'rookery_connections_closed_total',
-    help: 'Connections closed because an address, a network or the server has too many, or idle while it has nearly too many.',
+    help: 'Connections closed because an address, a network or the server has or opens too many, or idle while it has nearly too many.',
     labelNames: ['reason'],
     registers: [app.metrics],
   })

@@ -1,12 +1,8 @@
-import { fairTurns, type Share } from './fair-turns.ts'
+import { fairTurns, type GroupPath } from './fair-turns.ts'
 
-/**
- * Whose turn a task uses: the client's key, and its groups, such as its networks, the widest first.
- * @property reserved - whether it uses the reserved half of the turns, which other tasks cannot fill
- */
+/** Whose turn a task uses: the client's key, and its groups, the widest first. Other tasks cannot fill the reserved half. */
 export type Turn = { key: string; groups?: readonly string[]; reserved?: boolean }
 
-/** A task's position in a queue, and a signal that removes it. */
 export type Ticket = Turn & { signal: AbortSignal }
 
 export type FairQueue = {
@@ -26,12 +22,9 @@ type Waiter = { start(): void; refuse(): void }
 
 const maxRetrySeconds = 60
 
-const shareOf = ({ key, groups = [] }: Turn): Share => [...groups, key]
+const pathOf = ({ key, groups = [] }: Turn): GroupPath => [...groups, key]
 
-/**
- * Groups take turns, and within a group its keys. A full queue evicts the last task of the busiest, never a newcomer
- * because it is new. Reserved tasks wait apart and get every other turn.
- */
+/** A full queue evicts the last task of the busiest group, not simply the newcomer. Reserved tasks get every other turn. */
 export function fairQueue(
   { maxRunning, maxWaiting, maxWaitMs, maxWorkMs = Number.POSITIVE_INFINITY }: QueueBounds,
   refusal: Refusal,
@@ -59,7 +52,7 @@ export function fairQueue(
   function assertRoom(turn: Turn): void {
     if (running < maxRunning) return
     const lane = laneOf(turn)
-    const turns = lane.turnsUntil(shareOf(turn))
+    const turns = lane.turnsUntil(pathOf(turn))
     const turnsOfAll = turns + Math.min(turns, otherThan(lane).size())
     if ((turnsOfAll * meanMs) / maxRunning > maxWorkMs) throw refuse()
   }
@@ -68,7 +61,7 @@ export function fairQueue(
     new Promise<void>((resolve, reject) => {
       const { signal } = ticket
       const lane = laneOf(ticket)
-      const share = shareOf(ticket)
+      const path = pathOf(ticket)
       let timer: NodeJS.Timeout | undefined
       const settle = (outcome: () => void) => {
         clearTimeout(timer)
@@ -81,21 +74,21 @@ export function fairQueue(
       }
       const waiter: Waiter = { start, refuse: () => settle(() => reject(refuse())) }
       const leave = () => {
-        lane.remove(share, waiter)
+        lane.remove(path, waiter)
         settle(() => reject(signal.reason))
       }
       const giveUp = () => {
-        lane.remove(share, waiter)
+        lane.remove(path, waiter)
         waiter.refuse()
       }
       if (running < maxRunning) return start()
       assertRoom(ticket)
       if (lane.size() >= maxWaiting) {
-        const evicted = lane.evictFor(share)
+        const evicted = lane.evictFor(path)
         if (!evicted) return waiter.refuse()
         evicted.refuse()
       }
-      lane.add(share, waiter)
+      lane.add(path, waiter)
       if (maxWaitMs !== undefined) timer = setTimeout(giveUp, maxWaitMs).unref()
       signal.addEventListener('abort', leave, { once: true })
     })

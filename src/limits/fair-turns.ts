@@ -1,5 +1,5 @@
 /** Whose turn a task uses, from the widest group, such as a network, to the client's own key. */
-export type Share = readonly string[]
+export type GroupPath = readonly string[]
 
 type Group<Waiter> = { size: number; waiters: Waiter[]; parts: Map<string, Group<Waiter>> }
 
@@ -14,10 +14,10 @@ const sizesOf = <Waiter>({ parts }: Group<Waiter>, except?: string): Sized[] =>
 const busiest = (sizes: readonly Sized[]): Sized | undefined =>
   sizes.reduce<Sized | undefined>((most, next) => (most && most[1] > next[1] ? most : next), undefined)
 
-function busiestShare<Waiter>(group: Group<Waiter>): Share {
+function busiestPath<Waiter>(group: Group<Waiter>): GroupPath {
   const [name] = busiest(sizesOf(group)) ?? []
   const part = name === undefined ? undefined : group.parts.get(name)
-  return name === undefined || !part ? [] : [name, ...busiestShare(part)]
+  return name === undefined || !part ? [] : [name, ...busiestPath(part)]
 }
 
 /**
@@ -34,9 +34,9 @@ export function fairTurns<Waiter>() {
   const all = emptyGroup<Waiter>()
 
   /** From the outermost group to the key's own; undefined if nothing waits there. */
-  function lineOf(share: Share): Group<Waiter>[] | undefined {
+  function lineOf(path: GroupPath): Group<Waiter>[] | undefined {
     const line = [all]
-    for (const name of share) {
+    for (const name of path) {
       const part = line.at(-1)?.parts.get(name)
       if (!part) return undefined
       line.push(part)
@@ -44,15 +44,15 @@ export function fairTurns<Waiter>() {
     return line
   }
 
-  function remove(share: Share, waiter: Waiter): void {
-    const line = lineOf(share)
+  function remove(path: GroupPath, waiter: Waiter): void {
+    const line = lineOf(path)
     const waiters = line?.at(-1)?.waiters ?? []
     const at = waiters.indexOf(waiter)
     if (!line || at === -1) return
     waiters.splice(at, 1)
     for (const [depth, group] of line.entries()) {
       group.size -= 1
-      if (group.size === 0) line[depth - 1]?.parts.delete(share[depth - 1] ?? '')
+      if (group.size === 0) line[depth - 1]?.parts.delete(path[depth - 1] ?? '')
     }
   }
 
@@ -68,23 +68,20 @@ export function fairTurns<Waiter>() {
     return waiter
   }
 
-  function turnsWithin(group: Group<Waiter> | undefined, [name, ...rest]: Share): number {
+  function turnsWithin(group: Group<Waiter> | undefined, [name, ...rest]: GroupPath): number {
     if (!group) return 1
     if (name === undefined) return group.waiters.length + 1
     const own = turnsWithin(group.parts.get(name), rest)
     return sizesOf(group, name).reduce((turns, [, size]) => turns + Math.min(size, own), own)
   }
 
-  /**
-   * The oldest of a group keeps its place, or a group whose newcomers displace each other would never have a turn: a group
-   * with one waiting owes its newcomer nothing.
-   */
-  function leaverWithin(group: Group<Waiter>, [name, ...rest]: Share, isEntitled: boolean): Share | undefined {
+  /** A group with one waiting owes its newcomer nothing: if newcomers displaced each other, none would have a turn. */
+  function leaverWithin(group: Group<Waiter>, [name, ...rest]: GroupPath, isEntitled: boolean): GroupPath | undefined {
     if (name === undefined) return undefined
     const own = group.parts.get(name)
     const other = leaver(own?.size ?? 0, sizesOf(group, name), isEntitled)
     const part = other === undefined ? undefined : group.parts.get(other)
-    if (other !== undefined && part) return [other, ...busiestShare(part)]
+    if (other !== undefined && part) return [other, ...busiestPath(part)]
     const neighbour = own && leaverWithin(own, rest, own.size > 1)
     return neighbour && [name, ...neighbour]
   }
@@ -92,10 +89,10 @@ export function fairTurns<Waiter>() {
   return {
     size: () => all.size,
 
-    add(share: Share, waiter: Waiter): void {
+    add(path: GroupPath, waiter: Waiter): void {
       let group = all
       group.size += 1
-      for (const name of share) {
+      for (const name of path) {
         const part = group.parts.get(name) ?? emptyGroup<Waiter>()
         group.parts.set(name, part)
         part.size += 1
@@ -109,11 +106,11 @@ export function fairTurns<Waiter>() {
     next: (): Waiter | undefined => (all.size === 0 ? undefined : takeNext(all)),
 
     /** In how many turns a newcomer's comes, at the latest, unless others arrive. */
-    turnsUntil: (share: Share): number => turnsWithin(all, share),
+    turnsUntil: (path: GroupPath): number => turnsWithin(all, path),
 
     /** The last waiter of the busiest group, or of the newcomer's own; undefined if the newcomer must leave. */
-    evictFor(share: Share): Waiter | undefined {
-      const left = leaverWithin(all, share, true)
+    evictFor(path: GroupPath): Waiter | undefined {
+      const left = leaverWithin(all, path, true)
       const waiter = left && lineOf(left)?.at(-1)?.waiters.at(-1)
       if (left && waiter !== undefined) remove(left, waiter)
       return waiter

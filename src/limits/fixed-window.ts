@@ -74,10 +74,7 @@ export function fixedWindow(db: Db) {
       throw rateLimited(full.limit, full.seconds)
     },
 
-    /**
-     * One after the other, so that what one limit refuses counts against no other. The headers are those of the first.
-     * @throws Problem `rate-limited`; that attempt is not counted
-     */
+    /** What one limit refuses counts against no other. The headers are those of the first. @throws Problem `rate-limited` */
     async acquire(...counters: readonly [Counter, ...Counter[]]): Promise<Reservation> {
       const acquired: Reservation[] = []
       const release = async () => void (await Promise.all(acquired.map((reservation) => reservation.release())))
@@ -90,10 +87,7 @@ export function fixedWindow(db: Db) {
       return { headers: acquired[0]?.headers ?? {}, release }
     },
 
-    /**
-     * One query for each hundredth of the quota; a process may leave up to a hundredth unused.
-     * @throws Problem `rate-limited`
-     */
+    /** One query for each hundredth of the quota, of which a process may leave one unused. @throws Problem `rate-limited` */
     async consume(limit: Limit, subject: string): Promise<Record<string, string>> {
       const { begin, until, seconds } = currentWindow(limit)
       if (begin !== sharesOfWindow || shares.size >= maxShares) {

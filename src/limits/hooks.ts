@@ -15,7 +15,7 @@ import { releaseSoon } from './release.ts'
 /** So many attempts for each sign-up that succeeds: others end in a fault, or say that a username is taken. */
 const attemptsPerSignUp = 10
 
-/** Limits a route by client address and network. Capacity is reserved before any costly work, and released if nothing is created. */
+/** Limits by address and network: reserves before any costly work, and releases if nothing is created. */
 export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwork: Limit) {
   const reservations = new WeakMap<object, Reservation & { consumed: boolean }>()
   const attempts = clientBuckets({

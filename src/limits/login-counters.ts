@@ -50,7 +50,6 @@ export function accountPrefixes(secret: string, { username, account }: { usernam
   return [...byName, ...[names.device, names.row, names.deviceRow].map((limit) => `${limit}:${account}`)]
 }
 
-/** Which counters an attempt counts against. */
 export function loginCounters(quotas: LoginQuotas, secret: string) {
   const failures = { description: 'failed logins', windowSeconds: limitWindowSeconds }
   const limit = (name: string, quota: number): Limit => ({ ...failures, name, quota })

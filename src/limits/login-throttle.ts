@@ -2,9 +2,8 @@ import { type Attempt, type Claim, type LoginQuotas, loginCounters, nameHash } f
 import type { SlidingWindow } from './sliding-window.ts'
 
 /**
- * A known device has counters of its own and ignores all others, so that failing on purpose does not lock the owner out
- * (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"). Failures in a row are bounded in whatever time
- * (NIST SP 800-63B-4, 3.2.2).
+ * A known device has counters of its own alone, so that failing on purpose does not lock the owner out (OWASP, "Slow Down
+ * Online Guessing Attacks with Device Cookies"). Failures in a row: NIST SP 800-63B-4, 3.2.2.
  */
 export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secret: string) {
   const { byClientAndName, clearedBySuccess, counted } = loginCounters(quotas, secret)
@@ -24,7 +23,6 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
     /** Just before the password is checked. @returns a function that releases it. @throws Problem `rate-limited`. */
     acquire: (attempt: Attempt): Promise<() => Promise<void>> => attempts.acquire(counted(attempt)),
 
-    /** After a success. */
     clear: (attempt: Attempt): Promise<void> => attempts.clear(clearedBySuccess(attempt)),
   }
 }

@@ -1,7 +1,4 @@
-/**
- * A map that forgets the entries not used for the longest, a generation at a time: it holds at most `maxEntries`, and
- * costs one or two lookups.
- */
+/** Holds at most `maxEntries`: forgets those not used for the longest, a generation at a time. One or two lookups. */
 export function recentMap<Value>(maxEntries: number) {
   let recent = new Map<string, Value>()
   let older = new Map<string, Value>()

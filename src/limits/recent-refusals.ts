@@ -1,6 +1,6 @@
 import { recentMap } from './recent-map.ts'
 
-/** How long a full counter may be taken for full: what an operator or a success clears is open again by then. */
+/** How long they are remembered: what an operator or a success clears is open again by then. */
 const maxAgeMs = 1_000
 /** Fewer are looked up each time. */
 const minRefusals = 5
@@ -8,10 +8,7 @@ const maxCounters = 10_000
 
 type Refusals = { sinceMs: number; count: number; secondsUntilFree: number }
 
-/**
- * Which counters refused so many requests within the last second that the next one needs no query: under a flood, looking
- * up that a client is over its limit would cost more than all else. In the memory of this process.
- */
+/** Counters that have just refused several requests: in a flood, a query for each refusal would cost more than all else. */
 export function recentRefusals(nowMs: () => number = () => performance.now()) {
   const refusals = recentMap<Refusals>(maxCounters)
 
@@ -21,7 +18,6 @@ export function recentRefusals(nowMs: () => number = () => performance.now()) {
   }
 
   return {
-    /** After the database has said so. */
     note(key: string, secondsUntilFree: number): void {
       const { sinceMs, count } = recent(key) ?? { sinceMs: nowMs(), count: 0 }
       refusals.set(key, { sinceMs, count: count + 1, secondsUntilFree })

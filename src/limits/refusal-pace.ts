@@ -7,41 +7,50 @@ import { sendProblem } from '../http/errors.ts'
 import { Problem } from '../http/problems.ts'
 import { recentMap } from './recent-map.ts'
 
-/** Refusals that a network gets at once. */
-const burst = 100
-/** What it then gets, evenly spaced. */
-const perSecond = 20
+/** Refusals that are sent at once, and how many a second then follow, evenly spaced. */
+type Pace = { burst: number; perSecond: number }
+
+const ofNetwork: Pace = { burst: 30, perSecond: 20 }
+/** A flood from many networks would otherwise have the allowances of all of them. */
+const ofAll: Pace = { burst: 200, perSecond: 100 }
 /** So that every answer comes within the 5 s of the contract. */
 const maxDelayMs = 4_000
 const maxNetworks = 10_000
 
-/** For how long a network's refusals are held back (the leaky bucket as a meter: GCRA, ITU-T I.371). */
+/** When the next refusal is due (the leaky bucket as a meter: GCRA, ITU-T I.371). */
+function nextDueMs(lastMs: number, nowMs: number, { burst, perSecond }: Pace): number {
+  const intervalMs = 1_000 / perSecond
+  return Math.max(lastMs, nowMs - burst * intervalMs) + intervalMs
+}
+
+/** For how long a network's refusals are held back, in milliseconds: its own pace or that of all, whichever is slower. */
 export function refusalPace(
   nowMs: () => number = () => performance.now(),
   random: () => number = Math.random,
 ): (network: string) => number {
-  const intervalMs = 1_000 / perSecond
   const lastMs = recentMap<number>(maxNetworks)
+  let lastOfAllMs = Number.NEGATIVE_INFINITY
   return (network) => {
     const now = nowMs()
-    const nextMs = Math.max(lastMs.get(network) ?? Number.NEGATIVE_INFINITY, now - burst * intervalMs) + intervalMs
-    const delayMs = nextMs - now
-    lastMs.set(network, Math.min(nextMs, now + maxDelayMs))
+    const dueMs = nextDueMs(lastMs.get(network) ?? Number.NEGATIVE_INFINITY, now, ofNetwork)
+    const dueOfAllMs = nextDueMs(lastOfAllMs, now, ofAll)
+    const latestMs = now + maxDelayMs
+    lastMs.set(network, Math.min(dueMs, latestMs))
+    lastOfAllMs = Math.min(dueOfAllMs, latestMs)
+    const delayMs = Math.max(dueMs, dueOfAllMs) - now
     if (delayMs <= maxDelayMs) return Math.max(0, delayMs)
     // Spread, or all of them would return at the same moment.
     return maxDelayMs * (1 - random() / 2)
   }
 }
 
+export type RefusalPace = ReturnType<typeof refusalPace>
+
 const isRefusal = (error: unknown): error is Problem =>
   error instanceof Problem && (error.code === 'rate-limited' || error.code === 'overloaded')
 
-/**
- * Holds back the 429 and `overloaded` of a network that causes many: a client that is refused at once is back at once, and
- * 150 connections that repeat refused logins would take all of the process's time from others.
- */
-export const paceRefusals = fp(async (scope) => {
-  const delayMsOf = refusalPace()
+/** Holds refusals back: a client that is refused at once is back at once, and 150 connections would take all CPU time. */
+export const paceRefusals = fp<{ refusalPace: RefusalPace }>(async (scope, { refusalPace: delayMsOf }) => {
   const closing = new AbortController()
   scope.addHook('preClose', async () => closing.abort())
 

@@ -31,15 +31,11 @@ export type SessionRequestLimits = ReturnType<typeof sessionRequestLimits>
 
 type Options = {
   sessionRequestLimits: SessionRequestLimits
-  /** The accounts that refresh tokens name, true or not. */
   claimedAccounts: (request: FastifyRequest) => string[]
   hasLiveSession: (request: FastifyRequest) => Promise<boolean>
 }
 
-/**
- * Limits refreshes by account, and refreshes and logouts without a live session by address. A logout with one is not
- * limited: it ends the session.
- */
+/** A logout with a live session is not limited: it ends the session. */
 export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLimits, ...options }) => {
   const { refreshes, strangers } = sessionRequestLimits
   const isRefresh = ({ routeOptions }: FastifyRequest) => routeOptions.config.limitedAs === 'refresh'

@@ -17,10 +17,7 @@ export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60
 
 const keyOf = ({ limit, subject }: Counter) => `${limit.name}:${subject}`
 
-/**
- * No 15 minutes hold more than the quota. By the database's clock, in one atomic update for each counter.
- * @param nowMs - for how long a refusal is remembered
- */
+/** By the database's clock, in one atomic update for each counter. @param nowMs - for how long a refusal is remembered */
 export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => number) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
   const refusals = recentRefusals(nowMs)

@@ -7,10 +7,7 @@ type Login = { account: string; ip: string; device: string | undefined }
 
 type Quotas = { loginsPerAccount: number; loginsPerAddress: number }
 
-/**
- * The right password costs a hash as a wrong one does: with an account of their own, attackers could log in all day. A
- * known device counts for its account alone: behind a carrier's NAT, strangers share its address.
- */
+/** A right password costs a hash, too. A known device counts for its account alone: strangers share the address of a NAT. */
 export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, loginsPerAddress }: Quotas) {
   const logins = { description: 'logins', windowSeconds: limitWindowSeconds }
   const perAccount: Limit = { ...logins, name: 'logins', quota: loginsPerAccount }

@@ -5,10 +5,7 @@ export type Bucket = { tokens: number; filledAtMs: number }
 
 type Options = { maxBuckets?: number; nowMs?: () => number }
 
-/**
- * A bucket of tokens for each subject: it holds the limit's quota, and refills evenly in the limit's window. In the memory
- * of this process, so each process counts alone; a subject that is forgotten for lack of room starts with a full bucket.
- */
+/** In the memory of this process. A subject that is forgotten for lack of room starts with a full bucket. */
 export function tokenBuckets(limit: Limit, { maxBuckets = 100_000, nowMs = () => performance.now() }: Options = {}) {
   const { name, quota, windowSeconds } = limit
   const tokensPerMs = quota / (windowSeconds * 1000)

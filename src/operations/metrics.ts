@@ -20,7 +20,6 @@ export function createRegistry(): Registry {
   return registry
 }
 
-/** Adds the age of each secret that is read again, by the secret's name. */
 export function measureSecretAges(registry: Registry, ages: () => SecretAge[]): void {
   const gauge = new Gauge({
     name: 'rookery_secret_age_seconds',
@@ -87,10 +86,7 @@ export function serveClusterMetrics(
 const plainText = { 'content-type': 'text/plain; charset=utf-8' }
 const otherHost = 'Send a Host that is an IP address, localhost or the name in METRICS_HOST.\n'
 
-/**
- * Whether a request names an address, or a name of this server. A page whose own name resolves to loopback sends that
- * name, and could otherwise read the metrics (DNS rebinding).
- */
+/** Against DNS rebinding: a page whose own name resolves to loopback sends that name. */
 function isOwnHost(header: string | undefined, ownHost: string): boolean {
   const name = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/
     .exec(header ?? '')

@@ -14,10 +14,7 @@ async function listenOn({ host, port }: Address): Promise<Server> {
 
 const close = (server: Server) => new Promise((resolve) => server.close(resolve))
 
-/**
- * Listens on both ports for a moment, so that a fault is told before mongod is found, perhaps downloaded, and started.
- * @throws StartError if one cannot be listened on
- */
+/** Tries both before mongod is found, perhaps downloaded, and started. @throws StartError if one port cannot be listened on */
 export async function checkPorts({ host, port, metrics }: Pick<Config, 'host' | 'port' | 'metrics'>): Promise<void> {
   await withPort({ host, port }, async () => {
     const server = await listenOn(metrics).catch((error) => {

@@ -6,7 +6,6 @@ import type { RefreshReason } from '../secrets/live.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import type { StartFault } from '../start-error.ts'
 
-/** The role of a worker of the cluster: an API process serves HTTP, the writer process writes for all of them. */
 export type Role = 'api' | 'writer'
 
 export type StartMessage = {

@@ -112,7 +112,7 @@ async function createSocketDir(): Promise<string> {
     )
   if (Buffer.byteLength(join(tmpdir(), 'writer')) + folderNameBytes(prefix) + 1 > maxPathBytes)
     throw unusable('its path is too long')
-  return temporaryFolder(prefix).catch((error) => {
+  return temporaryFolder(prefix, tmpdir()).catch((error) => {
     throw unusable(error.code)
   })
 }

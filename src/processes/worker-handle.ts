@@ -22,7 +22,6 @@ export type WorkerHandle = {
   ready: Promise<string>
   exited: Promise<WorkerExit>
   sessions: ReadonlySet<string>
-  /** Calls `listener` at each message, which the worker's event loop has sent. */
   onSign(listener: () => void): void
   /** The worker's metrics, or undefined when it does not answer within 2.5 seconds. */
   metrics(): Promise<ProcessMetrics | undefined>

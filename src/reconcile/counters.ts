@@ -13,7 +13,6 @@ export type CounterSet = {
   label: string
   collection: string
   storedIn: string
-  /** Whether the document with the counters has a `revision` that every write to them increments. */
   hasRevision: boolean
   counters: readonly Counter[]
 }

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import { type AwsClient, openAwsClient } from './aws/client.ts'
 import { fieldText, wholeText } from './aws/secret-text.ts'
 import { readAwsSettings } from './aws/settings.ts'

@@ -30,7 +30,7 @@ export async function readOrCreateSecret(dataDir: string, name: string, create =
     if (error instanceof StartError) throw error
     const code = error instanceof Error && 'code' in error ? ` (${error.code})` : ''
     throw new StartError(
-      `DATA_DIR ${dataDir} cannot be used for the generated secrets${code}: make sure that it is writable.`,
+      `DATA_DIR ${dataDir} cannot be used for the generated secrets${code}: make it writable, or set DATA_DIR to a directory that is.`,
     )
   } finally {
     await rm(temporaryPath, { force: true }).catch(() => undefined)

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import { awsSecretNames, awsVariableNames } from './aws/settings.ts'
 import { awsSecretsManager } from './aws-secrets-manager.ts'
 import type { SecretManager } from './manager.ts'

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import { StartError } from '../start-error.ts'
 import type { SecretManager } from './manager.ts'
 import { secretManagers } from './managers.ts'

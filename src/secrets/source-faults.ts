@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import type { SecretName } from './names.ts'
 import type { SecretReader } from './reader.ts'
 import type { SecretRules } from './secrets.ts'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import { jsonSecretNames, type SecretName } from './names.ts'
 import { parseReference, type Reference } from './reference.ts'
 

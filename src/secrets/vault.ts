@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Environment } from '../environment.ts'
+import type { Environment } from '../environment/environment.ts'
 import { StartError } from '../start-error.ts'
 import type { SecretManager } from './manager.ts'
 import type { Reference } from './reference.ts'

@@ -28,7 +28,6 @@ type AuthContext = {
   sessionOwners: SessionOwners
 }
 
-/** Of the first session that is live. */
 async function liveViewer(request: FastifyRequest, context: AuthContext): Promise<LiveViewer | null> {
   for (const viewer of await presentedViewers(request, context.cookies)) {
     const known = await findLive(request, viewer, context)
@@ -110,7 +109,7 @@ export const requireChosenPassword = fp(async (scope) => {
   })
 })
 
-/** @throws Problem `unauthenticated` when the request has no session. */
+/** @throws Problem `unauthenticated` when the request has no session */
 export function requireViewer(request: FastifyRequest): LiveViewer {
   if (request.viewer === null) throw unauthenticated()
   return request.viewer

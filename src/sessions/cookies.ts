@@ -4,10 +4,7 @@ import { cookieValues } from '../http/cookie-header.ts'
 
 const deviceMaxAgeSeconds = 400 * 86_400
 
-/**
- * What a browser keeps of this origin when a session ends in it: public reads with their `viewer`, and what pages stored.
- * Not "cookies": that would delete the known device, and the cookies of all subdomains of our registered domain.
- */
+// Not "cookies": that would delete the known device, and the cookies of all subdomains of our registered domain.
 const clearedSiteData = '"cache", "storage"'
 
 export function sessionCookies(secure: boolean) {
@@ -20,16 +17,13 @@ export function sessionCookies(secure: boolean) {
   const strict: CookieSerializeOptions = { ...lax, sameSite: 'strict' }
   /** With `Expires`, because Java's CookieManager takes a cookie that has only `Max-Age` for one of RFC 2965. */
   const lasting = (maxAge: number) => ({ maxAge, expires: new Date(Date.now() + maxAge * 1_000) })
-  /**
-   * The last first: browsers send cookies of longer paths before ours, and of one path at most one for each domain
-   * (RFC 6265, 5.3 and 5.4), so a neighbour cannot put many behind ours.
-   */
+  /** The last first: browsers send longer paths first, and one for each domain and path (RFC 6265, 5.4). */
   const values = ({ headers }: FastifyRequest, name: string) => [
     ...new Set(cookieValues(headers.cookie, name).reverse()),
   ]
   return {
     accessName: access,
-    /** The different values of a cookie, in the order in which they count. */
+    /** In the order in which they count. */
     access: (request: FastifyRequest) => values(request, access),
     refresh: (request: FastifyRequest) => values(request, refresh),
     device: (request: FastifyRequest) => values(request, device),

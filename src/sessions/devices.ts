@@ -8,7 +8,6 @@ type DeviceDocument = { _id: { account: UUID; device: Binary }; account: UUID; l
 
 const maxDevices = 20
 const lifetimeSeconds = 400 * 86_400
-/** Of a token: 32 bytes in base64url. */
 const form = /^[\w-]{43}$/
 
 export type RememberResult = { outcome: 'known' | 'added'; token: string }

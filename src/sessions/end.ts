@@ -3,7 +3,6 @@ import type { TransactedEvent } from '../activity/schema.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { SessionOwner } from './access-token.ts'
-import type { Presented } from './presented.ts'
 import type { EndResult, SessionStore } from './store.ts'
 
 export async function endSession(
@@ -18,21 +17,16 @@ export async function endSession(
   return result
 }
 
-/** Ends every session that cookies name. @returns the account of each that was live */
-export async function endPresented(
-  { viewers, refreshTokens }: Presented,
-  sessions: Pick<SessionStore, 'end' | 'endByToken'>,
+/** Ends what a request carried. @returns the account of each that was live */
+export async function endCarried(
+  carried: readonly SessionOwner[],
+  sessions: Pick<SessionStore, 'end'>,
   transaction: ClientSession,
 ): Promise<string[]> {
   const accounts: string[] = []
-  for (const viewer of viewers) {
-    const { outcome } = await sessions.end(viewer, transaction)
-    if (outcome === 'ended') accounts.push(viewer.account)
-  }
-  // Usually of the same session, which has ended by now.
-  for (const token of refreshTokens) {
-    const result = await sessions.endByToken(token, transaction)
-    if (result.outcome === 'ended') accounts.push(result.account)
+  for (const owner of carried) {
+    const { outcome } = await sessions.end(owner, transaction)
+    if (outcome === 'ended') accounts.push(owner.account)
   }
   return accounts
 }

@@ -1,31 +1,28 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
+import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
-import { endPresented } from './end.ts'
-import type { Presented } from './presented.ts'
+import { endCarried } from './end.ts'
 import { serializeRefreshToken } from './refresh-token.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
 export type IssueContext = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'remember'>
-  sessions: Pick<SessionStore, 'create' | 'end' | 'endByToken'>
+  sessions: Pick<SessionStore, 'create' | 'end' | 'findNamed'>
 }
 
-export type NewSession = { account: string; carried: Presented; passwordChangeRequired?: boolean }
+export type NewSession = { account: string; carried: readonly SessionOwner[]; passwordChangeRequired?: boolean }
 
-/**
- * Ends what the request carried, too: the sessions of the access cookies, and those of the refresh cookies, which outlive
- * them. A browser has one session at a time.
- */
+/** Ends what the request carried, too: a browser has one session at a time. */
 export async function issueSession(
   request: FastifyRequest,
   { account, carried, passwordChangeRequired }: NewSession,
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
-  await endPresented(carried, sessions, transaction)
+  await endCarried(carried, sessions, transaction)
   const { token: device } = await devices.remember(account, cookies.device(request), transaction)
   return { ...(await sessions.create(account, request.client, transaction, passwordChangeRequired)), device }
 }

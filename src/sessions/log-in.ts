@@ -9,16 +9,17 @@ import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
-import { whileQueued, withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
+import { withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import { clientTurn } from '../limits/client-turn.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
+import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { DeviceStore } from './devices.ts'
 import { type IssueContext, issueSession } from './issue.ts'
-import { presentedSessions } from './presented.ts'
+import { carriedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
@@ -42,9 +43,8 @@ export const invalidCredentials = () => new Problem('invalid-credentials', 'The 
 const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
 /**
- * Verifies a name and a password and issues a session. The attempt counts against the limits from just before the hash
- * is computed, so that attempts in the queue block no other; a success and a server error release it.
- * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`.
+ * An attempt counts against the limits from just before its hash is computed: those in the queue must block no other.
+ * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`
  */
 export async function logIn(
   request: FastifyRequest,
@@ -73,7 +73,7 @@ export async function logIn(
     await loginThrottle.check(attempt)
     await successfulLogins.check(attempt)
   }
-  const carried = await presentedSessions(request, cookies)
+  const carried = await carriedSessions(request, cookies, context.sessions)
 
   let release = async () => {}
   const acquire = async () => {

@@ -19,7 +19,10 @@ export type SessionDocument = {
   confirmedGeneration?: number
   /** A request without the password holds the confirmation's refresh token, too: the next refresh ends the confirmation. */
   sharedTurn?: boolean
+  /** Wrong passwords given inside the session, since the last confirmation. */
   failures: number
+  /** Passwords given inside the session whose check has not ended; absent in sessions of earlier versions. */
+  checking?: { id: string; at: Date }[]
   /** A one-time password began the session: it permits little more than choosing another. */
   passwordChangeRequired?: boolean
   /** Incremented by every export. */
@@ -29,6 +32,9 @@ export type SessionDocument = {
   ip: string
   userAgent: string
 }
+
+/** Longer than a password waits for its check: see http/deadline.ts. */
+export const maxCheckSeconds = 60
 
 export const sessionIndexes = [
   { key: { account: 1, family: 1 }, unique: true },

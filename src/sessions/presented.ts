@@ -1,21 +1,19 @@
 import type { FastifyRequest } from 'fastify'
-import type { Viewer } from './access-token.ts'
+import type { SessionOwner, Viewer } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import { parseRefreshToken, type RefreshToken } from './refresh-token.ts'
+import type { SessionStore } from './store.ts'
 
 /** A request may have hundreds of cookies with one name. Of those that look like ours, so many are verified. */
 export const maxVerified = 8
+/** Of the access cookies with the form of ours, so many are decoded to find them. */
+const maxDecoded = 4 * maxVerified
 
-/** What the cookies of a request name, in the order in which it counts. Usually it is one session. */
-export type Presented = { viewers: Viewer[]; refreshTokens: RefreshToken[] }
-
-/**
- * The access cookies with a valid token, one of each session: a copy from before a confirmation must not hide the newer one.
- * Call it outside transactions: a token with an unknown key waits for it.
- */
+/** The newest of each session. Call it outside transactions: a token with an unknown key waits for that key. */
 export async function presentedViewers(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer[]> {
   const { accessTokens, securityLog } = request.server
-  const tokens = cookies.access(request).filter(accessTokens.isPlausible).slice(0, maxVerified)
+  const candidates = cookies.access(request).filter(accessTokens.hasForm).slice(0, maxDecoded)
+  const tokens = candidates.filter(accessTokens.isPlausible).slice(0, maxVerified)
   const read = await Promise.all(tokens.map(accessTokens.readOrRefresh))
   if (tokens.some((token, n) => read[n] === undefined && accessTokens.isForged(token))) {
     securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })
@@ -36,10 +34,14 @@ export function presentedRefreshTokens(request: FastifyRequest, cookies: Session
     .slice(0, maxVerified)
 }
 
-/** Call it outside transactions, as `presentedViewers`. */
-export async function presentedSessions(request: FastifyRequest, cookies: SessionCookies): Promise<Presented> {
-  return {
-    viewers: await presentedViewers(request, cookies),
-    refreshTokens: presentedRefreshTokens(request, cookies),
-  }
+/**
+ * Every live session that a cookie names. Call it outside transactions, as `presentedViewers`: cookies that name none must not
+ * cost one.
+ */
+export async function carriedSessions(
+  request: FastifyRequest,
+  cookies: SessionCookies,
+  sessions: Pick<SessionStore, 'findNamed'>,
+): Promise<SessionOwner[]> {
+  return sessions.findNamed(await presentedViewers(request, cookies), presentedRefreshTokens(request, cookies))
 }

@@ -5,13 +5,17 @@ import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
 import type { Transact } from '../database/transaction.ts'
-import { whileQueued, withWriteDeadline } from '../http/deadline.ts'
+import { withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault } from '../http/problems.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
+import { type Limit, rateLimited } from '../limits/headers.ts'
 import { releaseSoon } from '../limits/release.ts'
+import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from './auth-hooks.ts'
 import { endSession } from './end.ts'
 import { invalidCredentials } from './log-in.ts'
+import { maxCheckSeconds } from './model.ts'
 import type { SessionStore } from './store.ts'
 
 type Context = {
@@ -20,15 +24,22 @@ type Context = {
   failedLogins: FailedLogins
   passwords: Pick<PasswordService, 'verify'>
   securityLog: SecurityLog
-  sessions: Pick<SessionStore, 'end' | 'releaseAttempt' | 'reserveAttempt'>
+  sessions: Pick<SessionStore, 'end' | 'failAttempt' | 'releaseAttempt' | 'reserveAttempt'>
   transact: Transact
 }
 
+const limit: Limit = {
+  name: 'passwords-by-session',
+  description: 'passwords of a session at once',
+  quota: 10,
+  windowSeconds: maxCheckSeconds,
+  detail: 'Ten passwords of this session are being checked, which can end it: try again shortly.',
+}
+
 /**
- * Runs work that requires the password to be given again inside a session. The tenth wrong password ends the session:
- * an attacker may have found the browser open. A correct one, and server errors, do not count.
- * @param work - gets the verified credential, and ends the session or resets its failures.
- * @throws Problem `invalid-credentials`, `overloaded`.
+ * The tenth wrong password ends the session: an attacker may have found the browser open.
+ * @param work - gets the verified credential, and ends the session or resets its failures
+ * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`
  */
 export async function reauthenticate<T>(
   request: FastifyRequest,
@@ -40,28 +51,38 @@ export async function reauthenticate<T>(
   const viewer = requireViewer(request)
   const credential = await credentials.find(viewer.account)
   const attempt = await sessions.reserveAttempt(viewer)
-  if (attempt.outcome === 'exhausted') throw invalidCredentials()
-  const isLast = attempt.remaining === 0
-  let isRight = false
-  try {
-    const { matches } = await whileQueued(
-      request,
-      reply,
-      (ticket) => passwords.verify(password, viewer.account, credential, ticket),
-      viewer.account,
-    )
-    isRight = matches
-    if (matches && credential) return await work(credential)
-    securityLog.record('authn_confirm_fail', { request })
-    await failedLogins.record(viewer.account, request.client, 'confirm-failed')
-    if (isLast) await end()
-  } catch (error) {
-    if (isRight || isServerFault(error)) await releaseSoon(() => sessions.releaseAttempt(viewer), request.log)
-    // A client that hangs up has used its attempt all the same.
-    else if (isLast) await end()
-    throw error
-  }
+  if (attempt.outcome === 'busy') throw rateLimited(limit, 1)
+  // Its end was not committed, or the processes that checked the last passwords have exited.
+  if (attempt.outcome === 'exhausted') await end()
+  if (attempt.outcome !== 'reserved') throw invalidCredentials()
+  const { id } = attempt
+  const verified = await verify()
+  if (verified) return work(verified)
+  const failed = await sessions.failAttempt(viewer, id)
+  securityLog.record('authn_confirm_fail', { request })
+  await failedLogins.record(viewer.account, request.client, 'confirm-failed')
+  if (failed.outcome === 'exhausted') await end()
   throw invalidCredentials()
+
+  /** The attempt is over when its password has been checked, however long the work takes. */
+  async function verify(): Promise<Credential | undefined> {
+    const check = (ticket: Ticket) => passwords.verify(password, viewer.account, credential, ticket)
+    try {
+      const { matches } = await whileQueued(request, reply, check, viewer.account)
+      if (!matches || !credential) return undefined
+    } catch (error) {
+      if (isServerFault(error)) await release()
+      // A client that hangs up has used its attempt all the same.
+      else if ((await sessions.failAttempt(viewer, id)).outcome === 'exhausted') await end()
+      throw error
+    }
+    await release()
+    return credential
+  }
+
+  function release(): Promise<void> {
+    return releaseSoon(() => sessions.releaseAttempt(viewer, id), request.log)
+  }
 
   async function end(): Promise<void> {
     const { client } = request

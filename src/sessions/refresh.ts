@@ -17,10 +17,7 @@ type StoredToken = { family: Binary; turn: Binary; previousTurn: Binary | null; 
 /** A token to hand out, and what is to be stored for it unless a concurrent refresh has stored it already. */
 type Successor = { token: RefreshToken; stored?: StoredToken }
 
-/**
- * The successor of the presented tokens of a session; undefined unless one is the current one, or the previous one within its
- * grace. An older copy beside it is no theft: whoever stole that has no good one.
- */
+/** Undefined unless a token is current or within its grace. An old copy beside it is no theft: a thief has no good one. */
 function successorOf(found: FoundSession, presented: readonly RefreshToken[]): Successor | undefined {
   const { account, inGrace, previousTurn } = found
   const current = presented.find(({ turn }) => sameHash(hashPart(turn), found.turn))
@@ -91,7 +88,6 @@ export function tokenRotation(db: Db) {
     return sessions.aggregate<FoundSession>(stages, transaction && { session: transaction }).toArray()
   }
 
-  /** The sessions of these tokens, in their order. */
   async function findByTokens(presented: readonly RefreshToken[]): Promise<FoundSession[]> {
     const found = await find({ $or: presented.map(({ account, family }) => ({ account, family: hashPart(family) })) })
     const position = (session: FoundSession) => presented.findIndex(isOf(session))
@@ -115,11 +111,7 @@ export function tokenRotation(db: Db) {
   }
 
   return {
-    /**
-     * Rotates the first good token. Concurrent requests with the same one get one successor.
-     * @param presented - at least one
-     * @throws OutcomeUnknownError without an answer
-     */
+    /** Rotates the first good token. One successor for concurrent requests. @throws OutcomeUnknownError without an answer */
     async refresh(presented: readonly RefreshToken[], deadline: number): Promise<RefreshResult> {
       for (;;) {
         const candidates = (await findByTokens(presented)).map((found) => {

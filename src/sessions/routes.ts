@@ -6,13 +6,12 @@ import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
-import { endPresented, endSession } from './end.ts'
+import { endCarried, endSession } from './end.ts'
 import { setSessionCookies } from './issue.ts'
-import { invalidCredentials, type LoginContext, logIn } from './log-in.ts'
-import { presentedRefreshTokens, presentedSessions } from './presented.ts'
-import { reauthenticate } from './reauthenticate.ts'
+import { type LoginContext, logIn } from './log-in.ts'
+import { carriedSessions, presentedRefreshTokens } from './presented.ts'
 import type { TokenRotation } from './refresh.ts'
-import { ConfirmBody, LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
+import { LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
 
 type Context = LoginContext & {
   sessionRequestLimits: { refreshes: { isEmpty(account: string): boolean } }
@@ -95,10 +94,10 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       },
     },
     async (request, reply) => {
-      const presented = await presentedSessions(request, cookies)
-      if (presented.viewers.length + presented.refreshTokens.length > 0) {
+      const carried = await carriedSessions(request, cookies, sessions)
+      if (carried.length > 0) {
         const end = async (transaction: ClientSession) => {
-          const accounts = await endPresented(presented, sessions, transaction)
+          const accounts = await endCarried(carried, sessions, transaction)
           for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
           return accounts
         }
@@ -113,50 +112,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 }
 
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, securityLog, sessions, tokenRotation, transact } = context
-
-  scope.post(
-    '/session/confirm',
-    {
-      schema: {
-        operationId: 'confirmSession',
-        summary: 'Confirm the session with your password',
-        tags,
-        body: ConfirmBody,
-        response: { 200: LoggedIn },
-      },
-      config: {
-        responseHeaders: ['set-cookie'],
-        problems: ['invalid-credentials'],
-        howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
-      },
-    },
-    async (request, reply) => {
-      const viewer = requireViewer(request)
-      const { password } = request.body
-      const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
-        // Of a session that an earlier version began: a one-time password serves to choose another.
-        if (oneTime) throw invalidCredentials()
-        const confirm = async (transaction: ClientSession) => {
-          const rotated = await tokenRotation.confirm(viewer, presentedRefreshTokens(request, cookies), transaction)
-          // As for a wrong password: a client whose session has ended must not learn that the password was right.
-          if (rotated.outcome === 'unknown') throw invalidCredentials()
-          if (rotated.outcome === 'reused') {
-            await endSession(viewer, 'refresh-reused', request.client, context, transaction)
-          } else {
-            await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
-          }
-          return rotated
-        }
-        return withWriteDeadline(request, (deadline) => transact(confirm, deadline))
-      })
-      const isReused = confirmed.outcome === 'reused'
-      securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
-      if (isReused) throw unauthenticated()
-      setSessionCookies(request, reply, cookies, confirmed)
-      return viewLoggedIn(context, confirmed.session)
-    },
-  )
+  const { activity, cookies, credentials, securityLog, sessions, transact } = context
 
   scope.get(
     '/sessions',

@@ -6,6 +6,7 @@ import type { SessionOwner, Viewer } from './access-token.ts'
 import { readLastSeen } from './last-seen.ts'
 import {
   lifetimesMs,
+  maxCheckSeconds,
   notExpired,
   type PublicSession,
   publicFields,
@@ -21,6 +22,8 @@ import type { SessionOwners } from './session-owners.ts'
 export type IssuedSession = { session: Session; token: RefreshToken; generation: number }
 
 export type EndResult = { outcome: 'ended' | 'not-found' }
+
+export type AttemptResult = { outcome: 'reserved'; id: string } | { outcome: 'busy' | 'exhausted' | 'not-found' }
 
 const maxFailures = 10
 const maxSessionsPerAccount = 50
@@ -108,21 +111,45 @@ export function sessionStore(
       return (await sessions.findOne(filter, { projection: { _id: 1 } })) !== null
     },
 
-    /** Before the password is checked, so that concurrent requests get no more than ten attempts. */
-    async reserveAttempt(
-      viewer: SessionOwner,
-    ): Promise<{ outcome: 'reserved'; remaining: number } | { outcome: 'exhausted' }> {
-      const reserved = await sessions.findOneAndUpdate(
-        { ...own(viewer), ...notExpired(), failures: { $lt: maxFailures } },
-        { $inc: { failures: 1 } },
-        { returnDocument: 'after', projection: { failures: 1 } },
+    /**
+     * Before the password is checked: failed attempts and those that are being checked are never more than ten, on
+     * whichever servers. `busy` if the outcome of others decides whether there is one left.
+     */
+    async reserveAttempt(viewer: SessionOwner): Promise<AttemptResult> {
+      const id = newId()
+      // Its process has exited, and the password may have been wrong.
+      const isLost = { $lte: ['$$this.at', { $subtract: ['$$NOW', maxCheckSeconds * 1_000] }] }
+      const checking = { $ifNull: ['$checking', []] }
+      const lost = { $filter: { input: checking, cond: isLost } }
+      const current = { $filter: { input: checking, cond: { $not: [isLost] } } }
+      const isFree = { $lt: [{ $add: ['$failures', { $size: '$checking' }] }, maxFailures] }
+      const more = { $concatArrays: ['$checking', [{ id, at: '$$NOW' }]] }
+      const session = await sessions.findOneAndUpdate(
+        { ...own(viewer), ...notExpired() },
+        [
+          { $set: { failures: { $add: ['$failures', { $size: lost }] }, checking: current } },
+          { $set: { checking: { $cond: [isFree, more, '$checking'] } } },
+        ],
+        { returnDocument: 'after', projection: { failures: 1, checking: 1 } },
       )
-      return reserved ? { outcome: 'reserved', remaining: maxFailures - reserved.failures } : { outcome: 'exhausted' }
+      if (!session) return { outcome: 'not-found' }
+      if (session.checking?.some((attempt) => attempt.id === id)) return { outcome: 'reserved', id }
+      return { outcome: session.failures >= maxFailures ? 'exhausted' : 'busy' }
     },
 
     /** Releases a reserved attempt whose password was right, or could not be verified. */
-    async releaseAttempt(viewer: SessionOwner): Promise<void> {
-      await sessions.updateOne({ ...own(viewer), failures: { $gt: 0 } }, { $inc: { failures: -1 } })
+    async releaseAttempt(viewer: SessionOwner, id: string): Promise<void> {
+      await sessions.updateOne(own(viewer), { $pull: { checking: { id } } })
+    },
+
+    /** @returns `exhausted` after the tenth: the session must end */
+    async failAttempt(viewer: SessionOwner, id: string): Promise<{ outcome: 'counted' | 'exhausted' }> {
+      const counted = await sessions.findOneAndUpdate(
+        { ...own(viewer), 'checking.id': id },
+        { $pull: { checking: { id } }, $inc: { failures: 1 } },
+        { returnDocument: 'after', projection: { failures: 1 } },
+      )
+      return { outcome: counted && counted.failures >= maxFailures ? 'exhausted' : 'counted' }
     },
 
     async list(account: string, { after, limit }: Position): Promise<Session[]> {
@@ -156,18 +183,15 @@ export function sessionStore(
       return { outcome: 'ended' }
     },
 
-    /** Ends the session that a refresh token's family names, whatever its turn. */
-    async endByToken(
-      { account, family }: RefreshToken,
-      transaction: ClientSession,
-    ): Promise<{ outcome: 'ended'; account: string } | { outcome: 'not-found' }> {
-      const found = await sessions.findOne(
-        { account, family: hashPart(family), ...notExpired() },
-        { session: transaction },
-      )
-      if (!found) return { outcome: 'not-found' }
-      await end(account, [found._id], transaction)
-      return { outcome: 'ended', account: found.account.toString() }
+    /** The live sessions that tokens name; a refresh token does by its family, whatever its turn. One query at most. */
+    async findNamed(viewers: readonly SessionOwner[], tokens: readonly RefreshToken[]): Promise<SessionOwner[]> {
+      const named = [
+        ...viewers.map(own),
+        ...tokens.map(({ account, family }) => ({ account, family: hashPart(family) })),
+      ]
+      if (named.length === 0) return []
+      const found = await sessions.find({ $or: named, ...notExpired() }, { projection: { account: 1 } }).toArray()
+      return found.map(({ _id, account }) => ({ account: account.toString(), session: _id.toString() }))
     },
 
     async endAll(

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { processesWith } from '../database/fixtures/processes.ts'
 
@@ -76,6 +77,23 @@ t.test(
     })
     const [code] = await once(child, 'exit')
     t.not(code, 0)
+    t.same(await processesWith(TMPDIR), [])
+    t.strictSame(await readdir(TMPDIR), [])
+  },
+)
+
+t.test(
+  'npm run demo | head -1 ends quietly, and leaves neither a server nor a mongod',
+  { timeout: 120_000 },
+  async (t) => {
+    const TMPDIR = t.testdir()
+    const child = spawn('bash', ['-c', 'npm run demo | head -1'], {
+      cwd: root,
+      env: { ...process.env, TMPDIR },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const [said] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    t.equal(said, '')
     t.same(await processesWith(TMPDIR), [])
     t.strictSame(await readdir(TMPDIR), [])
   },

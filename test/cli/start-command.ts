@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { allVariableNames } from '../../src/config.ts'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { root } from '../main/server-process.ts'
 
 /** Empty variables count as absent, and take precedence over those of the machine and of a developer's .env. */
-const emptyVariables = Object.fromEntries([...allVariableNames, 'npm_config_fix'].map((name) => [name, '']))
+export const emptyVariables = Object.fromEntries([...allVariableNames, 'npm_config_fix'].map((name) => [name, '']))
 
 /**
  * Starts an operator's command as its npm script does.

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { StartError } from '../../src/start-error.ts'
 
 const key = 'k3y/Of+32-bytes_and:more.than*12!different'

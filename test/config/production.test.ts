@@ -1,6 +1,6 @@
 import t from 'tap'
 import { readConfig } from '../../src/config.ts'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { external, faultsOf, production } from './faults.ts'
 
 t.test('DB_PASSWORD and JWT_SIGN_KEY are required with MONGODB_URI and in production', async (t) => {

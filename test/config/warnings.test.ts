@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { configWarnings } from '../../src/config-warnings.ts'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { production, secrets } from './faults.ts'
 
 async function warnings(env: Environment, root = '/') {

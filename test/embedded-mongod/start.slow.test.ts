@@ -130,7 +130,10 @@ test('a second server on the directory is refused, with the pid of the first', a
 
 test('an unusable directory is refused with the reason', async (t) => {
   const file = join(t.testdir({ file: '' }), 'file')
-  await t.rejects(startHere(t, file), new StartError(`DATA_DIR ${file} cannot be used: a file has that name`))
+  await t.rejects(
+    startHere(t, file),
+    new StartError(`DATA_DIR ${file} cannot be used: a file has that name. Set another DATA_DIR.`),
+  )
   await t.rejects(startHere(t, join(file, 'below')), { message: /a part of the path is a file/ })
 })
 

@@ -9,26 +9,26 @@ import { allVariableNames } from '../../src/config.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
-import { makeClient, signUp } from '../helper.ts'
+import { makeClient, password, signUp } from '../helper.ts'
 import { freshFolder, nothingRuns, root, takenPort } from '../main/server-process.ts'
 
 const skip = spawnSync('nginx', ['-v']).error ? 'nginx is not installed' : false
 
 /** npm run services, once it is ready. */
-async function startServices(t: Test, folder: string) {
+async function startServices(t: Test, folder: string, host = '') {
   const empty = Object.fromEntries(allVariableNames.map((name) => [name, '']))
   const port = String(await findFreePort())
   const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
-  const env = { ...process.env, ...empty, MONGOD_BINARY, DATA_DIR: folder, PORT: port }
+  const env = { ...process.env, ...empty, MONGOD_BINARY, DATA_DIR: folder, PORT: port, HOST: host }
   const child = spawn(process.execPath, ['run.mjs', 'gateway/main.ts'], { cwd: root, env })
   t.teardown(() => child.kill('SIGKILL'))
   let said = ''
   child.stdout.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
-  while (!said.includes('in front of two services')) await once(child.stdout, 'data')
+  while (!/Try next.*\n/.test(said)) await once(child.stdout, 'data')
   const services = [...said.matchAll(/(?:accounts|posts) +(http:\S+), metrics/g)].map(([, url = '']) => url)
-  return { child, services, url: `http://127.0.0.1:${port}` }
+  return { child, said, services, url: `http://${host ? `[${host}]` : '127.0.0.1'}:${port}` }
 }
 
 t.test('npm run services: kill -9 leaves no service, gateway or mongod behind', async (t) => {
@@ -43,6 +43,21 @@ t.test('npm run services: kill -9 leaves no service, gateway or mongod behind', 
       () => true,
     )
   await eventually(async () => (await Promise.all(services.map(isRefused))).every(Boolean))
+  t.ok(await nothingRuns(folder))
+})
+
+t.test('npm run services: HOST=::1 listens there, and prints a command that works', async (t) => {
+  const folder = await freshFolder(t)
+  const { child, said, url } = await startServices(t, folder, '::1')
+  const json = { username: 'over_ipv6', password }
+  t.equal((await makeClient(url).post('v1/accounts', { json, headers: { origin: url } })).statusCode, 201)
+  const [, command = ''] = /Try next +npx tsx bot (.*?) {3}/.exec(said) ?? []
+  t.equal(command, `--url '${url}'`)
+  const bot = `"$1" run.mjs bot/index.ts ${command} --users 1 --posts 1 --reactions 1 --replies 0`
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', bot, 'sh', process.execPath], { cwd: root })
+  t.match(stdout, /ledger agrees/)
+  child.kill('SIGTERM')
+  t.same(await once(child, 'exit'), [0, null])
   t.ok(await nothingRuns(folder))
 })
 

@@ -85,3 +85,26 @@ t.test('when it gets tight, idle connections of the busiest address are closed, 
   t.ok(isOpen(busy), 'but not one with a request in progress')
   t.ok(isOpen(quiet), 'nor does another address lose its only one')
 })
+
+t.test('an address that opens connections without end is refused; its neighbour is not', async (t) => {
+  const { app, port } = await testServer(t, { LIMIT_CONNECTIONS_PER_ADDRESS: '5' })
+  // However slow the machine is, no time passes in which the address might open more.
+  const { now } = performance
+  const stopped = performance.now()
+  performance.now = () => stopped
+  t.teardown(() => {
+    performance.now = now
+  })
+  for (let round = 0; round < 11; round += 1) {
+    const sockets = openFrom(t, port, '127.0.12.1', 100)
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')))
+    for (const socket of sockets) socket.destroy()
+  }
+  await eventually(async () =>
+    /^rookery_connections_closed_total\{reason="rate"\} 100$/m.test(await app.metrics.metrics()),
+  )
+  t.equal(await read(port, '127.0.12.1'), 'refused')
+  t.equal(await read(port, '127.0.12.2'), 200)
+  performance.now = now
+  await eventually(async () => (await read(port, '127.0.12.1')) === 200)
+})

@@ -49,6 +49,13 @@ t.test('pipelined requests', { timeout: 120_000 }, async (t) => {
     t.equal((await ask(port, 'GET', '/v1/posts')).status, 200)
   })
 
+  t.test('so do 100 with headers of 15 KiB each, which would hold 1.5 MB', async (t) => {
+    const long = live.replace('\r\n\r\n', `\r\nX-Long: ${'x'.repeat(15_000)}\r\n\r\n`)
+    t.equal((await raw(port, long.repeat(5), 5)).length, 5)
+    const flood = await raw(port, get + long.repeat(99))
+    t.ok(flood.length < 20, `${flood.length} answers`)
+  })
+
   t.test('no request is handled after a response that closes the connection', async (t) => {
     const closing: Record<string, [string, number]> = {
       'after Connection: close': [`GET /health/live HTTP/1.1\r\n${host}Connection: close\r\n\r\n`, 200],

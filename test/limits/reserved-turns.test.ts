@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
-import { whileQueued } from '../../src/http/deadline.ts'
 import { fairQueue } from '../../src/limits/fair-queue.ts'
+import { whileQueued } from '../../src/limits/while-queued.ts'
 
 t.test('reserved turns: many accounts of one network do not delay those of others', async (t) => {
   const queue = fairQueue({ maxRunning: 1, maxWaiting: 1_000 }, () => new Error('refused'))

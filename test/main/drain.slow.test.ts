@@ -69,7 +69,7 @@ for (const processes of ['1', '2'])
       // The answer to a later request shows that they have been read.
       for (let n = 0; n < 4; n += 1) await fetch(`${server.url}/health/live`, { headers: { connection: 'close' } })
       const { code, out } = await server.kill('SIGTERM')
-      t.equal(code, 1)
-      t.match(out, /3 requests were cut off at the end of GRACE_SECONDS/)
+      t.equal(code, 0)
+      t.notMatch(out, /cut off/)
     },
   )

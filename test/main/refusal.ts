@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { ServerProcess } from './server-process.ts'
 
 /** Expects a start to fail with one sentence on stderr and an exit code: 78 for the configuration, 69 out of reach. */

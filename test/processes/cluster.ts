@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { processesWith } from '../database/fixtures/processes.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, signUp } from '../helper.ts'

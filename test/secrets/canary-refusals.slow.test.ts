@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import t, { type Test } from 'tap'
-import type { Environment } from '../../src/environment.ts'
+import type { Environment } from '../../src/environment/environment.ts'
 import { startCommand } from '../cli/start-command.ts'
 import { freshDatabase, signUp } from '../helper.ts'
 import { freshFolder, ServerProcess, startServer } from '../main/server-process.ts'

@@ -150,3 +150,28 @@ t.test('the access token', async (t) => {
     t.equal(await status(token), 200)
   })
 })
+
+t.test('cookies that are no token of ours cost next to nothing', async (t) => {
+  const { app, url } = await testServer(t)
+  const { client } = await signUp(url)
+  const token = client.jar.getCookiesSync(url).find(({ key }) => key === 'session')?.value ?? ''
+  const [head, body] = token.split('.')
+  let decoded = 0
+  const { decode } = app.jwt
+  app.jwt.decode = <Decoded extends object | string>(...args: Parameters<typeof decode>) => {
+    decoded += 1
+    return decode<Decoded>(...args)
+  }
+  /** @returns how many of the values that fit into a header the server has decoded */
+  const decodedOf = async (value: (n: number) => string) => {
+    decoded = 0
+    const many = Array.from({ length: 900 }, (_, n) => `session=${value(n)}`).join(';')
+    const cookie = many.slice(0, many.lastIndexOf(';', 15_000))
+    t.equal((await makeClient(url).get('v1/session', { headers: { cookie } })).statusCode, 401)
+    return decoded
+  }
+  for (const value of ['', 'e30.e30.', 'eyJ.eyJ.', `${head}.e30.`, `e30.${body}.`, `${head}.${body}`]) {
+    t.equal(await decodedOf((n) => `${value}${n}`), 0, value.replace(token, '…'))
+  }
+  t.ok((await decodedOf((n) => `${encode({ a: 10_000 + n })}${head}.${body}.x`)) <= 32, 'with the form of ours')
+})

@@ -55,6 +55,19 @@ t.test('cross-site requests', async (t) => {
     }
   })
 
+  t.test('the refusal says which header was wrong, and names PUBLIC_ORIGIN', async (t) => {
+    const told: Readonly<Record<string, Record<string, string>>> = {
+      'Cross-site request blocked: Origin is not in PUBLIC_ORIGIN. Use an origin that is, or have the operator add it.':
+        { origin: 'https://evil.example' },
+      'Cross-site request blocked: Sec-Fetch-Site is not same-origin or none. Send it from a page of an origin in PUBLIC_ORIGIN.':
+        { 'sec-fetch-site': 'cross-site' },
+    }
+    for (const [detail, headers] of Object.entries(told)) {
+      const response = await client.post('v1/posts', { headers, json: { text: 'of another site' } })
+      t.match(response, { statusCode: 403, body: { code: 'cross-site', detail } })
+    }
+  })
+
   t.test('without Origin, Sec-Fetch-Site decides; without either the request passes', async (t) => {
     for (const route of harmless) {
       for (const site of sites) {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { type Cookies, logIn } from './servers.ts'
@@ -63,4 +64,19 @@ t.test('what several cookies of a name end, and which device they name', async (
       t.equal(setCookies(answer.headers).device?.value, known, 'it stays the same device')
     }
   })
+})
+
+t.test('cookies that name no session cost a logout one query', async (t) => {
+  const { url, db } = await testServer(t)
+  const tokens = Array.from({ length: 8 }, () => `refresh=${randomBytes(64).toString('base64url')}`)
+  await makeClient(url).delete('v1/session')
+  await db.command({ profile: 2 })
+  t.equal((await makeClient(url).delete('v1/session', { headers: join(...tokens) })).statusCode, 204)
+  await db.command({ profile: 0 })
+  const ns = `${db.databaseName}.sessions`
+  const statements = await db.collection('system.profile').find({ ns }).toArray()
+  t.same(
+    statements.map(({ op, command }) => [op, command.startTransaction]),
+    [['query', undefined]],
+  )
 })

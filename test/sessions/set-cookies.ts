@@ -11,7 +11,8 @@ function checkExpires(line: string, sentAt: number): void {
   const maxAge = /; Max-Age=(\d+)(?:;|$)/.exec(line)?.[1]
   const expires = Date.parse(/; Expires=([^;]+)/.exec(line)?.[1] ?? '')
   const expected = maxAge === '0' ? [0] : [sentAt, Date.now()].map((from) => from + Number(maxAge) * 1_000)
-  if (!expected.some((time) => Math.abs(expires - time) <= 60_000)) throw new Error(`Expires and Max-Age differ: ${line}`)
+  if (!expected.some((time) => Math.abs(expires - time) <= 60_000))
+    throw new Error(`Expires and Max-Age differ: ${line}`)
 }
 
 /** The cookies that a response sets, by name. @throws Error unless each has `Max-Age` and an `Expires` to match */

@@ -7,10 +7,7 @@ const letters = new Map(rows.flatMap((row) => Array.from(row.slice(1), (lookAlik
 
 const isAscii = /^\p{ASCII}*$/u
 
-/**
- * With Latin letters in place of those that look like them in other scripts or have an accent: zxcvbn and the lists
- * know passwords in their Latin spelling.
- */
+/** Replaces look-alikes of Latin letters, and drops accents: zxcvbn and the lists know the Latin spelling. */
 export function foldConfusables(text: string): string {
   if (isAscii.test(text)) return text
   // Diacritics of alphabets only, and recomposed: the marks of Thai and the syllables of Korean are letters.

@@ -17,14 +17,13 @@ const replaceLookAlikes = (text: string, reading: ReadonlyMap<string, string>) =
 /** The parts between separators; an apostrophe is none. */
 const split = (text: string): string[] => text.replace(/['’]/g, '').match(/[\p{L}\p{N}]+/gu) ?? []
 
-/** The repeated part of a repetition. */
 function repeatedPart(form: string): string {
   return form.slice(0, `${form}${form}`.indexOf(form, 1))
 }
 
 export type Form = { text: string; parts: readonly string[] }
 
-/** Of the text in lower case: it, and it without digits and symbols at its ends. */
+/** The text itself, and without digits and symbols at its ends. */
 function basesOf(lower: string): string[] {
   const symbols = lower.replace(/[\p{L}\p{N}]+/gu, '')
   if (symbols.length > trimmedMax && new Set(symbols).size > 2) return []
@@ -32,10 +31,7 @@ function basesOf(lower: string): string[] {
   return lower.length - trimmed.length <= trimmedMax ? [lower, trimmed] : [lower]
 }
 
-/**
- * What an attacker's rules would make this password of: without separators, case, look-alikes and repetition, and without
- * digits and symbols at its ends. None for a password whose many different symbols make it hard to guess.
- */
+/** What cracking rules would make of a password. None if its many different symbols make it hard to guess. */
 export function formsOf(password: string): Form[] {
   const normalised = normalisePassword(password)
   const spellings = new Set([normalised, foldConfusables(normalised)].map((text) => text.toLowerCase()))

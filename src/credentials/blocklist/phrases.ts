@@ -26,7 +26,7 @@ const commonWords = new Set([
 ])
 const wordLengthMax = Math.max(...[...commonWords, ...names].map(({ length }) => length))
 
-/** @returns the least number of common names, with words and digits, that a part consists of; Infinity if it does not */
+/** @returns the least number of names that a part consists of, beside words and digits; Infinity if it does not */
 function namesIn(part: string, own: ReadonlySet<string>, lengthMax: number): number {
   const counts = [0]
   const countAt = (at: number) => counts[at] ?? Number.POSITIVE_INFINITY
@@ -43,11 +43,7 @@ function namesIn(part: string, own: ReadonlySet<string>, lengthMax: number): num
   return countAt(part.length)
 }
 
-/**
- * Whether a password consists of very common words (calendar and mail hosts included), of `own` words, of at most two
- * common names, and of a few digits.
- * @param parts - in lower case, between its separators
- */
+/** @param parts - of a password in lower case, between its separators */
 export function isCommonPhrase(parts: readonly string[], own: ReadonlySet<string>): boolean {
   const text = parts.join('')
   const letters = text.replace(/\d/g, '').length

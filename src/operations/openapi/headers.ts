@@ -11,7 +11,7 @@ const refusals: Readonly<Record<string, ResponseHeader[]>> = {
   503: ['retry-after'],
 }
 
-/** Describes the headers of every response. The routes name their own as `responseHeaders`. */
+/** The routes name their own as `responseHeaders`. */
 export function addHeaders({ paths, components }: ApiDocument): void {
   components.headers = Object.fromEntries(
     Object.entries(responseHeaders).map(([name, { description, example }]) => [

@@ -1,6 +1,5 @@
 import type { ApiDocument, Operation } from './document-types.ts'
 
-/** What a response names, and the paths that take it. */
 const sources = [
   { operationId: 'createAccount', status: '201', parameter: 'username', below: '/v1/accounts/', pointer: '/username' },
   { operationId: 'createPost', status: '201', parameter: 'id', below: '/v1/posts/', pointer: '/id' },

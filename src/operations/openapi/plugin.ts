@@ -15,7 +15,7 @@ import { info, servers, tags } from './description.ts'
 import type { ApiDocument } from './document-types.ts'
 import { addHeaders } from './headers.ts'
 import { addLinks } from './links.ts'
-import { simplifySchemas } from './nullable.ts'
+import { simplifySchemas } from './simplify-schemas.ts'
 
 const Document = z.looseObject({ openapi: z.string(), paths: z.looseObject({}) })
 
@@ -43,7 +43,6 @@ export const openapi = fp<Options>(async (app, { accessCookie, describe }) => {
   await app.register(swagger, { mode: 'static', specification: { document } })
 })
 
-/** Generates the document from the routes' zod schemas. */
 const fromSchemas = fp<{ accessCookie: string }>(async (app, { accessCookie }) => {
   await app.register(swagger, {
     openapi: {

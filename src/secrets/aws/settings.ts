@@ -1,4 +1,4 @@
-import type { Environment } from '../../environment.ts'
+import type { Environment } from '../../environment/environment.ts'
 import { StartError } from '../../start-error.ts'
 
 /** The secrets. They are given to the client itself, so that process.env need not contain them. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import type { Environment } from '../../environment.ts'
+import type { Environment } from '../../environment/environment.ts'
 import { StartError } from '../../start-error.ts'
 
 /** The secrets. Each can also be read from the file that `NAME_FILE` names. */

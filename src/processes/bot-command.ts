@@ -1,6 +1,6 @@
-import { isLoopback } from './http/public-origins.ts'
+import { isLoopback } from '../http/public-origins.ts'
 
-/** The command that runs the robots against a server, for a shell: zsh takes brackets for a pattern. */
+/** Quoted for a shell: zsh takes brackets for a pattern. */
 export function botCommand(url: string): string {
   if (url === 'http://127.0.0.1:5000') return 'npx tsx bot'
   const quoted = url.includes('[') ? `'${url}'` : url

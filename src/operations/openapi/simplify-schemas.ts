@@ -1,9 +1,6 @@
 import type { Schema } from './document-types.ts'
 
-/**
- * Rewrites what code generators misread, in every schema of a document: `anyOf: [X, null]` becomes
- * `type: [X, "null"]`, and a pattern that repeats `format: date` is left out.
- */
+/** For code generators: `anyOf: [X, null]` becomes `type: [X, "null"]`; no pattern repeats `format: date`. */
 export function simplifySchemas<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null) return value
   const entries = Object.entries(value).map(([key, part]) => [key, simplifySchemas(part)])

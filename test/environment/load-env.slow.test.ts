@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 
 const run = promisify(execFile)
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 t.test('what the AWS SDK reads from process.env can be in .env, but no secret gets there', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-env-'))
@@ -17,7 +17,7 @@ t.test('what the AWS SDK reads from process.env can be in .env, but no secret ge
   const lines = ['AWS_PROFILE=rookery', 'AWS_REGION=eu-central-1', 'AWS_CONFIG_FILE=', 'AWS_SECRET_ACCESS_KEY=any']
   await writeFile(join(folder, '.env'), lines.join('\n'))
   const program = `
-    const { loadEnv } = await import(${JSON.stringify(join(folder, 'src/load-env.ts'))})
+    const { loadEnv } = await import(${JSON.stringify(join(folder, 'src/environment/load-env.ts'))})
     const { AWS_SECRET_ACCESS_KEY } = loadEnv()
     console.log(JSON.stringify([AWS_SECRET_ACCESS_KEY, process.env]))
   `

@@ -1,4 +1,4 @@
-/** Of the pages: their own files, and requests to their own server. Nothing inline. */
+/** The pages' own files, and requests to their own server; nothing inline. */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",

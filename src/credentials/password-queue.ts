@@ -1,6 +1,6 @@
 import { overloaded } from '../http/problems.ts'
 import { type FairQueue, fairQueue, type QueueBounds } from '../limits/fair-queue.ts'
 
-/** Networks take turns, and their addresses. A disconnected client's hash keeps its slot until it ends: bcrypt cannot be stopped. */
-export const hashQueue = (bounds: QueueBounds): FairQueue =>
+/** A disconnected client's hash keeps its slot until it ends: bcrypt cannot be stopped. */
+export const passwordQueue = (bounds: QueueBounds): FairQueue =>
   fairQueue(bounds, (seconds) => overloaded('passwords', seconds))

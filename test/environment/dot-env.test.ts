@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseDotEnv } from '../src/dot-env.ts'
+import { parseDotEnv } from '../../src/environment/dot-env.ts'
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
 

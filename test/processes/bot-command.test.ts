@@ -1,7 +1,7 @@
 import t from 'tap'
-import { readOptions } from '../bot/options/options.ts'
-import { botCommand } from '../src/bot-command.ts'
-import { browserUrl } from '../src/http/public-origins.ts'
+import { readOptions } from '../../bot/options/options.ts'
+import { browserUrl } from '../../src/http/public-origins.ts'
+import { botCommand } from '../../src/processes/bot-command.ts'
 
 const printed: Readonly<Record<string, string>> = {
   '127.0.0.1': 'npx tsx bot',

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { mock } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { hashQueue } from '../../src/credentials/hash-queue.ts'
+import { passwordQueue } from '../../src/credentials/password-queue.ts'
 import { passwordService } from '../../src/credentials/password-service.ts'
 
 /** Tasks that a test ends, and the order in which they began. */
@@ -23,7 +23,7 @@ function tasks() {
 const ticket = { signal: new AbortController().signal, key: '192.0.2.1', groups: ['192.0.2.0/24'] }
 
 t.test('with 2 slots, 2 of 5 tasks run at a time and the others follow in order', async (t) => {
-  const queue = hashQueue({ maxRunning: 2, maxWaiting: 3 })
+  const queue = passwordQueue({ maxRunning: 2, maxWaiting: 3 })
   const { begun, make, end } = tasks()
   const all = ['a', 'b', 'c', 'd', 'e'].map((name) => queue(make(name), ticket))
   await setImmediate()
@@ -39,7 +39,7 @@ t.test('with 2 slots, 2 of 5 tasks run at a time and the others follow in order'
 })
 
 t.test('a task beyond the limit gets 503 at once; when the queue has emptied, tasks are accepted again', async (t) => {
-  const queue = hashQueue({ maxRunning: 1, maxWaiting: 1 })
+  const queue = passwordQueue({ maxRunning: 1, maxWaiting: 1 })
   const { begun, make, end } = tasks()
   const first = queue(make('a'), ticket)
   const second = queue(make('b'), ticket)
@@ -55,7 +55,7 @@ t.test('a task beyond the limit gets 503 at once; when the queue has emptied, ta
 })
 
 t.test('addresses take turns: tasks of a busy address neither delay nor exclude others', async (t) => {
-  const queue = hashQueue({ maxRunning: 1, maxWaiting: 4 })
+  const queue = passwordQueue({ maxRunning: 1, maxWaiting: 4 })
   const { begun, make, end } = tasks()
   const submit = (name: string, key: string) => queue(make(name), { ...ticket, key })
   const served = [submit('a1', 'a'), submit('a2', 'a'), submit('a3', 'a')]
@@ -69,7 +69,7 @@ t.test('addresses take turns: tasks of a busy address neither delay nor exclude 
 })
 
 t.test('a failing task frees its slot', async (t) => {
-  const queue = hashQueue({ maxRunning: 1, maxWaiting: 5 })
+  const queue = passwordQueue({ maxRunning: 1, maxWaiting: 5 })
   const failing = queue(() => Promise.reject(new Error('no')), ticket)
   const throwing = queue(() => {
     throw new Error('worse')
@@ -83,7 +83,7 @@ t.test('a failing task frees its slot', async (t) => {
 t.test(
   'a client that disconnects while waiting leaves the queue: its task never runs, and one place is free',
   async (t) => {
-    const queue = hashQueue({ maxRunning: 1, maxWaiting: 2 })
+    const queue = passwordQueue({ maxRunning: 1, maxWaiting: 2 })
     const { begun, make, end } = tasks()
     const controller = new AbortController()
     const running = queue(make('a'), ticket)
@@ -107,7 +107,7 @@ t.test(
 )
 
 t.test('a client that disconnects while its task runs keeps the slot until the end, and gets no result', async (t) => {
-  const queue = hashQueue({ maxRunning: 1, maxWaiting: 5 })
+  const queue = passwordQueue({ maxRunning: 1, maxWaiting: 5 })
   const { begun, make, end } = tasks()
   const controller = new AbortController()
   const left = t.rejects(queue(make('a'), { ...ticket, signal: controller.signal }), { message: 'left' })

@@ -1,0 +1,63 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ClientSession } from 'mongodb'
+import { withWriteDeadline } from '../http/deadline.ts'
+import { unauthenticated } from '../http/problems.ts'
+import { requireViewer } from './auth-hooks.ts'
+import { viewLoggedIn } from './current-session.ts'
+import { endSession } from './end.ts'
+import { setSessionCookies } from './issue.ts'
+import { invalidCredentials, type LoginContext } from './log-in.ts'
+import { presentedRefreshTokens } from './presented.ts'
+import { reauthenticate } from './reauthenticate.ts'
+import type { TokenRotation } from './refresh.ts'
+import { ConfirmBody, LoggedIn } from './schema.ts'
+
+type Context = LoginContext & { tokenRotation: TokenRotation }
+
+export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
+  const { activity, cookies, mutex, securityLog, tokenRotation, transact } = context
+
+  scope.post(
+    '/session/confirm',
+    {
+      schema: {
+        operationId: 'confirmSession',
+        summary: 'Confirm the session with your password',
+        tags: ['sessions'],
+        body: ConfirmBody,
+        response: { 200: LoggedIn },
+      },
+      config: {
+        responseHeaders: ['set-cookie'],
+        problems: ['invalid-credentials'],
+        howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
+      },
+    },
+    async (request, reply) => {
+      const viewer = requireViewer(request)
+      const { password } = request.body
+      const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
+        // Of a session that an earlier version began: a one-time password serves to choose another.
+        if (oneTime) throw invalidCredentials()
+        const confirm = async (transaction: ClientSession) => {
+          const rotated = await tokenRotation.confirm(viewer, presentedRefreshTokens(request, cookies), transaction)
+          // As for a wrong password: a client whose session has ended must not learn that the password was right.
+          if (rotated.outcome === 'unknown') throw invalidCredentials()
+          if (rotated.outcome === 'reused') {
+            await endSession(viewer, 'refresh-reused', request.client, context, transaction)
+          } else {
+            await activity.record(viewer.account, 'session-confirmed', request.client, transaction)
+          }
+          return rotated
+        }
+        // All confirmations of a session write its document.
+        return withWriteDeadline(request, (deadline) => mutex(viewer.session, () => transact(confirm, deadline)))
+      })
+      const isReused = confirmed.outcome === 'reused'
+      securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
+      if (isReused) throw unauthenticated()
+      setSessionCookies(request, reply, cookies, confirmed)
+      return viewLoggedIn(context, confirmed.session)
+    },
+  )
+}
