@@ -42,6 +42,7 @@ const others = new Set([
   'accounts/delete-content',
   'credentials/password-queue',
   'http/departed-clients',
+  'http/drain',
   'limits/page-turns',
   'sessions/revocation-reads',
 ])

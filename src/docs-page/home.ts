@@ -19,7 +19,7 @@ const links = {
   posts: '/v1/posts',
 }
 
-/** `GET /`: links for all clients if there is no page of the API. */
+/** `GET /`: a page for browsers, and links in JSON for other clients. Without a page of the API, all get the links. */
 export const home: FastifyPluginAsyncZod<{ docs: boolean }> = async (app, { docs }) => {
   const all = docs ? { docs: '/docs', readme: '/readme', ...links } : links
   const body = await fixedBody(`${json}; charset=utf-8`, Buffer.from(JSON.stringify({ links: all })))

@@ -50,7 +50,7 @@ export function fairQueue(
   }
 
   function assertRoom(turn: Turn): void {
-    if (running < maxRunning) return
+    if (running < maxRunning || maxWorkMs === Number.POSITIVE_INFINITY) return
     const lane = laneOf(turn)
     const turns = lane.turnsUntil(pathOf(turn))
     const turnsOfAll = turns + Math.min(turns, otherThan(lane).size())

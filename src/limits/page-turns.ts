@@ -17,11 +17,11 @@ declare module 'fastify' {
 }
 
 /**
- * A page of 100 items takes milliseconds of the event loop, and one turn of it can end all that are in progress. Node
- * accepts one connection in a turn: 100 pages at once would make each new connection wait for as many pages.
+ * A page of 100 items takes milliseconds of CPU time, and Node accepts one connection in each turn of the event loop: if a
+ * turn could make 100 pages, every new connection would wait for 100 pages.
  */
 const bounds = { maxRunning: 8, maxWaiting: 1_000, maxWaitMs: 2_500 }
-/** What takes longer waits for the database, and takes no time from others. */
+/** A page that takes longer waits for the database, and takes no CPU time from others: the next one begins. */
 const maxPlaceMs = 100
 
 function markPages(route: RouteOptions): void {

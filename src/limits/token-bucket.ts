@@ -20,7 +20,7 @@ export function tokenBuckets(limit: Limit, { maxBuckets = 100_000, nowMs = () =>
       buckets.set(subject, full)
       return full
     }
-    bucket.tokens = Math.min(quota, bucket.tokens + (now - bucket.filledAtMs) * tokensPerMs)
+    bucket.tokens = Math.min(quota, bucket.tokens + Math.max(0, now - bucket.filledAtMs) * tokensPerMs)
     bucket.filledAtMs = now
     return bucket
   }

@@ -8,7 +8,7 @@ import { root } from '../main/server-process.ts'
 const run = promisify(execFile)
 const skip = process.getuid?.() === 0 ? false : 'only root can become a user without an entry in passwd'
 
-/** Looks for a mongod as a user of whom passwd knows nothing, with neither HOME nor anything else in the environment. */
+/** Looks for a mongod as a user that is not in passwd, with neither HOME nor anything else in the environment. */
 const program = `
   const { findMongod } = await import(${JSON.stringify(join(root, 'src/embedded-mongod/find-binary.ts'))})
   process.setgroups([])

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from 'mongodb'
 import type { Test } from 'tap'
 import { type Answer, ask, expectProblem } from '../http/wire.ts'
@@ -64,6 +65,9 @@ export async function ageAttempts(db: Db, seconds: number): Promise<void> {
   const aged = { $map: { input: '$taken', in: older } }
   await db.collection('attempts').updateMany({}, [{ $set: { taken: aged } }])
 }
+
+/** What a server remembers of refusals that are no longer right: see limits/recent-refusals.ts. */
+export const forgetRefusals = () => sleep(1_000)
 
 /** The device cookie among a browser's cookies. */
 export function deviceCookieIn(cookies: string): string {

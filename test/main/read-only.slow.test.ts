@@ -7,7 +7,7 @@ import { freshFolder, nothingRuns, root } from './server-process.ts'
 
 const run = promisify(execFile)
 
-/** Of whom passwd knows nothing. */
+/** A user that is not in passwd. */
 const uid = 54_321
 const asUser = ['setpriv', '--reuid', String(uid), '--regid', String(uid), '--clear-groups']
 const canRead = spawnSync('/usr/bin/env', [...asUser, 'test', '-r', join(root, 'package.json')]).status === 0

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { eventually } from '../eventually.ts'
 import { makeClient, password, retry503, signUp } from '../helper.ts'
 import { twoServers } from './servers.ts'
 
@@ -72,6 +73,8 @@ t.test(
     for (const { statusCode } of answers) t.ok(statusCode === 401 || statusCode === 429, `${statusCode}`)
     for (let rounds = 0; rounds < 10 && (await statusOf()) === 200; rounds += 1) await confirmAll(10, 'wrong')
     t.equal(await statusOf(), 401)
+    // A busy writer records a failure after its answer.
+    await t.resolves(eventually(async () => (await countFailed()) >= 10))
     t.equal(await countFailed(), 10)
   },
 )
