@@ -1,5 +1,6 @@
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { stopParsing } from './stop-parsing.ts'
 import { boundChunks } from './tiny-chunks.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -34,10 +35,10 @@ export function handleInOrder(handle: Handler): Handler {
       if (!isWaiting) return
       bytes += length
       pipelined.bytes += length
-      if (pipelined.bytes > maxPipelinedBytes) socket.destroy()
+      if (pipelined.bytes > maxPipelinedBytes) stopParsing(socket)
     })
     if (!isWaiting) return start(request, response)
-    if (pipelined.requests === maxPipelined || pipelined.bytes + bytes > maxPipelinedBytes) return void socket.destroy()
+    if (pipelined.requests === maxPipelined || pipelined.bytes + bytes > maxPipelinedBytes) return stopParsing(socket)
     pipelined.requests += 1
     pipelined.bytes += bytes
     pipelinedOn.set(socket, pipelined)

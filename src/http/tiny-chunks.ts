@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { stopParsing } from './stop-parsing.ts'
 
 /** In a second, of each connection: a body has at most 16 KiB. */
-const maxChunks = 256
+const maxChunks = 1_024
 const windowMs = 1_000
 
 const windows = new WeakMap<Socket, { since: number; chunks: number }>()
@@ -14,20 +15,6 @@ function countOn(socket: Socket): number {
   windows.set(socket, window)
   window.chunks += 1
   return window.chunks
-}
-
-const isOnBody = (value: unknown) => typeof value === 'function' && value.name === 'parserOnBody'
-
-/** Closes the connection at once: Node would still call back for each chunk of the 64 KiB that it has read. */
-function abandon(socket: Socket & { parser?: Record<string, unknown> | null }): void {
-  const { parser } = socket
-  const [name, onBody] = Object.entries(parser ?? {}).find(([, value]) => isOnBody(value)) ?? []
-  if (parser && name !== undefined) {
-    parser[name] = null
-    // Another connection gets the parser next.
-    setImmediate(() => Object.assign(parser, { [name]: onBody }))
-  }
-  socket.destroy()
 }
 
 /**
@@ -44,7 +31,7 @@ export function boundChunks(request: IncomingMessage, onChunk: (length: number) 
     if (socket.destroyed) return true
     onChunk(chunk.length)
     if (countOn(socket) <= maxChunks) return push(chunk, encoding)
-    abandon(socket)
+    stopParsing(socket)
     return true
   }
   // What Node calls for a body that nobody has read: its own would bypass `push`.

@@ -138,3 +138,15 @@ t.test(
     socket.destroy()
   },
 )
+
+t.test('what a connection sends beyond its limits is not even parsed', async (t) => {
+  const { app, port } = await testServer(t)
+  let requests = 0
+  app.server.on('request', () => {
+    requests += 1
+  })
+  // One packet.
+  await rawText(port, live.repeat(1_600))
+  t.ok(requests <= 102, `${requests} requests`)
+  for (let round = 0; round < 5; round += 1) t.equal((await raw(port, live.repeat(20), 20)).length, 20)
+})
