@@ -16,6 +16,8 @@ export type Day = {
   thinkTimeMs?: number
   /** performance.now() after which no step begins. */
   until?: number
+  /** After it aborts, no step begins. */
+  over?: AbortSignal | undefined
   leaves: boolean
   onStep: () => void
 }
@@ -24,7 +26,7 @@ export type Day = {
 export async function liveDay(
   robot: Robot,
   identities: readonly Identity[],
-  { steps, thinkTimeMs, until = Number.POSITIVE_INFINITY, leaves, onStep }: Day,
+  { steps, thinkTimeMs, until = Number.POSITIVE_INFINITY, over, leaves, onStep }: Day,
   surroundings: { base: URL; stop: AbortSignal },
 ): Promise<void> {
   const { stop } = surroundings
@@ -32,7 +34,7 @@ export async function liveDay(
   const random = randomStream('thinking', robot.context.seed, robot.identity.index)
   for (const step of steps) {
     const pause = thinkTimeMs === undefined ? 0 : -Math.log(1 - random()) * thinkTimeMs
-    if (performance.now() + pause > until || stop.aborted) break
+    if (performance.now() + pause > until || stop.aborted || over?.aborted) break
     if (pause > 0) await sleep(pause, undefined, { signal: stop }).catch(() => undefined)
     await visits.perform(step)
     onStep()
