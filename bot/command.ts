@@ -67,8 +67,10 @@ async function run(options: Options): Promise<number> {
   const measurements = new Measurements()
   const abandoning = new AbortController()
   const abandon = { signal: abandoning.signal }
+  const maxSilenceMs = options.silence ?? defaultSilenceMs
+  const retryPolicy = { ...defaultRetryPolicy, totalMs: Math.max(defaultRetryPolicy.totalMs, maxSilenceMs) }
   const context: RunContext = {
-    ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
+    ...{ base: url, ca, retryPolicy, stats, history: new History() },
     ...{ stop: stopping.signal, abandon },
     onUnresponsive: () => stopping.abort(),
   }
@@ -76,7 +78,6 @@ async function run(options: Options): Promise<number> {
   const ledger = openLedger(options, startedAt)
   if (ledger) context.history.listen(ledger)
   const status = { robots: options.robots, phase: null, checked: 0 }
-  const maxSilenceMs = options.silence ?? defaultSilenceMs
   const endPulse = startPulse(measurements, status, display, { maxSilenceMs, onSilence })
   function onSilence() {
     display.print(`The server has not answered for ${maxSilenceMs / 1000} s: the run ends here.`)

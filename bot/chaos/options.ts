@@ -4,8 +4,8 @@ import { integerOption, parseOptions, UsageError } from '../options/parse.ts'
 import { clusterFaultNames, type FaultName, faultNames } from './fault.ts'
 
 const defaultFor = '20m'
-/** Longer than a fault and the start of a server take on a busy machine. */
-const defaultSilence = '5m'
+/** Longer than all kills of a round take on a busy machine, between which a server may serve only seconds. */
+const defaultSilence = '10m'
 
 export const help = `Usage: npm run chaos -- [options] [-- bot options]
 

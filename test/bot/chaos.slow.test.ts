@@ -5,7 +5,7 @@ import { nothingRuns } from '../main/server-process.ts'
 import { runChaos } from './run-chaos.ts'
 
 t.test('chaos options have bounds, and the bot’s exclude --help and --url', async (t) => {
-  const botDefaults = ['--for', '20m', '--silence', '5m']
+  const botDefaults = ['--for', '20m', '--silence', '10m']
   const expected = { rounds: 1, processes: 4, pause: 2, faults: faultNames, help: false, botArgs: botDefaults }
   t.match(readChaosOptions([]), expected)
   t.same(readChaosOptions(['--faults', 'clock-step,kill-api']).faults, ['clock-step', 'kill-api'])
