@@ -27,6 +27,7 @@ import { defaultRetryPolicy } from './retry-policy.ts'
 import { Stats } from './stats.ts'
 import { verifyCommand } from './verify-command.ts'
 
+const defaultSilenceMs = 30_000
 /** For what is left to read once the server has been silent for too long. */
 const impatientPolicy = { attemptTimeoutMs: 3_000, totalMs: 3_000, initialDelayMs: 100, maxDelayMs: 500 }
 
@@ -53,6 +54,8 @@ async function run(options: Options): Promise<number> {
   const startedAt = new Date()
   const stopping = new AbortController()
   const interruption = stopOnSignal(stopping)
+  const over = new AbortController()
+  process.on('SIGUSR2', () => over.abort())
   const stream = json === '-' ? process.stderr : process.stdout
   const display = openDisplay(stream)
 
@@ -64,8 +67,10 @@ async function run(options: Options): Promise<number> {
   const measurements = new Measurements()
   const abandoning = new AbortController()
   const abandon = { signal: abandoning.signal }
+  const maxSilenceMs = options.silence ?? defaultSilenceMs
+  const retryPolicy = { ...defaultRetryPolicy, totalMs: Math.max(defaultRetryPolicy.totalMs, maxSilenceMs) }
   const context: RunContext = {
-    ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
+    ...{ base: url, ca, retryPolicy, stats, history: new History() },
     ...{ stop: stopping.signal, abandon },
     onUnresponsive: () => stopping.abort(),
   }
@@ -73,13 +78,14 @@ async function run(options: Options): Promise<number> {
   const ledger = openLedger(options, startedAt)
   if (ledger) context.history.listen(ledger)
   const status = { robots: options.robots, phase: null, checked: 0 }
-  const endPulse = startPulse(measurements, status, display, () => {
-    display.print('The server has not answered for 30 s: the run ends here.')
+  const endPulse = startPulse(measurements, status, display, { maxSilenceMs, onSilence })
+  function onSilence() {
+    display.print(`The server has not answered for ${maxSilenceMs / 1000} s: the run ends here.`)
     Object.assign(context.retryPolicy, impatientPolicy)
     stopping.abort()
     abandoning.abort()
     abandon.signal = new AbortController().signal
-  })
+  }
   const createIdentity = isSeedGiven ? identity : privateIdentity
   const check = await work().finally(() => {
     endPulse()
@@ -95,7 +101,7 @@ async function run(options: Options): Promise<number> {
     },
     ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version, check },
     ...{ figures: measurements.figures(), unexpected: stats.failures(), expectations: options.expect },
-    isMeasurement: only !== undefined || options.for !== undefined,
+    isMeasurement: !over.signal.aborted && (only !== undefined || options.for !== undefined),
   })
   for (const line of ['', ...figuresText(report), '', ...checkText(report)]) display.print(line)
   display.print(styleText(report.exit.code === 0 ? 'green' : 'red', check.summary, { stream }))
@@ -117,7 +123,13 @@ async function run(options: Options): Promise<number> {
     })
     const { alone, for: forMs, rate: ratePerSecond, ramp: rampMs } = options
     const conditions = {
-      ...{ alone, ...(forMs && { forMs }), ...(ratePerSecond && { ratePerSecond }), ...(rampMs && { rampMs }) },
+      ...{
+        over: over.signal,
+        alone,
+        ...(forMs && { forMs }),
+        ...(ratePerSecond && { ratePerSecond }),
+        ...(rampMs && { rampMs }),
+      },
     }
     const size = { ...options, users: options.robots }
     const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)

@@ -19,8 +19,9 @@ import type { Progress } from './progress.ts'
 /** `unreadable` is why the check is incomplete, or null; `gaveUp` counts robots by cause. */
 export type Findings = { findings: Finding[]; totals: Totals; unreadable: string | null; gaveUp: Map<string, number> }
 
-/** `pinned` and `open` are writes without an answer; `foreign` are posts and accounts that are not of this run. */
+/** `created` are posts, also those that were deleted; `pinned` and `open` are writes without an answer; `foreign` are posts and accounts that are not of this run. */
 export type Totals = {
+  created: number
   posts: number
   reactions: number
   follows: number
@@ -31,7 +32,14 @@ export type Totals = {
 }
 
 /** `forMs` replaces the size of the robots' day by its length; with a rate it is the open model. */
-export type Conditions = { alone?: boolean; forMs?: number; ratePerSecond?: number; rampMs?: number }
+export type Conditions = {
+  alone?: boolean
+  forMs?: number
+  ratePerSecond?: number
+  rampMs?: number
+  /** Ends the day early; then everything is read. */
+  over?: AbortSignal
+}
 
 // A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
 const maxConcurrentAuth = 16
@@ -70,7 +78,7 @@ export async function runCrowd(
 
   const leaving = progress.begin('log out', crowd.joined.length)
   await forEachConcurrent(crowd.joined, robots.length, async (robot) => {
-    if (!robot.isGone && unreadable === null) await robot.logOut()
+    if (!robot.isGone && unreadable === null) await robot.logOutAll()
     leaving.step()
   })
   leaving.end()
@@ -132,7 +140,7 @@ async function liveTogether(
   size: CrowdSize,
   context: RunContext,
   progress: Progress,
-  { alone, forMs, ratePerSecond, rampMs = 0 }: Conditions,
+  { alone, forMs, ratePerSecond, rampMs = 0, over }: Conditions,
 ) {
   const { directory, identities, robots } = crowd
   const known = knownPosts(directory, identities)
@@ -150,8 +158,10 @@ async function liveTogether(
   const joining = progress.begin('sign up', robots.length)
   const join = (robot: Robot) =>
     attempt(robot, async () => {
-      await robot.signUp()
-      crowd.joined.push(robot)
+      await robot.signUp().finally(() => {
+        // Also when the run was interrupted right after.
+        if (robot.isSignedUp) crowd.joined.push(robot)
+      })
       joining.step()
     })
   const [first, ...others] = robots
@@ -175,7 +185,7 @@ async function liveTogether(
     if (!crowd.joined.includes(robot)) return
     const { index } = robot.identity
     const day: Day = {
-      ...{ steps: days[index] ?? [], until, leaves: deletesAccount(index, size), onStep: shown.step },
+      ...{ steps: days[index] ?? [], until, over, leaves: deletesAccount(index, size), onStep: shown.step },
       ...(forMs !== undefined && ratePerSecond === undefined && { thinkTimeMs }),
     }
     await attempt(robot, () => liveDay(robot, identities, day, context))
@@ -190,6 +200,7 @@ function totalsOf({ checker, directory, joined }: Crowd): Totals {
   const posts = directory.known.filter(exists)
   const sizeOf = (name: string) => checker.sizes(name).least
   return {
+    created: directory.known.length,
     posts: posts.length,
     reactions: posts.reduce((sum, post) => sum + sizeOf(lists.reactions(post)), 0),
     follows: joined.reduce((sum, { username }) => sum + sizeOf(lists.following(username)), 0),

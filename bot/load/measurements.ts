@@ -59,8 +59,9 @@ export class Measurements {
     this.silence = new SilenceWatch(this.#startedAt)
   }
 
-  /** Begins the measured time, as after a ramp: forgets the figures so far. */
+  /** Begins the measured time, as after a ramp: forgets the figures so far. After its end it does nothing. */
   start(at = this.#now()): void {
+    if (this.#stoppedAt !== null) return
     this.#startedAt = at
     this.#series = this.#newSeries()
     this.#total = new ActionCounter()

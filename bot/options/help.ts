@@ -21,6 +21,7 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   --ramp <time>      how long the rate grows before the measured time begins (default 0s)
   --only <action>    one action alone, in an open model (default 100 a second for 20s): read-post, read-profile,
                      read-posts or read-timeline
+  --silence <time>   end the run after so long without any answer (default 30s)
   --alone            no other account uses the server: what one does is a fault
 
   --expect <limit>   fail unless the figures keep it, as in "like p99<250ms", "rate>=100" or "read post errors<1%";

@@ -21,6 +21,7 @@ const options = z.object({
   rate: integer('rate', 1, 20_000).optional(),
   for: duration('for').optional(),
   ramp: duration('ramp').optional(),
+  silence: duration('silence').optional(),
   expect: z
     .union([z.string().transform((text) => [text]), z.array(z.string())])
     .default([])
@@ -54,7 +55,7 @@ const text = { type: 'string' } as const
 const flag = { type: 'boolean' } as const
 const types = {
   ...{ url: text, robots: text, users: text, posts: text, replies: text, follows: text, reactions: text },
-  ...{ deletions: text, seed: text, only: text, rate: text, for: text, ramp: text },
+  ...{ deletions: text, seed: text, only: text, rate: text, for: text, ramp: text, silence: text },
   ...{
     expect: { type: 'string', multiple: true } as const,
     json: text,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Call } from '../client.ts'
+import { type Call, interruptedCause } from '../client.ts'
 import { nextPassword, randomPassword } from '../content.ts'
 import type { PostRef } from '../plan.ts'
 import { readExport } from './export.ts'
@@ -51,7 +51,8 @@ async function revokeDevice(robot: Robot): Promise<void> {
   const device = await logInElsewhere(robot)
   const id = device.id
   if (id === null || !(await robot.confirmPassword())) return
-  const result = await robot.send({ action: 'end session', method: 'DELETE', path: `/v1/sessions/${id}` })
+  const call = { action: 'end session', method: 'DELETE', path: `/v1/sessions/${id}` } as const
+  const result = await robot.orUnknown(() => robot.send(call))
   const endedAt = performance.now()
   robot.tally.count('session-revoked', result, 204)
   robot.tally.sessions.delete(id)
@@ -87,7 +88,7 @@ async function changePassword(robot: Robot): Promise<void> {
   if (result.status !== 204) return await logInWithEither(robot, newPassword, currentPassword)
   identity.password = newPassword
   tally.sessions.clear()
-  session.begins(await robot.readSession())
+  await robot.learnSession()
   for (const { client } of [copy, device])
     await mustBeRefused(robot, client, {
       what: 'a session before a new password',
@@ -102,14 +103,17 @@ async function changePassword(robot: Robot): Promise<void> {
 async function logInWithEither({ identity, session }: Robot, ...passwords: string[]): Promise<void> {
   for (const password of passwords) {
     identity.password = password
-    if ((await session.logIn()).status === 200) return
+    const { status, interrupted } = await session.logIn()
+    if (status === 200) return
+    if (interrupted) throw new GaveUp(interruptedCause)
   }
   throw new GaveUp('neither password is right after a change without an answer')
 }
 
 /** @returns a session of the same account, as of another device. */
-async function logInElsewhere({ identity, context, tally }: Robot): Promise<Session> {
+async function logInElsewhere({ identity, context, tally, devices }: Robot): Promise<Session> {
   const device = new Session(identity, context, tally)
+  devices.push(device)
   await device.logIn()
   return device
 }
@@ -191,6 +195,7 @@ async function startReuse(robot: Robot, stop: AbortSignal): Promise<Later> {
     const { client, id } = robot.session
     const what = 'a session whose old token was shown'
     if (isRefused) await mustBeRefused(robot, client, { what, call: ownAccount, statuses: [401], endedAt })
+    else robot.tally.hasUnknownSessions = true
     if (id !== null) robot.tally.sessions.delete(id)
     await robot.logIn()
   }

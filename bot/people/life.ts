@@ -16,23 +16,29 @@ export type Day = {
   thinkTimeMs?: number
   /** performance.now() after which no step begins. */
   until?: number
+  /** After it aborts, no step begins but the first few, so that there is something to check. */
+  over?: AbortSignal | undefined
   leaves: boolean
   onStep: () => void
 }
+
+const minSteps = 5
 
 /** A robot's day after its sign-up: its steps, what its habits leave for the end, and perhaps its farewell. */
 export async function liveDay(
   robot: Robot,
   identities: readonly Identity[],
-  { steps, thinkTimeMs, until = Number.POSITIVE_INFINITY, leaves, onStep }: Day,
+  { steps, thinkTimeMs, until = Number.POSITIVE_INFINITY, over, leaves, onStep }: Day,
   surroundings: { base: URL; stop: AbortSignal },
 ): Promise<void> {
   const { stop } = surroundings
   const visits = new Visits(robot, identities, surroundings)
   const random = randomStream('thinking', robot.context.seed, robot.identity.index)
+  let taken = 0
   for (const step of steps) {
     const pause = thinkTimeMs === undefined ? 0 : -Math.log(1 - random()) * thinkTimeMs
-    if (performance.now() + pause > until || stop.aborted) break
+    if (performance.now() + pause > until || stop.aborted || (over?.aborted && taken >= minSteps)) break
+    taken += 1
     if (pause > 0) await sleep(pause, undefined, { signal: stop }).catch(() => undefined)
     await visits.perform(step)
     onStep()

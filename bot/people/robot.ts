@@ -19,6 +19,9 @@ export class Robot {
   readonly tally = new Tally()
   readonly context: RobotContext
   session: Session
+  /** Other browsers in which it has logged in. */
+  readonly devices: Session[] = []
+  isSignedUp = false
   /** Whether the account is, or may be, deleted. */
   isGone = false
 
@@ -61,25 +64,49 @@ export class Robot {
     if (result.isUncertain) this.tally.hasUnknownSessions = true
     if (result.status === 409) await this.logIn()
     else if (result.status !== 201) throw new GaveUp(result.cause)
-    else this.session.begins(await this.readSession())
+    else {
+      this.isSignedUp = true
+      await this.learnSession()
+    }
     this.context.directory.join(username)
   }
 
-  readSession(): Promise<CallResult> {
-    return this.send({ action: 'read session', method: 'GET', path: '/v1/session' })
+  /** Asks for the id of a session that has begun. */
+  async learnSession(): Promise<void> {
+    const call = { action: 'read session', method: 'GET', path: '/v1/session' } as const
+    this.session.begins(await this.orUnknown(() => this.send(call)))
+  }
+
+  /** Without an answer, it is unknown which sessions are live. */
+  async orUnknown<T>(act: () => Promise<T>): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      this.tally.hasUnknownSessions = true
+      throw error
+    }
   }
 
   async logIn(): Promise<void> {
     const result = await this.session.logIn()
     if (result.status !== 200) throw new GaveUp(result.cause)
+    this.isSignedUp = true
   }
 
-  async logOut(): Promise<void> {
+  async logOut(session = this.session): Promise<void> {
     const call = { action: 'log out', method: 'DELETE', path: '/v1/session' } as const
-    const result = await this.session.client.send(call)
-    this.session.record(call, result, result.status === 204)
+    const result = await session.client.send(call)
+    session.record(call, result, result.status === 204)
     this.tally.count('logout', result, 204)
-    if (this.session.id !== null) this.tally.sessions.delete(this.session.id)
+    if (result.status === null) this.tally.hasUnknownSessions = true
+    if (session.id !== null) this.tally.sessions.delete(session.id)
+  }
+
+  /** Logs out everywhere. */
+  async logOutAll(): Promise<void> {
+    await this.logOut()
+    for (const device of this.devices)
+      if (device.id !== null && this.tally.sessions.has(device.id)) await this.logOut(device)
   }
 
   /** Creates a post, or a reply if `parent` is given. Resolves to false if its parent does not exist. */

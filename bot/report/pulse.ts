@@ -1,11 +1,7 @@
 import type { Measurements } from '../load/measurements.ts'
 import type { Progress } from '../progress.ts'
 import type { Display } from './display.ts'
-import { grouped } from './format.ts'
-import type { RunView } from './view.ts'
-
-/** After this long without any answer the run ends. */
-const maxSilenceMs = 30_000
+import { phaseText, type RunView } from './view.ts'
 
 /** What the display shows beside the measurements. */
 export type RunStatus = Pick<RunView, 'robots' | 'phase' | 'checked'>
@@ -18,7 +14,7 @@ export function startPulse(
   measurements: Measurements,
   status: RunStatus,
   display: Display,
-  onSilence: () => void,
+  { maxSilenceMs, onSilence }: { maxSilenceMs: number; onSilence: () => void },
   now: () => number = () => performance.now(),
   intervalMs = 1_000,
 ): () => void {
@@ -55,7 +51,7 @@ export function phasesIn(status: RunStatus, display: Display, onPhase: (name: st
         },
         end() {
           const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-          display.print(`${name}: ${grouped(phase.done)} of ${grouped(total)} in ${seconds} s`)
+          display.print(`${phaseText(phase)} in ${seconds} s`)
           status.phase = null
         },
       }

@@ -6,8 +6,8 @@ import type { Report } from './schema.ts'
 
 /** The verdict as the report holds it. */
 export function checkOf(found: Findings): Report['check'] {
-  const { findings, totals, unreadable, gaveUp } = found
-  const isNothing = totals.posts + totals.reactions + totals.follows === 0 && gaveUp.size > 0
+  const { findings, totals, unreadable } = found
+  const isNothing = totals.created === 0
   const unsaid = unreadable !== null || isNothing ? 'nothing can be said' : 'agrees'
   return {
     verdict: findings.length > 0 ? 'disagrees' : unsaid,
@@ -49,6 +49,6 @@ function summarize({ findings, totals, unreadable }: Findings, isNothing: boolea
   if (findings.length > 0)
     return `ledger disagrees: ${counted(findings.length, 'contradiction')} in ${counted(checked, 'comparison')}`
   if (unreadable !== null) return `ledger check incomplete: ${unreadable}`
-  if (isNothing) return 'nothing can be said: the server acknowledged nothing'
+  if (isNothing) return 'nothing can be said: the server acknowledged no post'
   return `ledger agrees: ${grouped(checked)} comparisons, at the end with ${written} that stand`
 }

@@ -50,8 +50,9 @@ export function viewLine(view: RunView): string {
   ].join('; ')
 }
 
-function phaseText({ name, done, total }: NonNullable<RunView['phase']>): string {
-  return `${name}: ${grouped(done)} of ${grouped(total)}`
+/** A day that is bounded by time has no total. */
+export function phaseText({ name, done, total }: NonNullable<RunView['phase']>): string {
+  return `${name}: ${grouped(done)}${total > 0 ? ` of ${grouped(total)}` : ''}`
 }
 
 function errorText({ errors }: RunView): string {

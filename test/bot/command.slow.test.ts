@@ -57,7 +57,7 @@ t.test('without --seed passwords are random; with it they follow from it, the us
     return forward()
   })
   t.teardown(proxy.close)
-  const args = ['--users', '1', '--posts', '0', '--deletions', '0', '--url', proxy.url]
+  const args = ['--users', '1', '--posts', '1', '--deletions', '0', '--url', proxy.url]
   const { code, stdout } = await bot(...args)
   t.equal(code, 0, stdout)
   const seed = / seed (\d+) /.exec(stdout)?.[1] ?? ''

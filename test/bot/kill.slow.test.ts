@@ -9,7 +9,7 @@ import { runAgainst } from './run-crowd.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-t.test('three kill -9 of mongod during a run lose no acknowledged write', { timeout: 180_000 }, async (t) => {
+t.test('three kill -9 of mongod during a run lose no acknowledged write', { timeout: 400_000 }, async (t) => {
   const { url, mongodPid, errors } = await startServer(t, t.testdir())
   const killed: number[] = []
   const kill = async () => {
@@ -24,7 +24,7 @@ t.test('three kill -9 of mongod during a run lose no acknowledged write', { time
     replies: 4,
     follows: 6,
     deletions: 13,
-    totalMs: 60_000,
+    totalMs: 120_000,
     attemptTimeoutMs: 25_000,
     onPhase: (name) => {
       if (name === 'day') for (const ms of [500, 3_500, 6_500]) setTimeout(() => kill().catch(t.threw), ms)

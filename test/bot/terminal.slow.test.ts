@@ -40,7 +40,7 @@ t.test('on a terminal of 80 or 40 columns the view is redrawn in place and no li
   }
 })
 
-t.test('a silent server is told, and after 30 s the run ends: nothing can be said', { timeout: 180_000 }, async (t) => {
+t.test('a silent server is told, and after 30 s the run ends: nothing can be said', { timeout: 400_000 }, async (t) => {
   const stub = await testServer(t)
   const forward = forwardTo(stub.url)
   let requests = 0

@@ -4,7 +4,7 @@ import { freePort } from '../../src/processes/free-port.ts'
 import { runAgainst } from '../bot/run-crowd.ts'
 import { startCluster } from './cluster.ts'
 
-t.test('robots on four API processes never lose a session', { timeout: 120_000 }, async (t) => {
+t.test('robots on four API processes never lose a session', { timeout: 400_000 }, async (t) => {
   const METRICS_PORT = String(await freePort('127.0.0.1'))
   const { url } = await startCluster(t, 4, { METRICS_PORT })
   const size = { users: 12, posts: 4, reactions: 20, totalMs: 60_000, attemptTimeoutMs: 20_000 }

@@ -134,3 +134,13 @@ t.test(
     t.match(busy.measurements.figures().invalid, [/over 80% of a core for 3 s from second 0/])
   },
 )
+
+t.test('a ramp that ends after the run changes no figures', async (t) => {
+  const { measurements, clock, run } = measured()
+  run({ answered: 5 })
+  clock.now = 10
+  measurements.stop()
+  clock.now = 20
+  measurements.start()
+  t.match(measurements.figures(), { seconds: 0.01, total: { count: 1 } })
+})

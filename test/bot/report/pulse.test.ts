@@ -16,7 +16,7 @@ t.test('30 s without an answer end the run, once; before, the display tells the 
     measurements,
     status,
     display,
-    () => (silences += 1),
+    { maxSilenceMs: 30_000, onSilence: () => (silences += 1) },
     () => now,
     5,
   )

@@ -3,7 +3,10 @@ import type { Finding } from '../../../bot/check/finding.ts'
 import type { Findings } from '../../../bot/crowd.ts'
 import { checkOf, isSuccess } from '../../../bot/report/verdict.ts'
 
-const totals = { posts: 1_234, reactions: 5_678, follows: 90, checked: 4_321, pinned: 0, open: 0, foreign: 0 }
+const totals = {
+  ...{ created: 1_300, posts: 1_234, reactions: 5_678, follows: 90 },
+  ...{ checked: 4_321, pinned: 0, open: 0, foreign: 0 },
+}
 const findings: Findings = { findings: [], totals, unreadable: null, gaveUp: new Map() }
 const finding: Finding = {
   ...{ rule: 'R', object: 'text:ann/0', expected: '"like"', seen: 'null', requestIds: ['write-1', 'read-2'] },
@@ -37,8 +40,12 @@ t.test('data agrees, disagrees, or nothing can be said', async (t) => {
   })
   const unreadable = checkOf({ ...findings, unreadable: '/v1/posts: 500' })
   t.match(unreadable, { verdict: 'nothing can be said', summary: 'ledger check incomplete: /v1/posts: 500' })
-  const nothing = { ...totals, posts: 0, reactions: 0, follows: 0 }
-  t.equal(checkOf({ ...findings, totals: nothing, gaveUp: new Map([['timeout', 2]]) }).verdict, 'nothing can be said')
+  t.match(checkOf({ ...findings, totals: { ...totals, created: 0 } }), {
+    verdict: 'nothing can be said',
+    summary: 'nothing can be said: the server acknowledged no post',
+  })
+  const deleted = { ...totals, posts: 0, reactions: 0, follows: 0 }
+  t.equal(checkOf({ ...findings, totals: deleted }).verdict, 'agrees', 'that they are deleted was compared')
 })
 
 t.test('a contradiction, an incomplete check, a robot that gave up or a failed action is no success', async (t) => {
