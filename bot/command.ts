@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
+import type { Checker } from './check/checker.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, newRun, privateIdentity } from './content.ts'
@@ -116,7 +117,11 @@ async function run(options: Options): Promise<number> {
       if (name === 'day' && options.for !== undefined) setTimeout(() => measurements.start(), options.ramp ?? 0).unref()
     })
     const { alone, for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+    const onChecker = (checker: Checker) => {
+      measurements.mayBeGone = (register) => checker.mayBeGone(register)
+    }
     const conditions = {
+      onChecker,
       ...{ alone, ...(forMs && { forMs }), ...(ratePerSecond && { ratePerSecond }), ...(rampMs && { rampMs }) },
     }
     const size = { ...options, users: options.robots }

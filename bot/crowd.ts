@@ -31,7 +31,14 @@ export type Totals = {
 }
 
 /** `forMs` replaces the size of the robots' day by its length; with a rate it is the open model. */
-export type Conditions = { alone?: boolean; forMs?: number; ratePerSecond?: number; rampMs?: number }
+export type Conditions = {
+  alone?: boolean
+  forMs?: number
+  ratePerSecond?: number
+  rampMs?: number
+  /** Gets the checker before the first request. */
+  onChecker?: (checker: Checker) => void
+}
 
 // A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
 const maxConcurrentAuth = 16
@@ -84,13 +91,14 @@ function gather(
   size: CrowdSize,
   context: RunContext,
   createIdentity: (seed: number, index: number, run: string) => Identity,
-  { alone = false }: Conditions,
+  { alone = false, onChecker }: Conditions,
 ) {
   const [run, directory, never] = [newRun(), new Directory(), new AbortController().signal]
   const findings: Finding[] = []
   const onFinding = (finding: Finding) => findings.push(finding)
   const checker = new Checker({ alone, onFinding, onExcess: (excess) => investigation.look(excess) })
   context.history.listen(checker)
+  onChecker?.(checker)
   const crowd = { isOver: false, pace: undefined as RunContext['pace'] }
   const robotClients: RunContext = {
     ...context,

@@ -1,3 +1,4 @@
+import type { Observation } from '../history/operation.ts'
 import { ActionCounter, type ActionFigures, windowSeconds } from './action-figures.ts'
 import { measureOwnLoad, type OwnLoad } from './own-load.ts'
 import { type Second, Series } from './series.ts'
@@ -39,6 +40,8 @@ const lateMs = 10
  */
 export class Measurements {
   readonly silence: SilenceWatch
+  /** Whether what a register says to exist may have been deleted by now: then a 404 is no error. */
+  mayBeGone: (register: string) => boolean = () => false
   #now: () => number
   #ownLoad: OwnLoad
   #startedAt: number
@@ -101,7 +104,7 @@ export class Measurements {
    * An operation that was answered, or given up: then its status is null. An observation with the claim N says that the
    * answer had to be a refusal.
    */
-  end(operation: MeasuredOperation, observations: readonly object[] = []): void {
+  end(operation: MeasuredOperation, observations: readonly Observation[] = []): void {
     const { action, intended, sent, answered, status, cause } = operation
     this.#inFlight -= 1
     const at = answered ?? this.#now()
@@ -110,10 +113,13 @@ export class Measurements {
     if (!this.#isMeasured(intended)) return
     const isRefused = isAnswered && status >= 400 && observations.some(hadToBeRefused)
     const isSuccess = isAnswered && status < 400
-    const isError = !isRefused && !isSuccess
+    const isGone =
+      isAnswered && status >= 400 && observations.some((one) => saysGone(one) && this.mayBeGone(one.register))
+    const isError = !isRefused && !isSuccess && !isGone
     const latencyMs = isSuccess ? at - intended : null
     for (const counter of this.#countersOf(action)) {
       if (isRefused) counter.refused += 1
+      if (isGone) counter.gone += 1
       if (isError) counter.errors += 1
       if (latencyMs !== null) counter.succeeded(latencyMs, at - sent, this.#windowAt(at))
     }
@@ -176,4 +182,7 @@ export class Measurements {
   }
 }
 
-const hadToBeRefused = (observation: object): boolean => 'claim' in observation && observation.claim === 'N'
+const hadToBeRefused = (observation: Observation): boolean => 'claim' in observation && observation.claim === 'N'
+
+const saysGone = (observation: Observation): observation is { register: string; value: false } =>
+  'register' in observation && observation.value === false

@@ -12,6 +12,7 @@ const figures = z.object({
   perSecond: z.number().nonnegative(),
   errors: count.describe('Attempts that got an error or no answer.'),
   refused: count.describe('Requests that had to be refused, and were.'),
+  gone: count.default(0).describe('Requests for what may have been deleted by then, and was.'),
   retries: count,
   latency: latency.describe('From the intended start (open model) or the decision to send (closed model).'),
   service: latency.describe('From the sending of the attempt that was answered.'),

@@ -18,6 +18,7 @@ export function figuresText(report: Report): string[] {
     '',
     modelLine(report),
     serviceLine(total),
+    ...refusedLine(total),
     ...causeLines('errors', errors),
     ...causeLines('unexpected', unexpected),
     ...longestSilences(report),
@@ -69,6 +70,10 @@ function modelLine({ run, seconds }: Report): string {
 function serviceLine({ service }: ReportedFigures): string {
   const [p50, p90, p99, max] = [service.p50, service.p90, service.p99, service.max].map(milliseconds)
   return `service time, from sending to answer: p50 ${p50}, p90 ${p90}, p99 ${p99}, max ${max}`
+}
+
+function refusedLine({ refused, gone }: ReportedFigures): string[] {
+  return refused + gone === 0 ? [] : [`as it should be: ${grouped(refused)} refused, ${grouped(gone)} gone`]
 }
 
 function costLines({ series, load }: Report): string[] {

@@ -9,6 +9,7 @@ export function actionTable({ actions, total }: Report): string {
     'a second',
     'errors',
     'refused',
+    'gone',
     'retries',
     'p50',
     'p90',
@@ -82,11 +83,20 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
 
 function cellsOf(
   name: string,
-  { count, perSecond: rate, errors, refused, retries, latency, service }: ReportedFigures,
+  { count, perSecond: rate, errors, refused, gone, retries, latency, service }: ReportedFigures,
 ): string[] {
   const { p50, p90, p99, max } = latency
   const times = [p50, p90, p99, max, service.p50, service.p99].map(milliseconds)
-  return [name, grouped(count), perSecond(rate), grouped(errors), grouped(refused), grouped(retries), ...times]
+  return [
+    name,
+    grouped(count),
+    perSecond(rate),
+    grouped(errors),
+    grouped(refused),
+    grouped(gone),
+    grouped(retries),
+    ...times,
+  ]
 }
 
 function row(cells: readonly string[], className = ''): string {
