@@ -2,6 +2,7 @@ import { styleText } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
 import type { Checker } from './check/checker.ts'
+import { cleanCommand } from './clean/command.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, newRun, privateIdentity } from './content.ts'
@@ -36,6 +37,7 @@ export function main(args: string[]): Promise<void> {
     const [command, ...rest] = args
     if (command === 'compare') return print(compareCommand(rest))
     if (command === 'verify') return verifyCommand(rest)
+    if (command === 'clean') return cleanCommand(rest)
     if (command === 'schema') return print([JSON.stringify(jsonSchema(), null, 2)])
     const requested = readOptions(args)
     if (requested.show === null) return run(requested.options)
@@ -71,7 +73,7 @@ async function run(options: Options): Promise<number> {
     onUnresponsive: () => stopping.abort(),
   }
   context.history.listen(measurements)
-  const ledger = openLedger(options, startedAt)
+  const ledger = openLedger(options, url, startedAt)
   if (ledger) context.history.listen(ledger)
   const status = { robots: options.robots, phase: null, checked: 0 }
   const endPulse = startPulse(measurements, status, display, () => {
@@ -131,11 +133,14 @@ async function run(options: Options): Promise<number> {
 }
 
 /** @throws UsageError unless the file is new */
-function openLedger(options: Options, startedAt: Date): LedgerFile | null {
-  const { ledger, seed, alone } = options
+function openLedger(options: Options, url: URL, startedAt: Date): LedgerFile | null {
+  const { ledger, seed, isSeedGiven, alone } = options
   if (ledger === undefined) return null
   try {
-    return new LedgerFile(ledger, { seed, alone, options: shownOptions(options), startedAt: startedAt.toISOString() })
+    return new LedgerFile(ledger, {
+      ...{ seed, isSeedGiven, url: url.href, alone },
+      ...{ options: shownOptions(options), startedAt: startedAt.toISOString() },
+    })
   } catch {
     throw new UsageError(
       `--ledger ${ledger} cannot be written: it must be a new file in a folder that you may write to.`,

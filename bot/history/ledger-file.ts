@@ -3,8 +3,15 @@ import { z } from 'zod'
 import type { HistoryListener } from './history.ts'
 import type { Observation, Operation, Write } from './operation.ts'
 
-/** What a run can be told from: the first line of a ledger. */
-export type LedgerHead = { seed: number; alone: boolean; options: object; startedAt: string }
+/** What a run can be told from: the first line of a ledger. Passwords follow from a seed that was given. */
+export type LedgerHead = {
+  seed: number
+  isSeedGiven?: boolean
+  url?: string
+  alone: boolean
+  options: object
+  startedAt: string
+}
 
 const nullableNumber = z.number().nullable()
 const operation = z.object({
@@ -25,7 +32,10 @@ const observation = z.union([
     ...{ expected: z.string(), seen: z.string(), holds: z.boolean() },
   }),
 ])
-const head = z.object({ seed: z.number(), alone: z.boolean(), options: z.looseObject({}), startedAt: z.string() })
+const head = z.object({
+  ...{ seed: z.number(), isSeedGiven: z.boolean().exactOptional(), url: z.string().exactOptional() },
+  ...{ alone: z.boolean(), options: z.looseObject({}), startedAt: z.string() },
+})
 const line = z.union([
   z.object({ begin: operation, writes: z.array(write) }),
   z.object({

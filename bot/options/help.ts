@@ -1,6 +1,7 @@
 export const help = `Usage: npx tsx bot [options]
        npx tsx bot compare a.json b.json
        npx tsx bot verify run.ledger
+       npx tsx bot clean run.ledger [--url <url>] [--ca <file>] [--yes-really]
        npx tsx bot schema
 
 Robots sign up, post, reply, follow, react, read their timelines and delete posts and accounts. Then the bot reads
@@ -36,7 +37,8 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   --version          show the version
 
 compare prints the ratios of two reports and says which differences are noise; verify judges the history of a ledger
-again (0 it agrees, 1 it does not, 4 it holds nothing to compare); schema prints the JSON Schema of --json.
+again (0 it agrees, 1 it does not, 4 it holds nothing to compare); clean deletes the accounts that a run with --seed has
+left (0 none is left, 1 some are); schema prints the JSON Schema of --json.
 
 Exit code, the first that applies: 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP; 2 invalid options, no server, or not
 Rookery; 1 the ledger disagrees; 4 nothing can be said; 5 the figures are invalid; 3 an --expect is missed or an answer
