@@ -7,6 +7,7 @@ import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, newRun, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
+import { Misbehaviour } from './faults/misbehaviour.ts'
 import { History } from './history/history.ts'
 import { LedgerFile } from './history/ledger-file.ts'
 import type { ArrivalPlan } from './load/arrivals.ts'
@@ -69,7 +70,7 @@ async function run(options: Options): Promise<number> {
   const abandon = { signal: abandoning.signal }
   const context: RunContext = {
     ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
-    ...{ stop: stopping.signal, abandon },
+    ...{ stop: stopping.signal, abandon, ...(options.faults && { misbehaviour: new Misbehaviour(seed) }) },
     onUnresponsive: () => stopping.abort(),
   }
   context.history.listen(measurements)
@@ -167,10 +168,10 @@ function describeCrowd({ robots, posts, reactions, for: forMs, rate }: Options):
 function shownOptions(options: Options): Report['options'] {
   const expect = options.expect.map(({ text }) => text)
   const { robots, posts, replies, follows, reactions, deletions, only } = options
-  const { alone, rate: ratePerSecond, for: duration, ramp = 0 } = options
+  const { alone, faults, rate: ratePerSecond, for: duration, ramp = 0 } = options
   const size = { posts, replies, follows, reactions, deletions }
   const time = { for: `${duration}ms`, ...(ratePerSecond && { rate: ratePerSecond, ramp: `${ramp}ms` }) }
-  if (!only) return { robots, ...(duration === undefined ? size : time), alone, expect }
+  if (!only) return { robots, ...(duration === undefined ? size : time), alone, faults, expect }
   const { rate, forMs, rampMs } = planOf(options)
   return { only, rate, for: `${forMs}ms`, ramp: `${rampMs}ms`, expect }
 }

@@ -105,6 +105,9 @@ function gather(
     get stop() {
       return crowd.isOver ? never : context.stop
     },
+    get misbehaviour() {
+      return crowd.isOver ? undefined : context.misbehaviour
+    },
     get pace() {
       return crowd.isOver ? undefined : crowd.pace
     },

@@ -17,7 +17,7 @@ const nullableNumber = z.number().nullable()
 const operation = z.object({
   ...{ id: z.number(), robot: z.number(), action: z.string(), intended: z.number(), sent: z.number() },
   ...{ answered: nullableNumber, status: nullableNumber, cause: z.string(), requestId: z.string().nullable() },
-  ...{ attempt: z.number(), retryOf: nullableNumber },
+  ...{ attempt: z.number(), retryOf: nullableNumber, fault: z.string().exactOptional() },
 })
 const value = z.union([z.string(), z.boolean(), z.null()])
 const write = z.object({ register: z.string(), value, parent: z.string().exactOptional() })

@@ -14,6 +14,8 @@ export type MeasuredOperation = {
   answered: number | null
   status: number | null
   cause: string
+  /** What the bot did wrong on purpose: it is counted, and not measured. */
+  fault?: string
 }
 
 /** Errors of an action with one cause, such as `503 overloaded` or `ECONNRESET`. */
@@ -26,6 +28,7 @@ export type Figures = {
   errors: ErrorCount[]
   series: Second[]
   silences: Silence[]
+  faults: Record<string, number>
   arrivals: number
   late: number
   loopDelayP99: number
@@ -50,6 +53,7 @@ export class Measurements {
   #total = new ActionCounter()
   #actions = new Map<string, ActionCounter>()
   #errors = new Map<string, ErrorCount>()
+  #faults = new Map<string, number>()
   #arrivals = 0
   #late = 0
   #inFlight = 0
@@ -94,9 +98,11 @@ export class Measurements {
     intended,
     sent,
     attempt,
-  }: Pick<MeasuredOperation, 'action' | 'intended' | 'sent' | 'attempt'>): void {
+    fault,
+  }: Pick<MeasuredOperation, 'action' | 'intended' | 'sent' | 'attempt' | 'fault'>): void {
     this.#inFlight += 1
     this.silence.asked(sent)
+    if (fault !== undefined) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1)
     if (attempt > 1 && this.#isMeasured(intended)) for (const counter of this.#countersOf(action)) counter.retries += 1
   }
 
@@ -105,12 +111,12 @@ export class Measurements {
    * answer had to be a refusal.
    */
   end(operation: MeasuredOperation, observations: readonly Observation[] = []): void {
-    const { action, intended, sent, answered, status, cause } = operation
+    const { action, intended, sent, answered, status, cause, fault } = operation
     this.#inFlight -= 1
     const at = answered ?? this.#now()
     const isAnswered = status !== null
     if (isAnswered) this.silence.answered(at, this.#inFlight)
-    if (!this.#isMeasured(intended)) return
+    if (fault !== undefined || !this.#isMeasured(intended)) return
     const isRefused = isAnswered && status >= 400 && observations.some(hadToBeRefused)
     const isSuccess = isAnswered && status < 400
     const isGone =
@@ -147,6 +153,7 @@ export class Measurements {
       errors: [...this.#errors.values()],
       series,
       silences: this.silence.silences,
+      faults: Object.fromEntries(this.#faults),
       ...self,
       invalid: invalidReasons({ ...self, p99: total.latency.p99, seconds: series }),
     }

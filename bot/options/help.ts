@@ -24,6 +24,8 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
                      read-posts or read-timeline
   --alone            no other account uses the server: what one does is a fault
 
+  --faults           misbehave on purpose: cut connections, read answers slowly, send changes twice, use old cookies
+
   --expect <limit>   fail unless the figures keep it, as in "like p99<250ms", "rate>=100" or "read post errors<1%";
                      p50, p90, p99, max, rate, count or errors; can be repeated
   --json <file>      write the report as JSON, to standard output with - (all else then goes to standard error)

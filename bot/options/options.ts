@@ -37,6 +37,7 @@ const options = z.object({
   ledger: z.string().min(1, '--ledger must name a file.').optional(),
   ca: authorities.optional(),
   alone: z.boolean().default(false),
+  faults: z.boolean().default(false),
   'yes-really': z.boolean().default(false),
 })
 
@@ -53,7 +54,7 @@ const types = {
     config: text,
     ca: text,
   },
-  ...{ alone: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
+  ...{ alone: flag, faults: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
 } as const
 
 export type Options = z.infer<typeof options> & { seed: number; isSeedGiven: boolean }
@@ -92,5 +93,6 @@ function combinationFaults(given: Record<string, unknown>): string[] {
     ...(remote === null ? [] : [remote]),
     ...missing('rate', ['only', 'for']),
     ...missing('ramp', ['only', 'rate']),
+    ...(given.faults === true && 'only' in given ? ['--faults and --only exclude each other.'] : []),
   ]
 }

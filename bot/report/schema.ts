@@ -73,6 +73,10 @@ export const reportSchema = z
     unexpected: causes.describe('Answers that the API does not document there, and calls that were given up.'),
     series: z.array(second),
     silences: z.array(z.object({ from: z.number(), seconds: z.number() })).describe('Times without any answer.'),
+    faults: z
+      .record(z.string(), count)
+      .default({})
+      .describe('What the bot did wrong on purpose (--faults), by kind; none of it is measured.'),
     load: z.object({
       arrivals: count,
       late: count,

@@ -41,7 +41,7 @@ export function expectationTable({ expectations }: Report): string {
 }
 
 /** Options, versions, machine, and what was acknowledged. */
-export function facts({ options, versions, machine, run, check, exit, load, series }: Report): string {
+export function facts({ options, versions, machine, run, check, exit, load, series, faults }: Report): string {
   const steal = Math.max(0, ...series.map((second) => second.steal ?? 0))
   const entries: [string, string][] = [
     ['exit code', exit.all.length === 0 ? '0' : exit.all.map(({ code, reason }) => `${code}: ${reason}`).join(' ')],
@@ -55,6 +55,12 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
     [
       'writes without an answer',
       `${grouped(check.indeterminate.pinned)} happened, ${grouped(check.indeterminate.open)} open`,
+    ],
+    [
+      'faults of the bot on purpose',
+      Object.entries(faults)
+        .map(([kind, count]) => `${grouped(count)} × ${kind}`)
+        .join(', ') || 'none',
     ],
     [
       'options',
