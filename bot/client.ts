@@ -12,6 +12,7 @@ import type { Misbehaviour, Misdeed, Planned } from './faults/misbehaviour.ts'
 import { PreviousAccess } from './faults/previous-access.ts'
 import type { History } from './history/history.ts'
 import { effectOf } from './history/operation.ts'
+import type { LimitWatch } from './limits/limit-watch.ts'
 import { urlOf } from './options/server-url.ts'
 import { isRetryable, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
@@ -26,6 +27,8 @@ export type RunContext = {
   history: History
   /** With --faults: which calls of the robots misbehave. */
   misbehaviour?: Misbehaviour | undefined
+  /** Gets to know the limits that answers describe. */
+  limits?: LimitWatch | undefined
   /** In the open model: waits for the next arrival, and resolves to when it was due. */
   pace?: (() => Promise<number>) | undefined
   /** Certificates, in PEM, of the authorities to trust instead of the system's. */
@@ -154,10 +157,13 @@ export class Client {
   }
 
   #exchange({ method, path, body, key }: Call): Promise<Exchange> {
-    const { base, retryPolicy, abandon } = this.#context
+    const { base, retryPolicy, abandon, limits } = this.#context
     const options = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
-    const limits = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: abandon?.signal }
-    return exchange(this.#got, urlOf(base, path), options, limits, (headers) => this.#access.note(headers))
+    const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: abandon?.signal }
+    return exchange(this.#got, urlOf(base, path), options, patience, (headers) => {
+      this.#access.note(headers)
+      limits?.note(headers)
+    })
   }
 }
 

@@ -10,6 +10,8 @@ import { runCrowd } from './crowd.ts'
 import { Misbehaviour } from './faults/misbehaviour.ts'
 import { History } from './history/history.ts'
 import { LedgerFile } from './history/ledger-file.ts'
+import { LimitWatch } from './limits/limit-watch.ts'
+import { plannedLoad } from './limits/planned-load.ts'
 import type { ArrivalPlan } from './load/arrivals.ts'
 import { Measurements } from './load/measurements.ts'
 import { runOnly } from './load/only.ts'
@@ -64,13 +66,17 @@ async function run(options: Options): Promise<number> {
   const where = `at ${url.href.replace(/\/$/, '')}, seed ${seed} (repeat with --seed ${seed})`
   display.print(`${only ? describeOnly(only, options) : describeCrowd(options)}, ${where}`)
   const version = await serverVersion(url, ca)
+  const { for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+  const size = { ...options, users: options.robots }
+  const limits = new LimitWatch(plannedLoad({ seed, size, forMs, ratePerSecond }), display.print)
+  if (!only) await limits.ask(url, ca)
   const stats = new Stats()
   const measurements = new Measurements()
   const abandoning = new AbortController()
   const abandon = { signal: abandoning.signal }
   const context: RunContext = {
     ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
-    ...{ stop: stopping.signal, abandon, ...(options.faults && { misbehaviour: new Misbehaviour(seed) }) },
+    ...{ stop: stopping.signal, abandon, limits, ...(options.faults && { misbehaviour: new Misbehaviour(seed) }) },
     onUnresponsive: () => stopping.abort(),
   }
   context.history.listen(measurements)
@@ -98,7 +104,12 @@ async function run(options: Options): Promise<number> {
       ...{ model: only || options.rate ? 'open' : 'closed', interrupted: signal },
     },
     ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version, check },
-    ...{ figures: measurements.figures(), unexpected: stats.failures(), expectations: options.expect },
+    ...{
+      figures: measurements.figures(),
+      unexpected: stats.failures(),
+      expectations: options.expect,
+      limits: limits.sentences,
+    },
     isMeasurement: only !== undefined || options.for !== undefined,
   })
   for (const line of ['', ...figuresText(report), '', ...checkText(report)]) display.print(line)
@@ -119,7 +130,7 @@ async function run(options: Options): Promise<number> {
       if (name === 'verify') measurements.stop()
       if (name === 'day' && options.for !== undefined) setTimeout(() => measurements.start(), options.ramp ?? 0).unref()
     })
-    const { alone, for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+    const { alone } = options
     const onChecker = (checker: Checker) => {
       measurements.mayBeGone = (register) => checker.mayBeGone(register)
     }
@@ -127,7 +138,6 @@ async function run(options: Options): Promise<number> {
       onChecker,
       ...{ alone, ...(forMs && { forMs }), ...(ratePerSecond && { ratePerSecond }), ...(rampMs && { rampMs }) },
     }
-    const size = { ...options, users: options.robots }
     const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)
     return checkOf(findings)
   }

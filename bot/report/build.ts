@@ -7,7 +7,7 @@ import { judgeExpectations } from './expectations.ts'
 import type { Report } from './schema.ts'
 
 /** What a run knows at its end. Nothing in it may be a secret: the report holds all of it. */
-export type Ended = Pick<Report, 'run' | 'url' | 'seed' | 'options' | 'unexpected' | 'check'> & {
+export type Ended = Pick<Report, 'run' | 'limits' | 'url' | 'seed' | 'options' | 'unexpected' | 'check'> & {
   serverVersion: string | null
   figures: Figures
   expectations: readonly Expectation[]

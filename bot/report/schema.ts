@@ -73,6 +73,10 @@ export const reportSchema = z
     unexpected: causes.describe('Answers that the API does not document there, and calls that were given up.'),
     series: z.array(second),
     silences: z.array(z.object({ from: z.number(), seconds: z.number() })).describe('Times without any answer.'),
+    limits: z
+      .array(z.string())
+      .default([])
+      .describe('Limits of the server that the planned load was to hit, as sentences.'),
     faults: z
       .record(z.string(), count)
       .default({})
