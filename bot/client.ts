@@ -30,7 +30,7 @@ export type RunContext = {
   /** Gets to know the limits that answers describe. */
   limits?: LimitWatch | undefined
   /** In the open model: waits for the next arrival, and resolves to when it was due. */
-  pace?: (() => Promise<number>) | undefined
+  pace?: ((robot: number) => Promise<number>) | undefined
   /** Certificates, in PEM, of the authorities to trust instead of the system's. */
   ca?: string | undefined
   stop: AbortSignal
@@ -99,7 +99,7 @@ export class Client {
    */
   async send(call: Call, mayMisbehave = false): Promise<CallResult> {
     const { retryPolicy, stop, stats, pace } = this.#context
-    const due = call.intended ?? (await pace?.())
+    const due = call.intended ?? (await pace?.(this.#robot))
     const planned = mayMisbehave ? this.#context.misbehaviour?.next(this.#robot, call) : undefined
     const isDoubled = planned?.misdeed === 'doubled'
     let isUncertain = planned && !isDoubled ? await this.#misbehave(planned, call) : false

@@ -136,6 +136,7 @@ async function run(options: Options): Promise<number> {
     }
     const conditions = {
       onChecker,
+      onArrival: (due: number, startedAt: number) => measurements.arrived(due, startedAt),
       ...{ alone, ...(forMs && { forMs }), ...(ratePerSecond && { ratePerSecond }), ...(rampMs && { rampMs }) },
     }
     const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)

@@ -1,3 +1,4 @@
+import { activityOf } from '../people/activity.ts'
 import { planDay } from '../people/itinerary.ts'
 import type { Step } from '../people/steps.ts'
 import type { CrowdSize } from '../plan.ts'
@@ -31,7 +32,7 @@ export function plannedLoad({ seed, size, forMs, ratePerSecond }: Run): PlannedL
   const requests = ratePerSecond === undefined ? null : (ratePerSecond * inWindowMs) / 1000
   const ofAll =
     requests === null ? users * Math.ceil(inWindowMs / thinkTimeMs) : Math.ceil(requests * changesOfRequests)
-  const changes = { ofAll, ofAccount: Math.ceil(ofAll / users) }
+  const changes = { ofAll, ofAccount: Math.ceil((ofAll / users) * activityOf(0, users)) }
   const reads = { ofAll: ofAll * readsPerStep, ofAccount: changes.ofAccount * readsPerStep }
   return { signUps, logins: Math.ceil(users * 0.4), changes, reads }
 }
