@@ -37,7 +37,9 @@ export async function createPost(robot: Robot, number: number, parent?: string):
   const times = nth % twiceEvery === 7 ? 2 : 1
   const sends: CallResult[] = nth % atOnceEvery === 57 ? await Promise.all([robot.send(call), robot.send(call)]) : []
   for (let n = sends.length; n < times; n += 1) sends.push(await robot.send(call))
-  return sends.some(({ status }) => status === 201)
+  const isCreated = sends.some(({ status }) => status === 201)
+  if (!isCreated) directory.giveUp(post)
+  return isCreated
 }
 
 export async function editPost(robot: Robot, number: number, version: number): Promise<void> {
