@@ -2,47 +2,22 @@ import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import got, { AbortError, type Got, RequestError, TimeoutError } from 'got'
+import got, { type Got } from 'got'
 import type { CookieJar } from 'tough-cookie'
-import { problem } from './api-schemas.ts'
+import type { Call, CallResult } from './call.ts'
 import { Semaphore } from './concurrency.ts'
+import { type Exchange, exchange } from './exchange.ts'
+import { misbehave } from './faults/misbehave.ts'
+import type { Misbehaviour, Misdeed, Planned } from './faults/misbehaviour.ts'
+import { PreviousAccess } from './faults/previous-access.ts'
 import type { History } from './history/history.ts'
-import { effectOf, type Observation, type Write } from './history/operation.ts'
+import { effectOf } from './history/operation.ts'
+import type { LimitWatch } from './limits/limit-watch.ts'
 import { urlOf } from './options/server-url.ts'
-import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
+import { isRetryable, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
 
-/** An answer as a call's `observe` sees it. */
-export type Answer = { status: number; body: unknown; isSessionInvalid: boolean; sentAt: number }
-
-/**
- * `action` is the call's row in the stats, `key` its Idempotency-Key. The history gets `writes` with each attempt, and
- * what `observe` makes of each answer. `intended` is when the call should have begun.
- */
-export type Call = {
-  action: string
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  path: string
-  body?: object
-  key?: string
-  writes?: readonly Write[]
-  observe?: (answer: Answer) => Observation[]
-  intended?: number | undefined
-}
-
-/**
- * `status` is null when the client gave up, for the reason in `cause`. `isUncertain`: an earlier attempt, or this one, may
- * have been applied, or may still be. `ms` is the latency of the last attempt.
- */
-export type CallResult = {
-  status: number | null
-  cause: string
-  body: unknown
-  ms: number
-  isUncertain: boolean
-  isSessionInvalid: boolean
-  interrupted: boolean
-}
+export type { Answer, Call, CallResult } from './call.ts'
 
 /** What all robots of a run share. `stop` aborts before the next attempt starts. */
 export type RunContext = {
@@ -50,8 +25,12 @@ export type RunContext = {
   retryPolicy: RetryPolicy
   stats: Stats
   history: History
+  /** With --faults: which calls of the robots misbehave. */
+  misbehaviour?: Misbehaviour | undefined
+  /** Gets to know the limits that answers describe. */
+  limits?: LimitWatch | undefined
   /** In the open model: waits for the next arrival, and resolves to when it was due. */
-  pace?: (() => Promise<number>) | undefined
+  pace?: ((robot: number) => Promise<number>) | undefined
   /** Certificates, in PEM, of the authorities to trust instead of the system's. */
   ca?: string | undefined
   stop: AbortSignal
@@ -61,18 +40,9 @@ export type RunContext = {
   onUnresponsive: () => void
 }
 
-type Attempt = {
-  status: number | null
-  cause: string
-  body: unknown
-  ms: number
-  retryAfterMs: number | null
-  isUncertain: boolean
-  isSessionInvalid: boolean
-}
-
-type AttemptNumber = { intended: number; attempt: number; retryOf: number | null }
-type AnsweredAttempt = Attempt & { operation: number }
+type AttemptNumber = { intended: number; attempt: number; retryOf: number | null; fault?: Misdeed }
+/** `isUncertain`: it may have been applied, or may still be. */
+type Attempt = Omit<Exchange, 'requestId'> & { isUncertain: boolean; operation: number }
 
 type Shared = { semaphore: Semaphore; lastAnsweredAt: number }
 
@@ -104,7 +74,7 @@ export function openClients(context: RunContext): (robot: number, jar?: CookieJa
     headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
   })
   const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
-  return (robot, jar) => new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common)
+  return (robot, jar) => new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common, jar)
 }
 
 export class Client {
@@ -112,28 +82,39 @@ export class Client {
   #shared: Shared
   #robot: number
   #got: Got
+  #jar: CookieJar | undefined
+  #access = new PreviousAccess()
 
-  constructor(context: RunContext, shared: Shared, robot: number, client: Got) {
+  constructor(context: RunContext, shared: Shared, robot: number, client: Got, jar?: CookieJar) {
     this.#context = context
     this.#shared = shared
     this.#robot = robot
     this.#got = client
+    this.#jar = jar
   }
 
-  /** Retries with the same Idempotency-Key until a final response or the end of the retry policy. Never rejects. */
-  async send(call: Call): Promise<CallResult> {
+  /**
+   * Retries with the same Idempotency-Key until a final response or the end of the retry policy. Never rejects. A call that
+   * `mayMisbehave` does so, before or beside its first attempt, where the run wants it.
+   */
+  async send(call: Call, mayMisbehave = false): Promise<CallResult> {
     const { retryPolicy, stop, stats, pace } = this.#context
-    const intendedAt = call.intended ?? (await pace?.())
+    const due = call.intended ?? (await pace?.(this.#robot))
+    const planned = mayMisbehave ? this.#context.misbehaviour?.next(this.#robot, call) : undefined
+    const isDoubled = planned?.misdeed === 'doubled'
+    let isUncertain = planned && !isDoubled ? await this.#misbehave(planned, call) : false
     const startedAt = performance.now()
-    let isUncertain = false
+    const intended = planned && !isDoubled ? startedAt : (due ?? startedAt)
     let first: number | null = null
     for (let attempts = 1; ; attempts += 1) {
       if (stop.aborted) return { ...interruptedResult, isUncertain }
       // Of retries, too: their latency holds what came before.
-      const number: AttemptNumber = { intended: intendedAt ?? startedAt, attempt: attempts, retryOf: first }
-      const attempt: AnsweredAttempt = await this.#shared.semaphore.run(() => this.#attempt(call, number))
+      const number: AttemptNumber = { intended, attempt: attempts, retryOf: first }
+      const twin = isDoubled && attempts === 1 ? this.#attempt(call, { ...number, fault: 'doubled' }) : null
+      const attempt = await this.#attempt(call, number)
       first ??= attempt.operation
       isUncertain ||= attempt.isUncertain
+      if (twin !== null && (await twin).isUncertain) isUncertain = true
       if (attempt.status !== null && !isRetryable(attempt.status)) {
         this.#shared.lastAnsweredAt = performance.now()
         return { ...attempt, isUncertain, interrupted: false }
@@ -149,45 +130,40 @@ export class Client {
     }
   }
 
-  async #attempt(call: Call, number: AttemptNumber): Promise<AnsweredAttempt> {
-    const { history } = this.#context
-    const operation = history.begin({ robot: this.#robot, action: call.action, ...number }, call.writes)
-    const { requestId, ...attempt } = await this.#request(call)
-    const { status, cause, body, isSessionInvalid } = attempt
-    const answer = status === null ? null : { status, body, isSessionInvalid, sentAt: operation.sent }
-    history.end(operation, { status, cause, requestId }, answer ? call.observe?.(answer) : [])
-    const effect = effectOf(operation)
-    return { ...attempt, operation: operation.id, isUncertain: effect === 'indeterminate' || effect === 'late' }
+  /** @returns whether the call may have been applied */
+  async #misbehave(planned: Planned, call: Call): Promise<boolean> {
+    const isStale = planned.misdeed === 'stale cookie'
+    const { previous } = this.#access
+    const jar = this.#jar
+    if (!jar || this.#context.stop.aborted || (isStale && previous === null)) return false
+    const number = { intended: performance.now(), attempt: 1, retryOf: null, fault: planned.misdeed }
+    const { base, ca, retryPolicy } = this.#context
+    const way = { base, ca, jar, timeoutMs: retryPolicy.attemptTimeoutMs, cookie: isStale ? previous : null }
+    const send = () => misbehave(planned, call, way)
+    return (await this.#attempt(call, number, send)).isUncertain
   }
 
-  async #request(call: Call): Promise<Omit<Attempt, 'isUncertain'> & { requestId: string | null }> {
-    const startedAt = performance.now()
-    try {
-      const { statusCode, headers, body } = await this.#got(urlOf(this.#context.base, call.path), {
-        method: call.method,
-        ...(call.body && { json: call.body }),
-        ...(call.key && { headers: { 'idempotency-key': call.key } }),
-        ...(this.#context.abandon && { signal: this.#context.abandon.signal }),
-        timeout: { request: this.#context.retryPolicy.attemptTimeoutMs },
-      })
-      const parsed = parse(body)
-      const code = problem.safeParse(parsed).data?.code
-      return {
-        status: statusCode,
-        cause: code ? `${statusCode} ${code}` : String(statusCode),
-        body: parsed,
-        ms: performance.now() - startedAt,
-        retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
-        isSessionInvalid: headers['rookery-session'] === 'invalid',
-        requestId: headers['x-request-id']?.toString() ?? null,
-      }
-    } catch (error) {
-      if (!(error instanceof RequestError)) throw error
-      // After a timeout the server may still process the request; after a broken connection it no longer does.
-      const cause = error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code
-      const ms = performance.now() - startedAt
-      return { status: null, cause, body: null, ms, retryAfterMs: null, isSessionInvalid: false, requestId: null }
-    }
+  #attempt(call: Call, number: AttemptNumber, send = () => this.#exchange(call)): Promise<Attempt> {
+    return this.#shared.semaphore.run(async () => {
+      const { history } = this.#context
+      const operation = history.begin({ robot: this.#robot, action: call.action, ...number }, call.writes)
+      const { requestId, ...exchanged } = await send()
+      const { status, cause, body, isSessionInvalid } = exchanged
+      const answer = status === null ? null : { status, body, isSessionInvalid, sentAt: operation.sent }
+      history.end(operation, { status, cause, requestId }, answer ? call.observe?.(answer) : [])
+      const effect = effectOf(operation)
+      return { ...exchanged, operation: operation.id, isUncertain: effect === 'indeterminate' || effect === 'late' }
+    })
+  }
+
+  #exchange({ method, path, body, key }: Call): Promise<Exchange> {
+    const { base, retryPolicy, abandon, limits } = this.#context
+    const options = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
+    const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: abandon?.signal }
+    return exchange(this.#got, urlOf(base, path), options, patience, (headers) => {
+      this.#access.note(headers)
+      limits?.note(headers)
+    })
   }
 }
 
@@ -195,13 +171,4 @@ function describeGiveUp({ cause, retryAfterMs }: Attempt): string {
   return retryAfterMs === null
     ? `${cause}, retries exhausted`
     : `${cause}, Retry-After ${Math.ceil(retryAfterMs / 1000)} s is too long`
-}
-
-/** The JSON, or the text if it is none. */
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body)
-  } catch {
-    return body
-  }
 }

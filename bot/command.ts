@@ -1,12 +1,17 @@
 import { styleText } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import { interruptedExitCodes, onShutdownSignal, type ShutdownSignal } from '../src/shutdown-signal.ts'
+import type { Checker } from './check/checker.ts'
+import { cleanCommand } from './clean/command.ts'
 import { printLine, runCommand } from './cli.ts'
 import type { RunContext } from './client.ts'
 import { identity, newRun, privateIdentity } from './content.ts'
 import { runCrowd } from './crowd.ts'
+import { Misbehaviour } from './faults/misbehaviour.ts'
 import { History } from './history/history.ts'
 import { LedgerFile } from './history/ledger-file.ts'
+import { LimitWatch } from './limits/limit-watch.ts'
+import { plannedLoad } from './limits/planned-load.ts'
 import type { ArrivalPlan } from './load/arrivals.ts'
 import { Measurements } from './load/measurements.ts'
 import { runOnly } from './load/only.ts'
@@ -36,6 +41,7 @@ export function main(args: string[]): Promise<void> {
     const [command, ...rest] = args
     if (command === 'compare') return print(compareCommand(rest))
     if (command === 'verify') return verifyCommand(rest)
+    if (command === 'clean') return cleanCommand(rest)
     if (command === 'schema') return print([JSON.stringify(jsonSchema(), null, 2)])
     const requested = readOptions(args)
     if (requested.show === null) return run(requested.options)
@@ -63,6 +69,10 @@ async function run(options: Options): Promise<number> {
   const where = `at ${url.href.replace(/\/$/, '')}, seed ${seed} (repeat with --seed ${seed})`
   display.print(`${only ? describeOnly(only, options) : describeCrowd(options)}, ${where}`)
   const version = await serverVersion(url, ca)
+  const { for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+  const size = { ...options, users: options.robots }
+  const limits = new LimitWatch(plannedLoad({ seed, size, forMs, ratePerSecond }), display.print)
+  if (!only) await limits.ask(url, ca)
   const stats = new Stats()
   const measurements = new Measurements()
   const abandoning = new AbortController()
@@ -71,11 +81,11 @@ async function run(options: Options): Promise<number> {
   const retryPolicy = { ...defaultRetryPolicy, totalMs: Math.max(defaultRetryPolicy.totalMs, maxSilenceMs) }
   const context: RunContext = {
     ...{ base: url, ca, retryPolicy, stats, history: new History() },
-    ...{ stop: stopping.signal, abandon },
+    ...{ stop: stopping.signal, abandon, limits, ...(options.faults && { misbehaviour: new Misbehaviour(seed) }) },
     onUnresponsive: () => stopping.abort(),
   }
   context.history.listen(measurements)
-  const ledger = openLedger(options, startedAt)
+  const ledger = openLedger(options, url, startedAt)
   if (ledger) context.history.listen(ledger)
   const status = { robots: options.robots, phase: null, checked: 0 }
   const endPulse = startPulse(measurements, status, display, { maxSilenceMs, onSilence })
@@ -100,7 +110,12 @@ async function run(options: Options): Promise<number> {
       ...{ model: only || options.rate ? 'open' : 'closed', interrupted: signal },
     },
     ...{ url: url.href, seed, options: shownOptions(options), serverVersion: version, check },
-    ...{ figures: measurements.figures(), unexpected: stats.failures(), expectations: options.expect },
+    ...{
+      figures: measurements.figures(),
+      unexpected: stats.failures(),
+      expectations: options.expect,
+      limits: limits.sentences,
+    },
     isMeasurement: !over.signal.aborted && (only !== undefined || options.for !== undefined),
   })
   for (const line of ['', ...figuresText(report), '', ...checkText(report)]) display.print(line)
@@ -121,8 +136,13 @@ async function run(options: Options): Promise<number> {
       if (name === 'verify') measurements.stop()
       if (name === 'day' && options.for !== undefined) setTimeout(() => measurements.start(), options.ramp ?? 0).unref()
     })
-    const { alone, for: forMs, rate: ratePerSecond, ramp: rampMs } = options
+    const { alone } = options
+    const onChecker = (checker: Checker) => {
+      measurements.mayBeGone = (register) => checker.mayBeGone(register)
+    }
     const conditions = {
+      onChecker,
+      onArrival: (due: number, startedAt: number) => measurements.arrived(due, startedAt),
       ...{
         over: over.signal,
         alone,
@@ -131,18 +151,20 @@ async function run(options: Options): Promise<number> {
         ...(rampMs && { rampMs }),
       },
     }
-    const size = { ...options, users: options.robots }
     const findings = await runCrowd(seed, size, context, phases, createIdentity, conditions)
     return checkOf(findings)
   }
 }
 
 /** @throws UsageError unless the file is new */
-function openLedger(options: Options, startedAt: Date): LedgerFile | null {
-  const { ledger, seed, alone } = options
+function openLedger(options: Options, url: URL, startedAt: Date): LedgerFile | null {
+  const { ledger, seed, isSeedGiven, alone } = options
   if (ledger === undefined) return null
   try {
-    return new LedgerFile(ledger, { seed, alone, options: shownOptions(options), startedAt: startedAt.toISOString() })
+    return new LedgerFile(ledger, {
+      ...{ seed, isSeedGiven, url: url.href, alone },
+      ...{ options: shownOptions(options), startedAt: startedAt.toISOString() },
+    })
   } catch {
     throw new UsageError(
       `--ledger ${ledger} cannot be written: it must be a new file in a folder that you may write to.`,
@@ -169,10 +191,10 @@ function describeCrowd({ robots, posts, reactions, for: forMs, rate }: Options):
 function shownOptions(options: Options): Report['options'] {
   const expect = options.expect.map(({ text }) => text)
   const { robots, posts, replies, follows, reactions, deletions, only } = options
-  const { alone, rate: ratePerSecond, for: duration, ramp = 0 } = options
+  const { alone, faults, rate: ratePerSecond, for: duration, ramp = 0 } = options
   const size = { posts, replies, follows, reactions, deletions }
   const time = { for: `${duration}ms`, ...(ratePerSecond && { rate: ratePerSecond, ramp: `${ramp}ms` }) }
-  if (!only) return { robots, ...(duration === undefined ? size : time), alone, expect }
+  if (!only) return { robots, ...(duration === undefined ? size : time), alone, faults, expect }
   const { rate, forMs, rampMs } = planOf(options)
   return { only, rate, for: `${forMs}ms`, ramp: `${rampMs}ms`, expect }
 }

@@ -3,11 +3,12 @@ import { Checker } from './check/checker.ts'
 import { ExcessInvestigation } from './check/excess.ts'
 import { finalReadingSteps, readEverything, Unreadable } from './check/final-reading.ts'
 import type { Finding } from './check/finding.ts'
+import { type Totals, totalsOf } from './check/totals.ts'
 import { interruptedCause, openClients, type RunContext } from './client.ts'
 import { forEachConcurrent, Semaphore } from './concurrency.ts'
 import { type Identity, identity, newRun } from './content.ts'
-import { lists, registers } from './history/registers.ts'
-import { paceOf } from './load/pace.ts'
+import { Pace } from './load/pace.ts'
+import { activityOf } from './people/activity.ts'
 import { Directory } from './people/directory.ts'
 import { endlessDay, planDay } from './people/itinerary.ts'
 import { type Day, knownPosts, liveDay } from './people/life.ts'
@@ -15,21 +16,10 @@ import { Robot } from './people/robot.ts'
 import { GaveUp, type RobotContext } from './people/session.ts'
 import { type CrowdSize, deletesAccount } from './plan.ts'
 import type { Progress } from './progress.ts'
+import { randomStream } from './random.ts'
 
 /** `unreadable` is why the check is incomplete, or null; `gaveUp` counts robots by cause. */
 export type Findings = { findings: Finding[]; totals: Totals; unreadable: string | null; gaveUp: Map<string, number> }
-
-/** `created` are posts, also those that were deleted; `pinned` and `open` are writes without an answer; `foreign` are posts and accounts that are not of this run. */
-export type Totals = {
-  created: number
-  posts: number
-  reactions: number
-  follows: number
-  checked: number
-  pinned: number
-  open: number
-  foreign: number
-}
 
 /** `forMs` replaces the size of the robots' day by its length; with a rate it is the open model. */
 export type Conditions = {
@@ -39,6 +29,10 @@ export type Conditions = {
   rampMs?: number
   /** Ends the day early; then everything is read. */
   over?: AbortSignal
+  /** Gets the checker before the first request. */
+  onChecker?: (checker: Checker) => void
+  /** Gets each arrival of the open model: when it was due, and when it has started. */
+  onArrival?: (due: number, startedAt: number) => void
 }
 
 // A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
@@ -60,6 +54,7 @@ export async function runCrowd(
   const { robots, directory, checker, investigation, findings, gaveUp } = crowd
   const before = await liveTogether(crowd, seed, size, context, progress, conditions)
   crowd.isOver = true
+  crowd.pace?.stop()
 
   const shown = progress.begin('verify', finalReadingSteps(directory, robots))
   let unreadable: string | null = null
@@ -82,7 +77,7 @@ export async function runCrowd(
     leaving.step()
   })
   leaving.end()
-  return { findings, totals: totalsOf(crowd), unreadable, gaveUp }
+  return { findings, totals: totalsOf(crowd.checker, crowd.directory, crowd.joined), unreadable, gaveUp }
 }
 
 type Crowd = ReturnType<typeof gather>
@@ -92,21 +87,26 @@ function gather(
   size: CrowdSize,
   context: RunContext,
   createIdentity: (seed: number, index: number, run: string) => Identity,
-  { alone = false }: Conditions,
+  { alone = false, onChecker }: Conditions,
 ) {
   const [run, directory, never] = [newRun(), new Directory(), new AbortController().signal]
   const findings: Finding[] = []
   const onFinding = (finding: Finding) => findings.push(finding)
   const checker = new Checker({ alone, onFinding, onExcess: (excess) => investigation.look(excess) })
   context.history.listen(checker)
-  const crowd = { isOver: false, pace: undefined as RunContext['pace'] }
+  onChecker?.(checker)
+  const crowd: { isOver: boolean; pace?: Pace } = { isOver: false }
   const robotClients: RunContext = {
     ...context,
     get stop() {
       return crowd.isOver ? never : context.stop
     },
+    get misbehaviour() {
+      return crowd.isOver ? undefined : context.misbehaviour
+    },
     get pace() {
-      return crowd.isOver ? undefined : crowd.pace
+      const { pace, isOver } = crowd
+      return isOver || !pace ? undefined : (robot: number) => pace.next(robot)
     },
   }
   const [open, openOther] = [openClients(robotClients), openClients(robotClients)]
@@ -140,7 +140,7 @@ async function liveTogether(
   size: CrowdSize,
   context: RunContext,
   progress: Progress,
-  { alone, forMs, ratePerSecond, rampMs = 0, over }: Conditions,
+  { alone, forMs, ratePerSecond, rampMs = 0, over, onArrival: arrived = () => {} }: Conditions,
 ) {
   const { directory, identities, robots } = crowd
   const known = knownPosts(directory, identities)
@@ -177,7 +177,13 @@ async function liveTogether(
   const joins = new Map((alone ? others : robots).map((robot) => [robot, join(robot)]))
   if (forMs !== undefined) await Promise.all(joins.values())
   const until = forMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + rampMs + forMs
-  if (ratePerSecond !== undefined) crowd.pace = paceOf({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 })
+  const activity = (robot: number) => activityOf(robot, size.users)
+  if (ratePerSecond !== undefined) {
+    const options = { activity, arrived, random: randomStream('arrivals', seed) }
+    const pace = new Pace({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 }, options)
+    crowd.pace = pace
+    context.stop.addEventListener('abort', () => pace.stop(), { once: true })
+  }
   const steps = forMs === undefined ? days.reduce((sum, day) => sum + Array.from(day).length, 0) : 0
   const shown = progress.begin('day', steps)
   await forEachConcurrent(robots, robots.length, async (robot) => {
@@ -186,24 +192,11 @@ async function liveTogether(
     const { index } = robot.identity
     const day: Day = {
       ...{ steps: days[index] ?? [], until, over, leaves: deletesAccount(index, size), onStep: shown.step },
-      ...(forMs !== undefined && ratePerSecond === undefined && { thinkTimeMs }),
+      ...(forMs !== undefined && ratePerSecond === undefined && { thinkTimeMs: thinkTimeMs / activity(index) }),
     }
     await attempt(robot, () => liveDay(robot, identities, day, context))
   })
   joining.end()
   shown.end()
   return before
-}
-
-function totalsOf({ checker, directory, joined }: Crowd): Totals {
-  const exists = (post: string) => checker.possibleValues(registers.post(post)).every(Boolean)
-  const posts = directory.known.filter(exists)
-  const sizeOf = (name: string) => checker.sizes(name).least
-  return {
-    created: directory.known.length,
-    posts: posts.length,
-    reactions: posts.reduce((sum, post) => sum + sizeOf(lists.reactions(post)), 0),
-    follows: joined.reduce((sum, { username }) => sum + sizeOf(lists.following(username)), 0),
-    ...{ checked: checker.checked, pinned: checker.pinned, open: checker.open, foreign: checker.foreign.size },
-  }
 }

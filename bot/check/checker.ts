@@ -49,6 +49,11 @@ export class Checker implements HistoryListener {
     return this.#world.find(register)?.possibleValues() ?? [initialValue(register)]
   }
 
+  /** Whether the object of a register that says what exists may be deleted. */
+  mayBeGone(register: string): boolean {
+    return this.possibleValues(register).includes(false)
+  }
+
   /** The sizes that a collection may have now, or may have had since a request in flight was sent. */
   sizes(name: string, since = Number.POSITIVE_INFINITY): { least: number; most: number } {
     return this.#world.collection(name).sizesSince(since)

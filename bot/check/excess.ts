@@ -3,11 +3,13 @@ import * as schemas from '../api-schemas.ts'
 import type { Answer, Call, Client } from '../client.ts'
 import type { History } from '../history/history.ts'
 import type { Observation } from '../history/operation.ts'
-import { kindOf, partsOf } from '../history/registers.ts'
+import { kindOf, partsOf, registers } from '../history/registers.ts'
 import type { Directory } from '../people/directory.ts'
 import type { Checker, Excess } from './checker.ts'
 
 const maxTries = 3
+
+const isOfAccount = (kind: string) => kind === 'posts' || kind === 'followers' || kind === 'following'
 
 type Size = { seen: number; foreign: number; most: number }
 
@@ -78,11 +80,11 @@ export class ExcessInvestigation {
   async #count(count: string, onAnswer: (answer: Answer) => void = () => {}): Promise<number | null> {
     const [object] = partsOf(count)
     const kind = kindOf(count)
-    if (kind === 'posts' || kind === 'followers' || kind === 'following') {
-      const account = await this.#read(`/v1/accounts/${object}`, schemas.account, onAnswer)
+    if (isOfAccount(kind)) {
+      const account = await this.#read(count, `/v1/accounts/${object}`, schemas.account, onAnswer)
       return account?.counts[kind] ?? null
     }
-    const post = await this.#read(`/v1/posts/${this.#directory.idOf(object)}`, schemas.post, onAnswer)
+    const post = await this.#read(count, `/v1/posts/${this.#directory.idOf(object)}`, schemas.post, onAnswer)
     const counts: Record<string, number> | undefined = post?.counts
     return counts?.[kind] ?? null
   }
@@ -90,10 +92,11 @@ export class ExcessInvestigation {
   async #foreign(count: string): Promise<number | null> {
     const [object] = partsOf(count)
     const kind = kindOf(count)
-    const isOfAccount = kind === 'posts' || kind === 'followers' || kind === 'following'
     const value = kind === 'likes' ? '&value=like' : kind === 'dislikes' ? '&value=dislike' : ''
     const list = value ? 'reactions' : kind
-    const path = isOfAccount ? `/v1/accounts/${object}/${list}` : `/v1/posts/${this.#directory.idOf(object)}/${list}`
+    const path = isOfAccount(kind)
+      ? `/v1/accounts/${object}/${list}`
+      : `/v1/posts/${this.#directory.idOf(object)}/${list}`
     const names = z.union([
       schemas.account.transform(({ username }) => username),
       schemas.reactor.transform(({ account }) => account.username),
@@ -103,6 +106,7 @@ export class ExcessInvestigation {
     while (cursor !== null) {
       const query: string = `?limit=100${value}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`
       const page: { items: string[]; nextCursor: string | null } | null = await this.#read(
+        count,
         `${path}${query}`,
         schemas.page(names),
       )
@@ -114,13 +118,16 @@ export class ExcessInvestigation {
   }
 
   async #read<T extends z.ZodType>(
+    count: string,
     path: string,
     schema: T,
     onAnswer: (answer: Answer) => void = () => {},
   ): Promise<z.infer<T> | null> {
+    const [object] = partsOf(count)
+    const exists = isOfAccount(kindOf(count)) ? registers.account(object) : registers.post(object)
     const observe = (answer: Answer): Observation[] => {
       onAnswer(answer)
-      return []
+      return answer.status === 404 ? [{ register: exists, value: false }] : []
     }
     const call: Call = { action: 'look into an excess', method: 'GET', path, observe }
     const { status, body } = await this.#client.send(call)

@@ -6,7 +6,8 @@ export type HistoryListener = {
   end?(operation: Operation, observations: readonly Observation[]): void
 }
 
-type Beginning = Pick<Operation, 'robot' | 'action'> & Partial<Pick<Operation, 'intended' | 'attempt' | 'retryOf'>>
+type Beginning = Pick<Operation, 'robot' | 'action'> &
+  Partial<Pick<Operation, 'intended' | 'attempt' | 'retryOf' | 'fault'>>
 type Ending = Pick<Operation, 'status' | 'cause' | 'requestId'>
 
 /** Less than a clock can show. */
@@ -30,12 +31,16 @@ export class History {
     this.#listeners.push(listener)
   }
 
-  begin({ robot, action, intended, attempt = 1, retryOf = null }: Beginning, writes: readonly Write[] = []): Operation {
+  begin(
+    { robot, action, intended, attempt = 1, retryOf = null, fault }: Beginning,
+    writes: readonly Write[] = [],
+  ): Operation {
     this.#lastId += 1
     const sent = this.#now()
     const operation = {
       ...{ id: this.#lastId, robot, action, intended: intended ?? sent, sent, answered: null },
       ...{ status: null, cause: '', requestId: null, attempt, retryOf },
+      ...(fault !== undefined && { fault }),
     }
     for (const listener of this.#listeners) listener.begin?.(operation, writes)
     return operation

@@ -3,14 +3,21 @@ import { z } from 'zod'
 import type { HistoryListener } from './history.ts'
 import type { Observation, Operation, Write } from './operation.ts'
 
-/** What a run can be told from: the first line of a ledger. */
-export type LedgerHead = { seed: number; alone: boolean; options: object; startedAt: string }
+/** What a run can be told from: the first line of a ledger. Passwords follow from a seed that was given. */
+export type LedgerHead = {
+  seed: number
+  isSeedGiven?: boolean
+  url?: string
+  alone: boolean
+  options: object
+  startedAt: string
+}
 
 const nullableNumber = z.number().nullable()
 const operation = z.object({
   ...{ id: z.number(), robot: z.number(), action: z.string(), intended: z.number(), sent: z.number() },
   ...{ answered: nullableNumber, status: nullableNumber, cause: z.string(), requestId: z.string().nullable() },
-  ...{ attempt: z.number(), retryOf: nullableNumber },
+  ...{ attempt: z.number(), retryOf: nullableNumber, fault: z.string().exactOptional() },
 })
 const value = z.union([z.string(), z.boolean(), z.null()])
 const write = z.object({ register: z.string(), value, parent: z.string().exactOptional() })
@@ -25,7 +32,10 @@ const observation = z.union([
     ...{ expected: z.string(), seen: z.string(), holds: z.boolean() },
   }),
 ])
-const head = z.object({ seed: z.number(), alone: z.boolean(), options: z.looseObject({}), startedAt: z.string() })
+const head = z.object({
+  ...{ seed: z.number(), isSeedGiven: z.boolean().exactOptional(), url: z.string().exactOptional() },
+  ...{ alone: z.boolean(), options: z.looseObject({}), startedAt: z.string() },
+})
 const line = z.union([
   z.object({ begin: operation, writes: z.array(write) }),
   z.object({

@@ -16,6 +16,8 @@ export type Operation = {
   attempt: number
   /** The operation of the first attempt. */
   retryOf: number | null
+  /** What the bot does wrong on purpose, as in 'cut before'. */
+  fault?: string
 }
 
 export type Value = string | boolean | null
@@ -45,13 +47,18 @@ export type Observation =
  */
 export type Effect = 'acknowledged' | 'refused' | 'indeterminate' | 'late'
 
+/** The causes of attempts whose connection the bot itself has cut. No server may act on half a request. */
+export const notSentWhole = 'not sent whole'
+export const sentAndCut = 'cut'
+
 const notTried = new Set(['503 overloaded', '503 database-unavailable'])
 /** After these, the request may still wait where no answer can reach its sender: in a socket, or behind a gateway. */
-const unread = new Set(['timeout', 'cut', '504'])
+const unread = new Set(['timeout', sentAndCut, '504'])
 
 /** The effect of an operation that has ended. */
 export function effectOf({ status, cause }: Pick<Operation, 'status' | 'cause'>): Effect {
   if (unread.has(cause)) return 'late'
+  if (cause === notSentWhole) return 'refused'
   if (status === null) return 'indeterminate'
   if (status >= 200 && status < 300) return 'acknowledged'
   return status < 500 || notTried.has(cause) ? 'refused' : 'indeterminate'

@@ -6,13 +6,15 @@ export type Window = { count: number; p50: number | null; p99: number | null }
 /**
  * One action's figures. `latency` runs from the intended start (open model) or the decision to send (closed model), with
  * retries and the bot's own queue; `service` from the sending of the request that was answered. Both are those of
- * requests that succeeded. `refused` counts answers that had to be refusals, `retries` repeated attempts.
+ * requests that succeeded. `refused` counts answers that had to be refusals, `gone` those that what may have been deleted is not
+ * there, `retries` repeated attempts.
  */
 export type ActionFigures = {
   count: number
   perSecond: number
   errors: number
   refused: number
+  gone: number
   retries: number
   latency: LatencySummary
   service: LatencySummary
@@ -27,6 +29,7 @@ const percentiles = [1, 10, 25, 50, 75, 90, 95, 99, 99.9, 100]
 export class ActionCounter {
   errors = 0
   refused = 0
+  gone = 0
   retries = 0
   #latency = new Latencies()
   #service = new Latencies()
@@ -57,6 +60,7 @@ export class ActionCounter {
       perSecond: seconds > 0 ? latency.count / seconds : 0,
       errors: this.errors,
       refused: this.refused,
+      gone: this.gone,
       retries: this.retries,
       latency: latency.summary(),
       service: this.#service.summary(),

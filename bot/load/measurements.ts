@@ -1,3 +1,4 @@
+import type { Observation } from '../history/operation.ts'
 import { ActionCounter, type ActionFigures, windowSeconds } from './action-figures.ts'
 import { measureOwnLoad, type OwnLoad } from './own-load.ts'
 import { type Second, Series } from './series.ts'
@@ -13,6 +14,8 @@ export type MeasuredOperation = {
   answered: number | null
   status: number | null
   cause: string
+  /** What the bot did wrong on purpose: it is counted, and not measured. */
+  fault?: string
 }
 
 /** Errors of an action with one cause, such as `503 overloaded` or `ECONNRESET`. */
@@ -25,6 +28,7 @@ export type Figures = {
   errors: ErrorCount[]
   series: Second[]
   silences: Silence[]
+  faults: Record<string, number>
   arrivals: number
   late: number
   loopDelayP99: number
@@ -39,6 +43,8 @@ const lateMs = 10
  */
 export class Measurements {
   readonly silence: SilenceWatch
+  /** Whether what a register says to exist may have been deleted by now: then a 404 is no error. */
+  mayBeGone: (register: string) => boolean = () => false
   #now: () => number
   #ownLoad: OwnLoad
   #startedAt: number
@@ -47,6 +53,7 @@ export class Measurements {
   #total = new ActionCounter()
   #actions = new Map<string, ActionCounter>()
   #errors = new Map<string, ErrorCount>()
+  #faults = new Map<string, number>()
   #arrivals = 0
   #late = 0
   #inFlight = 0
@@ -92,9 +99,11 @@ export class Measurements {
     intended,
     sent,
     attempt,
-  }: Pick<MeasuredOperation, 'action' | 'intended' | 'sent' | 'attempt'>): void {
+    fault,
+  }: Pick<MeasuredOperation, 'action' | 'intended' | 'sent' | 'attempt' | 'fault'>): void {
     this.#inFlight += 1
     this.silence.asked(sent)
+    if (fault !== undefined) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1)
     if (attempt > 1 && this.#isMeasured(intended)) for (const counter of this.#countersOf(action)) counter.retries += 1
   }
 
@@ -102,19 +111,22 @@ export class Measurements {
    * An operation that was answered, or given up: then its status is null. An observation with the claim N says that the
    * answer had to be a refusal.
    */
-  end(operation: MeasuredOperation, observations: readonly object[] = []): void {
-    const { action, intended, sent, answered, status, cause } = operation
+  end(operation: MeasuredOperation, observations: readonly Observation[] = []): void {
+    const { action, intended, sent, answered, status, cause, fault } = operation
     this.#inFlight -= 1
     const at = answered ?? this.#now()
     const isAnswered = status !== null
     if (isAnswered) this.silence.answered(at, this.#inFlight)
-    if (!this.#isMeasured(intended)) return
+    if (fault !== undefined || !this.#isMeasured(intended)) return
     const isRefused = isAnswered && status >= 400 && observations.some(hadToBeRefused)
     const isSuccess = isAnswered && status < 400
-    const isError = !isRefused && !isSuccess
+    const isGone =
+      isAnswered && status >= 400 && observations.some((one) => saysGone(one) && this.mayBeGone(one.register))
+    const isError = !isRefused && !isSuccess && !isGone
     const latencyMs = isSuccess ? at - intended : null
     for (const counter of this.#countersOf(action)) {
       if (isRefused) counter.refused += 1
+      if (isGone) counter.gone += 1
       if (isError) counter.errors += 1
       if (latencyMs !== null) counter.succeeded(latencyMs, at - sent, this.#windowAt(at))
     }
@@ -142,6 +154,7 @@ export class Measurements {
       errors: [...this.#errors.values()],
       series,
       silences: this.silence.silences,
+      faults: Object.fromEntries(this.#faults),
       ...self,
       invalid: invalidReasons({ ...self, p99: total.latency.p99, seconds: series }),
     }
@@ -177,4 +190,7 @@ export class Measurements {
   }
 }
 
-const hadToBeRefused = (observation: object): boolean => 'claim' in observation && observation.claim === 'N'
+const hadToBeRefused = (observation: Observation): boolean => 'claim' in observation && observation.claim === 'N'
+
+const saysGone = (observation: Observation): observation is { register: string; value: false } =>
+  'register' in observation && observation.value === false

@@ -1,6 +1,7 @@
 export const help = `Usage: npx tsx bot [options]
        npx tsx bot compare a.json b.json
        npx tsx bot verify run.ledger
+       npx tsx bot clean run.ledger [--url <url>] [--ca <file>] [--yes-really]
        npx tsx bot schema
 
 Robots sign up, post, reply, follow, react, read their timelines and delete posts and accounts. Then the bot reads
@@ -24,6 +25,8 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   --silence <time>   end the run after so long without any answer (default 30s)
   --alone            no other account uses the server: what one does is a fault
 
+  --faults           misbehave on purpose: cut connections, read answers slowly, send changes twice, use old cookies
+
   --expect <limit>   fail unless the figures keep it, as in "like p99<250ms", "rate>=100" or "read post errors<1%";
                      p50, p90, p99, max, rate, count or errors; can be repeated
   --json <file>      write the report as JSON, to standard output with - (all else then goes to standard error)
@@ -37,7 +40,8 @@ everything back and compares it with what the server acknowledged. docs/bot.md s
   --version          show the version
 
 compare prints the ratios of two reports and says which differences are noise; verify judges the history of a ledger
-again (0 it agrees, 1 it does not, 4 it holds nothing to compare); schema prints the JSON Schema of --json.
+again (0 it agrees, 1 it does not, 4 it holds nothing to compare); clean deletes the accounts that a run with --seed has
+left (0 none is left, 1 some are); schema prints the JSON Schema of --json.
 
 Exit code, the first that applies: 130, 143 or 129 after SIGINT, SIGTERM or SIGHUP; 2 invalid options, no server, or not
 Rookery; 1 the ledger disagrees; 4 nothing can be said; 5 the figures are invalid; 3 an --expect is missed or an answer

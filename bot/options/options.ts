@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { authorities } from './authorities.ts'
 import { readConfigFile } from './config-file.ts'
 import { parseExpectation } from './expectation.ts'
 import { duration, integer, integerOption, parseArguments, validate } from './parse.ts'
-import { isLoopback, serverUrl } from './server-url.ts'
+import { remoteFault, serverUrl } from './server-url.ts'
 
 export const onlyActions = ['read-post', 'read-profile', 'read-posts', 'read-timeline'] as const
 
@@ -36,18 +36,9 @@ const options = z.object({
   json: z.string().min(1, '--json must name a file, or be -.').optional(),
   report: z.string().min(1, '--report must name a file.').optional(),
   ledger: z.string().min(1, '--ledger must name a file.').optional(),
-  ca: z
-    .string()
-    .transform((path, context) => {
-      try {
-        return readFileSync(path, 'utf8')
-      } catch {
-        context.addIssue({ code: 'custom', message: `--ca ${path} cannot be read.` })
-        return z.NEVER
-      }
-    })
-    .optional(),
+  ca: authorities.optional(),
   alone: z.boolean().default(false),
+  faults: z.boolean().default(false),
   'yes-really': z.boolean().default(false),
 })
 
@@ -64,7 +55,7 @@ const types = {
     config: text,
     ca: text,
   },
-  ...{ alone: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
+  ...{ alone: flag, faults: flag, 'yes-really': flag, help: { type: 'boolean', short: 'h' } as const, version: flag },
 } as const
 
 export type Options = z.infer<typeof options> & { seed: number; isSeedGiven: boolean }
@@ -98,10 +89,11 @@ function combinationFaults(given: Record<string, unknown>): string[] {
   const missing = (name: string, needed: string[]) =>
     name in given && !needed.some((other) => other in given) ? [`--${name} needs --${needed.join(' or --')}.`] : []
   const url = serverUrl.safeParse(given.url).data
-  const isRemote = url !== undefined && !isLoopback(url) && given['yes-really'] !== true
+  const remote = url === undefined || given['yes-really'] === true ? null : remoteFault(url)
   return [
-    ...(isRemote ? [`--url ${url.origin} is another machine; add --yes-really to send the robots there.`] : []),
+    ...(remote === null ? [] : [remote]),
     ...missing('rate', ['only', 'for']),
     ...missing('ramp', ['only', 'rate']),
+    ...(given.faults === true && 'only' in given ? ['--faults and --only exclude each other.'] : []),
   ]
 }

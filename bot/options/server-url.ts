@@ -18,6 +18,10 @@ export const serverUrl = z.string().transform((text, context): URL => {
 /** The URL of an API path such as `/v1/posts` below the server's URL. */
 export const urlOf = (base: URL, path: string): URL => new URL(`.${path}`, base)
 
+/** A sentence that asks for --yes-really, if the server is on another machine. */
+export const remoteFault = (url: URL): string | null =>
+  isLoopback(url) ? null : `--url ${url.origin} is another machine; add --yes-really to send the robots there.`
+
 /** Whether the host is localhost, in 127.0.0.0/8, or [::1]. */
 export function isLoopback(url: URL): boolean {
   // The URL parser normalizes 127.1, 0x7f000001 and [0:0:0:0:0:0:0:1] to these forms.

@@ -116,6 +116,7 @@ export class Reading {
     let cursor: string | null = null
     for (let page = 1; page <= pages; page += 1) {
       let next: string | null = null
+      const before = items.length
       const observe = (answer: Answer): Observation[] => {
         const read: { items: z.infer<T>[]; nextCursor: string | null } | null =
           answer.status === 200 ? (schemas.page(kind.schema).safeParse(answer.body).data ?? null) : null
@@ -123,6 +124,8 @@ export class Reading {
         if (read === null) return []
         since ??= answer.sentAt
         next = read.nextCursor
+        // A page may be read again, as after a refresh of the session.
+        items.splice(before)
         const observations = read.items.flatMap((item) => kind.observe(this, item, answer))
         items.push(...read.items.map((item) => kind.toItem(this.directory, item)))
         const ends = next === null || page === pages

@@ -1,19 +1,14 @@
 import * as schemas from '../api-schemas.ts'
 import type { Answer, Call, CallResult } from '../client.ts'
-import { type Identity, nextBio, postText } from '../content.ts'
+import { type Identity, nextBio } from '../content.ts'
 import type { Observation } from '../history/operation.ts'
-import { lists, postOf, registers } from '../history/registers.ts'
-import type { PostRef, Reaction } from '../plan.ts'
-import { observeAccount, observePost } from './observe.ts'
+import { registers } from '../history/registers.ts'
+import { observeAccount } from './observe.ts'
 import { Reading } from './reading.ts'
-import { GaveUp, type RobotContext, readBody, Session } from './session.ts'
+import { GaveUp, type RobotContext, Session } from './session.ts'
 import { Tally } from './tally.ts'
 
-/** Of the creations, one in twenty is sent twice, one in a hundred at the same moment. */
-const twiceEvery = 20
-const atOnceEvery = 100
-
-/** Acts as one account: its writes, with what they do to the registers of the history. @throws GaveUp */
+/** Acts as one account: its sessions and its profile, with what they do to the registers of the history. @throws GaveUp */
 export class Robot {
   readonly identity: Identity
   readonly tally = new Tally()
@@ -109,87 +104,6 @@ export class Robot {
       if (device.id !== null && this.tally.sessions.has(device.id)) await this.logOut(device)
   }
 
-  /** Creates a post, or a reply if `parent` is given. Resolves to false if its parent does not exist. */
-  async createPost(number: number, parent?: string): Promise<boolean> {
-    const { directory, run, seed } = this.context
-    const { index } = this.identity
-    const post = postOf(this.username, number)
-    const replyTo = parent === undefined ? null : await directory.whenKnown(parent)
-    if (parent !== undefined && replyTo === null) return false
-    directory.announce(post, parent ?? null)
-    const text = postText(seed, index, number)
-    const call: Call = {
-      ...{ action: parent ? 'reply' : 'post', method: 'POST', path: '/v1/posts', key: `${run}.${index}.${number}` },
-      body: replyTo === null ? { text } : { text, replyTo },
-      writes: [
-        { register: registers.post(post), value: true, ...(parent && { parent }) },
-        { register: registers.text(post), value: text },
-      ],
-      observe: (answer) => {
-        if (answer.status === 201) return this.#observePostIn(answer)
-        return answer.status === 400 && parent ? [{ register: registers.post(parent), value: false }] : []
-      },
-    }
-    const nth = number + index * 7
-    const times = nth % twiceEvery === 7 ? 2 : 1
-    const sends: CallResult[] = nth % atOnceEvery === 57 ? await Promise.all([this.send(call), this.send(call)]) : []
-    for (let n = sends.length; n < times; n += 1) sends.push(await this.send(call))
-    return sends.some(({ status }) => status === 201)
-  }
-
-  async editPost(number: number, version: number): Promise<void> {
-    const { directory, seed } = this.context
-    const post = postOf(this.username, number)
-    const id = directory.idOf(post)
-    if (id === null) return
-    const text = postText(seed, this.identity.index, number, version)
-    await this.send({
-      ...{ action: 'edit post', method: 'PATCH', path: `/v1/posts/${id}`, body: { text } },
-      writes: [{ register: registers.text(post), value: text }],
-      observe: (answer) => (answer.status === 200 ? this.#observePostIn(answer) : gone(answer, registers.post(post))),
-    })
-  }
-
-  async deletePost(number: number): Promise<void> {
-    const post = postOf(this.username, number)
-    const id = this.context.directory.idOf(post)
-    if (id === null) return
-    await this.send({
-      ...{ action: 'delete post', method: 'DELETE', path: `/v1/posts/${id}` },
-      writes: [{ register: registers.post(post), value: false }],
-      observe: (answer) => gone(answer, registers.post(post)),
-    })
-  }
-
-  async react(ref: PostRef & { key: string }, value: Reaction | null): Promise<void> {
-    const id = this.context.directory.idOf(ref.key)
-    if (id === null) return
-    const request = value === null ? { method: 'DELETE' as const } : { method: 'PUT' as const, body: { value } }
-    await this.send({
-      ...{ action: value ?? 'remove reaction', path: `/v1/posts/${id}/reaction`, ...request },
-      writes: [{ register: registers.reaction(this.username, ref.key), value }],
-      observe: (answer) => {
-        const reacted = readBody(answer, 200, schemas.reacted)
-        if (!reacted) return gone(answer, registers.post(ref.key))
-        return [
-          { register: registers.reaction(this.username, ref.key), value: reacted.value },
-          { count: lists.likes(ref.key), value: reacted.counts.likes },
-          { count: lists.dislikes(ref.key), value: reacted.counts.dislikes },
-          { count: lists.replies(ref.key), value: reacted.counts.replies },
-        ]
-      },
-    })
-  }
-
-  async follow(username: string, follows: boolean): Promise<void> {
-    await this.send({
-      ...{ action: follows ? 'follow' : 'unfollow', method: follows ? 'PUT' : 'DELETE' },
-      path: `/v1/accounts/${username}/follow`,
-      writes: [{ register: registers.follow(this.username, username), value: follows }],
-      observe: (answer) => gone(answer, registers.account(username)),
-    })
-  }
-
   async changeProfile(): Promise<void> {
     const bio = nextBio(this.context.seed, this.identity.index)
     const displayName = `${this.identity.displayName} II`
@@ -233,15 +147,7 @@ export class Robot {
     // The answer to a sign-up shows the account as a visitor sees it.
     return account ? observeAccount({ directory: this.context.directory, account: null }, account, answer) : []
   }
-
-  #observePostIn(answer: Answer): Observation[] {
-    const post = schemas.post.safeParse(answer.body).data
-    return post ? observePost({ directory: this.context.directory, account: this.username }, post, answer) : []
-  }
 }
-
-const gone = ({ status }: Pick<Answer, 'status'>, register: string): Observation[] =>
-  status === 404 ? [{ register, value: false }] : []
 
 /** Whether it is an answer that the contract allows: what may have been deleted by then is the checker's to judge. */
 function isExpected({ method, action }: Call, { status, body }: CallResult): boolean {

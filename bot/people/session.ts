@@ -83,7 +83,7 @@ export class Session {
 
   /** Sends a call; after a 401 it refreshes the session, or logs in, and sends the call once more. */
   async send(call: Call, client = this.client): Promise<CallResult> {
-    const first = await client.send(call)
+    const first = await client.send(call, true)
     if (first.status !== 401 && !first.isSessionInvalid) return first
     this.#context.stats.recordRetry(call.action, first.cause)
     const refresh = await this.refresh()

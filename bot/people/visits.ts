@@ -1,10 +1,11 @@
 import type { Identity } from '../content.ts'
 import { authorOf, postOf } from '../history/registers.ts'
-import { type PostRef, zipf } from '../plan.ts'
+import { type PostRef, type Reaction, zipf } from '../plan.ts'
 import { pick, type Random, randomStream } from '../random.ts'
 import { type Later, performHabit } from './habits.ts'
 import type { Robot } from './robot.ts'
 import type { Step } from './steps.ts'
+import { createPost, deletePost, editPost, follow, react } from './writing.ts'
 
 /** One in so many writes is read back at once, over another connection. */
 const readBackEvery = 3
@@ -39,13 +40,13 @@ export class Visits {
       case 'post':
         await this.#browse()
         await this.#browse()
-        await robot.createPost(step.number)
+        await createPost(robot, step.number)
         return await this.#readBack(() => other.post(postOf(username, step.number)))
       case 'reply': {
         const parent = this.#keyOf(step.parent)
         await this.#browse()
         await robot.reading().replies(parent)
-        await robot.createPost(step.number, parent)
+        await createPost(robot, step.number, parent)
         return await this.#readBack(() => other.replies(parent))
       }
       case 'react':
@@ -54,12 +55,12 @@ export class Visits {
         return await this.#follow(step.target, step.follows)
       case 'edit':
         await this.#browse()
-        await robot.editPost(step.number, step.version)
+        await editPost(robot, step.number, step.version)
         return await this.#readBack(() => other.post(postOf(username, step.number)))
       case 'delete':
         await this.#browse()
         await robot.reading().posts(username)
-        await robot.deletePost(step.number)
+        await deletePost(robot, step.number)
         return await this.#readBack(() => other.posts(username))
       case 'profile':
         await this.#browse()
@@ -81,13 +82,13 @@ export class Visits {
     for (const later of this.#later.splice(0)) await later()
   }
 
-  async #react(ref: PostRef & { key: string }, value: Parameters<Robot['react']>[1]): Promise<void> {
+  async #react(ref: PostRef & { key: string }, value: Reaction | null): Promise<void> {
     const robot = this.#robot
     if ((await robot.context.directory.whenKnown(ref.key)) === null) return
     await this.#browse()
     await robot.reading().profile(authorOf(ref.key))
     await robot.reading().post(ref.key)
-    await robot.react(ref, value)
+    await react(robot, ref, value)
     await this.#readBack(() => robot.reading(true).post(ref.key))
     if (this.#random() < 0.3) await robot.reading().reactions(ref.key)
   }
@@ -98,7 +99,7 @@ export class Visits {
     if (!(await robot.context.directory.whenJoined(username))) return
     await robot.reading().profile(username)
     await robot.reading().posts(username)
-    await robot.follow(username, follows)
+    await follow(robot, username, follows)
     await this.#readBack(() => robot.reading(true).profile(username))
     await robot.reading().timeline(robot.username)
   }

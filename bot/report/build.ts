@@ -7,7 +7,7 @@ import { judgeExpectations } from './expectations.ts'
 import type { Report } from './schema.ts'
 
 /** What a run knows at its end. Nothing in it may be a secret: the report holds all of it. */
-export type Ended = Pick<Report, 'run' | 'url' | 'seed' | 'options' | 'unexpected' | 'check'> & {
+export type Ended = Pick<Report, 'run' | 'limits' | 'url' | 'seed' | 'options' | 'unexpected' | 'check'> & {
   serverVersion: string | null
   figures: Figures
   expectations: readonly Expectation[]
@@ -17,7 +17,7 @@ export type Ended = Pick<Report, 'run' | 'url' | 'seed' | 'options' | 'unexpecte
 
 /** Puts the report of a run together, with its verdicts. */
 export function buildReport({ figures, expectations, serverVersion, isMeasurement, ...ended }: Ended): Report {
-  const { seconds, total, actions, errors, series, silences, arrivals, late, loopDelayP99, invalid } = figures
+  const { seconds, total, actions, errors, series, silences, faults, arrivals, late, loopDelayP99, invalid } = figures
   const judged = {
     ...ended,
     load: { arrivals, late, loopDelayP99Ms: loopDelayP99, isJudged: isMeasurement || expectations.length > 0, invalid },
@@ -27,7 +27,7 @@ export function buildReport({ figures, expectations, serverVersion, isMeasuremen
   return {
     format: 'rookery-bot-report/1',
     ...judged,
-    ...{ seconds, total, actions, errors, series, silences },
+    ...{ seconds, total, actions, errors, series, silences, faults },
     versions: { bot: packageJson.version, node: process.version, server: serverVersion },
     machine: {
       system: `${platform()} ${release()} ${arch()}`,

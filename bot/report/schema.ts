@@ -12,6 +12,7 @@ const figures = z.object({
   perSecond: z.number().nonnegative(),
   errors: count.describe('Attempts that got an error or no answer.'),
   refused: count.describe('Requests that had to be refused, and were.'),
+  gone: count.default(0).describe('Requests for what may have been deleted by then, and was.'),
   retries: count,
   latency: latency.describe('From the intended start (open model) or the decision to send (closed model).'),
   service: latency.describe('From the sending of the attempt that was answered.'),
@@ -72,6 +73,14 @@ export const reportSchema = z
     unexpected: causes.describe('Answers that the API does not document there, and calls that were given up.'),
     series: z.array(second),
     silences: z.array(z.object({ from: z.number(), seconds: z.number() })).describe('Times without any answer.'),
+    limits: z
+      .array(z.string())
+      .default([])
+      .describe('Limits of the server that the planned load was to hit, as sentences.'),
+    faults: z
+      .record(z.string(), count)
+      .default({})
+      .describe('What the bot did wrong on purpose (--faults), by kind; none of it is measured.'),
     load: z.object({
       arrivals: count,
       late: count,

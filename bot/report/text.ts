@@ -18,9 +18,11 @@ export function figuresText(report: Report): string[] {
     '',
     modelLine(report),
     serviceLine(total),
+    ...refusedLine(total),
     ...causeLines('errors', errors),
     ...causeLines('unexpected', unexpected),
     ...longestSilences(report),
+    ...faultLine(report),
     ...costLines(report),
   ]
 }
@@ -69,6 +71,15 @@ function modelLine({ run, seconds }: Report): string {
 function serviceLine({ service }: ReportedFigures): string {
   const [p50, p90, p99, max] = [service.p50, service.p90, service.p99, service.max].map(milliseconds)
   return `service time, from sending to answer: p50 ${p50}, p90 ${p90}, p99 ${p99}, max ${max}`
+}
+
+function faultLine({ faults }: Report): string[] {
+  const kinds = Object.entries(faults).map(([kind, count]) => `${grouped(count)} × ${kind}`)
+  return kinds.length === 0 ? [] : [`faults of the bot on purpose: ${kinds.join(', ')}`]
+}
+
+function refusedLine({ refused, gone }: ReportedFigures): string[] {
+  return refused + gone === 0 ? [] : [`as it should be: ${grouped(refused)} refused, ${grouped(gone)} gone`]
 }
 
 function costLines({ series, load }: Report): string[] {

@@ -9,6 +9,7 @@ export function actionTable({ actions, total }: Report): string {
     'a second',
     'errors',
     'refused',
+    'gone',
     'retries',
     'p50',
     'p90',
@@ -40,7 +41,7 @@ export function expectationTable({ expectations }: Report): string {
 }
 
 /** Options, versions, machine, and what was acknowledged. */
-export function facts({ options, versions, machine, run, check, exit, load, series }: Report): string {
+export function facts({ options, versions, machine, run, check, exit, load, series, faults }: Report): string {
   const steal = Math.max(0, ...series.map((second) => second.steal ?? 0))
   const entries: [string, string][] = [
     ['exit code', exit.all.length === 0 ? '0' : exit.all.map(({ code, reason }) => `${code}: ${reason}`).join(' ')],
@@ -54,6 +55,12 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
     [
       'writes without an answer',
       `${grouped(check.indeterminate.pinned)} happened, ${grouped(check.indeterminate.open)} open`,
+    ],
+    [
+      'faults of the bot on purpose',
+      Object.entries(faults)
+        .map(([kind, count]) => `${grouped(count)} × ${kind}`)
+        .join(', ') || 'none',
     ],
     [
       'options',
@@ -82,11 +89,20 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
 
 function cellsOf(
   name: string,
-  { count, perSecond: rate, errors, refused, retries, latency, service }: ReportedFigures,
+  { count, perSecond: rate, errors, refused, gone, retries, latency, service }: ReportedFigures,
 ): string[] {
   const { p50, p90, p99, max } = latency
   const times = [p50, p90, p99, max, service.p50, service.p99].map(milliseconds)
-  return [name, grouped(count), perSecond(rate), grouped(errors), grouped(refused), grouped(retries), ...times]
+  return [
+    name,
+    grouped(count),
+    perSecond(rate),
+    grouped(errors),
+    grouped(refused),
+    grouped(gone),
+    grouped(retries),
+    ...times,
+  ]
 }
 
 function row(cells: readonly string[], className = ''): string {

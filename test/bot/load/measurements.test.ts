@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Observation } from '../../../bot/history/operation.ts'
 import { type MeasuredOperation, Measurements } from '../../../bot/load/measurements.ts'
 
 /** Measurements on a clock that the test sets, of a bot that costs nothing. */
@@ -7,7 +8,7 @@ function measured({ cpu = 0.1, loopDelayP99 = 0 } = {}) {
   const own = { cpu, loopDelayMs: 0, steal: 0 }
   const ownLoad = { sample: () => own, loopDelayP99: () => loopDelayP99, stop: () => {} }
   const measurements = new Measurements(() => clock.now, ownLoad)
-  const run = (operation: Partial<MeasuredOperation>, observations: object[] = []) => {
+  const run = (operation: Partial<MeasuredOperation>, observations: Observation[] = []) => {
     const complete = {
       action: 'like',
       intended: 0,
@@ -52,18 +53,25 @@ t.test('percentiles have three figures, and there is no p99 under 100 samples', 
     t.ok(Math.abs((actual ?? 0) - expected) < 0.2, `${actual} is about ${expected}`)
 })
 
-t.test('a refusal that had to be one, an error and a request without an answer are counted apart', async (t) => {
-  const { measurements, run } = measured()
-  run({ status: 401, cause: '401 unauthenticated' }, [{ claim: 'N', holds: true }])
-  run({ status: 404, cause: '404 not-found' })
-  run({ answered: 30_000, status: null, cause: 'timeout' })
-  const { total, errors } = measurements.figures()
-  t.match(total, { count: 0, refused: 1, errors: 2, latency: { p50: null, max: null } })
-  t.strictSame(
-    errors.map(({ cause }) => cause),
-    ['404 not-found', 'timeout'],
-  )
-})
+t.test(
+  'a refusal that had to be one, a post that may be gone, an error and a request without an answer are counted apart',
+  async (t) => {
+    const { measurements, run } = measured()
+    run({ status: 401, cause: '401 unauthenticated' }, [
+      { claim: 'N', object: 'a session', expected: '401', seen: '401', holds: true },
+    ])
+    measurements.mayBeGone = (register) => register === 'post:ann/1'
+    run({ status: 404, cause: '404 not-found' }, [{ register: 'post:ann/1', value: false }])
+    run({ status: 404, cause: '404 not-found' }, [{ register: 'post:ann/2', value: false }])
+    run({ answered: 30_000, status: null, cause: 'timeout' })
+    const { total, errors } = measurements.figures()
+    t.match(total, { count: 0, refused: 1, gone: 1, errors: 2, latency: { p50: null, max: null } })
+    t.strictSame(
+      errors.map(({ cause }) => cause),
+      ['404 not-found', 'timeout'],
+    )
+  },
+)
 
 t.test('every second is in the series, also those without an answer; a silence is told', async (t) => {
   const { measurements, clock, run } = measured()

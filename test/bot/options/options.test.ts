@@ -18,6 +18,7 @@ t.test('without arguments every option has its default, and each run a seed of i
   t.strictSame(rest, {
     ...{ robots: 10, posts: 5, replies: 3, follows: 5, reactions: 20, deletions: 10, expect: [] },
     alone: false,
+    faults: false,
     'yes-really': false,
     isSeedGiven: false,
   })

@@ -42,6 +42,7 @@ export function sampleReport(changed: Partial<Ended> = {}, expect: string[] = []
       options: { robots: 10 },
       serverVersion: '0.1.0',
       unexpected: [],
+      limits: [],
       isMeasurement: true,
     },
     check: {
