@@ -42,3 +42,15 @@ export async function mustBeRefused(
     return statuses.includes(result.status)
   }
 }
+
+/** The server counts failed log-ins by address: only the first robots of a large crowd add to them. */
+const maxFailedLogIns = 50
+
+export async function refusePassword(robot: Robot, what: string, password: string): Promise<void> {
+  const { context, identity, tally, username } = robot
+  if (identity.index >= maxFailedLogIns) return
+  const call: Call = { action: 'must be refused', method: 'POST', path: '/v1/session', body: { username, password } }
+  const client = context.openClient(identity.index)
+  const isRefused = await context.authSlots.run(() => mustBeRefused(robot, client, { what, call, statuses: [401] }))
+  tally.count('login-failed', { status: isRefused ? 401 : null, isUncertain: true }, 401)
+}
