@@ -65,8 +65,10 @@ async function main(): Promise<number> {
   await forEachConcurrent(missing, Number(values['at-once']), async (run) => {
     if (isStopping) return
     const { liar, seed } = run
-    const { result, note } = await conditions[condition]((url) => catchLiar(liar, url, { seed }), seed)
-    table.add(run, result, note)
+    await conditions[condition]((url) => catchLiar(liar, url, { seed }), seed)
+      .then(({ result, note }) => table.add(run, result, note))
+      // It is in no table, so that it is repeated when the series is resumed.
+      .catch((error: Error) => process.stdout.write(`${liar?.name ?? 'honest'}, seed ${seed}: ${error.message}\n`))
   })
   const right = table.countRight(runs)
   process.stdout.write(`${right} of ${runs.length} as they should be\n`)
