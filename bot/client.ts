@@ -12,7 +12,7 @@ import { urlOf } from './options/server-url.ts'
 import { isRetryable, parseRetryAfter, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
 
-/** An answer as a call's `observe` sees it. */
+/** An answer as a call's `observe` sees it. `isSessionInvalid`: the request had no session, or none that is valid. */
 export type Answer = { status: number; body: unknown; isSessionInvalid: boolean; sentAt: number }
 
 /**
@@ -104,7 +104,8 @@ export function openClients(context: RunContext): (robot: number, jar?: CookieJa
     headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
   })
   const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
-  return (robot, jar) => new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common)
+  return (robot, jar) =>
+    new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common, jar !== undefined)
 }
 
 export class Client {
@@ -112,12 +113,15 @@ export class Client {
   #shared: Shared
   #robot: number
   #got: Got
+  #isBrowser: boolean
 
-  constructor(context: RunContext, shared: Shared, robot: number, client: Got) {
+  /** A browser, which keeps cookies, acts with a session. */
+  constructor(context: RunContext, shared: Shared, robot: number, client: Got, isBrowser: boolean) {
     this.#context = context
     this.#shared = shared
     this.#robot = robot
     this.#got = client
+    this.#isBrowser = isBrowser
   }
 
   /** Retries with the same Idempotency-Key until a final response or the end of the retry policy. Never rejects. */
@@ -163,7 +167,7 @@ export class Client {
   async #request(call: Call): Promise<Omit<Attempt, 'isUncertain'> & { requestId: string | null }> {
     const startedAt = performance.now()
     try {
-      const { statusCode, headers, body } = await this.#got(urlOf(this.#context.base, call.path), {
+      const { statusCode, headers, body, request } = await this.#got(urlOf(this.#context.base, call.path), {
         method: call.method,
         ...(call.body && { json: call.body }),
         ...(call.key && { headers: { 'idempotency-key': call.key } }),
@@ -178,7 +182,8 @@ export class Client {
         body: parsed,
         ms: performance.now() - startedAt,
         retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
-        isSessionInvalid: headers['rookery-session'] === 'invalid',
+        isSessionInvalid:
+          headers['rookery-session'] === 'invalid' || (this.#isBrowser && !hasSession(request.options.headers)),
         requestId: headers['x-request-id']?.toString() ?? null,
       }
     } catch (error) {
@@ -190,6 +195,10 @@ export class Client {
     }
   }
 }
+
+/** Its access token may have expired, which deletes the cookie, or the robot is logged out. */
+const hasSession = ({ cookie = '' }: { cookie?: string | string[] | undefined }): boolean =>
+  /(?:^|; )(?:__Host-)?session=/.test(String(cookie))
 
 function describeGiveUp({ cause, retryAfterMs }: Attempt): string {
   return retryAfterMs === null
