@@ -52,6 +52,8 @@ export type RunContext = {
   history: History
   /** In the open model: waits for the next arrival, and resolves to when it was due. */
   pace?: (() => Promise<number>) | undefined
+  /** Gets each arrival of the open model: when it was due, and when it began. */
+  onArrival?: (due: number, beganAt: number) => void
   /** Certificates, in PEM, of the authorities to trust instead of the system's. */
   ca?: string | undefined
   stop: AbortSignal

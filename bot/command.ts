@@ -68,6 +68,7 @@ async function run(options: Options): Promise<number> {
     ...{ base: url, ca, retryPolicy: { ...defaultRetryPolicy }, stats, history: new History() },
     ...{ stop: stopping.signal, abandon },
     onUnresponsive: () => stopping.abort(),
+    onArrival: (due, beganAt) => measurements.arrived(due, beganAt),
   }
   context.history.listen(measurements)
   const ledger = openLedger(options, startedAt)

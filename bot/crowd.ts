@@ -168,7 +168,8 @@ async function liveTogether(
   const joins = new Map((alone ? others : robots).map((robot) => [robot, join(robot)]))
   if (forMs !== undefined) await Promise.all(joins.values())
   const until = forMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + rampMs + forMs
-  if (ratePerSecond !== undefined) crowd.pace = paceOf({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 })
+  if (ratePerSecond !== undefined)
+    crowd.pace = paceOf({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 }, context.onArrival)
   const steps = forMs === undefined ? days.reduce((sum, day) => sum + Array.from(day).length, 0) : 0
   const shown = progress.begin('day', steps)
   await forEachConcurrent(robots, robots.length, async (robot) => {
