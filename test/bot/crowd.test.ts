@@ -151,6 +151,14 @@ t.test(
   },
 )
 
+t.test('who deletes the account leaves without giving up', async (t) => {
+  const { url, requests } = await proxied(t, honest)
+  const { findings, stats } = await runAgainst(url, { ...size, users: 2, deletions: 50, ...patient })
+  t.equal(requests.filter(({ method, path }) => method === 'DELETE' && path === '/v1/account').length, 1)
+  t.strictSame(findings.findings, [])
+  t.ok(isSuccess(findings, stats.failures()), 'success', { failures: stats.failures(), gaveUp: findings.gaveUp })
+})
+
 t.test('a server that is too busy to refuse a wrong password has not accepted it', async (t) => {
   let busy = 0
   const { url } = await proxied(t, async ({ method, path }, forward) => {

@@ -8,7 +8,7 @@ type Row = { run: string; verdict: 'caught' | 'agrees' | 'MISSED' | 'FALSE ALARM
 
 const separator = '\t'
 
-/** The results, a line each; with a file, those of earlier calls too, so that a long series can be resumed. */
+/** The results, a line each; with a file, those of earlier calls too, so that a long series can be resumed. Lines with # are notes. */
 export class Table {
   #file: string | null
   #rows: Row[]
@@ -16,11 +16,13 @@ export class Table {
   constructor(file: string | null) {
     this.#file = file
     const lines = file !== null && existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
-    this.#rows = lines.filter(Boolean).map((line) => {
-      const [condition, name, seed, verdict] = line.split(separator)
-      // The file holds what `add` has written.
-      return { run: [condition, name, seed].join(separator), verdict: verdict as Row['verdict'] }
-    })
+    this.#rows = lines
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => {
+        const [condition, name, seed, verdict] = line.split(separator)
+        // The file holds what `add` has written.
+        return { run: [condition, name, seed].join(separator), verdict: verdict as Row['verdict'] }
+      })
   }
 
   has(run: Run): boolean {
