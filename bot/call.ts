@@ -1,6 +1,6 @@
 import type { Observation, Write } from './history/operation.ts'
 
-/** An answer as a call's `observe` sees it. */
+/** An answer as a call's `observe` sees it. `isSessionInvalid`: the request had no session, or none that is valid. */
 export type Answer = { status: number; body: unknown; isSessionInvalid: boolean; sentAt: number }
 
 /**

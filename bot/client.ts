@@ -160,10 +160,16 @@ export class Client {
     const { base, retryPolicy, abandon, limits } = this.#context
     const options = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
     const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: abandon?.signal }
-    return exchange(this.#got, urlOf(base, path), options, patience, (headers) => {
-      this.#access.note(headers)
-      limits?.note(headers)
-    })
+    return exchange(
+      this.#got,
+      urlOf(base, path),
+      options,
+      { ...patience, isBrowser: this.#jar !== undefined },
+      (headers) => {
+        this.#access.note(headers)
+        limits?.note(headers)
+      },
+    )
   }
 }
 

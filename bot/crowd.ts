@@ -65,6 +65,7 @@ export async function runCrowd(
     const reader = crowd.joined.find(({ isGone }) => !isGone)
     if (before && reader) await checkAnalytics(reader, before, checker, directory.known)
     await investigation.settled()
+    investigation.conclude()
   } catch (error) {
     if (!(error instanceof Unreadable || error instanceof GaveUp)) throw error
     unreadable = error.message

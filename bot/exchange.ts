@@ -14,6 +14,9 @@ export type Exchange = {
   requestId: string | null
 }
 
+/** @property isBrowser - it keeps cookies, and so acts with a session */
+type Patience = { timeoutMs: number; signal?: AbortSignal | undefined; isBrowser: boolean }
+
 export type RawAnswer = { statusCode: number; headers: IncomingHttpHeaders; body: string }
 
 /** Sends one request with got. Never rejects for want of an answer. */
@@ -21,20 +24,26 @@ export async function exchange(
   client: Got,
   url: URL,
   options: { method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; json?: object; headers?: Record<string, string> },
-  { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined },
+  { timeoutMs, signal, isBrowser }: Patience,
   onAnswer: (headers: IncomingHttpHeaders) => void,
 ): Promise<Exchange> {
   const startedAt = performance.now()
   try {
     const answer = await client(url, { ...options, ...(signal && { signal }), timeout: { request: timeoutMs } })
     onAnswer(answer.headers)
-    return answered(answer, startedAt)
+    const exchanged = answered(answer, startedAt)
+    const isSessionMissing = isBrowser && !hasSession(answer.request.options.headers)
+    return { ...exchanged, isSessionInvalid: exchanged.isSessionInvalid || isSessionMissing }
   } catch (error) {
     if (!(error instanceof RequestError)) throw error
     // After a timeout the server may still process the request; after a broken connection it no longer does.
     return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code, startedAt)
   }
 }
+
+/** Its access token may have expired, which deletes the cookie, or the robot is logged out. */
+const hasSession = ({ cookie = '' }: { cookie?: string | string[] | undefined }): boolean =>
+  /(?:^|; )(?:__Host-)?session=/.test(String(cookie))
 
 export function answered({ statusCode, headers, body }: RawAnswer, startedAt: number): Exchange {
   const parsed = parse(body)

@@ -119,7 +119,9 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-const format = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(2))
+function format(value: number | undefined): string {
+  return value === undefined ? '-' : value.toFixed(2)
+}
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)

@@ -6,8 +6,8 @@ import { checkList } from './list-rules.ts'
 import type { Candidate, Register } from './register.ts'
 import { World } from './world.ts'
 
-/** A count above what the run can explain: other accounts may have done it. */
-export type Excess = { count: string; most: number; seen: number; finding: Finding }
+/** A count above what the run can explain: other accounts may have done it. `isOfWrite`: the answer to a write has it. */
+export type Excess = { count: string; most: number; seen: number; isOfWrite: boolean; finding: Finding }
 
 export type CheckerOptions = {
   /** Other accounts are a contradiction, too. */
@@ -135,7 +135,7 @@ export class Checker implements HistoryListener {
     const expected = least === most ? String(least) : `${least} to ${most}`
     const finding = createFinding('C', name, { expected, seen: String(seen) }, { operation })
     if (seen < least || this.#options.alone || !this.#options.onExcess) this.#add(finding)
-    else this.#options.onExcess({ count: name, most, seen, finding })
+    else this.#options.onExcess({ count: name, most, seen, isOfWrite: writes.length > 0, finding })
   }
 
   #meet(operation: Operation, list: string, key: string): void {

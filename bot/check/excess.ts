@@ -6,8 +6,14 @@ import type { Observation } from '../history/operation.ts'
 import { kindOf, partsOf, registers } from '../history/registers.ts'
 import type { Directory } from '../people/directory.ts'
 import type { Checker, Excess } from './checker.ts'
+import type { Finding } from './finding.ts'
 
 const maxTries = 3
+/**
+ * A short reaction of another account, gone when it is looked into, would meet the two reads of a count and the one of its
+ * list as easily as the answer that it follows: never to do so in 20 cases has a chance of less than one in 4^20.
+ */
+const minVanishedOfWrites = 20
 
 const isOfAccount = (kind: string) => kind === 'posts' || kind === 'followers' || kind === 'following'
 
@@ -15,18 +21,20 @@ type Size = { seen: number; foreign: number; most: number }
 
 /**
  * Looks into counts that the run does not explain: other accounts may have reacted, replied or followed. Only what the list
- * behind a count does not explain either, and what stays, is a finding.
+ * behind a count does not explain either, and what stays, is a finding; and what the answers to writes alone have.
  */
 export class ExcessInvestigation {
-  #client: Client
+  #client: Pick<Client, 'send'>
   #directory: Directory
   #checker: Checker
   #history: History
   /** How many other accounts are in a list: a later count is not looked into for them. */
   #known = new Map<string, number>()
   #running = new Map<string, Promise<void>>()
+  /** What was gone when it was looked into, by the answers that had it. */
+  #vanished = { ofWrites: [] as Finding[], ofReads: 0 }
 
-  constructor(client: Client, directory: Directory, checker: Checker, history: History) {
+  constructor(client: Pick<Client, 'send'>, directory: Directory, checker: Checker, history: History) {
     this.#client = client
     this.#directory = directory
     this.#checker = checker
@@ -47,22 +55,37 @@ export class ExcessInvestigation {
     while (this.#running.size > 0) await Promise.all(this.#running.values())
   }
 
-  async #investigate({ count, finding }: Excess): Promise<void> {
+  /** Call it at the end, when nothing is being looked into. */
+  conclude(): void {
+    const { ofWrites, ofReads } = this.#vanished
+    const [first] = ofWrites
+    if (!first || ofReads > 0 || ofWrites.length < minVanishedOfWrites) return
+    const seen = `${first.seen}; the answers to ${ofWrites.length} writes counted what no read showed`
+    this.#claim(first, { expected: first.expected, seen })
+  }
+
+  async #investigate({ count, isOfWrite, finding }: Excess): Promise<void> {
     let last: Size | null = null
     for (let tries = 0; tries < maxTries; tries += 1) {
       const size = await this.#measure(count)
-      if (size === null || size.seen - size.most <= size.foreign) {
-        if (size && size.foreign > 0) this.#known.set(count, size.foreign)
+      if (size === null) return
+      if (size.seen - size.most <= size.foreign) {
+        if (size.foreign > 0) this.#known.set(count, size.foreign)
+        else if (isOfWrite) this.#vanished.ofWrites.push(finding)
+        else this.#vanished.ofReads += 1
         return
       }
       last = size
     }
     if (last === null) return
     const seen = `${last.seen}, of which ${last.foreign} are of other accounts`
+    this.#claim(finding, { expected: `at most ${last.most}`, seen })
+  }
+
+  #claim({ object, requestIds }: Finding, values: { expected: string; seen: string }): void {
     const operation = this.#history.begin({ robot: -1, action: 'look into an excess' })
-    const ending = { status: 200, cause: '200', requestId: finding.requestIds.at(-1) ?? null }
-    const expected = `at most ${last.most}`
-    this.#history.end(operation, ending, [{ claim: 'C', object: count, expected, seen, holds: false }])
+    const ending = { status: 200, cause: '200', requestId: requestIds.at(-1) ?? null }
+    this.#history.end(operation, ending, [{ claim: 'C', object, ...values, holds: false }])
   }
 
   /** The count, read before its list and after it alike, or null if it changed or cannot be read. */

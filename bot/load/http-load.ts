@@ -10,7 +10,8 @@ export type HttpLoad = {
   close: () => Promise<void>
 }
 
-const maxConnections = 1_024
+/** Enough for any open model; of more, the pool searches all for an idle one at each request. */
+const maxConnections = 256
 const timeoutMs = 25_000
 
 /** Sends requests with undici's dispatch, which costs a fifth of got's CPU: no jar, no retry, no parsing. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Call, interruptedCause } from '../client.ts'
 import { nextPassword, randomPassword } from '../content.ts'
+import { authorOf } from '../history/registers.ts'
 import type { PostRef } from '../plan.ts'
 import { readExport } from './export.ts'
-import { mustBeRefused, ownAccount, refreshSession } from './refusals.ts'
+import { mustBeRefused, ownAccount, refreshSession, refusePassword } from './refusals.ts'
 import type { Robot } from './robot.ts'
 import { GaveUp, Session } from './session.ts'
 import type { Habit } from './steps.ts'
@@ -118,34 +119,30 @@ async function logInElsewhere({ identity, context, tally, devices }: Robot): Pro
   return device
 }
 
-/** The server counts failed log-ins by address: only the first robots of a large crowd add to them. */
-const maxFailedLogIns = 50
-
-export async function refusePassword(robot: Robot, what: string, password: string): Promise<void> {
-  const { context, identity, tally, username } = robot
-  if (identity.index >= maxFailedLogIns) return
-  const call: Call = { action: 'must be refused', method: 'POST', path: '/v1/session', body: { username, password } }
-  const client = context.openClient(identity.index)
-  const isRefused = await context.authSlots.run(() => mustBeRefused(robot, client, { what, call, statuses: [401] }))
-  tally.count('login-failed', { status: isRefused ? 401 : null, isUncertain: true }, 401)
+async function trespass(robot: Robot, victim: Surroundings['victim']): Promise<void> {
+  const { directory } = robot.context
+  await directory.whenKnown(victim.key)
+  for (const key of [victim.key, ...directory.known]) {
+    if (authorOf(key) === robot.username) continue
+    const path = `/v1/posts/${directory.idOf(key)}`
+    // The author may have deleted it.
+    if ((await robot.send({ action: 'read post', method: 'GET', path })).status === 200)
+      return await tryToChange(robot, key, path)
+  }
 }
 
-async function trespass(robot: Robot, victim: Surroundings['victim']): Promise<void> {
-  const id = await robot.context.directory.whenKnown(victim.key)
-  if (id === null) return
-  const path = `/v1/posts/${id}`
+async function tryToChange(robot: Robot, key: string, path: string): Promise<void> {
   const calls: Call[] = [
     { action: 'must be refused', method: 'PATCH', path, body: { text: 'This is not my post.' } },
     { action: 'must be refused', method: 'DELETE', path },
   ]
-  const { client } = robot.session
   for (const call of calls)
-    await mustBeRefused(robot, client, {
-      what: `${call.method} of ${victim.key}, a post of another author,`,
+    await mustBeRefused(robot, robot.session.client, {
+      what: `${call.method} of ${key}, a post of another author,`,
       call,
       statuses: [403, 404],
     })
-  await robot.reading(true).post(victim.key)
+  await robot.reading(true).post(key)
 }
 
 async function comeBack(robot: Robot, base: URL): Promise<void> {

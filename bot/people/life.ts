@@ -4,8 +4,8 @@ import type { PostRef } from '../plan.ts'
 import { randomStream } from '../random.ts'
 import type { Directory } from './directory.ts'
 import { readExport } from './export.ts'
-import { refusePassword } from './habits.ts'
-import { mustBeRefused, ownAccount } from './refusals.ts'
+import { Reading } from './reading.ts'
+import { mustBeRefused, ownAccount, refusePassword } from './refusals.ts'
 import type { Robot } from './robot.ts'
 import type { Step } from './steps.ts'
 import { Visits } from './visits.ts'
@@ -60,7 +60,13 @@ async function leave(robot: Robot): Promise<void> {
   const endedAt = performance.now()
   await mustBeRefused(robot, copy.client, { what: 'a deleted account', call: ownAccount, statuses: [401], endedAt })
   await refusePassword(robot, 'the password of a deleted account', robot.identity.password)
-  await robot.reading().profile(robot.username)
+  // Without the session, which is gone.
+  const visitor = new Reading(robot.context.directory, null, async (call) => {
+    const result = await robot.session.client.send(call)
+    robot.session.record(call, result, result.status === 404)
+    return result
+  })
+  await visitor.profile(robot.username)
 }
 
 /** The posts that are known so far, as references; the list grows. */

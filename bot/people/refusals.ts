@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Call, Client } from '../client.ts'
+import { isRetryable } from '../retry-policy.ts'
 import type { Robot } from './robot.ts'
 
 /** Within this time of its end, a session may still be accepted by another process. */
@@ -25,6 +26,8 @@ export async function mustBeRefused(
     const result = await client.send({
       ...call,
       observe: ({ status, sentAt }) => {
+        // Neither refused nor accepted, and perhaps sent again.
+        if (status >= 500 || isRetryable(status)) return []
         const holds = statuses.includes(status)
         const isEarly = endedAt !== undefined && sentAt <= endedAt + revocationMs
         if (!holds) outcome = isEarly ? 'accepted early' : 'accepted'
@@ -41,4 +44,22 @@ export async function mustBeRefused(
     robot.session.record(call, result, statuses.includes(result.status))
     return statuses.includes(result.status)
   }
+}
+
+/** The server counts failed log-ins by address: only the first robots of a large crowd add to them. */
+const maxFailedLogIns = 50
+/** A failed log-in that takes the server longer to record is answered before. */
+const recordedWithinMs = 500
+
+export async function refusePassword(robot: Robot, what: string, password: string): Promise<void> {
+  const { context, identity, tally, username } = robot
+  if (identity.index >= maxFailedLogIns) return
+  const call: Call = { action: 'must be refused', method: 'POST', path: '/v1/session', body: { username, password } }
+  const client = context.openClient(identity.index)
+  const isRecorded = await context.authSlots.run(async () => {
+    const startedAt = performance.now()
+    const isRefused = await mustBeRefused(robot, client, { what, call, statuses: [401] })
+    return isRefused && performance.now() - startedAt < recordedWithinMs
+  })
+  tally.count('login-failed', { status: isRecorded ? 401 : null, isUncertain: true }, 401)
 }

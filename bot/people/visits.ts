@@ -7,17 +7,13 @@ import type { Robot } from './robot.ts'
 import type { Step } from './steps.ts'
 import { createPost, deletePost, editPost, follow, react } from './writing.ts'
 
-/** One in so many writes is read back at once, over another connection. */
-const readBackEvery = 3
-
-/** Performs the steps of a robot's day, and the reading that comes with each. */
+/** Performs the steps of a robot's day, and the reading that comes with each: every write is read back at once. */
 export class Visits {
   #robot: Robot
   #identities: readonly Identity[]
   #random: Random
   #base: URL
   #stop: AbortSignal
-  #writes: number
   #later: NonNullable<Later>[] = []
 
   constructor(robot: Robot, identities: readonly Identity[], { base, stop }: { base: URL; stop: AbortSignal }) {
@@ -26,13 +22,12 @@ export class Visits {
     this.#random = randomStream('reads', robot.context.seed, robot.identity.index)
     this.#base = base
     this.#stop = stop
-    // Not all robots begin at the same place in the count.
-    this.#writes = robot.identity.index
   }
 
   async perform(step: Step): Promise<void> {
     const robot = this.#robot
     const { username } = robot
+    // Over other connections than the writes.
     const other = robot.reading(true)
     switch (step.kind) {
       case 'browse':
@@ -41,13 +36,13 @@ export class Visits {
         await this.#browse()
         await this.#browse()
         await createPost(robot, step.number)
-        return await this.#readBack(() => other.post(postOf(username, step.number)))
+        return await other.post(postOf(username, step.number))
       case 'reply': {
         const parent = this.#keyOf(step.parent)
         await this.#browse()
         await robot.reading().replies(parent)
         await createPost(robot, step.number, parent)
-        return await this.#readBack(() => other.replies(parent))
+        return await other.replies(parent)
       }
       case 'react':
         return await this.#react({ ...step.post, key: this.#keyOf(step.post) }, step.value)
@@ -56,17 +51,17 @@ export class Visits {
       case 'edit':
         await this.#browse()
         await editPost(robot, step.number, step.version)
-        return await this.#readBack(() => other.post(postOf(username, step.number)))
+        return await other.post(postOf(username, step.number))
       case 'delete':
         await this.#browse()
         await robot.reading().posts(username)
         await deletePost(robot, step.number)
-        return await this.#readBack(() => other.posts(username))
+        return await other.posts(username)
       case 'profile':
         await this.#browse()
         await robot.reading().profile(username)
         await robot.changeProfile()
-        return await this.#readBack(() => other.profile(username), true)
+        return await other.profile(username)
       default: {
         const victim = { author: (robot.identity.index + 1) % this.#identities.length, post: 0 }
         const surroundings = { base: this.#base, stop: this.#stop, victim: { ...victim, key: this.#keyOf(victim) } }
@@ -89,7 +84,7 @@ export class Visits {
     await robot.reading().profile(authorOf(ref.key))
     await robot.reading().post(ref.key)
     await react(robot, ref, value)
-    await this.#readBack(() => robot.reading(true).post(ref.key))
+    await robot.reading(true).post(ref.key)
     if (this.#random() < 0.3) await robot.reading().reactions(ref.key)
   }
 
@@ -100,13 +95,8 @@ export class Visits {
     await robot.reading().profile(username)
     await robot.reading().posts(username)
     await follow(robot, username, follows)
-    await this.#readBack(() => robot.reading(true).profile(username))
+    await robot.reading(true).profile(username)
     await robot.reading().timeline(robot.username)
-  }
-
-  async #readBack(read: () => Promise<void>, always = false): Promise<void> {
-    this.#writes += 1
-    if (always || this.#writes % readBackEvery === 0) await read()
   }
 
   async #browse(): Promise<void> {

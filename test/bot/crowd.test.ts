@@ -135,6 +135,43 @@ t.test('a robot refreshes an expired session, and logs in again after a revoked 
   )
 })
 
+t.test(
+  'a robot whose session cookie has expired is no visitor: it refreshes the session and reads again',
+  async (t) => {
+    let expired = 0
+    const { url } = await proxied(t, async ({ method, path, cookie }, forward) => {
+      const reply = await forward()
+      if (method !== 'PUT' || !path.endsWith('/reaction') || !cookie.includes('session=')) return reply
+      expired += 1
+      return { ...reply, setCookie: ['session=; Path=/; Max-Age=0'] }
+    })
+    const { findings } = await runAgainst(url, { ...size, ...patient })
+    t.ok(expired > 0, `${expired} cookies have expired`)
+    t.strictSame(findings.findings, [])
+  },
+)
+
+t.test('who deletes the account leaves without giving up', async (t) => {
+  const { url, requests } = await proxied(t, honest)
+  const { findings, stats } = await runAgainst(url, { ...size, users: 2, deletions: 50, ...patient })
+  t.equal(requests.filter(({ method, path }) => method === 'DELETE' && path === '/v1/account').length, 1)
+  t.strictSame(findings.findings, [])
+  t.ok(isSuccess(findings, stats.failures()), 'success', { failures: stats.failures(), gaveUp: findings.gaveUp })
+})
+
+t.test('a server that is too busy to refuse a wrong password has not accepted it', async (t) => {
+  let busy = 0
+  const { url } = await proxied(t, async ({ method, path }, forward) => {
+    const reply = await forward()
+    if (method !== 'POST' || path !== '/v1/session' || reply.status !== 401) return reply
+    busy += 1
+    return busy % 2 === 1 ? problem(503, 'outcome-unknown') : reply
+  })
+  const { findings } = await runAgainst(url, { ...size, users: 4, ...patient })
+  t.ok(busy > 1, `${busy} wrong passwords`)
+  t.strictSame(findings.findings, [])
+})
+
 t.test('a 500 is a failure and an open outcome, and the robots continue', async (t) => {
   let failed = false
   const { url } = await proxied(t, async ({ method, path }, forward) => {

@@ -31,7 +31,8 @@ th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--ru
 th { color: var(--dim); font-weight: 600; font-size: 13px } th:first-child, td:first-child { text-align: left }
 tr.total td { font-weight: 600 }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px } li { margin: 2px 0 } ul { padding-left: 20px }
-figure.wide svg { max-width: 760px } table.texts :is(th, td) { text-align: left; white-space: normal }
+figure.wide svg { max-width: 760px } table.texts :is(th, td) { text-align: left; white-space: normal } table.texts :is(th, td):last-child { white-space: nowrap }
+.charts + p { margin-top: 12px }
 @media (max-width: 560px) { .tick { font-size: 18px } .label { font-size: 19px } .facts { grid-template-columns: 1fr } .facts dd { margin-bottom: 6px } th, td { padding: 5px 7px } }
 @media print { body { max-width: none } figure, .numbers div { break-inside: avoid } }
 `

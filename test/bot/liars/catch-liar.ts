@@ -11,7 +11,14 @@ export const smallSize = { ...defaultSize, posts: 4, replies: 2, follows: 4, rea
 
 const patience = { totalMs: 120_000, attemptTimeoutMs: 60_000 }
 
-export type Caught = { isCaught: boolean; rules: string[]; findings: Finding[]; checked: number }
+/** `incomplete` is why not all could be compared, or null. */
+export type Caught = {
+  isCaught: boolean
+  rules: string[]
+  findings: Finding[]
+  checked: number
+  incomplete: string | null
+}
 
 /** Runs the bot against a liar before a server, or an honest proxy, and says whether it finds out by the right rule. */
 export async function catchLiar(
@@ -24,7 +31,11 @@ export async function catchLiar(
     const { findings } = await runAgainst(proxy.url, { ...size, ...patience, seed, conditions: { alone } })
     const rules = [...new Set(findings.findings.map(({ rule }) => rule))]
     const isCaught = rules.some((rule) => liar?.rules.includes(rule))
-    return { isCaught, rules, findings: findings.findings, checked: findings.totals.checked }
+    const incomplete = [...(findings.unreadable === null ? [] : [findings.unreadable]), ...findings.gaveUp.keys()]
+    return {
+      ...{ isCaught, rules, findings: findings.findings, checked: findings.totals.checked },
+      incomplete: incomplete.join(', ') || null,
+    }
   } finally {
     proxy.close()
   }
