@@ -68,6 +68,12 @@ export class Directory {
       if (awaited === author || awaited.startsWith(`${author}/`)) this.#resume(awaited)
   }
 
+  /** The post was not created, as far as its author knows: it is awaited no longer. */
+  giveUp(post: string): void {
+    this.#finished.add(post)
+    this.#resume(post)
+  }
+
   /** The id of a post that a robot creates sooner or later, or null if it never does. */
   async whenKnown(post: string): Promise<string | null> {
     if (this.idOf(post) === null) await this.#wait(post, authorOf(post))
@@ -96,7 +102,7 @@ export class Directory {
   }
 
   async #wait(awaited: string, author: string): Promise<void> {
-    if (this.#finished.has(author)) return
+    if (this.#finished.has(author) || this.#finished.has(awaited)) return
     await new Promise<void>((resolve) => this.#waiting.set(awaited, [...(this.#waiting.get(awaited) ?? []), resolve]))
   }
 
