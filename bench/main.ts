@@ -2,6 +2,7 @@ import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
 import { StartError } from '../src/start-error.ts'
+import { writeDocument } from './document.ts'
 import { measure, type Settings } from './measure.ts'
 import { withMongod } from './mongod.ts'
 import { help, type Options, readOptions, UsageError } from './options.ts'
@@ -51,21 +52,24 @@ async function bench(options: Options): Promise<number> {
   const results = await withMongod((connection) => measureAll(options, connection, stop))
   if (stop.aborted) printError('Interrupted: these results are incomplete.')
   const tables = [...figuresTable(results.measured), '', ...cpuTable(results.measured), '']
-  for (const line of [describeMachine(), '', ...tables, ...remarks(results)]) print(line)
+  const lines = [describeRun(options), '', ...tables, ...remarks(results)]
+  for (const line of lines) print(line)
   const correct = isCorrect(results)
   if (correct) print('Every acknowledged change is in its database, once.')
   if (stop.aborted) return 130
+  if (options.write && correct) await writeDocument(lines, results.measured)
   return correct ? 0 : 1
 }
 
 async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Results> {
-  const { names, profile, ...rest } = options
+  const { names, profile, processes, seconds, rounds, connections } = options
   const unavailable = new Set<Side>()
   const onUnavailable = (side: Side, reason: string) => {
     unavailable.add(side)
     printError(`${sides[side].title} is left out: ${reason}`)
   }
-  const settings = { ...rest, stop, onRound, onUnavailable, profileDir: profile && resolve(profile) }
+  const profileDir = profile && resolve(profile)
+  const settings = { processes, seconds, rounds, connections, profileDir, stop, onRound, onUnavailable }
   const results: Results = { measured: [], verdicts: [] }
   for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
     if (stop.aborted) break
@@ -91,9 +95,11 @@ function abortOnSignal(): AbortSignal {
   return stopping.signal
 }
 
-function describeMachine(): string {
+function describeRun({ seconds, rounds, processes }: Options): string {
   const cores = cpus()
-  return `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
+  const machine = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
+  const several = processes === 1 ? '' : `, ${processes} processes of Rookery`
+  return `${new Date().toISOString().slice(0, 10)}, ${machine}. Medians of ${rounds} rounds of ${seconds} s${several}.`
 }
 
 function print(line: string): void {

@@ -22,6 +22,7 @@ checks that each database has every acknowledged change. Everything takes about 
   --seconds <n>      seconds for each server in each round, 1 to 30 (default 2)
   --rounds <n>       rounds that count, after a warm-up, 1 to 9 (default 5)
   --processes <n>    WEB_CONCURRENCY of the server, 1 to 16 (default 1)
+  --write            write the tables and a chart into docs/performance.md and docs/performance.svg
   --profile <dir>    write CPU profiles of the server there, for Chrome's developer tools
   --help             show this help
 
@@ -41,6 +42,7 @@ export type Options = {
   rounds: number
   processes: number
   profile: string | undefined
+  write: boolean
   help: boolean
 }
 
@@ -58,7 +60,7 @@ function choose<Name extends string>(option: string, given: readonly string[], k
 
 /** Parses the command line. @throws UsageError */
 export function readOptions(args: string[], known: readonly string[]): Options {
-  const { only = [], peers = [], connections = [], quick = false, help = false, ...rest } = parse(args)
+  const { only = [], peers = [], connections = [], quick = false, write = false, help = false, ...rest } = parse(args)
   const chosen = choose('only', only, known)
   const counts = connections.map((text) => integer('connections', text, { min: 1, max: 256, fallback: 0 }))
   for (const count of counts) {
@@ -73,6 +75,7 @@ export function readOptions(args: string[], known: readonly string[]): Options {
     rounds: integer('rounds', rest.rounds, { min: 1, max: 9, fallback: quick ? 1 : 5 }),
     processes: integer('processes', rest.processes, { min: 1, max: 16, fallback: 1 }),
     profile: rest.profile,
+    write,
     help,
   }
 }
@@ -86,6 +89,7 @@ function parse(args: string[]) {
         peers: { type: 'string', multiple: true },
         connections: { type: 'string', multiple: true },
         quick: { type: 'boolean' },
+        write: { type: 'boolean' },
         seconds: { type: 'string' },
         rounds: { type: 'string' },
         processes: { type: 'string' },

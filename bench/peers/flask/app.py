@@ -28,7 +28,8 @@ class Post(Document):
     created_at = DateTimeField(required=True, default=lambda: datetime.now(timezone.utc))
     likes = IntField(default=0)
     dislikes = IntField(default=0)
-    meta = {"collection": "posts"}
+    # An id does not tell which of several processes' posts of one second is newer.
+    meta = {"collection": "posts", "indexes": ["-created_at"]}
 
 
 class Reaction(Document):
@@ -108,7 +109,7 @@ def read_post(post_id):
 
 @app.get("/v1/posts")
 def newest_posts():
-    posts = Post.objects.order_by("-id").limit(min(int(request.args.get("limit", 20)), 100)).select_related()
+    posts = Post.objects.order_by("-created_at").limit(min(int(request.args.get("limit", 20)), 100)).select_related()
     return {"items": [show_post(post) for post in posts]}
 
 
