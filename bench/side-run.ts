@@ -65,9 +65,13 @@ export async function openSide(
     const prepared = await scenario.prepare({ side, port, stored, connections: options.connections })
     const { plans, values, logins = [], check } = prepared
     let history: History = { done: plans.map(() => 0), refused: [] }
+    const loginRefusals: number[] = []
 
-    const logInFor = (durationMs: number) =>
-      loginLoad.request({ port, durationMs, plans: logins, values: [], done: logins.map(() => 0) })
+    const logInFor = async (durationMs: number) => {
+      const job = { port, durationMs, plans: logins, values: [], done: logins.map(() => 0) }
+      const { refused } = await loginLoad.request(job)
+      loginRefusals.push(...refused.map(({ status }) => status))
+    }
 
     const request = async (planned: readonly Plan[], durationMs: number, perSecond: number | undefined) => {
       const done = history.done.slice(0, planned.length)
@@ -109,7 +113,7 @@ export async function openSide(
     const verdict = async (): Promise<Verdict> => ({
       scenario,
       side,
-      refused: history.refused.map(({ status }) => status),
+      refused: [...history.refused.map(({ status }) => status), ...loginRefusals],
       faults: await check(history),
     })
     return { side, run, verdict, close }

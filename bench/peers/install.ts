@@ -34,12 +34,19 @@ export async function runTool(tool: string, args: string[], advice: string): Pro
  * @returns the directory
  * @throws PeerUnavailable if a tool is missing or fails
  */
-export async function install({ folder, sources, build }: Recipe, name: string): Promise<string> {
+export async function install(
+  { folder, sources, build }: Recipe,
+  name: string,
+  cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rookery'),
+): Promise<string> {
   const hash = createHash('sha256')
   for (const source of sources) hash.update(await readFile(join(folder, source)))
-  const cacheDir = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rookery')
   const target = join(cacheDir, `bench-${name}-${hash.digest('hex').slice(0, 16)}`)
-  const isThere = () => access(target).then(...([() => true, () => false] as const))
+  const isThere = () =>
+    access(target).then(
+      () => true,
+      () => false,
+    )
   if (await isThere()) return target
 
   const unfinished = `${target}.${process.pid}.new`
