@@ -62,14 +62,14 @@ async function bench(options: Options): Promise<number> {
 }
 
 async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Results> {
-  const { names, profile, processes, seconds, rounds, connections } = options
+  const { names, profile, processes, seconds, rounds, warmUps, connections } = options
   const unavailable = new Set<Side>()
   const onUnavailable = (side: Side, reason: string) => {
     unavailable.add(side)
     printError(`${sides[side].title} is left out: ${reason}`)
   }
   const profileDir = profile && resolve(profile)
-  const settings = { processes, seconds, rounds, connections, profileDir, stop, onRound, onUnavailable }
+  const settings = { processes, seconds, rounds, warmUps, connections, profileDir, stop, onRound, onUnavailable }
   const results: Results = { measured: [], verdicts: [] }
   for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
     if (stop.aborted) break
@@ -99,7 +99,7 @@ function describeRun({ seconds, rounds, processes }: Options): string {
   const cores = cpus()
   const machine = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
   const several = processes === 1 ? '' : `, ${processes} processes of Rookery`
-  return `${new Date().toISOString().slice(0, 10)}, ${machine}. Medians of ${rounds} rounds of ${seconds} s${several}.`
+  return `${new Date().toISOString().slice(0, 10)}, ${machine}. ${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`} of ${seconds} s${several}.`
 }
 
 function print(line: string): void {

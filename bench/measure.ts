@@ -9,6 +9,8 @@ import type { Side } from './sides.ts'
 export type Settings = Omit<SideOptions, 'connections'> & {
   seconds: number
   rounds: number
+  /** Rounds before those that count, during which V8 compiles the servers' code; one fewer after a first load. */
+  warmUps: number
   /** The numbers of connections of closed loops; undefined: all that a scenario has. */
   connections: readonly number[] | undefined
   /** The servers to compare with. */
@@ -102,8 +104,7 @@ export async function measure(scenario: Scenario, connection: Connection, settin
   try {
     const measured: Measured[] = []
     for (const [n, load] of loads.entries()) {
-      // V8 compiles the servers' code in the first rounds.
-      const warmUps = n === 0 ? 2 : 1
+      const warmUps = n === 0 ? settings.warmUps : settings.warmUps - 1
       if (!settings.stop.aborted) measured.push(await measureLoad(scenario, load, sides, settings, warmUps))
     }
     const verdicts = []

@@ -12,7 +12,13 @@ t.test('without options everything is measured', async (t) => {
 })
 
 t.test('--quick is 16 connections without logins, unless a scenario or a number is given', async (t) => {
-  t.match(readOptions(['--quick'], known), { names: ['create', 'read'], connections: [16], seconds: 1, rounds: 1 })
+  t.match(readOptions(['--quick'], known), {
+    names: ['create', 'read'],
+    connections: [16],
+    seconds: 1,
+    rounds: 1,
+    warmUps: 1,
+  })
   const args = ['--quick', '--only', 'log-in', '--connections', '64', '--rounds', '3']
   t.match(readOptions(args, known), { names: ['log-in'], connections: [64], rounds: 3 })
 })
