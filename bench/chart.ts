@@ -16,7 +16,7 @@ const colors: Record<Side, string> = {
 }
 
 const width = 860
-const labelWidth = 200
+const labelWidth = 230
 const barHeight = 14
 const groupGap = 16
 const top = 64

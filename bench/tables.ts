@@ -72,7 +72,7 @@ export function figuresTable(results: readonly Measured[]): string[] {
   return markdownTable(['scenario', 'figure', ...titles, 'to reach', 'Rookery’s ratio'], rows, 2)
 }
 
-/** CPU time for each request: of the server's processes, and of mongod's. */
+/** CPU time for each request of closed loops: of the server's processes, and of mongod's. */
 export function cpuTable(results: readonly Measured[]): string[] {
   const columns = measuredSides(results)
   const text = (measured: Measured, side: Side) => {
@@ -86,5 +86,6 @@ export function cpuTable(results: readonly Measured[]): string[] {
       `${measured.scenario.title}, ${describeLoad(measured.load)}`,
       ...columns.map((side) => text(measured, side)),
     ])
+  if (rows.length === 0) return []
   return markdownTable(['CPU per request in µs, server + mongod', ...columns.map((side) => sides[side].title)], rows, 1)
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Measured, Round } from '../../bench/results.ts'
+import { readDuringLogins } from '../../bench/scenarios/log-in.ts'
 import { newest, read } from '../../bench/scenarios/read.ts'
 import { type Side, sides } from '../../bench/sides.ts'
 import { cpuTable, figuresTable } from '../../bench/tables.ts'
@@ -65,4 +66,21 @@ t.test('CPU per request is told for closed loops', async (t) => {
   const [header, , ...rows] = cpuTable(measured)
   t.same(cellsOf(header).slice(1), [sides.bare.title, sides.rookery.title])
   t.same(rows.map(cellsOf), [['read a post, 16 connections', '100 + 10', '100 + 10']])
+  t.same(cpuTable(measured.slice(1)), [], 'a fixed rate has no row')
+})
+
+t.test('reading during logins is compared with Rookery’s own latency without them', async (t) => {
+  const latency = (side: Side, p99: number) => round(side, 100, { latencyMs: { p50: 1, p99 } })
+  const storm: Measured[] = [
+    { scenario: readDuringLogins, load: { perSecond: 100 }, rounds: [[latency('flask', 5), latency('rookery', 5)]] },
+    {
+      scenario: readDuringLogins,
+      load: { perSecond: 100, duringLogins: true },
+      rounds: [[latency('flask', 900), latency('rookery', 14)]],
+    },
+  ]
+  const [, , idle, busy] = figuresTable(storm)
+  t.same(cellsOf(idle), ['read a post, at 100/s', 'p99, ms', '5.0', '5.0', '', ''])
+  const title = 'read a post, at 100/s while logins saturate'
+  t.same(cellsOf(busy), [title, 'p99, ms', '900.0', '14.0', '≤ 3 × without logins', '2.80 (2.80–2.80) ✓'])
 })
