@@ -62,14 +62,14 @@ async function bench(options: Options): Promise<number> {
 }
 
 async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Results> {
-  const { names, profile, processes, seconds, rounds, warmUps, connections } = options
+  const { names, profile, processes, seconds, rounds, rates, connections } = options
   const unavailable = new Set<Side>()
   const onUnavailable = (side: Side, reason: string) => {
     unavailable.add(side)
     printError(`${sides[side].title} is left out: ${reason}`)
   }
   const profileDir = profile && resolve(profile)
-  const settings = { processes, seconds, rounds, warmUps, connections, profileDir, stop, onRound, onUnavailable }
+  const settings = { processes, seconds, rounds, rates, connections, profileDir, stop, onRound, onUnavailable }
   const results: Results = { measured: [], verdicts: [] }
   for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
     if (stop.aborted) break

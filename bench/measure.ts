@@ -9,8 +9,8 @@ import type { Side } from './sides.ts'
 export type Settings = Omit<SideOptions, 'connections'> & {
   seconds: number
   rounds: number
-  /** Rounds before those that count, during which V8 compiles the servers' code; one fewer after a first load. */
-  warmUps: number
+  /** Whether fixed rates are measured, too. */
+  rates: boolean
   /** The numbers of connections of closed loops; undefined: all that a scenario has. */
   connections: readonly number[] | undefined
   /** The servers to compare with. */
@@ -28,12 +28,9 @@ const pauseMs = 200
 /** Open loops have no number of connections of their own. */
 const fewestConnections = 16
 
-const isChosen = (load: Load, connections: Settings['connections']) =>
-  !('connections' in load) || connections === undefined || connections.includes(load.connections)
-
 /** The loads that the settings choose. */
-export const loadsOf = ({ loads }: Scenario, { connections }: Pick<Settings, 'connections'>): Load[] =>
-  loads.filter((load) => isChosen(load, connections))
+const loadsOf = ({ loads }: Scenario, { connections, rates }: Settings): Load[] =>
+  loads.filter((load) => ('connections' in load ? (connections?.includes(load.connections) ?? true) : rates))
 
 /** Whether a side is measured under a load. */
 const isMeasured = ({ onlyAt }: Scenario, side: Side, load: Load): boolean => {
@@ -104,7 +101,8 @@ export async function measure(scenario: Scenario, connection: Connection, settin
   try {
     const measured: Measured[] = []
     for (const [n, load] of loads.entries()) {
-      const warmUps = n === 0 ? settings.warmUps : settings.warmUps - 1
+      // V8 compiles the servers' code in the first rounds.
+      const warmUps = n === 0 ? 2 : 1
       if (!settings.stop.aborted) measured.push(await measureLoad(scenario, load, sides, settings, warmUps))
     }
     const verdicts = []

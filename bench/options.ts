@@ -13,7 +13,7 @@ export const help = (names: readonly string[]) => `Usage: npm run bench -- [opti
 Measures the server beside those that a user would pick instead, and beside simpler ones, in interleaved rounds, and
 checks that each database has every acknowledged change. Everything takes about 45 minutes, --quick less than 3.
 
-  --quick            16 connections, 1 second, 1 round, one warm-up, no login scenarios
+  --quick            16 connections, 1 second, 1 round; no login scenarios, and no fixed rates without --only
   --only <name>      only the scenarios whose names begin with this; can be repeated
                      (${names.join(', ')})
   --peers <name>     only the servers whose names begin with this, beside Rookery; can be repeated
@@ -40,7 +40,8 @@ export type Options = {
   connections: number[] | undefined
   seconds: number
   rounds: number
-  warmUps: number
+  /** Whether fixed rates are measured, too. */
+  rates: boolean
   processes: number
   profile: string | undefined
   write: boolean
@@ -74,7 +75,7 @@ export function readOptions(args: string[], known: readonly string[]): Options {
     connections: counts.length > 0 ? counts : quick ? [16] : undefined,
     seconds: integer('seconds', rest.seconds, { min: 1, max: 30, fallback: quick ? 1 : 2 }),
     rounds: integer('rounds', rest.rounds, { min: 1, max: 9, fallback: quick ? 1 : 5 }),
-    warmUps: quick ? 1 : 2,
+    rates: !quick || only.length > 0,
     processes: integer('processes', rest.processes, { min: 1, max: 16, fallback: 1 }),
     profile: rest.profile,
     write,

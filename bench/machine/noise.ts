@@ -29,5 +29,5 @@ export function noiseBetween(before: CpuTimes | undefined, after: CpuTimes | und
   if (!before || !after) return null
   const change = (name: keyof CpuTimes) => after[name] - before[name]
   if (change('total') <= 0) return null
-  return Math.max(0, change('busy') - change('own') + change('steal')) / change('total')
+  return (Math.max(0, change('busy') - change('own')) + change('steal')) / change('total')
 }

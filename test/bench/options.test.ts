@@ -11,16 +11,16 @@ t.test('without options everything is measured', async (t) => {
   t.same([seconds, rounds], [2, 5])
 })
 
-t.test('--quick is 16 connections without logins, unless a scenario or a number is given', async (t) => {
+t.test('--quick is 16 connections without logins and rates, unless a scenario or a number is given', async (t) => {
   t.match(readOptions(['--quick'], known), {
     names: ['create', 'read'],
     connections: [16],
     seconds: 1,
     rounds: 1,
-    warmUps: 1,
+    rates: false,
   })
   const args = ['--quick', '--only', 'log-in', '--connections', '64', '--rounds', '3']
-  t.match(readOptions(args, known), { names: ['log-in'], connections: [64], rounds: 3 })
+  t.match(readOptions(args, known), { names: ['log-in'], connections: [64], rounds: 3, rates: true })
 })
 
 t.test('--only and --peers can be repeated, and take the beginning of a name', async (t) => {
