@@ -2,15 +2,33 @@ import { cpus } from 'node:os'
 import { resolve } from 'node:path'
 import type { Connection } from '../src/database/connection.ts'
 import { StartError } from '../src/start-error.ts'
-import { type Measured, measure, type Settings } from './measure.ts'
+import { writeDocument } from './document.ts'
+import { measure, type Settings } from './measure.ts'
 import { withMongod } from './mongod.ts'
 import { help, type Options, readOptions, UsageError } from './options.ts'
-import { isCorrect, progressLine, remarks, table } from './report.ts'
-import { create, createFewConnections } from './scenarios/create.ts'
+import { isCorrect, progressLine, remarks } from './report.ts'
+import type { Results } from './results.ts'
+import { create } from './scenarios/create.ts'
+import { logIn, readDuringLogins } from './scenarios/log-in.ts'
+import { mixed } from './scenarios/mixed.ts'
 import { reactManyPosts, reactOnePost } from './scenarios/react.ts'
-import { read, readWithSession } from './scenarios/read.ts'
+import { newest, read, readWithSession } from './scenarios/read.ts'
+import { whoAmI } from './scenarios/who-am-i.ts'
+import { type Side, sides } from './sides.ts'
+import { cpuTable, figuresTable } from './tables.ts'
 
-const scenarios = [create, createFewConnections, read, readWithSession, reactOnePost, reactManyPosts]
+const scenarios = [
+  whoAmI,
+  create,
+  read,
+  readWithSession,
+  newest,
+  reactManyPosts,
+  reactOnePost,
+  mixed,
+  logIn,
+  readDuringLogins,
+]
 const names = scenarios.map(({ name }) => name)
 /** The terminal and npm can both deliver one Ctrl-C: a repeat within this time is not a second one. */
 const sameSignalMs = 250
@@ -33,21 +51,32 @@ async function bench(options: Options): Promise<number> {
   const stop = abortOnSignal()
   const results = await withMongod((connection) => measureAll(options, connection, stop))
   if (stop.aborted) printError('Interrupted: these results are incomplete.')
-  for (const line of [describeMachine(), '', ...table(results), '']) print(line)
-  for (const line of results.flatMap(remarks)) print(line)
-  const correct = results.every(isCorrect)
-  if (correct) print('Every acknowledged change is in the database, once.')
+  const tables = [...figuresTable(results.measured), '', ...cpuTable(results.measured), '']
+  const lines = [describeRun(options), '', ...tables, ...remarks(results)]
+  for (const line of lines) print(line)
+  const correct = isCorrect(results)
+  if (correct) print('Every acknowledged change is in its database, once.')
   if (stop.aborted) return 130
+  if (options.write && correct) await writeDocument(lines, results.measured)
   return correct ? 0 : 1
 }
 
-async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Measured[]> {
-  const { seconds, rounds, processes, profile } = options
-  const settings = { seconds, rounds, processes, stop, onRound, profileDir: profile && resolve(profile) }
-  const results: Measured[] = []
-  for (const scenario of scenarios.filter(({ name }) => options.names.includes(name))) {
+async function measureAll(options: Options, connection: Connection, stop: AbortSignal): Promise<Results> {
+  const { names, profile, processes, seconds, rounds, rates, connections } = options
+  const unavailable = new Set<Side>()
+  const onUnavailable = (side: Side, reason: string) => {
+    unavailable.add(side)
+    printError(`${sides[side].title} is left out: ${reason}`)
+  }
+  const profileDir = profile && resolve(profile)
+  const settings = { processes, seconds, rounds, rates, connections, profileDir, stop, onRound, onUnavailable }
+  const results: Results = { measured: [], verdicts: [] }
+  for (const scenario of scenarios.filter(({ name }) => names.includes(name))) {
     if (stop.aborted) break
-    results.push(await measure(scenario, connection, settings))
+    const peers = options.peers.filter((side) => !unavailable.has(side))
+    const { measured, verdicts } = await measure(scenario, connection, { ...settings, peers })
+    results.measured.push(...measured)
+    results.verdicts.push(...verdicts)
   }
   return results
 }
@@ -66,9 +95,11 @@ function abortOnSignal(): AbortSignal {
   return stopping.signal
 }
 
-function describeMachine(): string {
+function describeRun({ seconds, rounds, processes }: Options): string {
   const cores = cpus()
-  return `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
+  const machine = `${cores[0]?.model.trim() ?? 'unknown processor'}, ${cores.length} cores; Node.js ${process.version}; ${process.platform}`
+  const several = processes === 1 ? '' : `, ${processes} processes of Rookery`
+  return `${new Date().toISOString().slice(0, 10)}, ${machine}. ${rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`} of ${seconds} s${several}.`
 }
 
 function print(line: string): void {

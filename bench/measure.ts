@@ -1,95 +1,114 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection } from '../src/database/connection.ts'
-import { startLoad } from './load/load.ts'
-import type { History, Scenario } from './scenarios/scenario.ts'
-import { connect } from './servers/connect.ts'
-import { type ServerOptions, type Side, startServer } from './servers/server.ts'
+import { PeerUnavailable } from './peers/install.ts'
+import type { Measured, Results, Round } from './results.ts'
+import type { Load, Scenario } from './scenarios/scenario.ts'
+import { openSide, type SideOptions, type SideRun } from './side-run.ts'
+import type { Side } from './sides.ts'
 
-export type Settings = ServerOptions & {
+export type Settings = Omit<SideOptions, 'connections'> & {
   seconds: number
   rounds: number
+  /** Whether fixed rates are measured, too. */
+  rates: boolean
+  /** The numbers of connections of closed loops; undefined: all that a scenario has. */
+  connections: readonly number[] | undefined
+  /** The servers to compare with. */
+  peers: readonly Side[]
   /** Ends a scenario after the current round. */
   stop: AbortSignal
   /** Called after each round; rounds below 1 are the warm-up. */
-  onRound(scenario: Scenario, round: number, baseline: Round, rookery: Round): void
+  onRound(scenario: Scenario, load: Load, round: number, results: readonly Round[]): void
+  /** Called for a peer whose tools are missing. */
+  onUnavailable(side: Side, reason: string): void
 }
 
-/** One side's result of one round. */
-export type Round = {
-  perSecond: number
-  /** CPU time per request, in microseconds; unknown for several processes. */
-  serverCpuUs: number | null
-  loadCpuUs: number
-}
-
-/** The results of one scenario. */
-export type Measured = {
-  scenario: Scenario
-  rounds: { baseline: Round; rookery: Round }[]
-  /** The statuses of all responses other than 2xx, by side, the warm-up included. */
-  refused: { baseline: number[]; rookery: number[] }
-  faults: string[]
-}
-
-/** Rounds that do not count: V8 compiles the servers' code during these. */
-const warmUpRounds = 2
 /** Lets MongoDB finish a round's writes. */
 const pauseMs = 200
+/** Open loops have no number of connections of their own. */
+const fewestConnections = 16
 
-/** Starts one side on a database of its own. */
-async function openSide(side: Side, scenario: Scenario, connection: Connection, options: ServerOptions) {
-  const uri = new URL(connection.uri)
-  uri.pathname = `/bench_${scenario.name}_${side}`.replaceAll('-', '_')
-  const own = { ...connection, uri: uri.href }
-  const { client, db } = await connect(own)
-  const server = await startServer(side, own, options)
-  const load = startLoad()
-  const close = () => Promise.all([server.stop(), load.stop(), client.close()])
+/** The loads that the settings choose. */
+const loadsOf = ({ loads }: Scenario, { connections, rates }: Settings): Load[] =>
+  loads.filter((load) => ('connections' in load ? (connections?.includes(load.connections) ?? true) : rates))
+
+/** Whether a side is measured under a load. */
+const isMeasured = ({ onlyAt }: Scenario, side: Side, load: Load): boolean => {
+  const only = onlyAt?.[side]
+  return only === undefined || ('connections' in load && load.connections === only)
+}
+
+/** Opens every side that can be had, one after another: a server that starts needs a core. */
+async function openSides(scenario: Scenario, loads: readonly Load[], connection: Connection, settings: Settings) {
+  const wanted = ([...scenario.against, 'rookery'] as const).filter(
+    (side) =>
+      (side === 'rookery' || settings.peers.includes(side)) && loads.some((load) => isMeasured(scenario, side, load)),
+  )
+  const connections = Math.max(
+    fewestConnections,
+    ...loads.map((load) => ('connections' in load ? load.connections : 0)),
+  )
+  const runs: SideRun[] = []
   try {
-    const { plans, values, check } = await scenario.prepare(side, server.url, db)
-    let history: History = { done: plans.map(() => 0), refused: [] }
-
-    const run = async (seconds: number): Promise<Round> => {
-      const cpuUsBefore = await server.cpuUs()
-      const before = history.done.reduce((sum, count) => sum + count, 0)
-      const job = { port: server.port, durationMs: seconds * 1_000, plans, values, done: history.done }
-      const outcome = await load.request(job)
-      const count = outcome.done.reduce((sum, count) => sum + count, 0) - before
-      history = { done: outcome.done, refused: [...history.refused, ...outcome.refused] }
-      const cpuUs = (await server.cpuUs()) - cpuUsBefore
-      const serverCpuUs = side === 'rookery' && options.processes > 1 ? null : cpuUs / count
-      return { perSecond: outcome.inTime / seconds, serverCpuUs, loadCpuUs: outcome.cpuUs / count }
+    for (const side of wanted) {
+      try {
+        runs.push(await openSide(side, scenario, connection, { ...settings, connections }))
+      } catch (error) {
+        if (!(error instanceof PeerUnavailable)) throw error
+        settings.onUnavailable(side, error.message)
+      }
     }
-    return { run, refused: () => history.refused.map(({ status }) => status), check: () => check(history), close }
+    return runs
   } catch (error) {
-    await close()
+    await Promise.all(runs.map((run) => run.close()))
     throw error
   }
 }
 
-/** Measures a scenario. The two sides alternate, so that noise of the machine affects both. */
-export async function measure(scenario: Scenario, connection: Connection, settings: Settings): Promise<Measured> {
+/** Each round begins with another side. */
+const rotated = <Item>(items: readonly Item[], by: number): Item[] => {
+  const at = ((by % items.length) + items.length) % items.length
+  return [...items.slice(at), ...items.slice(0, at)]
+}
+
+async function measureLoad(
+  scenario: Scenario,
+  load: Load,
+  sides: readonly SideRun[],
+  settings: Settings,
+  warmUps: number,
+) {
   const { seconds, rounds, stop, onRound } = settings
-  const baseline = await openSide(scenario.against, scenario, connection, settings)
-  try {
-    const rookery = await openSide('rookery', scenario, connection, settings)
-    try {
-      const results: Measured['rounds'] = []
-      for (let round = 1 - warmUpRounds; round <= rounds && !stop.aborted; round += 1) {
-        const baselineRound = await baseline.run(seconds)
-        await sleep(pauseMs)
-        const rookeryRound = await rookery.run(seconds)
-        await sleep(pauseMs)
-        onRound(scenario, round, baselineRound, rookeryRound)
-        if (round > 0) results.push({ baseline: baselineRound, rookery: rookeryRound })
-      }
-      const refused = { baseline: baseline.refused(), rookery: rookery.refused() }
-      const faults = [...(await baseline.check()), ...(await rookery.check())]
-      return { scenario, rounds: results, refused, faults }
-    } finally {
-      await rookery.close()
+  const measured: Measured = { scenario, load, rounds: [] }
+  const taking = sides.filter(({ side }) => isMeasured(scenario, side, load))
+  for (let round = 1 - warmUps; round <= rounds && !stop.aborted; round += 1) {
+    const results: Round[] = []
+    for (const side of rotated(taking, round)) {
+      results.push(await side.run(load, seconds))
+      await sleep(pauseMs)
     }
+    onRound(scenario, load, round, results)
+    if (round > 0) measured.rounds.push(results)
+  }
+  return measured
+}
+
+/** Measures a scenario. The sides alternate, so that noise of the machine affects all. */
+export async function measure(scenario: Scenario, connection: Connection, settings: Settings): Promise<Results> {
+  const loads = loadsOf(scenario, settings)
+  if (loads.length === 0) return { measured: [], verdicts: [] }
+  const sides = await openSides(scenario, loads, connection, settings)
+  try {
+    const measured: Measured[] = []
+    for (const [n, load] of loads.entries()) {
+      // V8 compiles the servers' code in the first rounds.
+      const warmUps = n === 0 ? 2 : 1
+      if (!settings.stop.aborted) measured.push(await measureLoad(scenario, load, sides, settings, warmUps))
+    }
+    const verdicts = []
+    for (const side of sides) verdicts.push(await side.verdict())
+    return { measured, verdicts }
   } finally {
-    await baseline.close()
+    await Promise.all(sides.map((side) => side.close()))
   }
 }

@@ -1,20 +1,33 @@
 import { parseArgs } from 'node:util'
 
+import { type Side, sideNames } from './sides.ts'
+
 /** The message is one sentence that names the invalid option. */
 export class UsageError extends Error {}
 
+const peerNames = sideNames.filter((side) => side !== 'rookery')
+const connectionCounts = [1, 16, 64, 256]
+
 export const help = (names: readonly string[]) => `Usage: npm run bench -- [options]
 
-Measures the server against simpler ones on the same MongoDB, in alternating rounds, and checks that the database has
-every acknowledged change.
+Measures the server beside those that a user would pick instead, and beside simpler ones, in interleaved rounds, and
+checks that each database has every acknowledged change. Everything takes about 45 minutes, --quick less than 3.
 
+  --quick            16 connections, 1 second, 1 round; no login scenarios, and no fixed rates without --only
   --only <name>      only the scenarios whose names begin with this; can be repeated
                      (${names.join(', ')})
-  --seconds <n>      seconds for each side in each round, 1 to 30 (default 4)
-  --rounds <n>       rounds that count, after two warm-up rounds, 1 to 9 (default 5)
+  --peers <name>     only the servers whose names begin with this, beside Rookery; can be repeated
+                     (${peerNames.join(', ')})
+  --connections <n>  only closed loops with so many connections; can be repeated (${connectionCounts.join(', ')})
+  --seconds <n>      seconds for each server in each round, 1 to 30 (default 2)
+  --rounds <n>       rounds that count, after a warm-up, 1 to 9 (default 5)
   --processes <n>    WEB_CONCURRENCY of the server, 1 to 16 (default 1)
+  --write            write the tables and a chart into docs/performance.md and docs/performance.svg
   --profile <dir>    write CPU profiles of the server there, for Chrome's developer tools
   --help             show this help
+
+Flask needs python3 with venv, PocketBase Go 1.25, Express npm: what they need goes into the user's cache directory, and
+a server whose tools are missing is left out.
 
 Exit code: 0 every count is right, 1 a count is wrong or a request was refused unexpectedly, 2 invalid options, 130
 interrupted. Speed never changes it.
@@ -22,27 +35,50 @@ interrupted. Speed never changes it.
 
 export type Options = {
   names: string[]
+  peers: Side[]
+  /** undefined: all that a scenario has */
+  connections: number[] | undefined
   seconds: number
   rounds: number
+  /** Whether fixed rates are measured, too. */
+  rates: boolean
   processes: number
   profile: string | undefined
+  write: boolean
   help: boolean
+}
+
+/** What --quick leaves out: a login takes a second under load. */
+const slowScenarios = ['log-in', 'login-storm']
+
+/** Those of the known names that begin with one of the given; all if none is given. @throws UsageError */
+function choose<Name extends string>(option: string, given: readonly string[], known: readonly Name[]): Name[] {
+  for (const name of given) {
+    if (known.some((one) => one.startsWith(name))) continue
+    throw new UsageError(`--${option} ${name} matches nothing: there are ${known.join(', ')}.`)
+  }
+  return known.filter((one) => given.length === 0 || given.some((name) => one.startsWith(name)))
 }
 
 /** Parses the command line. @throws UsageError */
 export function readOptions(args: string[], known: readonly string[]): Options {
-  const { only = [], seconds, rounds, processes, profile, help = false } = parse(args)
-  for (const name of only) {
-    if (!known.some((one) => one.startsWith(name))) {
-      throw new UsageError(`--only ${name} matches no scenario: there are ${known.join(', ')}.`)
-    }
+  const { only = [], peers = [], connections = [], quick = false, write = false, help = false, ...rest } = parse(args)
+  const chosen = choose('only', only, known)
+  const counts = connections.map((text) => integer('connections', text, { min: 1, max: 256, fallback: 0 }))
+  for (const count of counts) {
+    if (!connectionCounts.includes(count))
+      throw new UsageError(`--connections must be one of ${connectionCounts.join(', ')}.`)
   }
   return {
-    names: known.filter((one) => only.length === 0 || only.some((name) => one.startsWith(name))),
-    seconds: integer('seconds', seconds, { min: 1, max: 30, fallback: 4 }),
-    rounds: integer('rounds', rounds, { min: 1, max: 9, fallback: 5 }),
-    processes: integer('processes', processes, { min: 1, max: 16, fallback: 1 }),
-    profile,
+    names: quick && only.length === 0 ? chosen.filter((name) => !slowScenarios.includes(name)) : chosen,
+    peers: choose('peers', peers, peerNames),
+    connections: counts.length > 0 ? counts : quick ? [16] : undefined,
+    seconds: integer('seconds', rest.seconds, { min: 1, max: 30, fallback: quick ? 1 : 2 }),
+    rounds: integer('rounds', rest.rounds, { min: 1, max: 9, fallback: quick ? 1 : 5 }),
+    rates: !quick || only.length > 0,
+    processes: integer('processes', rest.processes, { min: 1, max: 16, fallback: 1 }),
+    profile: rest.profile,
+    write,
     help,
   }
 }
@@ -53,6 +89,10 @@ function parse(args: string[]) {
       args,
       options: {
         only: { type: 'string', multiple: true },
+        peers: { type: 'string', multiple: true },
+        connections: { type: 'string', multiple: true },
+        quick: { type: 'boolean' },
+        write: { type: 'boolean' },
         seconds: { type: 'string' },
         rounds: { type: 'string' },
         processes: { type: 'string' },

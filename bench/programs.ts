@@ -3,6 +3,7 @@ import { once } from 'node:events'
 
 /** A child process that handles requests, one at a time. */
 export type Program<Request extends object | string, Response> = {
+  pid: number | undefined
   request(request: Request): Promise<Response>
   stop(): Promise<void>
 }
@@ -21,6 +22,7 @@ export function startProgram<Request extends object | string, Response>(
   // Only a pending request reports it.
   failed.catch(() => undefined)
   return {
+    pid: child.pid,
     async request(request) {
       const responded = once(child, 'message')
       child.send(request)

@@ -1,22 +1,36 @@
 import { z } from 'zod'
 
 const reaction = z.enum(['like', 'dislike'])
+const author = z.object({ username: z.string(), displayName: z.string() })
 
 // Only the fields that the bot relies on: unknown fields are ignored.
 export const account = z.object({
   username: z.string(),
+  displayName: z.string(),
+  bio: z.string(),
   counts: z.object({ posts: z.int(), followers: z.int(), following: z.int() }),
+  viewer: z.object({ following: z.boolean() }).nullable(),
 })
+const counts = z.object({ likes: z.int(), dislikes: z.int(), replies: z.int() })
 export const post = z.object({
   id: z.string().min(1),
-  author: z.object({ username: z.string() }),
+  author,
   text: z.string(),
   createdAt: z.iso.datetime(),
   replyTo: z.string().nullable(),
-  counts: z.object({ likes: z.int(), dislikes: z.int(), replies: z.int() }),
+  counts,
+  viewer: z.object({ reaction: reaction.nullable() }).nullable(),
 })
-export const reacted = z.object({ value: reaction.nullable() })
-export const reactor = z.object({ account: z.object({ username: z.string() }), value: reaction })
+export const reacted = z.object({ value: reaction.nullable(), counts })
+export const reactor = z.object({ account: author, value: reaction, reactedAt: z.iso.datetime() })
+export const given = z.object({ post, value: reaction, reactedAt: z.iso.datetime() })
+export const session = z.object({ id: z.string(), current: z.boolean() })
+export const loggedIn = z.object({ session })
+export const activity = z.object({ event: z.string(), count: z.int().optional() })
+export const analytics = z.object({
+  items: z.array(z.object({ date: z.string(), likes: z.int(), dislikes: z.int() })),
+  total: z.object({ likes: z.int(), dislikes: z.int() }),
+})
 export const problem = z.object({ code: z.string() })
 
 export function page<T extends z.ZodType>(item: T) {

@@ -1,6 +1,6 @@
 import { outliveClosedPipes } from '../src/cli/closed-pipe.ts'
 import { exitCodeOf, StartError } from '../src/start-error.ts'
-import { UsageError } from './options.ts'
+import { UsageError } from './options/parse.ts'
 import { PreflightError } from './preflight.ts'
 
 export function printLine(line: string): void {

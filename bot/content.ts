@@ -40,6 +40,10 @@ const openings = [
   'For the record:',
   'Überraschung:',
   '今日は',
+  'صباح الخير',
+  'בוקר טוב,',
+  'Δεν ξεχνώ:',
+  'वैसे',
 ]
 const subjects = [
   'the bakery',
@@ -50,6 +54,9 @@ const subjects = [
   'señor Ibáñez',
   'the smallest 🐦',
   'Привет, город',
+  'البحر',
+  '古い橋',
+  'the 👩🏽‍🚀 next door',
 ]
 const verbs = ['remembers', 'forgets', 'sings about', 'argues with', 'keeps', 'repairs', 'paints', 'waits for']
 const objects = [
@@ -57,7 +64,7 @@ const objects = [
   'a borrowed book',
   'every promise',
   'the last tram',
-  'two blue authSlots',
+  'two blue shoes',
   'a crème brûlée',
   'the choir 🎶',
   'naïve questions',
@@ -68,45 +75,71 @@ const letters = [...'abcdefghijklmnopqrstuvwxyz']
 
 const maxTextLength = 500
 
-/**
- * Deterministic: the password can be derived from the seed. The fingerprint keeps the usernames of two seeds apart and does
- * not reveal the password.
- */
-export function identity(seed: number, index: number): Identity {
+/** The username holds the run, so that two runs never meet; the password can be derived from the seed. */
+export function identity(seed: number, index: number, run: string): Identity {
   const random = randomStream('identity', seed, index)
   const adjective = pick(random, adjectives)
   const bird = pick(random, birds)
   return {
     index,
-    username: `${adjective}_${bird}_${fingerprint(10, 'name', seed, index)}`,
+    username: `${adjective}_${bird}_${run}_${index}`,
     password: seededPassword(seed, index),
     displayName: `${capitalized(adjective)} ${capitalized(bird)}`,
     bio: `I am a robot. ${sentence(random)}`,
   }
 }
 
-/** As {@link identity}, but with a password from the system's random source, and so a username that no seed repeats. */
-export function privateIdentity(seed: number, index: number): Identity {
-  const seeded = identity(seed, index)
-  const username = seeded.username.replace(/[^_]+$/, fingerprint(10, 'name', randomUUID()))
-  return { ...seeded, username, password: password(() => letters[randomInt(letters.length)] ?? '') }
+/** As {@link identity}, but with a password from the system's random source. */
+export function privateIdentity(seed: number, index: number, run: string): Identity {
+  return { ...identity(seed, index, run), password: randomPassword() }
 }
 
-/** The text of a post: 1 to 500 characters in NFC, one in ten of exactly 500. */
-export function postText(seed: number, index: number, post: number): string {
-  const random = randomStream('post', seed, index, post)
-  const minLength = random() < 0.1 ? maxTextLength : 0
+/** A name for a run, which no other run has. */
+export function newRun(): string {
+  return fingerprint(7, 'run', randomUUID())
+}
+
+export function randomPassword(): string {
+  return password(() => letters[randomInt(letters.length)] ?? '')
+}
+
+/** The password that a robot changes to. */
+export function nextPassword({ password, index }: Identity): string {
+  const random = randomStream('next password', password, index)
+  return seededWords(random)
+}
+
+export function nextBio(seed: number, index: number): string {
+  return `Still a robot. ${sentence(randomStream('bio', seed, index))}`.normalize('NFC')
+}
+
+/**
+ * The text of a post, or of its nth version: 1 to 500 characters in NFC, one in ten of exactly 500. It begins with the
+ * post's number, by which its author's posts can be told apart.
+ */
+export function postText(seed: number, index: number, post: number, version = 0): string {
+  const random = randomStream('post', seed, index, post, version)
+  const minLength = (index + post) % 10 === seed % 10 ? maxTextLength : 0
   const sentences = Array.from({ length: 1 + below(random, 3) }, () => sentence(random))
-  while ([...sentences.join(' ')].length < minLength) sentences.push(sentence(random))
-  const characters = [...sentences.join(' ').normalize('NFC')].slice(0, maxTextLength)
+  const text = () => `${post}. ${sentences.join(' ')}`
+  while ([...text()].length < minLength) sentences.push(sentence(random))
+  const characters = [...text().normalize('NFC')].slice(0, maxTextLength)
   // The cut may leave trailing white space, whose loss in a comparison would be invisible.
   return characters.join('').replace(/\s$/, '.')
 }
 
+/** The number with which a text of {@link postText} begins. */
+export function numberOf(text: string): number | null {
+  const [, digits] = /^(\d+)\. /.exec(text) ?? []
+  return digits === undefined ? null : Number(digits)
+}
+
 function seededPassword(seed: number, index: number): string {
   const random = randomStream('password', seed, index)
-  return password(() => pick(random, letters))
+  return seededWords(random)
 }
+
+const seededWords = (random: Random) => password(() => pick(random, letters))
 
 /** Four words of six letters. With digits, the server's zxcvbn spends 0.1 s on each l33t variant. */
 function password(letter: () => string): string {

@@ -1,154 +1,203 @@
-import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { CookieJar } from 'tough-cookie'
+import { checkAnalytics, readBaseline } from './check/analytics.ts'
+import { Checker } from './check/checker.ts'
+import { ExcessInvestigation } from './check/excess.ts'
+import { finalReadingSteps, readEverything, Unreadable } from './check/final-reading.ts'
+import type { Finding } from './check/finding.ts'
+import { type Totals, totalsOf } from './check/totals.ts'
 import { interruptedCause, openClients, type RunContext } from './client.ts'
 import { forEachConcurrent, Semaphore } from './concurrency.ts'
-import { type Identity, identity, postText } from './content.ts'
-import { Ledger } from './ledger.ts'
-import { type CrowdSize, deletesAccount, planDeletions, planFollows, planReactions, planReplies } from './plan.ts'
+import { type Identity, identity, newRun } from './content.ts'
+import { Pace } from './load/pace.ts'
+import { activityOf } from './people/activity.ts'
+import { Directory } from './people/directory.ts'
+import { endlessDay, planDay } from './people/itinerary.ts'
+import { type Day, knownPosts, liveDay } from './people/life.ts'
+import { Robot } from './people/robot.ts'
+import { GaveUp, type RobotContext } from './people/session.ts'
+import { type CrowdSize, deletesAccount } from './plan.ts'
 import type { Progress } from './progress.ts'
-import { Robot } from './robot.ts'
-import { GaveUp, type RobotContext } from './session-client.ts'
-import { type Verification, verificationSteps, verify } from './verify.ts'
-import { verifyTimeline } from './verify-timeline.ts'
+import { randomStream } from './random.ts'
 
-/** `unreadable` is why the verification is incomplete, or null; `gaveUp` counts robots by cause. */
-export type Findings = {
-  totals: ReturnType<Ledger['totals']>
-  mismatches: string[]
-  unreadable: string | null
-  gaveUp: Map<string, number>
+/** `unreadable` is why the check is incomplete, or null; `gaveUp` counts robots by cause. */
+export type Findings = { findings: Finding[]; totals: Totals; unreadable: string | null; gaveUp: Map<string, number> }
+
+/** `forMs` replaces the size of the robots' day by its length; with a rate it is the open model. */
+export type Conditions = {
+  alone?: boolean
+  forMs?: number
+  ratePerSecond?: number
+  rampMs?: number
+  /** Ends the day early; then everything is read. */
+  over?: AbortSignal
+  /** Gets the checker before the first request. */
+  onChecker?: (checker: Checker) => void
+  /** Gets each arrival of the open model: when it was due, and when it has started. */
+  onArrival?: (due: number, startedAt: number) => void
 }
 
 // A sign-up or log-in costs the server a quarter of a second of a core: more at once only fill its queue.
 const maxConcurrentAuth = 16
-const maxConcurrentDeletions = 8
-const settlePauseMs = 1_000
+const thinkTimeMs = 1_000
+/** The identity of reads without a session, in the history. */
+const visitorIndex = -1
 
-/** Runs the phases, then verifies. After `context.stop` aborts, no action starts, but the verification runs. */
+/** Lets the robots live their day, then reads everything. After `context.stop` aborts, no step begins, but all is read. */
 export async function runCrowd(
   seed: number,
   size: CrowdSize,
   context: RunContext,
   progress: Progress,
-  createIdentity: (seed: number, index: number) => Identity = identity,
+  createIdentity: (seed: number, index: number, run: string) => Identity = identity,
+  conditions: Conditions = {},
 ): Promise<Findings> {
-  const ledger = new Ledger()
-  const openClient = openClients(context)
-  const authSlots = new Semaphore(maxConcurrentAuth)
-  // A new run id gives new Idempotency-Keys, so that a second run with the same seed creates new posts.
-  const robotContext: RobotContext = { ledger, stats: context.stats, authSlots, runId: randomUUID(), openClient }
-  const robots = Array.from(
-    { length: size.users },
-    (_, i) => new Robot(createIdentity(seed, i), new CookieJar(), robotContext),
-  )
-  const inactive = new Set<Robot>()
-  const gaveUp = new Map<string, number>()
+  const crowd = gather(seed, size, context, createIdentity, conditions)
+  const { robots, directory, checker, investigation, findings, gaveUp } = crowd
+  const before = await liveTogether(crowd, seed, size, context, progress, conditions)
+  crowd.isOver = true
+  crowd.pace?.stop()
 
-  const phase = async (name: string, steps: number, act: (robot: Robot, done: () => void) => Promise<void>) => {
-    if (context.stop.aborted) return
-    const active = robots.filter((robot) => !inactive.has(robot))
-    const shown = progress.begin(name, active.length * steps)
-    await forEachConcurrent(active, active.length, async (robot) => {
-      await act(robot, shown.step).catch((error: unknown) => {
-        if (!(error instanceof GaveUp)) throw error
-        inactive.add(robot)
-        if (error.message !== interruptedCause) gaveUp.set(error.message, (gaveUp.get(error.message) ?? 0) + 1)
-      })
-    })
-    shown.end()
+  const shown = progress.begin('verify', finalReadingSteps(directory, robots))
+  let unreadable: string | null = null
+  try {
+    await investigation.settled()
+    const everything = { directory, robots: crowd.joined, stats: context.stats }
+    await readEverything(crowd.visitor, everything, shown.step)
+    const reader = crowd.joined.find(({ isGone }) => !isGone)
+    if (before && reader) await checkAnalytics(reader, before, checker, directory.known)
+    await investigation.settled()
+    investigation.conclude()
+  } catch (error) {
+    if (!(error instanceof Unreadable || error instanceof GaveUp)) throw error
+    unreadable = error.message
   }
-
-  await phase('sign up', 1, async (robot, done) => {
-    await robot.signUp()
-    done()
-  })
-  await phase('log in', 1, async (robot, done) => {
-    await robot.logOut()
-    await robot.logIn()
-    done()
-  })
-  await phase('post', size.posts, async (robot, done) => {
-    const author = robot.identity.index
-    for (let post = 0; post < size.posts; post += 1) {
-      await robot.createPost({ author, post }, postText(seed, author, post))
-      done()
-    }
-  })
-  const firstReactions = Math.ceil(size.reactions / 2)
-  await phase('interact', interactionSteps(size), async (robot, done) => {
-    const author = robot.identity.index
-    for (const [n, parent] of planReplies(seed, author, size).entries()) {
-      const post = size.posts + n
-      await robot.createPost({ author, post }, postText(seed, author, post), parent)
-      done()
-    }
-    for (const { target, follows } of planFollows(seed, author, size)) {
-      const other = robots[target]
-      if (other) await robot.follow(other.identity, follows)
-      done()
-    }
-    for (const step of planReactions(seed, author, size).slice(0, firstReactions)) {
-      await robot.react(step)
-      done()
-    }
-  })
-  const timelineMismatches: string[] = []
-  await phase('timelines', 1, async (robot, done) => {
-    timelineMismatches.push(...(await verifyTimeline(robot, ledger)))
-    done()
-  })
-  // The remaining reactions run beside the deletions, so that both meet on the same posts.
-  const deletionSlots = new Semaphore(maxConcurrentDeletions)
-  await phase('delete', 1, async (robot, done) => {
-    const { index } = robot.identity
-    const reactions = [...planReactions(seed, index, size).slice(firstReactions).entries()]
-    const deletions = planDeletions(seed, index, size)
-    const interval = Math.max(1, Math.floor(reactions.length / (deletions.length + 1)))
-    for (const [n, step] of reactions) {
-      await robot.react(step)
-      const deletion = n % interval === 0 ? deletions.shift() : undefined
-      if (deletion) await robot.deletePost(deletion)
-    }
-    for (const deletion of deletions) await robot.deletePost(deletion)
-    if (deletesAccount(index, size) && (await deletionSlots.run(() => robot.deleteAccount()))) inactive.add(robot)
-    done()
-  })
-
-  const publicClient = openClients({ ...context, stop: new AbortController().signal })()
-  const shown = progress.begin('verify', verificationSteps(ledger))
-  const verification = await settle(
-    () => verify(publicClient, ledger, context.stats, shown.step),
-    ledger,
-    context.retryPolicy.totalMs / 2,
-  )
   shown.end()
 
-  await phase('log out', 1, async (robot, done) => {
-    await robot.logOut()
-    done()
+  const leaving = progress.begin('log out', crowd.joined.length)
+  await forEachConcurrent(crowd.joined, robots.length, async (robot) => {
+    if (!robot.isGone && unreadable === null) await robot.logOutAll()
+    leaving.step()
   })
-  const { outcome } = verification
-  return {
-    totals: ledger.totals(),
-    mismatches: [...timelineMismatches, ...(outcome === 'complete' ? verification.mismatches : [])],
-    unreadable: outcome === 'incomplete' ? verification.reason : null,
+  leaving.end()
+  return { findings, totals: totalsOf(crowd.checker, crowd.directory, crowd.joined), unreadable, gaveUp }
+}
+
+type Crowd = ReturnType<typeof gather>
+
+function gather(
+  seed: number,
+  size: CrowdSize,
+  context: RunContext,
+  createIdentity: (seed: number, index: number, run: string) => Identity,
+  { alone = false, onChecker }: Conditions,
+) {
+  const [run, directory, never] = [newRun(), new Directory(), new AbortController().signal]
+  const findings: Finding[] = []
+  const onFinding = (finding: Finding) => findings.push(finding)
+  const checker = new Checker({ alone, onFinding, onExcess: (excess) => investigation.look(excess) })
+  context.history.listen(checker)
+  onChecker?.(checker)
+  const crowd: { isOver: boolean; pace?: Pace } = { isOver: false }
+  const robotClients: RunContext = {
+    ...context,
+    get stop() {
+      return crowd.isOver ? never : context.stop
+    },
+    get misbehaviour() {
+      return crowd.isOver ? undefined : context.misbehaviour
+    },
+    get pace() {
+      const { pace, isOver } = crowd
+      return isOver || !pace ? undefined : (robot: number) => pace.next(robot)
+    },
+  }
+  const [open, openOther] = [openClients(robotClients), openClients(robotClients)]
+  const visitor = openClients({ ...context, stop: never })(visitorIndex)
+  const investigation = new ExcessInvestigation(visitor, directory, checker, context.history)
+  const robotContext: RobotContext = {
+    ...{ directory, seed, run, stats: context.stats, authSlots: new Semaphore(maxConcurrentAuth) },
+    openClient: (robot, jar, isOther) => (isOther ? openOther : open)(robot, jar),
+  }
+  const identities = Array.from({ length: size.users }, (_, index) => createIdentity(seed, index, run))
+  for (const { username } of identities) directory.addAccount(username)
+  const robots = identities.map((own) => new Robot(own, robotContext))
+  const [joined, gaveUp]: [Robot[], Map<string, number>] = [[], new Map()]
+  return Object.assign(crowd, {
+    directory,
+    findings,
+    checker,
+    investigation,
+    visitor,
+    identities,
+    robots,
+    joined,
     gaveUp,
-  }
+  })
 }
 
-/**
- * The server acknowledges the deletion of an account once it is certain, and may remove its content a little later: a
- * mismatch counts only if it stays.
- */
-async function settle(read: () => Promise<Verification>, ledger: Ledger, withinMs: number): Promise<Verification> {
-  for (const end = performance.now() + withinMs; ; await sleep(settlePauseMs)) {
-    const verification = await read()
-    const mayChange = verification.outcome === 'complete' && verification.mismatches.length > 0
-    if (!mayChange || ledger.accountDeletions.size === 0 || performance.now() > end) return verification
+/** @returns what the analytics said before, if no other account is to react */
+async function liveTogether(
+  crowd: Crowd,
+  seed: number,
+  size: CrowdSize,
+  context: RunContext,
+  progress: Progress,
+  { alone, forMs, ratePerSecond, rampMs = 0, over, onArrival: arrived = () => {} }: Conditions,
+) {
+  const { directory, identities, robots } = crowd
+  const known = knownPosts(directory, identities)
+  const days = identities.map(({ index }) =>
+    forMs === undefined ? planDay(seed, index, size) : endlessDay(seed, index, size.users, known),
+  )
+  const attempt = async (robot: Robot, act: () => Promise<void>) => {
+    await act().catch((error: unknown) => {
+      directory.finish(robot.username)
+      if (!(error instanceof GaveUp)) throw error
+      if (error.message === interruptedCause) return
+      crowd.gaveUp.set(error.message, (crowd.gaveUp.get(error.message) ?? 0) + 1)
+    })
   }
-}
-
-function interactionSteps({ posts, replies, follows, reactions }: CrowdSize): number {
-  return follows + (posts === 0 ? 0 : replies + Math.ceil(reactions / 2))
+  const joining = progress.begin('sign up', robots.length)
+  const join = (robot: Robot) =>
+    attempt(robot, async () => {
+      await robot.signUp().finally(() => {
+        // Also when the run was interrupted right after.
+        if (robot.isSignedUp) crowd.joined.push(robot)
+      })
+      joining.step()
+    })
+  const [first, ...others] = robots
+  let before: Awaited<ReturnType<typeof readBaseline>> = null
+  if (alone && first) {
+    await join(first)
+    if (crowd.joined.length > 0)
+      await attempt(first, async () => {
+        before = await readBaseline(first)
+      })
+  }
+  // In a day of bounded size no robot waits for the sign-ups of the others.
+  const joins = new Map((alone ? others : robots).map((robot) => [robot, join(robot)]))
+  if (forMs !== undefined) await Promise.all(joins.values())
+  const until = forMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + rampMs + forMs
+  const activity = (robot: number) => activityOf(robot, size.users)
+  if (ratePerSecond !== undefined) {
+    const options = { activity, arrived, random: randomStream('arrivals', seed) }
+    const pace = new Pace({ rate: ratePerSecond, rampMs, forMs: forMs ?? 0 }, options)
+    crowd.pace = pace
+    context.stop.addEventListener('abort', () => pace.stop(), { once: true })
+  }
+  const steps = forMs === undefined ? days.reduce((sum, day) => sum + Array.from(day).length, 0) : 0
+  const shown = progress.begin('day', steps)
+  await forEachConcurrent(robots, robots.length, async (robot) => {
+    await joins.get(robot)
+    if (!crowd.joined.includes(robot)) return
+    const { index } = robot.identity
+    const day: Day = {
+      ...{ steps: days[index] ?? [], until, over, leaves: deletesAccount(index, size), onStep: shown.step },
+      ...(forMs !== undefined && ratePerSecond === undefined && { thinkTimeMs: thinkTimeMs / activity(index) }),
+    }
+    await attempt(robot, () => liveDay(robot, identities, day, context))
+  })
+  joining.end()
+  shown.end()
+  return before
 }

@@ -8,7 +8,7 @@ import '../require-node.mjs'
  */
 async function runApart(): Promise<number> {
   const child = spawn(process.execPath, [import.meta.filename, ...process.argv.slice(2)], { stdio: 'inherit' })
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => child.kill(signal))
   const [code] = await once(child, 'close')
   return code ?? 1
 }

@@ -6,10 +6,9 @@ export type Reaction = 'like' | 'dislike'
 export type PostRef = { author: number; post: number }
 
 /** `value` is the reaction after the step. */
-export type ReactionStep = PostRef & {
-  action: 'like' | 'dislike' | 'change reaction' | 'remove reaction'
-  value: Reaction | null
-}
+export type ReactionStep = PostRef & { action: ReactionAction; value: Reaction | null }
+
+export type ReactionAction = 'like' | 'dislike' | 'change reaction' | 'remove reaction'
 
 export type FollowStep = { target: number; follows: boolean }
 
@@ -43,7 +42,7 @@ export function planReactions(seed: number, robot: number, size: CrowdSize): Rea
       current.delete(index)
       return { ...postAt(index, size), action: 'remove reaction', value: null }
     }
-    const index = skewed(random, size.users * size.posts)
+    const index = zipf(random, size.users * size.posts)
     const value = current.get(index)
     if (value !== undefined) return change(index, value)
     const reaction = below(random, 10) < 7 ? 'like' : 'dislike'
@@ -52,10 +51,21 @@ export function planReactions(seed: number, robot: number, size: CrowdSize): Rea
   })
 }
 
+/** Only to posts that stay: whether a reply to another exists would depend on who is faster. */
 export function planReplies(seed: number, robot: number, size: CrowdSize): PostRef[] {
   if (size.posts === 0) return []
   const random = randomStream('replies', seed, robot)
-  return Array.from({ length: size.replies }, () => postAt(skewed(random, size.users * size.posts), size))
+  return Array.from({ length: size.replies }, () => {
+    const tries = Array.from({ length: maxParentTries }, () => postAt(zipf(random, size.users * size.posts), size))
+    return tries.find((parent) => !isDeleted(seed, parent, size))
+  }).filter((parent) => parent !== undefined)
+}
+
+const maxParentTries = 20
+
+/** Whether its author deletes a post, or with the account. */
+export function isDeleted(seed: number, { author, post }: PostRef, size: CrowdSize): boolean {
+  return deletesAccount(author, size) || planDeletions(seed, author, size).some((deleted) => deleted.post === post)
 }
 
 export function planFollows(seed: number, robot: number, size: CrowdSize): FollowStep[] {
@@ -68,7 +78,7 @@ export function planFollows(seed: number, robot: number, size: CrowdSize): Follo
       followed.delete(target)
       return { target, follows: false }
     }
-    const target = (robot + 1 + skewed(random, size.users - 1)) % size.users
+    const target = (robot + 1 + zipf(random, size.users - 1)) % size.users
     followed.add(target)
     return { target, follows: true }
   })
@@ -86,8 +96,8 @@ export function deletesAccount(robot: number, { deletions }: CrowdSize): boolean
   return Math.floor(((robot + 1) * deletions) / 100) > Math.floor((robot * deletions) / 100)
 }
 
-/** The square skews the choice to low indexes, so that many robots write to the same counters. */
-const skewed = (random: Random, count: number) => Math.floor(random() ** 2 * count)
+/** An index below `count`, by Zipf's law: the first is chosen twice as often as the second. */
+export const zipf = (random: Random, count: number) => Math.min(count - 1, Math.floor((count + 1) ** random()) - 1)
 
 function postAt(index: number, size: CrowdSize): PostRef {
   // Consecutive indexes belong to different authors, so that the popular posts do too.

@@ -18,11 +18,15 @@ const readyRequestTimeoutMs = 5_000
 /** `ended` resolves to the exit code, or to null when a signal ended the process. */
 export type ChildProgram = { child: ChildProcess; ended: Promise<number | null> }
 
+/** Prints each line after a name, shares the terminal of this process, or goes to an open file. */
+export type Output = { name: string } | 'inherit' | number
+
 /** `program` is replaced when the server is restarted on the same `directory`. */
 export type LocalServer = {
   directory: string
   url: string
   settings: Record<string, string>
+  output: Output
   program: ChildProgram
 }
 
@@ -32,23 +36,25 @@ export function printLineOf(name: string, line: string): void {
   process.stdout.write(`${prefix}${line}\n`)
 }
 
-/** Spawns one of the project's programs and prefixes each line of its output with `name`. */
-export function spawnProgram(name: string, args: string[], settings: Record<string, string>): ChildProgram {
+/** Spawns one of the project's programs. */
+export function spawnProgram(output: Output, args: string[], settings: Record<string, string>): ChildProgram {
+  const stdio = typeof output === 'object' ? 'pipe' : output
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...isolatedEnvironment(), ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdio, stdio],
     // Ctrl-C on a terminal must not reach the server before the bot has verified the acknowledged writes.
-    detached: true,
+    detached: output !== 'inherit',
   })
-  for (const stream of [child.stdout, child.stderr])
-    if (stream) createInterface(stream).on('line', (line) => printLineOf(name, line))
+  if (typeof output === 'object')
+    for (const stream of [child.stdout, child.stderr])
+      if (stream) createInterface(stream).on('line', (line) => printLineOf(output.name, line))
   // 'exit' may fire before the last line of output, 'close' does not.
   return { child, ended: once(child, 'close').then(([code]: (number | null)[]) => code ?? null) }
 }
 
-export const spawnServer = (settings: Record<string, string>): ChildProgram =>
-  spawnProgram('server', ['run.mjs', 'src/main.ts'], settings)
+export const spawnServer = ({ settings, output }: Pick<LocalServer, 'settings' | 'output'>): ChildProgram =>
+  spawnProgram(output, ['run.mjs', 'src/main.ts'], settings)
 
 /** Runs `use` with a temporary directory, and deletes it. */
 export async function withTemporaryDirectory<T>(name: string, use: (directory: string) => Promise<T>): Promise<T> {
@@ -65,13 +71,15 @@ export async function withLocalServer<T>(
   directory: string,
   additionalSettings: Record<string, string>,
   use: (server: LocalServer) => Promise<T>,
+  output: Output = { name: 'server' },
 ): Promise<T> {
   const [port, metricsPort] = await findFreePorts()
   const settings = {
     ...{ DATA_DIR: directory, HOST: '127.0.0.1', PORT: String(port), METRICS_PORT: String(metricsPort) },
     ...additionalSettings,
   }
-  const server = { directory, url: `http://127.0.0.1:${port}`, settings, program: spawnServer(settings) }
+  const program = spawnServer({ settings, output })
+  const server = { directory, url: `http://127.0.0.1:${port}`, settings, output, program }
   try {
     return await use(server)
   } finally {
@@ -100,21 +108,25 @@ export function isRunning({ child }: ChildProgram): boolean {
 }
 
 /**
- * Forwards termination signals to `activeChild`: children run in their own process groups and receive none. A reader of
- * the output that leaves (`| head`) ends it, too.
+ * Forwards termination signals to `activeChild`: children run in their own process groups and receive none. With
+ * `untilUnread`, a reader of the output that leaves (`| head`) ends it, too.
  */
-export function forwardSignals() {
-  const state: { interrupted: boolean; activeChild: ChildProgram | null } = { interrupted: false, activeChild: null }
+export function forwardSignals({ untilUnread = false } = {}) {
+  const state: { interrupted: ShutdownSignal | null; activeChild: ChildProgram | null } = {
+    interrupted: null,
+    activeChild: null,
+  }
   const stop = (signal: ShutdownSignal) => {
-    state.interrupted = true
+    state.interrupted = signal
     // A server takes SIGHUP for the order to read its secrets again.
     state.activeChild?.child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
   }
   onShutdownSignal(stop, stop, ['SIGINT', 'SIGTERM', 'SIGHUP'])
   // Every later write fails in the same way: only the first one is news.
-  process.stdout.on('error', () => {
-    if (!state.interrupted) stop('SIGTERM')
-  })
+  if (untilUnread)
+    process.stdout.on('error', () => {
+      if (!state.interrupted) stop('SIGTERM')
+    })
   return state
 }
 

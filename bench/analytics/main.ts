@@ -6,6 +6,8 @@ import { dayExpression } from '../../src/analytics/day-expression.ts'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { type Connection, clientOptions } from '../../src/database/connection.ts'
+import { exchange } from '../load/exchange.ts'
+import { httpRequest } from '../load/plan.ts'
 import { withMongod } from '../mongod.ts'
 import { signUp } from '../scenarios/accounts.ts'
 import { fill } from './fill.ts'
@@ -49,15 +51,16 @@ async function bench(connection: Connection, count: number): Promise<number> {
       `${count.toLocaleString('en')} reactions written in ${((performance.now() - fillStartedAt) / 1000).toFixed(0)} s`,
     )
 
-    const [account] = await signUp(url, 1)
+    const port = Number(new URL(url).port)
+    const [account] = await signUp('rookery', port, 1)
     const range = `from=${from.toISOString().slice(0, 10)}&to=${today.toISOString().slice(0, 10)}`
-    const headers = { cookie: account?.cookie ?? '' }
+    const request = httpRequest('GET', `/v1/analytics/reactions?${range}`, { header: account?.header })
     const latenciesMs: number[] = []
     let total: unknown = null
     for (let n = 0; n < requestCount; n += 1) {
       const startedAt = performance.now()
-      const response = await fetch(`${url}/v1/analytics/reactions?${range}`, { headers })
-      total = ((await response.json()) as { total: unknown }).total
+      const { body } = await exchange(port, request)
+      total = (body as { total: unknown }).total // By the contract.
       latenciesMs.push(performance.now() - startedAt)
     }
 

@@ -10,17 +10,28 @@ export type Connection = {
 }
 
 const endOfHead = '\r\n\r\n'
-const lengthHeader = 'content-length: '
+const lastChunk = '\r\n0\r\n\r\n'
+/** Header names as the servers spell them: a search that ignores case costs more. */
+const lengthHeaders = ['content-length: ', 'Content-Length: ']
+const chunked = ['Transfer-Encoding: chunked', 'transfer-encoding: chunked']
 
-/** The end of the first response in the text, or -1 while it is incomplete. */
-function endOf(text: string): number {
-  const head = text.indexOf(endOfHead)
-  if (head === -1) return -1
-  const at = text.indexOf(lengthHeader)
-  if (at === -1 || at > head) throw new Error(`a response without content-length: ${text.slice(0, head)}`)
-  const from = at + lengthHeader.length
-  const end = head + endOfHead.length + Number(text.slice(from, text.indexOf('\r', from)))
-  return text.length < end ? -1 : end
+/**
+ * The end of the only response in the text, or -1 while it is incomplete. JSON has no line breaks of its own, so that
+ * the last chunk is known by them.
+ * @throws Error if neither its length nor chunks tell its end
+ */
+export function endOf(text: string): number {
+  const headLength = text.indexOf(endOfHead)
+  if (headLength === -1) return -1
+  const head = text.slice(0, headLength)
+  for (const header of lengthHeaders) {
+    const at = head.indexOf(header)
+    if (at === -1) continue
+    const end = headLength + endOfHead.length + Number.parseInt(head.slice(at + header.length), 10)
+    return text.length < end ? -1 : end
+  }
+  if (!chunked.some((header) => head.includes(header))) throw new Error(`a response of unknown length: ${head}`)
+  return text.endsWith(lastChunk) ? text.length : -1
 }
 
 /**

@@ -1,6 +1,7 @@
 import { handleRequests, type Program, startProgram } from '../programs.ts'
 import { openConnection } from './connection.ts'
 import type { Job, Outcome } from './plan.ts'
+import { runAtRate } from './rate.ts'
 import { requestsOf } from './requests.ts'
 
 /** Starts the load in a process of its own, so that it blocks neither the server nor the measurement. */
@@ -9,7 +10,7 @@ export const startLoad = (): Program<Job, Outcome> => startProgram(import.meta.f
 const isSuccess = (status: number) => status >= 200 && status < 300
 
 /** Keeps every connection busy with one request at a time for the job's duration, and waits for the last responses. */
-async function run({ port, durationMs, plans, values, done: before }: Job): Promise<Outcome> {
+async function runClosedLoop({ port, durationMs, plans, values, done: before }: Job): Promise<Outcome> {
   let inTime = 0
   const refused: Outcome['refused'] = []
   const done = [...before]
@@ -40,7 +41,10 @@ async function run({ port, durationMs, plans, values, done: before }: Job): Prom
   for (const { sendNext } of connections) sendNext()
   await Promise.race([Promise.all(connections.map(({ ended }) => ended)), broken])
   const { user, system } = process.cpuUsage(usage)
-  return { inTime, done, refused, cpuUs: user + system }
+  return { inTime, done, refused, latenciesMs: [], cpuUs: user + system }
 }
+
+const run = (job: Job): Promise<Outcome> =>
+  job.perSecond === undefined ? runClosedLoop(job) : runAtRate(job, job.perSecond)
 
 if (import.meta.main) handleRequests(run)

@@ -19,6 +19,8 @@ export type Plan = {
 export type Job = {
   port: number
   durationMs: number
+  /** Requests per second, whatever happens to those before; undefined: as many as the connections allow. */
+  perSecond?: number | undefined
   /** One for each connection. */
   plans: readonly Plan[]
   /** Values for the slot, all of one length; without values, the request's number. */
@@ -32,6 +34,8 @@ export type Outcome = {
   inTime: number
   /** The number of requests with a response, earlier ones included, by connection. */
   done: number[]
+  /** At a rate: how long each took from the time at which it was due, in milliseconds. */
+  latenciesMs: number[]
   /** Responses other than 2xx. */
   refused: { connection: number; request: number; status: number }[]
   /** CPU time of the load itself, in microseconds. */
@@ -49,17 +53,20 @@ export function requestAt({ templates, start }: Plan, values: number, request: n
   return { template: (index + pass) % templates.length, value: (start + index) % values }
 }
 
-/** The text of an HTTP/1.1 request. */
+/**
+ * The text of an HTTP/1.1 request.
+ * @param header - one more header line, such as `cookie: name=value`
+ */
 export function httpRequest(
   method: string,
   path: string,
-  { cookie, body }: { cookie?: string; body?: object } = {},
+  { header, body }: { header?: string | undefined; body?: object } = {},
 ): string {
   const text = body === undefined ? '' : JSON.stringify(body)
   return [
     `${method} ${path} HTTP/1.1`,
     'host: 127.0.0.1',
-    ...(cookie === undefined ? [] : [`cookie: ${cookie}`]),
+    ...(header === undefined ? [] : [header]),
     ...(body === undefined ? [] : ['content-type: application/json', `content-length: ${Buffer.byteLength(text)}`]),
     '',
     text,

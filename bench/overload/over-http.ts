@@ -1,8 +1,9 @@
 import { startLoad } from '../load/load.ts'
-import { httpRequest, type Plan, slotFor } from '../load/plan.ts'
+import { type Plan, slotFor } from '../load/plan.ts'
 import { withMongod } from '../mongod.ts'
 import { createPosts, signUp } from '../scenarios/accounts.ts'
-import { startServer } from '../servers/server.ts'
+import { startServer } from '../servers/start.ts'
+import { sides } from '../sides.ts'
 import { type Arrivals, startArrivals } from './arrivals.ts'
 
 export type Settings = { seconds: number; rounds: number }
@@ -15,6 +16,7 @@ const accountCount = 2_000
 const connections = 8_000
 const peakConnections = [256, 1_024]
 const loads = [1, 2, 4]
+const options = { bcryptCost: 4, processes: 1, profileDir: undefined }
 
 /**
  * Reactions at multiples of the peak, which closed loops find first, on the server and a mongod of its own.
@@ -22,11 +24,11 @@ const loads = [1, 2, 4]
  */
 export const measureOverHttp = ({ seconds, rounds }: Settings, onLoaded: (loaded: Loaded) => void) =>
   withMongod(async (connection) => {
-    const server = await startServer('rookery', connection, { processes: 1, profileDir: undefined })
+    const server = await startServer('rookery', connection, options)
     const [closed, open] = [startLoad(), startArrivals()]
     try {
-      const { port, url } = server
-      const { plans, values } = await prepare(url)
+      const { port } = server
+      const { plans, values } = await prepare(port)
       let done = plans.map(() => 0)
 
       const peakOf = async (count: number) => {
@@ -60,15 +62,12 @@ export const measureOverHttp = ({ seconds, rounds }: Settings, onLoaded: (loaded
     }
   })
 
-async function prepare(url: string): Promise<{ plans: Plan[]; values: string[] }> {
-  const accounts = await signUp(url, accountCount)
-  const values = await createPosts('rookery', url, accounts, posts)
+async function prepare(port: number): Promise<{ plans: Plan[]; values: string[] }> {
+  const accounts = await signUp('rookery', port, accountCount)
+  const values = await createPosts('rookery', port, accounts, posts)
   const plans = Array.from({ length: connections }, (_, n) => ({
     templates: ['like', 'dislike'].map((value) =>
-      httpRequest('PUT', `/v1/posts/${slotFor(values[0])}/reaction`, {
-        cookie: accounts[n % accountCount]?.cookie ?? '',
-        body: { value },
-      }),
+      sides.rookery.api.react(accounts[n % accountCount], slotFor(values[0]), value),
     ),
     start: n % posts,
   }))

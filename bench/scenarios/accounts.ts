@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Answer, TestAccount } from '../apis/api.ts'
+import { idOf } from '../apis/api.ts'
+import { exchange, Refused } from '../load/exchange.ts'
 import { slotFor } from '../load/plan.ts'
-import type { Side } from '../servers/server.ts'
+import { type Side, sides } from '../sides.ts'
 
-/** An account, and the cookie of its session. */
-export type TestAccount = { id: string; cookie: string }
+const attemptsMax = 20
+const overloadPauseMs = 2_000
 
 /** Runs `work` `count` times, 16 at a time; the results in order. */
 async function repeat<Result>(count: number, work: (n: number) => Promise<Result>): Promise<Result[]> {
@@ -16,36 +20,28 @@ async function repeat<Result>(count: number, work: (n: number) => Promise<Result
   return results
 }
 
-async function post(url: string, body: object, cookie?: string): Promise<Response> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(cookie !== undefined && { cookie }) },
-    body: JSON.stringify(body),
-  })
-  if (response.status !== 201) throw new Error(`POST ${url} answered ${response.status}: ${await response.text()}`)
-  return response
+/** Sends a request of the preparation, repeatedly while the server is overloaded, as on a busy machine. */
+async function ask(port: number, request: string): Promise<Answer> {
+  for (let attempts = 1; ; attempts += 1) {
+    try {
+      return await exchange(port, request)
+    } catch (error) {
+      if (!(error instanceof Refused && error.isOverload) || attempts === attemptsMax) throw error
+    }
+    await sleep(overloadPauseMs)
+  }
 }
 
-async function readId(response: Response): Promise<string> {
-  const body: unknown = await response.json()
-  if (typeof body === 'object' && body !== null && 'id' in body) return String(body.id)
-  throw new Error('the response has no id')
-}
-
-/** Signs up accounts. */
-export function signUp(url: string, count: number): Promise<TestAccount[]> {
-  return repeat(count, async () => {
+/** Signs up accounts; none on a server that knows no accounts. */
+export function signUp(side: Side, port: number, count: number): Promise<TestAccount[]> {
+  const { api, accounts } = sides[side]
+  return repeat(accounts ? count : 0, async () => {
     const username = `u${randomBytes(8).toString('hex')}`
-    const response = await post(`${url}/v1/accounts`, { username, password: 'three blind mice sing 7 songs' })
-    const cookies = response.headers.getSetCookie().map((header) => header.split(';', 1)[0] ?? '')
-    const cookie = cookies.find((pair) => pair.startsWith('session='))
-    if (cookie === undefined) throw new Error('the sign-up set no session cookie')
-    return { id: await readId(response), cookie }
+    const answers: Answer[] = []
+    for (const request of api.signUp(username)) answers.push(await ask(port, request(answers)))
+    return api.accountOf(username, answers)
   })
 }
-
-/** The path to create posts at. */
-export const postPath = (side: Side) => (side === 'bare' ? '/posts' : '/v1/posts')
 
 /** A post's text, different for each post. */
 export const postText = (author: number, number = slotFor()) =>
@@ -57,12 +53,11 @@ export const postText = (author: number, number = slotFor()) =>
  */
 export function createPosts(
   side: Side,
-  url: string,
+  port: number,
   authors: readonly TestAccount[],
   count: number,
 ): Promise<string[]> {
-  return repeat(count, async (n) => {
-    const author = authors[n % authors.length]
-    return readId(await post(url + postPath(side), { text: postText(n) }, author?.cookie))
-  })
+  return repeat(count, async (n) =>
+    idOf(await ask(port, sides[side].api.createPost(authors[n % authors.length], postText(n)))),
+  )
 }

@@ -8,9 +8,10 @@ import { startApiServer } from '../../src/processes/api-server.ts'
 import { startPrimary } from '../../src/processes/primary.ts'
 import { connect } from './connect.ts'
 import { oneTransactionPerReaction } from './one-transaction.ts'
+import type { ServerOptions } from './server.ts'
 
 /** The default configuration except for what would distort the measurement: request log, hashes, the sign-up limit. */
-async function createConfig({ uri, username, password }: Connection, processes = 1) {
+async function createConfig({ uri, username, password }: Connection, bcryptCost: number, processes = 1) {
   return readConfig({
     NODE_ENV: 'test',
     PORT: '0',
@@ -18,7 +19,7 @@ async function createConfig({ uri, username, password }: Connection, processes =
     WEB_CONCURRENCY: String(processes),
     LOG_LEVEL: 'error',
     SECURITY_LOG: 'off',
-    BCRYPT_COST: '4',
+    BCRYPT_COST: String(bcryptCost),
     LIMIT_SIGNUPS_PER_ADDRESS: '1000000',
     MONGODB_URI: uri,
     DB_USER: username,
@@ -28,16 +29,16 @@ async function createConfig({ uri, username, password }: Connection, processes =
 }
 
 /** The server, as src/main.ts starts it. */
-export async function rookery(connection: Connection, processes: number) {
-  const config = await createConfig(connection, processes)
+export async function rookery(connection: Connection, { bcryptCost, processes }: ServerOptions) {
+  const config = await createConfig(connection, bcryptCost, processes)
   return (processes === 1 ? startApiServer : startPrimary)(config, connection, createLogger(config.log))
 }
 
 /** The same server with one transaction for each reaction. */
-export async function oneTransaction(connection: Connection) {
+export async function oneTransaction(connection: Connection, { bcryptCost }: ServerOptions) {
   const { client, db } = await connect(connection)
   const writer = oneTransactionPerReaction(db, transactor(client))
-  const config = await createConfig(connection)
+  const config = await createConfig(connection, bcryptCost)
   const app = await buildApp(config, connection, createLogger(config.log), { writer })
   return { url: await app.listen({ host: config.host, port: 0 }), close: () => app.close() }
 }

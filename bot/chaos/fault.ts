@@ -21,6 +21,9 @@ export type FaultName = (typeof faultNames)[number]
 /** These hit a worker of the cluster, which a server of one process does not have. */
 export const clusterFaultNames: readonly FaultName[] = ['kill-writer', 'frozen-writer', 'kill-api']
 
+/** How often a fault must happen before a round shows anything: each victim of SIGKILL falls three times. */
+export const timesNeeded = (name: FaultName): number => (name.startsWith('kill-') ? 3 : 1)
+
 /**
  * `detail` is for the report. `end` is called after `lastsMs`, or earlier when the bot has ended; it resolves to what
  * the server did about the fault, if that shows.

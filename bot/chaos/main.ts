@@ -10,7 +10,7 @@ import { processFaults } from './process-faults.ts'
 import { faultRotation } from './rotation.ts'
 import { runRounds } from './rounds.ts'
 
-const signals = forwardSignals()
+const signals = forwardSignals({ untilUnread: true })
 
 await runCommand(async () => {
   const options = readChaosOptions(process.argv.slice(2))

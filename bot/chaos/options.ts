@@ -1,11 +1,17 @@
 import { z } from 'zod'
-import { integerOption, parseOptions, readOptions, UsageError } from '../options.ts'
+import { readOptions } from '../options/options.ts'
+import { integerOption, parseOptions, UsageError } from '../options/parse.ts'
 import { clusterFaultNames, type FaultName, faultNames } from './fault.ts'
+
+const defaultFor = '20m'
+/** Longer than all kills of a round take on a busy machine, between which a server may serve only seconds. */
+const defaultSilence = '10m'
 
 export const help = `Usage: npm run chaos -- [options] [-- bot options]
 
-Runs the bot against a temporary server that reaches its mongod through a proxy, while faults hit them in turn. Then
-recounts every counter. A round passes when the ledger agrees and the recount finds no drift.
+Runs the bot against a temporary server that reaches its mongod through a proxy, while faults hit them in turn, until
+each kill has happened three times and every other fault once. Then recounts every counter. A round passes when the
+ledger agrees and the recount finds no drift.
 
   --rounds <n>       rounds on the same database, 1 to 1000 (default 1)
   --processes <n>    WEB_CONCURRENCY of the server, 1 to 64 (default 4; 1 has no writer and api processes to hit)
@@ -28,10 +34,11 @@ Faults, which last up to 8 s:
   clock-step         the clock of the server's processes jumps 3 h or 30 s ahead or back, and later to the right time
 
 After each fault the server must become ready (GET /health/ready). After each round a line says how often each fault
-happened. A command that is to be lost, late or cut must be sent within 5 s, otherwise the fault was only tried.
+happened. A command that is to be lost, late or cut must be sent within 5 s, otherwise the fault was only tried. If the
+bot's --for (default ${defaultFor}) ends before all faults have happened, the round fails: nothing was shown.
 
 Each round has a seed of its own, which the bot prints: with the bot's --seed 7 it is 7, then 8, and so on.
-Bot options follow a second "--": npm run chaos -- -- --users 100 --posts 20 --reactions 500
+Bot options follow a second "--": npm run chaos -- -- --robots 100 --rate 200
 
 Exit code: 0 all rounds passed, 1 a round failed, 2 invalid options, 69 or 78 it cannot start, 130 interrupted.
 `
@@ -64,12 +71,17 @@ export function readChaosOptions(args: string[]): ChaosOptions {
   const end = args.indexOf('--')
   const botArgs = end === -1 ? [] : args.slice(end + 1)
   const bot = readOptions(botArgs)
-  if (bot.help || botArgs.some((arg) => arg.startsWith('--url')))
-    throw new UsageError('Bot options exclude --help and --url here: chaos starts its own server.')
+  if (bot.show !== null || bot.options.only || botArgs.some((arg) => arg.startsWith('--url')))
+    throw new UsageError('Bot options exclude --help, --url and --only here: chaos starts a crowd on its own server.')
   const values = parseOptions(end === -1 ? args : args.slice(0, end), types, options)
   const faults = values.faults.filter((name) => isPossible(name, values.processes))
   if (faults.length === 0) throw new UsageError(`--faults ${values.faults.join(',')} needs --processes 2 or more.`)
-  return { ...values, faults, botArgs, seed: bot.seed }
+  const { for: forMs, silence, seed } = bot.options
+  const defaults = [
+    ...(forMs === undefined ? ['--for', defaultFor] : []),
+    ...(silence === undefined ? ['--silence', defaultSilence] : []),
+  ]
+  return { ...values, faults, botArgs: [...botArgs, ...defaults], seed }
 }
 
 function isPossible(name: FaultName, processes: number): boolean {

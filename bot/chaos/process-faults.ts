@@ -6,10 +6,13 @@ import { randomMs, seconds } from './random-time.ts'
 /** Faults of processes: SIGKILL, and SIGSTOP with SIGCONT a few seconds later. */
 export function processFaults(server: LocalServer) {
   function kill(name: ProcessName): BeginFault {
+    // Until its parent has noticed, the system accepts signals for a process that was killed.
+    const killed = new Set<number>()
     return async () => {
       const { program } = server
       const pid = await pidOf(name, server)
-      if (pid === undefined || !sendSignal(pid, 'SIGKILL')) return undefined
+      if (pid === undefined || killed.has(pid) || !sendSignal(pid, 'SIGKILL')) return undefined
+      killed.add(pid)
       if (name === 'server') await program.ended
       return momentaryFault(`process ${pid}`)
     }

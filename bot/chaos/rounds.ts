@@ -9,7 +9,7 @@ import {
 } from '../spawn-server.ts'
 import type { ChaosOptions } from './options.ts'
 import { seconds } from './random-time.ts'
-import { describeTally, type FaultRotation } from './rotation.ts'
+import { describeMissing, describeTally, type FaultRotation } from './rotation.ts'
 
 type RoundResult = { outcome: 'passed' | 'interrupted' } | { outcome: 'failed'; reason: string }
 type Signals = ReturnType<typeof forwardSignals>
@@ -47,7 +47,7 @@ async function runRound(
   signals: Signals,
 ): Promise<RoundResult> {
   const start = (name: string, args: string[], settings: Record<string, string>): ChildProgram => {
-    signals.activeChild = spawnProgram(name, args, settings)
+    signals.activeChild = spawnProgram({ name }, args, settings)
     return signals.activeChild
   }
   const bot = start('bot', ['bot/index.ts', ...botArgs, '--url', server.url], {})
@@ -56,15 +56,23 @@ async function runRound(
   const botEnded = new AbortController()
   const [code, tally] = await Promise.all([
     bot.ended.finally(() => botEnded.abort()),
-    rotation.run(botEnded.signal).catch((error: Error) => {
-      bot.child.kill('SIGTERM')
-      return error
-    }),
+    rotation.run(botEnded.signal).then(
+      (tally) => {
+        bot.child.kill('SIGUSR2')
+        return tally
+      },
+      (error: Error) => {
+        bot.child.kill('SIGTERM')
+        return error
+      },
+    ),
   ])
   if (tally instanceof Error) return { outcome: 'failed', reason: tally.message }
   printLine(`Faults: ${describeTally(tally)}`)
   if (signals.interrupted) return { outcome: 'interrupted' }
-  if (code !== 0) return { outcome: 'failed', reason: `the bot exited with ${code}` }
+  const missing = describeMissing(tally)
+  const reasons = [...(code === 0 ? [] : [`the bot exited with ${code}`]), ...(missing === null ? [] : [missing])]
+  if (reasons.length > 0) return { outcome: 'failed', reason: reasons.join('; ') }
   const drift = await start('recount', ['run.mjs', 'src/cli/reconcile.ts'], server.settings).ended
   return drift === 0 ? { outcome: 'passed' } : { outcome: 'failed', reason: `the recount exited with ${drift}` }
 }

@@ -9,7 +9,8 @@ import { untilAnswered, withWriteDeadline } from '../http/deadline.ts'
 import { allPages, type Position } from '../http/pages.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NdjsonStream, ndjsonType } from '../http/responses.ts'
-import type { FairQueue } from '../limits/fair-queue.ts'
+import { accountTurn } from '../limits/client-turn.ts'
+import type { FairQueue, Ticket } from '../limits/fair-queue.ts'
 import type { Limit } from '../limits/headers.ts'
 import { readQueue } from '../limits/read-queue.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -41,10 +42,10 @@ const chunkSize = 200
 /** Of all exports of one process. */
 const maxConcurrentReads = 4
 
-type Parts = Context & { queue: FairQueue; signal: AbortSignal }
+type Parts = Context & { queue: FairQueue; ticket: Ticket }
 
 async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
-  const { queue, signal } = parts
+  const { queue, ticket } = parts
   const { accounts, activity, devices, follows, posts, reactions, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
@@ -53,7 +54,7 @@ async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[
   const chunks = <T>(
     read: (account: string, position: Position) => Promise<readonly T[]>,
     keyOf: (item: T) => string,
-  ) => allPages((position) => queue(() => read(account, position), { key: account, signal }), keyOf, chunkSize)
+  ) => allPages((position) => queue(() => read(account, position), ticket), keyOf, chunkSize)
   for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
     yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }
@@ -135,7 +136,8 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
         throw error
       }
       securityLog.record('sensitive_read', { request, detail: { what: 'export' } })
-      return reply.send(Readable.from(linesOf(viewer, { ...context, queue, signal: untilAnswered(reply) })))
+      const ticket = { ...accountTurn(request.client.ip, viewer.account), signal: untilAnswered(reply) }
+      return reply.send(Readable.from(linesOf(viewer, { ...context, queue, ticket })))
     },
   )
 }

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { untilAnswered } from '../http/deadline.ts'
+import { accountTurn } from '../limits/client-turn.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import { DaysQuery, DaysView, startOfDay } from './schema.ts'
 import type { AnalyticsStore } from './store.ts'
@@ -18,7 +19,8 @@ export const analyticsRoutes: FastifyPluginAsyncZod<{ analytics: AnalyticsStore 
     },
     async (request, reply) => {
       const { from, to } = request.query
-      const ticket = { key: requireViewer(request).account, signal: untilAnswered(reply) }
+      const turn = accountTurn(request.client.ip, requireViewer(request).account)
+      const ticket = { ...turn, signal: untilAnswered(reply) }
       const days = await analytics.reactionsByDay(startOfDay(from), startOfDay(to), ticket)
       const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
       return {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
-import { characterCount } from '../http/text.ts'
+import { characterCount, isLongerThan } from '../http/text.ts'
 import { findBlocked, type Person } from './blocklist/blocklist.ts'
 import { foldConfusables } from './blocklist/confusables.ts'
 import { normalisePassword } from './hashing.ts'
@@ -10,14 +10,17 @@ import type { StrengthEstimator } from './strength.ts'
 const maxPasswordLength = 256
 const minGuesses = 1e8
 
+const isTooLong = (password: string) =>
+  isLongerThan(maxPasswordLength, password) || characterCount(normalisePassword(password)) > maxPasswordLength
+
 /** @param minLength - in characters, as typed and after NFKC, the form that is hashed: NFKC makes 18 letters of U+FDFA */
 export function newPassword(minLength: number) {
   return z
     .string()
     .refine((password) => password.isWellFormed(), { error: 'Must not contain an unpaired surrogate.', abort: true })
     .refine((password) => {
-      const length = characterCount(normalisePassword(password))
-      return Math.min(length, characterCount(password)) >= minLength && length <= maxPasswordLength
+      if (isTooLong(password)) return false
+      return Math.min(characterCount(normalisePassword(password)), characterCount(password)) >= minLength
     }, `Must have ${minLength} to ${maxPasswordLength} characters.`)
     .meta({ minLength, maxLength: maxPasswordLength, format: 'password' })
 }
@@ -27,7 +30,7 @@ const tooLong = `Must have at most ${maxPasswordLength} characters.`
 /** A password to verify: any other fault makes it a wrong password, not an invalid request. */
 export const PresentedPassword = z
   .string()
-  .refine((password) => characterCount(normalisePassword(password)) <= maxPasswordLength, tooLong)
+  .refine((password) => !isTooLong(password), tooLong)
   .meta({ maxLength: maxPasswordLength, format: 'password' })
 
 export type PasswordOwner = Person & { pointer: string }

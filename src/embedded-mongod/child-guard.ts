@@ -38,11 +38,18 @@ exit "$code"
 /**
  * Spawns a program that exits within 5 s of this process, however this process exits. Ctrl-C does not reach it.
  * @param errorFd an open file for its standard error: mongod writes there before it opens its log
+ * @param env its environment; default: this process's
  */
-export function spawnGuarded(binary: string, args: string[], errorFd: number): GuardedChild {
+export function spawnGuarded(
+  binary: string,
+  args: string[],
+  errorFd: number,
+  env?: Record<string, string | undefined>,
+): GuardedChild {
   const shell = spawn('/bin/sh', ['-c', guardScript, 'rookery-mongod', binary, ...args], {
     detached: true,
     stdio: ['pipe', 'pipe', errorFd],
+    ...(env && { env }),
   })
   let pid: number | undefined
   shell.stdin?.on('error', () => undefined)

@@ -1,5 +1,7 @@
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { stopParsing } from './stop-parsing.ts'
+import { boundChunks } from './tiny-chunks.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -9,8 +11,8 @@ const maxPipelinedBytes = 128 * 1024
 
 const methods = new Set(METHODS)
 
-const bytesOf = ({ rawHeaders, headers }: IncomingMessage): number =>
-  rawHeaders.reduce((bytes, { length }) => bytes + length, Number(headers['content-length'] ?? 0) || 0)
+const bytesOf = ({ url = '', rawHeaders, headers }: IncomingMessage): number =>
+  rawHeaders.reduce((bytes, { length }) => bytes + length, url.length + (Number(headers['content-length'] ?? 0) || 0))
 
 /**
  * Handles a connection's requests one after another (RFC 9112, 9.3.2), and none after a response that closes it (9.6).
@@ -24,16 +26,24 @@ export function handleInOrder(handle: Handler): Handler {
   return (request, response) => {
     // Node's parser accepts RTSP methods too, which cannot be registered with the router.
     if (!methods.has(request.method ?? '')) request.method = 'OPTIONS'
-    // Node assigns the socket to one response at a time.
-    if (response.socket !== null) return start(request, response)
     const { socket } = request
     const pipelined = pipelinedOn.get(socket) ?? { requests: 0, bytes: 0 }
-    const bytes = bytesOf(request)
-    if (pipelined.requests === maxPipelined || pipelined.bytes + bytes > maxPipelinedBytes) return void socket.destroy()
+    // Node assigns the socket to one response at a time.
+    let isWaiting = response.socket === null
+    let bytes = bytesOf(request)
+    boundChunks(request, (length) => {
+      if (!isWaiting) return
+      bytes += length
+      pipelined.bytes += length
+      if (pipelined.bytes > maxPipelinedBytes) stopParsing(socket)
+    })
+    if (!isWaiting) return start(request, response)
+    if (pipelined.requests === maxPipelined || pipelined.bytes + bytes > maxPipelinedBytes) return stopParsing(socket)
     pipelined.requests += 1
     pipelined.bytes += bytes
     pipelinedOn.set(socket, pipelined)
     response.once('socket', () => {
+      isWaiting = false
       pipelined.requests -= 1
       pipelined.bytes -= bytes
       // setImmediate, so that one connection's requests do not delay those of all others.

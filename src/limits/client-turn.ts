@@ -7,3 +7,6 @@ export const clientTurn = (ip: string, account?: string): Turn => ({
   groups: networkKeys(ip),
   reserved: account !== undefined,
 })
+
+/** For reads of accounts: they take turns, and first their networks, since one network can have many accounts. */
+export const accountTurn = (ip: string, account: string): Turn => ({ key: account, groups: networkKeys(ip) })

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { untilAnswered } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
+import { accountTurn } from '../limits/client-turn.ts'
 import { PostPage } from '../posts/schema.ts'
 import type { PostStore } from '../posts/store.ts'
 import { type PostViewContext, viewPosts } from '../posts/view.ts'
@@ -30,7 +31,10 @@ export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       const { account } = requireViewer(request)
       const list = `timeline of ${account}`
       const position = positionOf(list, request.query)
-      const ids = await timelines.list(account, position, untilAnswered(reply))
+      const ids = await timelines.list(account, position, {
+        ...accountTurn(request.client.ip, account),
+        signal: untilAnswered(reply),
+      })
       const { items, nextCursor } = pageFrom(list, position.limit, ids, (id) => id)
       const found = await Promise.all(items.map(posts.find))
       // A post may have been deleted since its id was read.

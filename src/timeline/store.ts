@@ -3,6 +3,7 @@ import { toUuid } from '../database/ids.ts'
 import { inSnapshot, type SnapshotOptions } from '../database/snapshot.ts'
 import type { FollowStore } from '../follows/store.ts'
 import type { Position } from '../http/pages.ts'
+import type { Ticket } from '../limits/fair-queue.ts'
 import { readQueue } from '../limits/read-queue.ts'
 import { latestAuthors, maxMergedAuthors, newestRoots } from './newest-roots.ts'
 
@@ -24,11 +25,11 @@ export function timelineStore(db: Db, follows: Pick<FollowStore, 'followedBy'>) 
   }
 
   return {
-    /** Ids, newest first, up to one more than the limit. @throws Problem `overloaded`; the signal's reason */
-    async list(reader: string, position: Position, signal: AbortSignal): Promise<string[]> {
+    /** Ids, newest first, up to one more than the limit. @throws Problem `overloaded`; the reason of the ticket's signal */
+    async list(reader: string, position: Position, ticket: Ticket): Promise<string[]> {
       const followed = await follows.followedBy(reader, maxMergedAuthors)
       if (followed.length < maxMergedAuthors) return newestRoots(db, [toUuid(reader), ...followed], position)
-      return queue(() => listOfMany(reader, position, signal), { key: reader, signal })
+      return queue(() => listOfMany(reader, position, ticket.signal), ticket)
     },
   }
 }

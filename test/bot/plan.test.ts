@@ -1,6 +1,7 @@
 import t from 'tap'
 import {
   deletesAccount,
+  isDeleted,
   planDeletions,
   planFollows,
   planReactions,
@@ -62,6 +63,13 @@ t.test('a robot never follows itself and unfollows only accounts that it follows
     t.ok(steps.some(({ follows }) => !follows))
   }
   t.strictSame(planFollows(1, 0, { ...size, users: 1 }), [], 'a single robot follows no account')
+})
+
+t.test('no reply is planned to a post that its author deletes', async (t) => {
+  const deleting = { ...size, deletions: 50 }
+  for (let robot = 0; robot < 10; robot += 1)
+    for (const parent of planReplies(7, robot, deleting)) if (isDeleted(7, parent, deleting)) t.fail('it is deleted')
+  t.ok(planReplies(7, 0, deleting).length > 30)
 })
 
 t.test('--deletions is the percentage of posts and of accounts that are deleted', async (t) => {

@@ -1,10 +1,11 @@
 import type { RunContext } from '../../bot/client.ts'
-import { type Findings, runCrowd } from '../../bot/crowd.ts'
+import { type Conditions, type Findings, runCrowd } from '../../bot/crowd.ts'
+import { History } from '../../bot/history/history.ts'
 import type { CrowdSize } from '../../bot/plan.ts'
 import { Stats } from '../../bot/stats.ts'
 
 type Timing = { totalMs?: number; attemptTimeoutMs?: number; stopping?: AbortController }
-type RunOptions = { seed?: number; onPhase?: (name: string) => void }
+type RunOptions = { seed?: number; conditions?: Conditions; onPhase?: (name: string) => void }
 
 /** A run context with a short retry policy. */
 export function createRunContext(
@@ -16,6 +17,7 @@ export function createRunContext(
     base: new URL(url),
     retryPolicy: { attemptTimeoutMs, totalMs, initialDelayMs: 5, maxDelayMs: 50 },
     stats,
+    history: new History(),
     stop: stopping.signal,
     onUnresponsive: () => stopping.abort(),
   }
@@ -34,6 +36,7 @@ export async function runAgainst(
     follows = 0,
     deletions = 0,
     onPhase = () => {},
+    conditions = {},
     ...timing
   }: Partial<CrowdSize> & RunOptions & Timing = {},
 ): Promise<{ findings: Findings; stats: Stats }> {
@@ -45,7 +48,14 @@ export async function runAgainst(
     },
   }
   return {
-    findings: await runCrowd(seed, { users, posts, replies, follows, reactions, deletions }, context, progress),
+    findings: await runCrowd(
+      seed,
+      { users, posts, replies, follows, reactions, deletions },
+      context,
+      progress,
+      undefined,
+      conditions,
+    ),
     stats,
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { isSuccess } from '../../bot/report.ts'
+import { isSuccess } from '../../bot/report/verdict.ts'
 import { allVariableNames } from '../../src/config.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { serializeKeyRing } from '../../src/secrets/change-key-ring.ts'
@@ -42,15 +42,21 @@ t.test('npm run services: the robots pass through the gateway, and SIGTERM ends 
   for (const time of ['first', 'second']) {
     const { url, child, ended, log } = await startServices(t, DATA_DIR)
     const size = { users: 8, posts: 4, replies: 4, follows: 8, reactions: 20, deletions: 2 }
-    const { findings, stats } = await runAgainst(url, { ...size, seed: time.length, totalMs: 60_000 })
-    t.strictSame(findings.mismatches, [])
+    const patience = { totalMs: 120_000, attemptTimeoutMs: 25_000 }
+    const { findings, stats } = await runAgainst(url, { ...size, seed: time.length, ...patience })
+    t.strictSame(findings.findings, [])
     t.ok(isSuccess(findings, stats.failures()), time, { failures: stats.failures() })
     const { keys } = (await (await fetch(`${url}/.well-known/jwks.json`)).json()) as { keys: object[] }
     t.match(keys, [{ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA' }])
     t.notMatch(JSON.stringify(keys), /"d"/)
     child.kill('SIGTERM')
     t.same(await ended, [0, null])
-    t.notMatch(log(), /ERROR|WARN/)
+    // Robots trespass on purpose, type wrong passwords and show old tokens.
+    const provoked = /WARN: (authz_fail|authn_login_fail|authn_token_reuse) /
+    const warnings = log()
+      .split('\n')
+      .filter((line) => /ERROR|WARN/.test(line) && !provoked.test(line))
+    t.same(warnings, [])
     const files = ['accounts-database.json', 'posts-database.json', 'sign-keys.json', 'public-keys.json']
     for (const name of files) await readFile(join(DATA_DIR, 'services', name))
     t.ok(await nothingRuns(DATA_DIR))

@@ -114,7 +114,11 @@ t.test('request bodies', async (t) => {
         `4001\r\n${' '.repeat(0x4001)}\r\n`,
         live,
       ],
-      'in small chunks': [`${head}Transfer-Encoding: chunked\r\n\r\n`, '1\r\n \r\n'.repeat(0x4001), live],
+      'in small chunks': [
+        `${head}Transfer-Encoding: chunked\r\n\r\n`,
+        `80\r\n${' '.repeat(0x80)}\r\n`.repeat(0x81),
+        live,
+      ],
     }
     for (const [name, parts] of Object.entries(shapes)) {
       const text = await rawText(port, parts)

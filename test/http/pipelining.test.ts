@@ -54,6 +54,9 @@ t.test('pipelined requests', { timeout: 120_000 }, async (t) => {
     t.equal((await raw(port, long.repeat(5), 5)).length, 5)
     const flood = await raw(port, get + long.repeat(99))
     t.ok(flood.length < 20, `${flood.length} answers`)
+    const longUrls = `GET /${'x'.repeat(15_000)} HTTP/1.1\r\n${host}\r\n`
+    const [first, ...others] = await raw(port, get + longUrls.repeat(99))
+    t.ok(others.length < 20, `${first?.status} and ${others.length} answers`)
   })
 
   t.test('no request is handled after a response that closes the connection', async (t) => {
@@ -135,3 +138,15 @@ t.test(
     socket.destroy()
   },
 )
+
+t.test('what a connection sends beyond its limits is not even parsed', async (t) => {
+  const { app, port } = await testServer(t)
+  let requests = 0
+  app.server.on('request', () => {
+    requests += 1
+  })
+  // One packet.
+  await rawText(port, live.repeat(1_600))
+  t.ok(requests <= 102, `${requests} requests`)
+  for (let round = 0; round < 5; round += 1) t.equal((await raw(port, live.repeat(20), 20)).length, 20)
+})

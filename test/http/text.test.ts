@@ -1,5 +1,6 @@
 import t from 'tap'
-import { name, text } from '../../src/http/text.ts'
+import { newPassword, PresentedPassword } from '../../src/credentials/policy.ts'
+import { characterCount, isLongerThan, name, text } from '../../src/http/text.ts'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, expectProblem, field, pointersOf } from './wire.ts'
 
@@ -173,4 +174,45 @@ t.test('texts that people write', async (t) => {
     t.equal(first.status, 201)
     t.match(await send('a\nb'), { status: 201, body: { id: field(first.body, 'id') } })
   })
+})
+
+t.test('what is too long is refused without normalising it, which takes quadratic time', async (t) => {
+  const marks = `a${'\u0301'.repeat(3_950)}${'\u0316'.repeat(3_950)}`
+  const schemas = [text({ min: 1, max: 500 }), name({ max: 50 }), PresentedPassword, newPassword(15)]
+  const { normalize } = String.prototype
+  let normalised = 0
+  String.prototype.normalize = function (...form) {
+    normalised += 1
+    return Reflect.apply(normalize, this, form)
+  }
+  const results = schemas.map((schema) => schema.safeParse(marks))
+  String.prototype.normalize = normalize
+  for (const { error } of results) t.match(error?.issues[0]?.message, / characters\.$/)
+  t.equal(normalised, 0)
+  t.ok(text({ max: 500 }).safeParse(`a${'\u0301'.repeat(499)}`).success, 'many marks are a text like another')
+})
+
+t.test('only what is longer than the limit after NFC and NFKC is longer without them', async (t) => {
+  const parts = [
+    'x',
+    'é',
+    '\u1f82',
+    '\u1f82'.normalize('NFD'),
+    '\u1100\u1161\u11a8',
+    'ﷺ',
+    '😀',
+    '\u0bc6\u0bbe',
+    'o\u0302'.repeat(40),
+  ]
+  for (const max of [10, 50, 500]) {
+    for (let round = 0; round < 300; round += 1) {
+      let built = ''
+      const length = Math.ceil(Math.random() * 5 * max)
+      while (built.length < length) built += parts[Math.floor(Math.random() * parts.length)]
+      const shortest = Math.min(...['NFC', 'NFKC'].map((form) => characterCount(built.normalize(form))))
+      if (isLongerThan(max, built)) t.ok(shortest > max, `${max}: ${JSON.stringify(built)}`)
+    }
+  }
+  t.notOk(isLongerThan(2, '\u1f82'.normalize('NFD').repeat(2)))
+  t.ok(isLongerThan(2, 'x'.repeat(9)))
 })

@@ -19,17 +19,18 @@ async function keys(t: Test, ...args: string[]): Promise<string> {
   return out
 }
 
-/** The kid of the key that signs at a server. */
-async function signingKid(url: string): Promise<string> {
+/** The kid of the key that signs at a server, or null when the server could not answer. */
+async function signingKid(url: string): Promise<string | null> {
   const json = { username: `k${Math.random().toString(36).slice(2)}`, password: 'three blind mice sing 7 songs' }
   const { headers } = await makeClient(url).post('v1/accounts', { json })
   const [header = ''] = setCookies(headers).session?.value.split('.') ?? []
+  if (header === '') return null
   return JSON.parse(Buffer.from(header, 'base64url').toString()).kid
 }
 
 t.test(
-  'two servers under the robots’ load, a key rotated and retired, users alternated: no 401 and no 5xx in 10,000 requests',
-  { timeout: 220_000 },
+  'two servers under the robots’ load, a key rotated and retired, users alternated: no session lost and no 5xx in 10,000 requests',
+  { timeout: 450_000 },
   async (t) => {
     const { connection, setUser } = await rotatingDatabase(t)
     const files = secretFiles(await freshFolder(t))
@@ -61,15 +62,25 @@ t.test(
     const load = (async () => {
       while (total() < 10_000 || !isRotated) {
         rounds += 1
-        const size = { users: 10, posts: 3, reactions: 12, follows: 4, replies: 2 }
-        const { findings } = await runAgainst(url, { ...size, seed: rounds, totalMs: 60_000, attemptTimeoutMs: 20_000 })
-        t.strictSame(findings.mismatches, [])
+        const size = { users: 20, posts: 4, reactions: 30, follows: 6, replies: 4 }
+        const run = { seed: rounds, totalMs: 60_000, attemptTimeoutMs: 20_000 }
+        const { findings, stats } = await runAgainst(url, { ...size, ...run })
+        t.strictSame(findings.findings, [])
+        t.same(stats.failures(), [])
+        // Of ten robots one comes back without its access token; refusals that must happen are no retries.
+        const lost = stats.retries().filter(({ cause }) => cause.startsWith('401'))
+        const returners = size.users / 10
+        t.ok(
+          lost.every(({ action, count }) => action === 'read timeline' && count <= returners),
+          'no session lost',
+          { lost },
+        )
       }
     })()
 
     await delay(2_000)
-    // Longer than both servers' interval.
-    await keys(t, 'rotate', '--in', '4', ring)
+    // Longer than both servers' interval, and than the next two commands take on a busy machine.
+    await keys(t, 'rotate', '--in', '30', ring)
     await keys(t, 'retire', ring)
     t.match(await keys(t, 'list', ring), /present +HS256 +\S+ +signs\n.* next\n/)
     for (const next of [1, 0, 1]) {
@@ -80,13 +91,14 @@ t.test(
       await eventually(() => servers.every(({ out }) => out.split('secret changed').length > 1))
       await delay(2_500)
     }
-    for (const server of servers) t.not(await signingKid(server.url), 'present', 'the new key signs')
+    const isNew = async (url: string) => !['present', null].includes(await signingKid(url))
+    for (const { url } of servers) await eventually(() => isNew(url), { withinMs: 120_000, everyMs: 1_000 })
     isRotated = true
     await load
     t.comment(Object.fromEntries(statuses), `${rounds} crowds`)
     t.ok(total() >= 10_000)
     t.same(
-      [...statuses.keys()].filter((status) => status === 401 || status >= 500),
+      [...statuses.keys()].filter((status) => status >= 500),
       [],
     )
     for (const server of servers) {

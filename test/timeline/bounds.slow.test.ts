@@ -47,7 +47,9 @@ const isOverloaded = (error: unknown) => error instanceof Problem && error.code 
 
 t.test('60 concurrent timelines of many accounts: 4 queries run at a time', async (t) => {
   const { store, queries } = await observedStore(t)
-  const reads = await Promise.allSettled(Array.from({ length: 60 }, () => store.list(newId(), page, never)))
+  const reads = await Promise.allSettled(
+    Array.from({ length: 60 }, () => store.list(newId(), page, { key: newId(), signal: never })),
+  )
   t.ok(reads.every((read) => (read.status === 'fulfilled' ? read.value.length === 21 : isOverloaded(read.reason))))
   t.equal(queries.runningMax, 4)
 })
@@ -57,7 +59,7 @@ t.test('a reader with one request is served before most of the 60 that another r
   const [many, one] = [newId(), newId()]
   const served: string[] = []
   const list = async (reader: string) => {
-    await store.list(reader, page, never)
+    await store.list(reader, page, { key: reader, signal: never })
     served.push(reader)
   }
   const earlier = Array.from({ length: 60 }, () => list(many))
@@ -69,7 +71,9 @@ t.test('a reader with one request is served before most of the 60 that another r
 t.test('more than 100 waiting timelines: the others get 503 overloaded with Retry-After', async (t) => {
   const { store } = await observedStore(t)
   const reader = newId()
-  const reads = await Promise.allSettled(Array.from({ length: 120 }, () => store.list(reader, page, never)))
+  const reads = await Promise.allSettled(
+    Array.from({ length: 120 }, () => store.list(reader, page, { key: reader, signal: never })),
+  )
   const refused = reads.flatMap((read) => (read.status === 'rejected' ? [read.reason] : []))
   t.ok(refused.length >= 16, `${refused.length} refused`)
   for (const reason of refused) {
@@ -81,7 +85,7 @@ t.test('when 60 requests are aborted, no further query is sent for them', async 
   const { store, queries } = await observedStore(t)
   const controller = new AbortController()
   const reason = new Error('the client left')
-  const reads = Array.from({ length: 60 }, () => store.list(newId(), page, controller.signal))
+  const reads = Array.from({ length: 60 }, () => store.list(newId(), page, { key: newId(), signal: controller.signal }))
   const settled = Promise.allSettled(reads)
   await eventually(() => queries.sent > 0)
   controller.abort(reason)

@@ -33,7 +33,7 @@ t.test('the timeline of up to 900 followed accounts equals a search through all 
         const after = from === 0 ? undefined : expected[from - 1]
         if (from > 0 && after === undefined) continue
         t.same(
-          await timelines.list(reader, { after, limit }, never),
+          await timelines.list(reader, { after, limit }, { key: reader, signal: never }),
           expected.slice(from, from + limit + 1),
           `${name} ${from}`,
         )
@@ -117,7 +117,7 @@ t.test('each page is the newest posts of one moment, while posts are written and
     // The last version might not have been written yet.
     const begin = Math.max(0, versions.length - 2)
     const after = n % 3 === 0 ? undefined : versions.at(-1)?.[n % 20]
-    const found = await timelines.list(newId(), { after, limit: 10 }, never)
+    const found = await timelines.list(newId(), { after, limit: 10 }, { key: newId(), signal: never })
     const isOneMoment = versions.slice(begin).some((version) => {
       const page = version.filter((id) => after === undefined || id < after).slice(0, 11)
       return page.join() === found.join()

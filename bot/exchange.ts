@@ -1,0 +1,74 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { AbortError, type Got, RequestError, TimeoutError } from 'got'
+import { problem } from './api-schemas.ts'
+import { parseRetryAfter } from './retry-policy.ts'
+
+/** What one request has led to. `status` is null without an answer, for the reason in `cause`. */
+export type Exchange = {
+  status: number | null
+  cause: string
+  body: unknown
+  ms: number
+  retryAfterMs: number | null
+  isSessionInvalid: boolean
+  requestId: string | null
+}
+
+/** @property isBrowser - it keeps cookies, and so acts with a session */
+type Patience = { timeoutMs: number; signal?: AbortSignal | undefined; isBrowser: boolean }
+
+export type RawAnswer = { statusCode: number; headers: IncomingHttpHeaders; body: string }
+
+/** Sends one request with got. Never rejects for want of an answer. */
+export async function exchange(
+  client: Got,
+  url: URL,
+  options: { method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; json?: object; headers?: Record<string, string> },
+  { timeoutMs, signal, isBrowser }: Patience,
+  onAnswer: (headers: IncomingHttpHeaders) => void,
+): Promise<Exchange> {
+  const startedAt = performance.now()
+  try {
+    const answer = await client(url, { ...options, ...(signal && { signal }), timeout: { request: timeoutMs } })
+    onAnswer(answer.headers)
+    const exchanged = answered(answer, startedAt)
+    const isSessionMissing = isBrowser && !hasSession(answer.request.options.headers)
+    return { ...exchanged, isSessionInvalid: exchanged.isSessionInvalid || isSessionMissing }
+  } catch (error) {
+    if (!(error instanceof RequestError)) throw error
+    // After a timeout the server may still process the request; after a broken connection it no longer does.
+    return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code, startedAt)
+  }
+}
+
+/** Its access token may have expired, which deletes the cookie, or the robot is logged out. */
+const hasSession = ({ cookie = '' }: { cookie?: string | string[] | undefined }): boolean =>
+  /(?:^|; )(?:__Host-)?session=/.test(String(cookie))
+
+export function answered({ statusCode, headers, body }: RawAnswer, startedAt: number): Exchange {
+  const parsed = parse(body)
+  const code = problem.safeParse(parsed).data?.code
+  return {
+    status: statusCode,
+    cause: code ? `${statusCode} ${code}` : String(statusCode),
+    body: parsed,
+    ms: performance.now() - startedAt,
+    retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
+    isSessionInvalid: headers['rookery-session'] === 'invalid',
+    requestId: headers['x-request-id']?.toString() ?? null,
+  }
+}
+
+export function unanswered(cause: string, startedAt: number): Exchange {
+  const ms = performance.now() - startedAt
+  return { status: null, cause, body: null, ms, retryAfterMs: null, isSessionInvalid: false, requestId: null }
+}
+
+/** The JSON, or the text if it is none. */
+function parse(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body
+  }
+}

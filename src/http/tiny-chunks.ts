@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { stopParsing } from './stop-parsing.ts'
+
+/** In a second, of each connection: a body has at most 16 KiB. */
+const maxChunks = 1_024
+const windowMs = 1_000
+
+const windows = new WeakMap<Socket, { since: number; chunks: number }>()
+
+function countOn(socket: Socket): number {
+  const now = performance.now()
+  const found = windows.get(socket)
+  const window = found && now - found.since < windowMs ? found : { since: now, chunks: 0 }
+  windows.set(socket, window)
+  window.chunks += 1
+  return window.chunks
+}
+
+/**
+ * Ends a connection that sends too many chunks. One costs 2 µs, whatever its size, and Node parses all that
+ * it has read of a connection before another has its turn: chunks of one byte on 100 connections fill seconds.
+ * @param onChunk - gets the length of each
+ */
+export function boundChunks(request: IncomingMessage, onChunk: (length: number) => void): void {
+  if (request.headers['transfer-encoding'] === undefined) return
+  const { socket } = request
+  const push = request.push.bind(request)
+  request.push = (chunk: Buffer | null, encoding) => {
+    if (chunk === null) return push(chunk, encoding)
+    if (socket.destroyed) return true
+    onChunk(chunk.length)
+    if (countOn(socket) <= maxChunks) return push(chunk, encoding)
+    stopParsing(socket)
+    return true
+  }
+  // What Node calls for a body that nobody has read: its own would bypass `push`.
+  Object.assign(request, { _dump: () => request.removeAllListeners('data').resume() })
+}

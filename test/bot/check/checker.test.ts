@@ -1,0 +1,31 @@
+import t from 'tap'
+import { Checker } from '../../../bot/check/checker.ts'
+import { History } from '../../../bot/history/history.ts'
+import { lists, registers } from '../../../bot/history/registers.ts'
+
+const ok = { status: 200, cause: '200', requestId: 'id' }
+
+t.test('the answer to a write counts it, also when a read showed the write before its answer', async (t) => {
+  let now = 0
+  const history = new History(() => {
+    now += 1
+    return now
+  })
+  const checker = new Checker()
+  history.listen(checker)
+  const post = 'cid/0'
+  const react = (account: string, value: 'like' | null) =>
+    history.begin({ robot: 0, action: 'react' }, [{ register: registers.reaction(account, post), value }])
+  const likes = (value: number) => [{ count: lists.likes(post), value }]
+  history.end(react('ann', 'like'), ok, likes(1))
+  history.end(react('bob', 'like'), ok, likes(2))
+  const removal = react('ann', null)
+  history.end(history.begin({ robot: 1, action: 'read' }), ok, [
+    { register: registers.reaction('ann', post), value: null },
+  ])
+  history.end(react('cid', 'like'), ok, [])
+  history.end(removal, ok, likes(2))
+  t.same(checker.findings, [], 'two likes are left')
+  history.end(react('ann', 'like'), ok, likes(2))
+  t.match(checker.findings, [{ rule: 'C', object: 'likes:cid/0', expected: '3', seen: '2' }], 'its own is not counted')
+})

@@ -1,0 +1,55 @@
+import t from 'tap'
+import { Checker, type Excess } from '../../../bot/check/checker.ts'
+import { ExcessInvestigation } from '../../../bot/check/excess.ts'
+import type { Call } from '../../../bot/client.ts'
+import { History } from '../../../bot/history/history.ts'
+import { lists } from '../../../bot/history/registers.ts'
+import { Directory } from '../../../bot/people/directory.ts'
+
+const count = lists.likes('ann/0')
+const id = '01a22750-2ac8-729e-9672-8825d9250379'
+const post = {
+  ...{ id, author: { id, username: 'ann', displayName: 'Ann' }, text: '0. A post.', replyTo: null },
+  ...{ createdAt: '2026-11-29T12:00:00.000Z', editedAt: null, viewer: null },
+  counts: { likes: 0, dislikes: 0, replies: 0 },
+}
+
+/** A server without likes, and what the answers to writes and reads have had too much all the same. */
+async function investigate({ ofWrites, ofReads }: { ofWrites: number; ofReads: number }) {
+  const [history, checker, directory] = [new History(), new Checker(), new Directory()]
+  history.listen(checker)
+  directory.addAccount('ann')
+  directory.announce('ann/0', null)
+  directory.resolve(post)
+  const answers = { isUncertain: false, isSessionInvalid: false, interrupted: false, cause: '200', ms: 1 }
+  const send = async ({ path, observe }: Call) => {
+    const body = path.endsWith(id) ? post : { items: [], nextCursor: null }
+    observe?.({ status: 200, body, isSessionInvalid: false, sentAt: performance.now() })
+    return { ...answers, status: 200, body }
+  }
+  const investigation = new ExcessInvestigation({ send }, directory, checker, history)
+  const values = { object: count, expected: '0', seen: '1', requestIds: ['a request'] }
+  const finding: Excess['finding'] = { rule: 'C', ...values, times: { sent: 0, answered: 1 } }
+  for (const [times, isOfWrite] of [
+    [ofWrites, true],
+    [ofReads, false],
+  ] as const) {
+    for (let n = 0; n < times; n += 1) {
+      investigation.look({ count, most: 0, seen: 1, isOfWrite, finding })
+      await investigation.settled()
+    }
+  }
+  investigation.conclude()
+  return checker.findings
+}
+
+t.test('what the answers to many writes count and no read shows is a contradiction', async (t) => {
+  const expected = [{ rule: 'C', object: count, expected: '0', requestIds: ['a request'], seen: /^1; .* 20 writes/ }]
+  t.match(await investigate({ ofWrites: 20, ofReads: 0 }), expected)
+})
+
+t.test('what another account may have done and undone is none', async (t) => {
+  t.same(await investigate({ ofWrites: 19, ofReads: 0 }), [])
+  t.same(await investigate({ ofWrites: 20, ofReads: 1 }), [])
+  t.same(await investigate({ ofWrites: 0, ofReads: 100 }), [])
+})

@@ -1,0 +1,6 @@
+import t from 'tap'
+import { catchAll } from './catch-all.ts'
+import { liars } from './liars.ts'
+
+t.equal(liars.length, 20)
+catchAll(t, liars.slice(0, 10))

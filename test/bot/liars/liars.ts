@@ -1,0 +1,5 @@
+import { contentLiars } from './content-liars.ts'
+import type { Liar } from './liar.ts'
+import { sessionLiars } from './session-liars.ts'
+
+export const liars: readonly Liar[] = [...contentLiars, ...sessionLiars]
