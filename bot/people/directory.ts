@@ -18,6 +18,8 @@ export class Directory {
   readonly known: string[] = []
   readonly #joined = new Set<string>()
   readonly #finished = new Set<string>()
+  /** Posts whose creation has ended, with or without success. */
+  readonly #tried = new Set<string>()
   #waiting = new Map<string, (() => void)[]>()
 
   addAccount(username: string): void {
@@ -68,9 +70,15 @@ export class Directory {
       if (awaited === author || awaited.startsWith(`${author}/`)) this.#resume(awaited)
   }
 
+  /** If its creation has failed, two robots could wait for each other's posts, or one for its own. */
+  tried(post: string): void {
+    this.#tried.add(post)
+    this.#resume(post)
+  }
+
   /** The id of a post that a robot creates sooner or later, or null if it never does. */
   async whenKnown(post: string): Promise<string | null> {
-    if (this.idOf(post) === null) await this.#wait(post, authorOf(post))
+    if (this.idOf(post) === null && !this.#tried.has(post)) await this.#wait(post, authorOf(post))
     return this.idOf(post)
   }
 

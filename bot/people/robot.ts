@@ -107,6 +107,7 @@ export class Robot {
     const times = nth % twiceEvery === 7 ? 2 : 1
     const sends: CallResult[] = nth % atOnceEvery === 57 ? await Promise.all([this.send(call), this.send(call)]) : []
     for (let n = sends.length; n < times; n += 1) sends.push(await this.send(call))
+    directory.tried(post)
     return sends.some(({ status }) => status === 201)
   }
 

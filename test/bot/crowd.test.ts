@@ -185,6 +185,15 @@ t.test('a server that is too busy to refuse a wrong password has not accepted it
   t.strictSame(findings.findings, [])
 })
 
+t.test('robots whose posts all fail wait neither for their own nor for each other’s', async (t) => {
+  const { url } = await proxied(t, async ({ method, path }, forward) =>
+    method === 'POST' && path === '/v1/posts' ? problem(500, 'internal') : forward(),
+  )
+  const { findings } = await runAgainst(url, { ...size, ...patient })
+  t.strictSame(findings.findings, [])
+  t.equal(findings.totals.posts, 0)
+})
+
 t.test('a 500 is a failure and an open outcome, and the robots continue', async (t) => {
   let failed = false
   const { url } = await proxied(t, async ({ method, path }, forward) => {
