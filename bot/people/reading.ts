@@ -116,7 +116,8 @@ export class Reading {
     let cursor: string | null = null
     for (let page = 1; page <= pages; page += 1) {
       let next: string | null = null
-      const before = items.length
+      // A page is answered twice if the first time the session was not valid.
+      let onPage: ListItem[] = []
       const observe = (answer: Answer): Observation[] => {
         const read: { items: z.infer<T>[]; nextCursor: string | null } | null =
           answer.status === 200 ? (schemas.page(kind.schema).safeParse(answer.body).data ?? null) : null
@@ -124,16 +125,16 @@ export class Reading {
         if (read === null) return []
         since ??= answer.sentAt
         next = read.nextCursor
-        // A page may be read again, as after a refresh of the session.
-        items.splice(before)
         const observations = read.items.flatMap((item) => kind.observe(this, item, answer))
-        items.push(...read.items.map((item) => kind.toItem(this.directory, item)))
+        onPage = read.items.map((item) => kind.toItem(this.directory, item))
         const ends = next === null || page === pages
-        return ends ? [...observations, { list, items, since, complete: next === null }] : observations
+        if (!ends) return observations
+        return [...observations, { list, items: [...items, ...onPage], since, complete: next === null }]
       }
       const query: string = `?limit=${limit}${cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
       await this.#send({ action, method: 'GET', path: `${path}${query}`, observe })
       if (next === null) return
+      items.push(...onPage)
       cursor = next
     }
   }

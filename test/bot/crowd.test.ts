@@ -151,6 +151,19 @@ t.test(
   },
 )
 
+t.test('a list whose session had ended is read again, and its items count once', async (t) => {
+  let lists = 0
+  const { url } = await proxied(t, async ({ method, path }, forward) => {
+    const reply = await forward()
+    if (method !== 'GET' || path !== '/v1/posts') return reply
+    lists += 1
+    return lists % 2 === 1 ? { ...reply, headers: { ...reply.headers, 'rookery-session': 'invalid' } } : reply
+  })
+  const { findings } = await runAgainst(url, { ...size, ...patient })
+  t.ok(lists > 2, `${lists} lists`)
+  t.strictSame(findings.findings, [])
+})
+
 t.test('who deletes the account leaves without giving up', async (t) => {
   const { url, requests } = await proxied(t, honest)
   const { findings, stats } = await runAgainst(url, { ...size, users: 2, deletions: 50, ...patient })
@@ -170,6 +183,15 @@ t.test('a server that is too busy to refuse a wrong password has not accepted it
   const { findings } = await runAgainst(url, { ...size, users: 4, ...patient })
   t.ok(busy > 1, `${busy} wrong passwords`)
   t.strictSame(findings.findings, [])
+})
+
+t.test('robots whose posts all fail wait neither for their own nor for each other’s', async (t) => {
+  const { url } = await proxied(t, async ({ method, path }, forward) =>
+    method === 'POST' && path === '/v1/posts' ? problem(500, 'internal') : forward(),
+  )
+  const { findings } = await runAgainst(url, { ...size, ...patient })
+  t.strictSame(findings.findings, [])
+  t.equal(findings.totals.posts, 0)
 })
 
 t.test('a 500 is a failure and an open outcome, and the robots continue', async (t) => {
