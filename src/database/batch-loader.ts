@@ -1,13 +1,10 @@
-import { waves } from './waves.ts'
-
 const maxKeys = 1_000
 
 type Read<Value> = { resolve(value: Value | undefined): void; reject(error: unknown): void }
 
 /**
- * Coalesces reads by id into one query: those of one turn of the event loop, and those that arrive while the query before
- * is under way. No read joins a query that was sent before: its snapshot might be older than a write that was
- * acknowledged to the caller.
+ * Coalesces reads by id from one turn of the event loop into one query. No read joins a query that was sent before: its
+ * snapshot might be older than a write that was acknowledged to the caller.
  * @param load - reads distinct keys; its error is thrown by all of their reads
  */
 export function batchLoader<Value>(
@@ -15,11 +12,7 @@ export function batchLoader<Value>(
 ): (key: string) => Promise<Value | undefined> {
   let pending = new Map<string, Read<Value>[]>()
 
-  async function query(): Promise<void> {
-    // A full query has been sent before its turn.
-    if (pending.size === 0) return
-    const reads = pending
-    pending = new Map()
+  async function query(reads: ReadonlyMap<string, Read<Value>[]>): Promise<void> {
     try {
       const found = await load([...reads.keys()])
       for (const [key, sameKey] of reads) for (const { resolve } of sameKey) resolve(found.get(key))
@@ -28,15 +21,20 @@ export function batchLoader<Value>(
     }
   }
 
-  const collected = waves(query)
+  function send(): void {
+    if (pending.size === 0) return
+    const reads = pending
+    pending = new Map()
+    void query(reads)
+  }
 
   return (key) => {
     const { promise, resolve, reject } = Promise.withResolvers<Value | undefined>()
-    if (pending.size === 0) collected()
+    if (pending.size === 0) setImmediate(send)
     const sameKey = pending.get(key)
     if (sameKey) sameKey.push({ resolve, reject })
     else pending.set(key, [{ resolve, reject }])
-    if (pending.size >= maxKeys) void query()
+    if (pending.size >= maxKeys) send()
     return promise
   }
 }
