@@ -59,7 +59,11 @@ export class Problem extends Error {
     detail: string,
     extra: { headers?: Record<string, string>; faults?: readonly Fault[]; cause?: unknown } = {},
   ) {
+    // A stack takes as long as half of the request that it ends, and says nothing: an unexpected cause has its own.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(detail, { cause: extra.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
     this.status = statusOf(code)
     // A 401 must have a challenge (RFC 9110, 15.5.2); browsers show no password dialog for this one.

@@ -141,10 +141,10 @@ export function groupCommit<Item, Result>(options: {
     const neededMs = Math.min(Math.max(2 * size.expectedMs(), minRemainingMs.min), minRemainingMs.max)
     const latest = performance.now() + neededMs
     const isLate = (queued: Queued<Item, Result>) => queued.deadline <= latest
-    const error = queue.isOverloaded()
-      ? overloaded()
-      : new TransactionTimeoutError('no batch was free in time', { cause })
-    rejectAll([...takeIf(isLate), ...deferred.takeIf(isLate)], error)
+    const late = [...takeIf(isLate), ...deferred.takeIf(isLate)]
+    if (late.length === 0) return
+    const isOverloaded = queue.isOverloaded()
+    rejectAll(late, isOverloaded ? overloaded() : new TransactionTimeoutError('no batch was free in time', { cause }))
   }
 
   function nextBatch(): Batch {

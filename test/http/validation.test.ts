@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Problem } from '../../src/http/problems.ts'
 import { password, testServer } from '../helper.ts'
 import { type Answer, ask, cookieOf, expectProblem, field, pointersOf } from './wire.ts'
 
@@ -126,4 +127,10 @@ t.test('validation problems', async (t) => {
       }
     }
   })
+})
+
+t.test('a problem has no stack, which would take as long as half of the request', (t) => {
+  t.notMatch(new Problem('not-found', 'The resource does not exist.').stack, /\n/)
+  t.match(new Error('another').stack, /\n/)
+  t.end()
 })
