@@ -28,6 +28,7 @@ const others = new Set([
   'http/pipelining',
   'http/slow-clients',
   'http/sockets',
+  'http/tiny-chunks',
   'http/validation',
   // Tokens signed with JWT_SIGN_KEY, which posts refuses.
   'sessions/access-token',
