@@ -27,8 +27,10 @@ t.test('bodies in chunks', { timeout: 120_000 }, async (t) => {
       ['/v1/posts', ''],
       ['/v1/posts', cookie],
     ] as const) {
-      const answers = await raw(port, chunked(path, Array(2_000).fill(' '), headers) + live.repeat(3))
-      t.ok(answers.length <= 1, `${path}: ${answers.length} answers`)
+      for (const count of [300, 2_000]) {
+        const answers = await raw(port, chunked(path, Array(count).fill(' '), headers) + live.repeat(3))
+        t.ok(answers.length <= 1, `${path}: ${answers.length} answers`)
+      }
     }
   })
 
