@@ -2,7 +2,7 @@ import { figuresOf, type Measured, median } from './results.ts'
 import { type Side, sideNames, sides } from './sides.ts'
 
 /** The scenarios of the chart are those with so many connections. */
-export const chartConnections = 16
+const chartConnections = 16
 
 const colors: Record<Side, string> = {
   flask: '#4e79a7',

@@ -60,7 +60,7 @@ export const goals: readonly Goal[] = [
 const isSameLoad = (one: Load, other: Load) => JSON.stringify(one) === JSON.stringify(other)
 
 /** The result of a scenario under a load. */
-export const findMeasured = (results: readonly Measured[], scenario: string, load: Load): Measured | undefined =>
+const findMeasured = (results: readonly Measured[], scenario: string, load: Load): Measured | undefined =>
   results.find((one) => one.scenario.name === scenario && isSameLoad(one.load, load))
 
 /** The goal of a figure. */

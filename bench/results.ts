@@ -76,7 +76,7 @@ export const ratiosOf = ({ rounds }: Measured, against: Side, metric: Metric): S
   )
 
 /** Over this part of the machine's time, others have disturbed a round. */
-export const noiseMax = 0.05
+const noiseMax = 0.05
 
 export const isNoisy = ({ noise }: Round): boolean => noise !== null && noise > noiseMax
 

@@ -39,4 +39,3 @@ export function page<T extends z.ZodType>(item: T) {
 
 export type Account = z.infer<typeof account>
 export type Post = z.infer<typeof post>
-export type Reactor = z.infer<typeof reactor>

@@ -20,13 +20,12 @@ export type Call = {
 
 /**
  * `status` is null when the client gave up, for the reason in `cause`. `isUncertain`: an earlier attempt, or this one, may
- * have been applied, or may still be. `ms` is the latency of the last attempt.
+ * have been applied, or may still be.
  */
 export type CallResult = {
   status: number | null
   cause: string
   body: unknown
-  ms: number
   isUncertain: boolean
   isSessionInvalid: boolean
   interrupted: boolean

@@ -52,7 +52,6 @@ const interruptedResult = {
   status: null,
   cause: interruptedCause,
   body: null,
-  ms: 0,
   isSessionInvalid: false,
   interrupted: true,
 }

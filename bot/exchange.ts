@@ -8,7 +8,6 @@ export type Exchange = {
   status: number | null
   cause: string
   body: unknown
-  ms: number
   retryAfterMs: number | null
   isSessionInvalid: boolean
   requestId: string | null
@@ -27,17 +26,16 @@ export async function exchange(
   { timeoutMs, signal, isBrowser }: Patience,
   onAnswer: (headers: IncomingHttpHeaders) => void,
 ): Promise<Exchange> {
-  const startedAt = performance.now()
   try {
     const answer = await client(url, { ...options, ...(signal && { signal }), timeout: { request: timeoutMs } })
     onAnswer(answer.headers)
-    const exchanged = answered(answer, startedAt)
+    const exchanged = answered(answer)
     const isSessionMissing = isBrowser && !hasSession(answer.request.options.headers)
     return { ...exchanged, isSessionInvalid: exchanged.isSessionInvalid || isSessionMissing }
   } catch (error) {
     if (!(error instanceof RequestError)) throw error
     // After a timeout the server may still process the request; after a broken connection it no longer does.
-    return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code, startedAt)
+    return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code)
   }
 }
 
@@ -45,23 +43,21 @@ export async function exchange(
 const hasSession = ({ cookie = '' }: { cookie?: string | string[] | undefined }): boolean =>
   /(?:^|; )(?:__Host-)?session=/.test(String(cookie))
 
-export function answered({ statusCode, headers, body }: RawAnswer, startedAt: number): Exchange {
+export function answered({ statusCode, headers, body }: RawAnswer): Exchange {
   const parsed = parse(body)
   const code = problem.safeParse(parsed).data?.code
   return {
     status: statusCode,
     cause: code ? `${statusCode} ${code}` : String(statusCode),
     body: parsed,
-    ms: performance.now() - startedAt,
     retryAfterMs: parseRetryAfter(headers['retry-after'], Date.now()),
     isSessionInvalid: headers['rookery-session'] === 'invalid',
     requestId: headers['x-request-id']?.toString() ?? null,
   }
 }
 
-export function unanswered(cause: string, startedAt: number): Exchange {
-  const ms = performance.now() - startedAt
-  return { status: null, cause, body: null, ms, retryAfterMs: null, isSessionInvalid: false, requestId: null }
+export function unanswered(cause: string): Exchange {
+  return { status: null, cause, body: null, retryAfterMs: null, isSessionInvalid: false, requestId: null }
 }
 
 /** The JSON, or the text if it is none. */

@@ -1,32 +1,16 @@
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
-
-/** Latencies are in milliseconds, null when no call of the action succeeded. */
-export type StatsRow = {
-  action: string
-  count: number
-  errors: number
-  retries: number
-  p50: number | null
-  p95: number | null
-  p99: number | null
-}
-
 /** A reason for retries or failures, such as `503 overloaded` or `ECONNRESET`, with its count. */
 export type CauseCount = { action: string; cause: string; count: number }
 
-type ActionStats = { count: number; errors: number; retries: number; latencyMicros: RecordableHistogram }
+type ActionStats = { action: string; count: number; errors: number; retries: number }
 
-/** Counts calls, retries and failures by action. HDR histograms keep latencies to three figures in bounded memory. */
+/** Counts calls, retries and failures by action. */
 export class Stats {
   #actions = new Map<string, ActionStats>()
   #retries = new Map<string, CauseCount>()
   #failures = new Map<string, CauseCount>()
 
-  /** `ms` is the latency of the successful attempt alone, without earlier attempts and delays. */
-  recordSuccess(action: string, ms: number): void {
-    const stats = this.#statsOf(action)
-    stats.count += 1
-    stats.latencyMicros.record(Math.max(1, Math.round(ms * 1000)))
+  recordSuccess(action: string): void {
+    this.#statsOf(action).count += 1
   }
 
   recordRetry(action: string, cause: string): void {
@@ -39,11 +23,8 @@ export class Stats {
     increment(this.#failures, action, cause)
   }
 
-  rows(): StatsRow[] {
-    return [...this.#actions].map(([action, { latencyMicros, ...counts }]) => {
-      const percentile = (percent: number) => (counts.count === 0 ? null : latencyMicros.percentile(percent) / 1000)
-      return { action, ...counts, p50: percentile(50), p95: percentile(95), p99: percentile(99) }
-    })
+  rows(): readonly ActionStats[] {
+    return [...this.#actions.values()]
   }
 
   retries(): CauseCount[] {
@@ -55,7 +36,7 @@ export class Stats {
   }
 
   #statsOf(action: string): ActionStats {
-    const stats = this.#actions.get(action) ?? { count: 0, errors: 0, retries: 0, latencyMicros: createHistogram() }
+    const stats = this.#actions.get(action) ?? { action, count: 0, errors: 0, retries: 0 }
     this.#actions.set(action, stats)
     return stats
   }

@@ -6,7 +6,7 @@ import { waitUntilReady, withLocalServer, withTemporaryDirectory } from '../../b
 const help = `Usage: npm run bench:validity -- [--runs <n>] [--seconds <n>] [--only idle|busy]
 
 Runs the bot at 200 requests a second against a server of its own: alone on this machine, where its figures must be valid, and
-beside one busy loop for each core, where they must not be (exit code 5). Prints the exit codes. Nothing else may run meanwhile.
+beside one busy loop for each core, where they must not be (exit code 5). Prints the exit codes. Nothing else may run at the same time.
 Defaults: 10 runs of 10 s, both. Exit code: 0 all are as they must be, 1 otherwise.
 `
 

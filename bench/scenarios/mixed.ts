@@ -24,7 +24,7 @@ const shares: Record<Kind, number> = {
 }
 
 /** The kinds evenly spread, rotated so that connections do not send the same kind at the same time. */
-export function sequenceOf(connection: number): Kind[] {
+function sequenceOf(connection: number): Kind[] {
   const kinds = Object.entries(shares).flatMap(([kind, share]) =>
     // Object.entries knows no literal types.
     Array.from({ length: share }, (_, n) => ({ kind: kind as Kind, at: (n + 0.5) / share })),

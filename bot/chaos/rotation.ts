@@ -70,7 +70,7 @@ async function recover(server: LocalServer): Promise<boolean> {
 export type FaultRotation = ReturnType<typeof faultRotation>
 
 /** The faults that have not happened often enough. */
-export function missingIn(tally: Tally): FaultName[] {
+function missingIn(tally: Tally): FaultName[] {
   return [...tally].flatMap(([name, { happened }]) => (happened < timesNeeded(name) ? [name] : []))
 }
 

@@ -113,7 +113,7 @@ function compareSets(
 }
 
 function readable({ action, path }: Call, result: CallResult, stats: Stats): CallResult {
-  if (result.status === 200 || result.status === 404) stats.recordSuccess(action, result.ms)
+  if (result.status === 200 || result.status === 404) stats.recordSuccess(action)
   else {
     stats.recordFailure(action, result.cause)
     throw new Unreadable(`${path}: ${result.cause}`)

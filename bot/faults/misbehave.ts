@@ -18,7 +18,6 @@ export async function misbehave(
   call: Call,
   { base, ca, timeoutMs, jar, cookie }: Way,
 ): Promise<Exchange> {
-  const startedAt = performance.now()
   const url = urlOf(base, call.path)
   const body = call.body && JSON.stringify(call.body)
   const request: RawRequest = {
@@ -33,11 +32,11 @@ export async function misbehave(
   if (misdeed === 'cut before' || misdeed === 'cut after') {
     const isWhole = misdeed === 'cut after'
     await cutRequest(request, isWhole, fraction * maxCutDelayMs)
-    return unanswered(isWhole ? sentAndCut : notSentWhole, startedAt)
+    return unanswered(isWhole ? sentAndCut : notSentWhole)
   }
   try {
-    return answered(await readSlowly(request, misdeed === 'slow reader' ? fraction * maxPauseMs : 0), startedAt)
+    return answered(await readSlowly(request, misdeed === 'slow reader' ? fraction * maxPauseMs : 0))
   } catch {
-    return unanswered('timeout', startedAt)
+    return unanswered('timeout')
   }
 }

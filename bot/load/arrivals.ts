@@ -2,7 +2,7 @@
 export type ArrivalPlan = { rate: number; rampMs: number; forMs: number }
 
 /** The granularity of timers: an arrival that starts within it is on time. */
-export const granularityMs = 1
+const granularityMs = 1
 
 /** When the arrival `index`, from 0, is due, in milliseconds since the start. */
 export function dueAt({ rate, rampMs }: ArrivalPlan, index: number): number {

@@ -24,7 +24,7 @@ export type RobotContext = {
 /** Thrown when a robot cannot continue: its retries are exhausted, or it can neither sign up nor log in. */
 export class GaveUp extends Error {}
 
-export const unexpectedBody = 'unexpected response body'
+const unexpectedBody = 'unexpected response body'
 
 /** One browser of a robot: its cookies, and what the server has said about its session. */
 export class Session {
@@ -94,7 +94,7 @@ export class Session {
 
   record(call: Pick<Call, 'action'>, result: CallResult, succeeded: boolean): void {
     if (result.interrupted) return
-    if (succeeded) this.#context.stats.recordSuccess(call.action, result.ms)
+    if (succeeded) this.#context.stats.recordSuccess(call.action)
     else this.#context.stats.recordFailure(call.action, is2xx(result) ? unexpectedBody : result.cause)
   }
 

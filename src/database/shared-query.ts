@@ -1,6 +1,6 @@
 import { batchLoader } from './batch-loader.ts'
 
-/** Identical queries share one as reads of one id do: see batch-loader.ts. Each caller gets the same value: do not change it. */
+/** Coalesces identical queries, as batch-loader.ts does reads of one id. All callers get the same object: do not mutate it. */
 export function sharedQuery<Value>(): (name: string, query: () => Promise<Value>) => Promise<Value> {
   type Shared = { readers: number; read: (name: string) => Promise<Value | undefined> }
   const shared = new Map<string, Shared>()

@@ -59,7 +59,7 @@ export class Problem extends Error {
     detail: string,
     extra: { headers?: Record<string, string>; faults?: readonly Fault[]; cause?: unknown } = {},
   ) {
-    // A stack takes as long as half of the request that it ends, and says nothing: an unexpected cause has its own.
+    // To capture a stack takes a fifth of the CPU time of a 404. An unexpected error is the cause, and has its own stack.
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(detail, { cause: extra.cause })

@@ -7,14 +7,14 @@ export function characterCount(text: string): number {
   return count
 }
 
-/** As many code points at most become one by NFC or NFKC: U+1F82 has four (UAX #15, "Maximum Expansion Factors"). */
+/** NFC and NFKC compose at most so many code points into one: U+1F82 has four (UAX #15, "Maximum Expansion Factors"). */
 const maxComposed = 4
 /** Far more than any script puts on one letter: 30 by the Stream-Safe Text Format (UAX #15). */
 const longMarks = /(?<!\p{M})\p{M}{128}/u
 
 /**
- * Whether a text is longer than `max` characters also after NFC or NFKC, without normalising it: a run of combining marks
- * takes quadratic time, 0.1 s for 16 KiB. A text that is not, is normalised in less than a millisecond.
+ * Whether a text is longer than `max` characters even after NFC or NFKC, found without normalising it: a run of combining
+ * marks takes quadratic time, 0.1 s for 16 KiB. If this is false, normalising takes less than a millisecond.
  */
 export function isLongerThan(max: number, text: string): boolean {
   if (text.length <= max) return false

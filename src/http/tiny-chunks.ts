@@ -18,8 +18,8 @@ function countOn(socket: Socket): number {
 }
 
 /**
- * Ends a connection that sends too many chunks. One costs 2 µs, whatever its size, and Node parses all that
- * it has read of a connection before another has its turn: chunks of one byte on 100 connections fill seconds.
+ * Ends a connection that sends too many chunks. Each costs 2 µs, whatever its size, and Node parses all that it has read
+ * from a connection before it serves the next one: chunks of one byte on 100 connections block the event loop for seconds.
  * @param onChunk - gets the length of each
  */
 export function boundChunks(request: IncomingMessage, onChunk: (length: number) => void): void {
@@ -34,6 +34,6 @@ export function boundChunks(request: IncomingMessage, onChunk: (length: number) 
     stopParsing(socket)
     return true
   }
-  // What Node calls for a body that nobody has read: its own would bypass `push`.
+  // Node calls this to discard a body that the handler did not read; its own version would bypass `push`.
   Object.assign(request, { _dump: () => request.removeAllListeners('data').resume() })
 }

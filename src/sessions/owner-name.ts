@@ -5,7 +5,7 @@ import type { SessionOwner } from './access-token.ts'
 /** A session and its account as one key, for reads by both. */
 export const ownerName = ({ account, session }: SessionOwner): string => `${session} ${account}`
 
-export function ownerOf(name: string): { session: UUID; account: UUID } {
+function ownerOf(name: string): { session: UUID; account: UUID } {
   const [session = '', account = ''] = name.split(' ')
   return { session: toUuid(session), account: toUuid(account) }
 }

@@ -3,12 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const maxWaitMs = 1
 /** Clients that write alone, or almost, must not wait for others. */
 const minAnswered = 4
-/** Clients that take longer to write again than this do not write in a closed loop. */
+/** Clients that take longer than this to send their next command are not waited for. */
 const maxReturnMs = 2
 
 /**
- * Keeps clients that write one command after another in one batch: those that a batch has answered are about to send their
- * next commands, and with the first of them alone the next batch would make all others wait for one more commit.
+ * Keeps clients that send a command as soon as the one before is answered (a closed loop) in one batch. If the first of
+ * them that is back started a batch alone, all others would wait for one more commit.
  */
 export function regroup() {
   let answered = { count: 0, expected: 0, at: Number.NEGATIVE_INFINITY }
@@ -24,7 +24,7 @@ export function regroup() {
       if (waiting !== undefined && queued >= waiting.expected) waiting.end()
     },
 
-    /** Waits for as many commands as there were, for 1 ms at most. */
+    /** Waits until as many commands are queued as before the last batch, for 1 ms at most. */
     async wait(queued: number): Promise<void> {
       const { count, expected, at } = answered
       answered = { ...answered, count: 0 }

@@ -1,26 +1,15 @@
-import { createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { endOf } from '../../bench/load/connection.ts'
 import { exchange, parseResponse } from '../../bench/load/exchange.ts'
+import { rawServer } from './raw-server.ts'
 
 const head = 'HTTP/1.1 200 OK\r\n'
 
 /** A server that answers each request with these parts, one after another. */
 async function answering(t: Test, ...parts: string[]): Promise<number> {
-  const sockets: Socket[] = []
-  const server = createServer((socket) => {
-    sockets.push(socket)
-    socket.on('data', async () => {
-      for (const part of parts) await new Promise<void>((resolve) => socket.write(part, 'latin1', () => resolve()))
-    })
+  return rawServer(t, async (socket) => {
+    for (const part of parts) await new Promise<void>((resolve) => socket.write(part, 'latin1', () => resolve()))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const address = server.address()
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 t.test('the end of a response is known by its length, however the header is spelled', async (t) => {

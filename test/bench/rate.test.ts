@@ -1,24 +1,13 @@
-import { createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { runAtRate } from '../../bench/load/rate.ts'
+import { rawServer } from './raw-server.ts'
 
 const response = (status: string) => `HTTP/1.1 ${status}\r\ncontent-length: 2\r\n\r\n{}`
 
 /** A server that answers its nth request with `answer(n)`. */
 async function listen(t: Test, answer: (n: number) => Promise<string>): Promise<number> {
-  const sockets: Socket[] = []
   let requests = 0
-  const server = createServer((socket) => {
-    sockets.push(socket)
-    socket.on('data', async () => socket.write(await answer(requests++)))
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const address = server.address()
-  return typeof address === 'object' && address ? address.port : 0
+  return rawServer(t, async (socket) => socket.write(await answer(requests++)))
 }
 
 const plans = [{ templates: ['GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n'], start: 0 }]

@@ -9,7 +9,7 @@ import { describeTally, faultRotation } from '../../../bot/chaos/rotation.ts'
 import { type LocalServer, waitUntilReady, withLocalServer, withTemporaryDirectory } from '../../../bot/spawn-server.ts'
 import { startStranger } from './stranger.ts'
 
-/** Runs `use` against a server of its own. Resolves to the result and what happened meanwhile. */
+/** Runs `use` against a server of its own. Resolves to the result and a note of what happened during the run. */
 type Condition = <T>(use: (url: string) => Promise<T>, seed: number) => Promise<{ result: T; note: string }>
 
 const common = { BCRYPT_COST: '4', LOG_LEVEL: 'error' }
