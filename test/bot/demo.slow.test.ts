@@ -12,6 +12,8 @@ import { openTerminal } from '../fixtures/terminal.ts'
 const root = join(import.meta.dirname, '..', '..')
 const timeout = 300_000
 const small = ['--robots', '2', '--posts', '2', '--reactions', '5', '--seed', '3']
+/** The exit code where figures were asked for and the machine was too busy to measure them. */
+const invalidFigures = 5
 
 /** Runs the demo without a terminal; `onOutput` gets all output so far. */
 async function demo(args: string[], env: Record<string, string>, onOutput?: (out: string, kill: () => void) => void) {
@@ -38,7 +40,7 @@ t.test('without a terminal: the bot’s lines, a server of its own, and no files
   const { code, out, error } = await demo([...small, '--for', '6s'], env, (out) => {
     log ||= /^Starting a server; its log is (\S+)$/m.exec(out)?.[1] ?? ''
   })
-  t.equal(code, 0, 'exit code', { out, error })
+  t.ok(code === 0 || code === invalidFigures, `exit code ${code}`, { out, error })
   t.equal(join(log, '..'), TMPDIR)
   t.match(out, /^2 users for 6 s, at http:\/\/127\.0\.0\.1:(?!5000\b)\d+, seed 3 /m)
   t.match(out, /^\d:\d\d; [\d,]+ requests\/s; p50 .* server ready/m, 'a line each 5 s')
@@ -70,7 +72,7 @@ t.test('on a terminal of 80 columns the bot’s view is redrawn, and Ctrl-C ends
 t.test('a failure keeps the bot’s exit code and the server’s log, and names it', { timeout }, async (t) => {
   const TMPDIR = t.testdir()
   const { code, out } = await demo([...small, '--expect', 'post p50>3600s'], { TMPDIR })
-  t.equal(code, 3, out)
+  t.ok(code === 3 || (code === invalidFigures && out.includes('exit code 5 (also 3)')), `exit code ${code}: ${out}`)
   const path = /^The server's log is in (\S+)$/m.exec(out)?.[1] ?? ''
   t.strictSame(
     (await readdir(TMPDIR)).map((name) => join(TMPDIR, name)),

@@ -73,9 +73,10 @@ t.test('the limits of failed logins by address, account and network', async (t) 
     for (const [network, [first = '', second = '', third = '']] of Object.entries(addresses)) {
       for (const name of ['ann', 'no_account']) {
         await reset()
-        const answers = [...(await attemptLogins(port, name, 10, { from: first }))]
-        answers.push(...(await attemptLogins(port, name, 11, { from: second })))
-        t.same(countStatuses(answers), { 401: 20, 429: 1 }, `${name} from ${network}`)
+        for (const from of [first, second]) {
+          const answers = await attemptLogins(port, name, 10, { from })
+          t.same(countStatuses(answers), { 401: 10 }, `${name} from ${from} in ${network}`)
+        }
         const limited = await attemptLogin(port, name, { from: third, password })
         expectLimited(t, limited, 'failed-logins-by-account-and-network', 20)
         t.equal((await attemptLogin(port, 'bob', { from: third })).status, 401, 'not for other accounts')
