@@ -3,6 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
 import { registerRoutes } from './api.ts'
+import { assertNotRestoring } from './backup/load.ts'
 import { collectionsOf, viewsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
@@ -95,7 +96,10 @@ export async function buildApp(
     collections,
     views: viewsOf(services),
     role: remote ? 'requests' : 'both',
-    assertData: assertPeppers,
+    async assertData(db) {
+      await assertNotRestoring(db)
+      await assertPeppers(db)
+    },
     crashRecovery,
     onAccessRefused: () => void secrets.refresh('database-refused'),
   })

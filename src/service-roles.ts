@@ -12,13 +12,23 @@ function usesOf(services: Services): CollectionUses {
   return Object.fromEntries(names.map((name) => [name, [...new Set(uses.flatMap((each) => each[name] ?? []))]]))
 }
 
-/** The roles of this database: `rookery-accounts`, `rookery-posts`, and `rookery` for both in one program. */
+/** Reads and fills every collection, for `npm run backup` and `npm run restore`. */
+export const backupRole = 'rookery-backup'
+const backupUses: CollectionUses = Object.fromEntries(
+  Object.keys(collections).map((name) => [name, ['find', 'insert', 'update']]),
+)
+
+/** The roles of this database: `rookery-accounts`, `rookery-posts`, `rookery` for both in one program, and for backups. */
 export function serviceRoles(database: string): Role[] {
-  const roleOf = (services: Services, service?: ServiceName) => ({
-    name: roleNameOf(service),
-    privileges: privilegesOf(database, usesOf(services), collections),
+  const roleOf = (name: string, uses: CollectionUses) => ({
+    name,
+    privileges: privilegesOf(database, uses, collections),
   })
-  return [...serviceNames.map((service) => roleOf([service], service)), roleOf(serviceNames)]
+  return [
+    ...serviceNames.map((service) => roleOf(roleNameOf(service), usesOf([service]))),
+    roleOf(roleNameOf(), usesOf(serviceNames)),
+    roleOf(backupRole, backupUses),
+  ]
 }
 
 /** Creates or updates the roles. `admin` can be any database of an administrator's client. */

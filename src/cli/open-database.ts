@@ -28,6 +28,9 @@ type CommandDatabase = {
 }
 
 type ClientOptions = { appName: string; socketTimeoutMS?: number }
+
+/** @property isNew - the command fills a database: DATA_DIR may be a new one, and no server may run on it */
+type DatabaseOptions = ClientOptions & { isNew?: boolean }
 type EmbeddedConfig = Extract<Config['database'], { kind: 'embedded' }> & Credentials
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -36,11 +39,11 @@ const serverWaitMs = 10_000
 
 /** Runs work on the server's database. @throws StartError if it is not configured, out of reach, or refuses the user */
 export async function withDatabase<Result>(
-  options: ClientOptions,
+  { isNew = false, ...options }: DatabaseOptions,
   work: (database: CommandDatabase, config: Config) => Promise<Result>,
 ): Promise<Result> {
-  const config = await readConfig(loadEnv(), root, { createSecrets: false })
-  const database = await openDatabase(config, options)
+  const config = await readConfig(loadEnv(), root, { createSecrets: isNew })
+  const database = await openDatabase(config, options, isNew)
   try {
     return await work(database, config)
   } catch (error) {
@@ -50,21 +53,25 @@ export async function withDatabase<Result>(
   }
 }
 
-async function openDatabase({ database, secrets }: Config, options: ClientOptions): Promise<CommandDatabase> {
-  if (database.kind === 'embedded') return openEmbedded({ ...database, ...secrets.database }, options)
+async function openDatabase(
+  { database, secrets }: Config,
+  options: ClientOptions,
+  isNew: boolean,
+): Promise<CommandDatabase> {
+  if (database.kind === 'embedded') return openEmbedded({ ...database, ...secrets.database }, options, isNew)
   const connection = { uri: database.uri, ...secrets.database }
   return connect(connection, options, (error) => toConnectionError(error, connection))
 }
 
 /** Connects to the mongod of the server that runs on DATA_DIR, or starts one for the duration of the command. */
-async function openEmbedded(config: EmbeddedConfig, options: ClientOptions): Promise<CommandDatabase> {
+async function openEmbedded(config: EmbeddedConfig, options: ClientOptions, isNew: boolean): Promise<CommandDatabase> {
   const { dataDir, mongodBinary, username, password } = config
   // The series file exists after a successful first start. A mistyped path would otherwise get a new database.
-  if ((await readFileIfExists(join(dataDir, 'mongod', 'series'))) === undefined)
+  if (!isNew && (await readFileIfExists(join(dataDir, 'mongod', 'series'))) === undefined)
     throw new StartError(`There is no database in DATA_DIR ${dataDir}: start the server once, or set DATA_DIR.`)
   // Starting takes the lock or fails, so a concurrent start cannot result in a second mongod.
   const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, log }).catch(async (error) => {
-    if (error instanceof StartError && (await isLocked(dataDir))) return null
+    if (!isNew && error instanceof StartError && (await isLocked(dataDir))) return null
     throw error
   })
   if (mongod === null) return connectToServer(dataDir, { username, password }, options)

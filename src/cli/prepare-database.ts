@@ -4,7 +4,7 @@ import { type Db, MongoClient } from 'mongodb'
 import { ensureRoleUser } from '../database/users.ts'
 import { initiateReplicaSet, withAdmin } from '../embedded-mongod/admin.ts'
 import type { Credentials } from '../secrets/db-credentials.ts'
-import { createServiceRoles, roleNameOf } from '../service-roles.ts'
+import { backupRole, createServiceRoles, roleNameOf } from '../service-roles.ts'
 import { serviceNames } from '../services.ts'
 import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
@@ -12,8 +12,8 @@ import { print, runCli } from './command.ts'
 const help = `Usage: node src/cli/prepare-database.ts
 
 Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user
-(DB_USER, DB_PASSWORD) and those of separate services, rookery-accounts (ACCOUNTS_DB_PASSWORD) and rookery-posts
-(POSTS_DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
+(DB_USER, DB_PASSWORD), those of separate services, rookery-accounts (ACCOUNTS_DB_PASSWORD) and rookery-posts
+(POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
 see docs/decisions/0006-compose-database.md.
 
@@ -75,11 +75,15 @@ async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Pro
   }
 }
 
-/** The users of separate services. Each has the name of its role. */
-function serviceUsers(): { role: string; password: string }[] {
-  return serviceNames.flatMap((service) => {
-    const password = process.env[`${service.toUpperCase()}_DB_PASSWORD`]
-    return password ? [{ role: roleNameOf(service), password }] : []
+/** The users of separate services and of backups, where they have a password. Each has the name of its role. */
+function otherUsers(): { role: string; password: string }[] {
+  const users = [
+    ...serviceNames.map((service) => ({ role: roleNameOf(service), variable: `${service.toUpperCase()}_DB_PASSWORD` })),
+    { role: backupRole, variable: 'BACKUP_DB_PASSWORD' },
+  ]
+  return users.flatMap(({ role, variable }) => {
+    const password = process.env[variable]
+    return password ? [{ role, password }] : []
   })
 }
 
@@ -94,7 +98,7 @@ async function prepareDatabase(): Promise<number> {
         await ensurePrimary(admin, target, deadline)
         await createServiceRoles(admin, databaseName)
         await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
-        for (const { role, password } of serviceUsers())
+        for (const { role, password } of otherUsers())
           await ensureRoleUser(admin, { username: role, password }, { role, db: databaseName })
       })
       await checkLogin(target, credentials)

@@ -102,4 +102,8 @@ const unreachableNames = new Set([
 // Shutdown, step-down and election codes (MongoDB's "Retryable Reads" specification), and MaxTimeMSExpired.
 const retryableCodes = new Set([6, 7, 50, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436])
 
+/** SnapshotTooOld, SnapshotUnavailable. */
+export const isSnapshotLost = (error: unknown): boolean =>
+  error instanceof MongoServerError && (error.code === 239 || error.code === 246)
+
 export const isDuplicateKey = (error: unknown): boolean => error instanceof MongoServerError && error.code === 11000

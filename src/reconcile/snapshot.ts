@@ -1,5 +1,5 @@
-import { type MongoClient, MongoServerError, type UUID } from 'mongodb'
-import { isDatabaseOutOfReach } from '../database/failures.ts'
+import type { MongoClient, UUID } from 'mongodb'
+import { isDatabaseOutOfReach, isSnapshotLost } from '../database/failures.ts'
 import { lowestId } from '../database/ids.ts'
 import { inSnapshot } from '../database/snapshot.ts'
 import { delayRetry } from '../database/transaction.ts'
@@ -29,7 +29,3 @@ async function readChunk(client: MongoClient, database: string, check: Check, af
     }
   }
 }
-
-/** SnapshotTooOld, SnapshotUnavailable. */
-const isSnapshotLost = (error: unknown) =>
-  error instanceof MongoServerError && (error.code === 239 || error.code === 246)

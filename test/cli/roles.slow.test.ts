@@ -12,7 +12,7 @@ import { useEveryRoute } from '../services/every-route.ts'
 import { asAdmin, createUser } from '../services/users.ts'
 import { external, runReconcile, startCommand } from './start-command.ts'
 
-const names = ['rookery-accounts', 'rookery-posts', 'rookery']
+const names = ['rookery-accounts', 'rookery-posts', 'rookery', 'rookery-backup']
 
 t.test('npm run roles', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)

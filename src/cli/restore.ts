@@ -1,0 +1,108 @@
+import { stat } from 'node:fs/promises'
+import { savedOf } from '../backup/collections.ts'
+import { readBackup } from '../backup/file.ts'
+import { BackupFormatError, type Header, type Trailer } from '../backup/format.ts'
+import { assertRestorable, finishRestore, loadBackup } from '../backup/load.ts'
+import { collections } from '../collections.ts'
+import { ensureIndexes } from '../database/indexes.ts'
+import { transactor } from '../database/transaction.ts'
+import { reconcile } from '../reconcile/reconcile.ts'
+import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts'
+import { createSweeps } from '../reconcile/sweeps.ts'
+import { StartError } from '../start-error.ts'
+import { localWriter } from '../write-operations.ts'
+import { handleInterrupts, print, printError, runCli } from './command.ts'
+import { withDatabase } from './open-database.ts'
+import { progress } from './progress.ts'
+
+const help = `Usage: npm run restore -- FILE
+
+Fills an empty database with a backup of npm run backup, builds its indexes, and recounts it as npm run reconcile does.
+No server may run on the database. All users have to log in: a backup holds no sessions. Interrupted, it can be repeated
+with the same file; no server starts on a part.
+
+The command connects to the database of the server's configuration: MONGODB_URI, or else the one in DATA_DIR, a new one
+included. The user of MONGODB_URI needs the role rookery-backup, which npm run roles creates.
+
+  --help  prints this
+
+Exit code: 0 done, 1 the restored counts differ, 69 the database is out of reach, 78 bad arguments, file or
+configuration, 70 a fault of the program, 130 or 143 interrupted.
+`
+
+/** Building an index takes as long as it takes. */
+const clientOptions = { appName: 'rookery restore', socketTimeoutMS: 0, isNew: true }
+
+const formatNumber = (number: number) => number.toLocaleString('en')
+
+/** @throws StartError unless the file is a whole backup: before anything is written */
+async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick<Header, 'startedAt'>> {
+  const file = await stat(path).catch(() => undefined)
+  if (!file?.isFile()) throw new StartError(`${path} cannot be read: name a backup.`)
+  let startedAt = new Date(0)
+  let trailer: Trailer | undefined
+  try {
+    for await (const part of readBackup(path)) {
+      signal.throwIfAborted()
+      if (part.kind === 'header') startedAt = part.header.startedAt
+      if (part.kind === 'trailer') trailer = part.trailer
+    }
+  } catch (error) {
+    if (error instanceof BackupFormatError) throw new StartError(`${path} cannot be restored: ${error.message}.`)
+    throw error
+  }
+  if (!trailer) throw new Error('a backup ended without its trailer')
+  return { ...trailer, startedAt }
+}
+
+async function restore(path: string, signal: AbortSignal): Promise<number> {
+  const backup = await verify(path, signal)
+  printError(`${path}: ${formatNumber(backup.documents)} documents of ${backup.startedAt.toISOString()}; whole`)
+  return withDatabase(clientOptions, async ({ client, databaseName }) => {
+    const db = client.db(databaseName)
+    await assertRestorable(db, backup, savedOf(collections))
+    const lines = progress()
+    try {
+      await loadBackup(db, backup, {
+        parts: readBackup(path),
+        onProgress: (written) => lines.show(`${formatNumber(written)} of ${formatNumber(backup.documents)}`),
+        signal,
+      })
+      lines.show('building indexes')
+      await ensureIndexes(db, collections)
+      await finishRestore(db, backup)
+    } finally {
+      lines.end()
+    }
+    const transact = transactor(client)
+    const results = await reconcile(client, databaseName, createSweeps(db, transact, localWriter(db, transact)), {
+      fix: false,
+      stop: signal,
+      onResult: (result) => printError(resultLine(result)),
+    })
+    for (const line of summaryLines(results)) print(line)
+    return remainingDrift(results) === 0 ? 0 : 1
+  })
+}
+
+async function run(path: string): Promise<number> {
+  const interrupts = handleInterrupts()
+  try {
+    const code = await restore(path, interrupts.signal)
+    return interrupts.exitCode() ?? code
+  } catch (error) {
+    const exitCode = interrupts.exitCode()
+    if (exitCode === null) throw error
+    printError('Interrupted: repeat it with the same file.')
+    return exitCode
+  }
+}
+
+await runCli({
+  help,
+  args: { allowPositionals: true },
+  run: ({ positionals: [path, ...more] }) => {
+    if (path === undefined || more.length > 0) throw new StartError('Name one file: see --help.')
+    return run(path)
+  },
+})
