@@ -87,7 +87,7 @@ async function start(): Promise<void> {
       log,
     })
     closeOnSignal(starting, { database, secrets, config, log })
-    reload = () => void secrets.refresh('signal')
+    reload = () => void secrets.refresh('signal').then(async () => (await starting).replaceProcesses?.())
     if (isMissed) reload()
     const { url } = await starting
     // From another origin, the page's requests would be refused as cross-site.

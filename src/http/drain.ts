@@ -2,11 +2,18 @@ import { Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
+/**
+ * @property isReplaced - another process serves the same port by now: /health/ready stays as it is, because the balancer
+ * would take that process for this one, and DRAIN_SECONDS does not apply
+ */
+export type DrainOptions = { isReplaced?: boolean }
+
 declare module 'fastify' {
   interface FastifyInstance {
+    /** Whether the balancer should send no more: /health/ready is 503. */
     draining: boolean
     /** @returns how many requests were cut off at the end of GRACE_SECONDS */
-    drain(): Promise<number>
+    drain(options?: DrainOptions): Promise<number>
   }
 }
 
@@ -37,6 +44,7 @@ export function supportDraining(
   /** Of those in progress: nothing is begun for them yet. */
   const arriving = new Set<FastifyRequest>()
   let lastAnsweredAt = 0
+  let isClosing = false
   app.decorate('draining', false)
   app.addHook('onRequest', async (request, reply) => {
     inProgress.add(request)
@@ -50,7 +58,7 @@ export function supportDraining(
   app.addHook('preValidation', async (request) => void arriving.delete(request))
   // Not in onRequest: a request that began before the drain is answered during it.
   app.addHook('onSend', async ({ raw }, reply) => {
-    if (!app.draining) return
+    if (!isClosing) return
     reply.header('connection', 'close')
     closeWithItsClient(raw.socket)
   })
@@ -61,9 +69,10 @@ export function supportDraining(
       request.raw.socket.destroy()
     }
   }
-  app.decorate('drain', async () => {
-    app.draining = true
-    await sleep(drainSeconds * 1_000, undefined, { ref: false })
+  app.decorate('drain', async ({ isReplaced = false } = {}) => {
+    isClosing = true
+    app.draining = !isReplaced
+    if (!isReplaced) await sleep(drainSeconds * 1_000, undefined, { ref: false })
     // http.Server's own close() would also close idle connections, on which requests might be about to arrive.
     Server.prototype.close.call(server)
     lastAnsweredAt = performance.now()

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
+import type { DrainOptions } from '../http/drain.ts'
 import { browserUrl, defaultOrigins } from '../http/public-origins.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
 import { liveSecrets } from '../secrets/live.ts'
@@ -10,10 +11,12 @@ import { listenError } from './check-ports.ts'
 
 export type Service = {
   url: string
-  /** Resolves with the number of requests that were cut off. */
-  drain(): Promise<number>
+  /** Resolves with the number of requests that were cut off. `isReplaced`: see http/drain.ts. */
+  drain(options?: DrainOptions): Promise<number>
   close(): Promise<void>
   updateSecrets(next: Partial<Secrets>): Promise<void>
+  /** Of several processes: replaces them one by one, while all requests are answered. */
+  replaceProcesses?(): Promise<void>
 }
 
 export type MeasuredService = Service & { metrics(): Promise<ProcessMetrics> }
@@ -46,7 +49,7 @@ export async function startApiServer(
     const url = browserUrl(host, port())
     return {
       url,
-      drain: () => app.drain(),
+      drain: (options) => app.drain(options),
       close: () => app.close(),
       updateSecrets: (next) => secrets.update(next),
       metrics: () => app.metrics.getMetricsAsJSON(),

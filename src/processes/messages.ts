@@ -19,7 +19,7 @@ export type StartMessage = {
 
 export type PrimaryMessage =
   | StartMessage
-  | { kind: 'stop' }
+  | { kind: 'stop'; isReplaced: boolean }
   | { kind: 'metrics' }
   | { kind: 'secrets'; changes: Partial<Secrets> }
   | { kind: 'secrets-refreshed'; id: number }

@@ -10,8 +10,9 @@ import { measureSecretAges, serveClusterMetrics } from '../operations/metrics.ts
 import { measureWorkers } from '../operations/worker-metrics.ts'
 import type { SecretRefresh } from '../secrets/refresh.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { StartError } from '../start-error.ts'
+import { StartError, toErrorText } from '../start-error.ts'
 import { folderNameBytes, temporaryFolder } from '../temporary-folder.ts'
+import { ownSuffix } from '../writer/server.ts'
 import type { Service } from './api-server.ts'
 import { freePort } from './free-port.ts'
 import type { Role, StartMessage } from './messages.ts'
@@ -30,6 +31,7 @@ export async function startPrimary(
   const registry = new Registry()
   measureSecretAges(registry, ages)
   const slots: Slot[] = []
+  let replacing: Promise<void> | undefined
   const workers = measureWorkers(registry, () => slots)
   let closeMetrics = async () => {}
   // Workers share a port in node:cluster only if all of them ask for the same number, which 0 would not give.
@@ -71,6 +73,21 @@ export async function startPrimary(
     for (const slot of [...apis, writer]) await slot?.updateSecrets({ database })
   }
 
+  /** One by one, the writer last, so that all but one keep serving. The first that cannot start ends it. */
+  async function replaceAll(): Promise<void> {
+    const [writer, ...apis] = slots
+    log.info('replacing the processes one by one')
+    try {
+      for (const slot of [...apis, writer]) {
+        const cut = await slot?.replace()
+        if (cut) log.error({ requests: cut }, `${cut} requests were cut off at the end of GRACE_SECONDS`)
+      }
+      log.info('all processes are replaced')
+    } catch (error) {
+      log.error({ reason: toErrorText(error) }, 'a process cannot be replaced: the present ones keep serving')
+    }
+  }
+
   // A hanging worker would outlive every exit of the primary but SIGKILL.
   process.once('exit', () => {
     for (const slot of slots) slot.kill()
@@ -92,6 +109,12 @@ export async function startPrimary(
       },
       close,
       updateSecrets,
+      replaceProcesses() {
+        replacing ??= replaceAll().finally(() => {
+          replacing = undefined
+        })
+        return replacing
+      },
     }
   } catch (error) {
     await close()
@@ -110,7 +133,7 @@ async function createSocketDir(): Promise<string> {
     new StartError(
       `WEB_CONCURRENCY above 1 needs a directory for a socket, and ${tmpdir()} cannot be used (${reason}): export another TMPDIR.`,
     )
-  if (Buffer.byteLength(join(tmpdir(), 'writer')) + folderNameBytes(prefix) + 1 > maxPathBytes)
+  if (Buffer.byteLength(join(tmpdir(), `writer${ownSuffix}`)) + folderNameBytes(prefix) + 1 > maxPathBytes)
     throw unusable('its path is too long')
   return temporaryFolder(prefix, tmpdir()).catch((error) => {
     throw unusable(error.code)

@@ -21,6 +21,12 @@ export type Slot = {
   metrics: WorkerHandle['metrics']
   updateSecrets: WorkerHandle['updateSecrets']
   silentMs(): number
+  /**
+   * Starts another worker, and stops the present one when that one is ready: no request fails. Resolves with the number
+   * of requests that it cut off.
+   * @throws what keeps the other worker from starting; the present one stays then
+   */
+  replace(): Promise<number>
   /** Resolves, once the worker has exited, with the number of requests that it cut off. */
   stop(): Promise<number>
   kill(): void
@@ -39,6 +45,9 @@ export function superviseSlot(
   let worker = fork(orphanedSessions)
   let watch = watchOver(worker)
   const { ready } = worker
+  /** Workers that start to replace the present one, or have been replaced by it. */
+  const others = new Set<WorkerHandle>()
+  let replaced = Promise.withResolvers<'replaced'>()
 
   function watchOver(watched: WorkerHandle) {
     const onSilent = (silentMs: number) =>
@@ -49,22 +58,64 @@ export function superviseSlot(
   async function supervise(): Promise<void> {
     for (let failures = 0; ; failures += 1) {
       const startedAt = performance.now()
-      const { status: exitStatus, startError } = await worker.exited
+      const current = worker
+      const exit = await Promise.race([current.exited, replaced.promise])
+      if (exit === 'replaced') {
+        replaced = Promise.withResolvers()
+        failures = -1
+        continue
+      }
       watch.close()
       if (stopping.signal.aborted) return
+      const { status: exitStatus, startError } = exit
       const ranMs = performance.now() - startedAt
       if (ranMs > stableAfterMs) failures = 0
       if (ranMs > responsiveAfterMs) kills = 0
       if (watch.isSilent()) kills += 1
-      log.warn({ role, workerPid: worker.pid, exitStatus, startError }, 'worker exited unexpectedly: restarting it')
+      log.warn({ role, workerPid: current.pid, exitStatus, startError }, 'worker exited unexpectedly: restarting it')
       onReplaced(watch.isSilent() ? 'silent' : 'exited')
       await sleep(backOffMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
       if (stopping.signal.aborted) return
+      if (worker !== current) continue
       // A worker that exited before it was ready might not have killed the sessions of earlier ones.
       orphanedSessions = [...orphanedSessions, ...worker.sessions].slice(-maxOrphanedSessions)
       worker = fork(orphanedSessions)
       watch = watchOver(worker)
     }
+  }
+
+  function takeOver(next: WorkerHandle): WorkerHandle {
+    const outgoing = worker
+    watch.close()
+    worker = next
+    watch = watchOver(next)
+    replaced.resolve('replaced')
+    return outgoing
+  }
+
+  /** Until its exit, stop() and kill() reach it, too. */
+  async function whileOther<Result>(other: WorkerHandle, work: () => Promise<Result>): Promise<Result> {
+    others.add(other)
+    try {
+      return await work()
+    } finally {
+      others.delete(other)
+    }
+  }
+
+  async function replace(): Promise<number> {
+    const next = fork(orphanedSessions)
+    await whileOther(next, async () => {
+      await next.ready
+      if (stopping.signal.aborted) await next.exited
+    })
+    if (stopping.signal.aborted) return 0
+    const outgoing = takeOver(next)
+    return whileOther(outgoing, async () => {
+      outgoing.stop(true)
+      await outgoing.exited
+      return outgoing.cutRequests()
+    })
   }
 
   const supervised = supervise()
@@ -74,12 +125,16 @@ export function superviseSlot(
     metrics: () => worker.metrics(),
     updateSecrets: (changes) => worker.updateSecrets(changes),
     silentMs: () => watch.silentMs(),
-    kill: () => worker.kill(),
+    kill() {
+      for (const each of [worker, ...others]) each.kill()
+    },
+    replace,
     async stop() {
       stopping.abort()
-      worker.stop()
-      await supervised
-      return worker.cutRequests()
+      const all = [worker, ...others]
+      for (const each of all) each.stop()
+      await Promise.all([supervised, ...[...others].map(({ exited }) => exited)])
+      return all.reduce((sum, each) => sum + each.cutRequests(), 0)
     },
   }
 }

@@ -29,7 +29,8 @@ export type WorkerHandle = {
   updateSecrets(changes: Partial<Secrets>): Promise<void>
   /** How many requests it cut off when it stopped. */
   cutRequests(): number
-  stop(): void
+  /** @param isReplaced - another worker has its port and its clients by now */
+  stop(isReplaced?: boolean): void
   kill(): void
 }
 
@@ -44,7 +45,8 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
     args: [role],
-    execArgv: [],
+    // A signal must not open the debugger's port: see package.json.
+    execArgv: ['--disable-sigusr1'],
     serialization: 'advanced',
   })
   const worker = cluster.fork()
@@ -112,7 +114,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
       ])
     },
     cutRequests: () => cutRequests,
-    stop: () => void (worker.isConnected() && send({ kind: 'stop' })),
+    stop: (isReplaced = false) => void (worker.isConnected() && send({ kind: 'stop', isReplaced })),
     kill: () => void worker.process.kill('SIGKILL'),
   }
 }

@@ -70,15 +70,18 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   const { databaseUser, endOrphans, writing } = app
   const observer = { ...measureWriter(metrics), onLocked: endOrphans }
   const queue = writeQueue(writing.db, writing.transact, observer)
-  const close = await serveWriter(socket, queue, app.log, databaseUser.noteRefusal)
+  const server = await serveWriter(socket, queue, app.log, databaseUser.noteRefusal)
   return {
     url: '',
-    // The primary stops the writer process after the API processes, its only clients.
-    drain: async () => 0,
+    // Nothing is cut off: the API processes, its only clients, have ended, or submit the rest to the next writer.
+    async drain() {
+      await server.drain()
+      return 0
+    },
     metrics: () => metrics.getMetricsAsJSON(),
     updateSecrets: (changes) => secrets.update(changes),
     async close() {
-      close()
+      server.close()
       await app.close()
     },
   }
@@ -92,8 +95,8 @@ async function start(message: StartMessage): Promise<MeasuredService> {
   return service
 }
 
-async function stop(service: MeasuredService | undefined): Promise<void> {
-  const requests = (await service?.drain()) ?? 0
+async function stop(service: MeasuredService | undefined, isReplaced: boolean): Promise<void> {
+  const requests = (await service?.drain({ isReplaced })) ?? 0
   await service?.close()
   process.send?.({ kind: 'cut', requests } satisfies WorkerMessage, () => process.exit(0))
 }
@@ -123,7 +126,10 @@ process.on('message', (message: PrimaryMessage) => {
     refreshing.get(message.id)?.()
     refreshing.delete(message.id)
   } else {
-    Promise.resolve(starting).then(stop, () => undefined)
+    Promise.resolve(starting).then(
+      (service) => stop(service, message.isReplaced),
+      () => undefined,
+    )
   }
 })
 // The primary replaces a worker whose event loop has stopped.

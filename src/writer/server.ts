@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { rename, rm } from 'node:fs/promises'
+import { createServer, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { NoteRefusal } from '../database/access-refusals.ts'
 import type { GroupCommit } from './group-commit.ts'
@@ -16,13 +17,30 @@ import {
 import { type FailureReason, failureReasonOf } from './observer.ts'
 import type { Submission } from './operation.ts'
 
-/** Listens until its result is called. Only our own user may enter the folder of `path`: connections are trusted. */
+export type WriterServer = {
+  /** Takes no more submissions, and closes each connection after its answers: the next writer gets the rest. */
+  drain(): Promise<void>
+  close(): void
+}
+
+/** What the socket's path has at its end until the server listens. */
+export const ownSuffix = '.new'
+
+/**
+ * From its call on, new connections to `path` reach this server and no earlier one. Only our own user may enter the
+ * folder of `path`: connections are trusted.
+ */
 export async function serveWriter(
   path: string,
   queue: GroupCommit<Submission, unknown>,
   log: FastifyBaseLogger,
   noteRefusal: NoteRefusal,
-): Promise<() => void> {
+): Promise<WriterServer> {
+  const sockets = new Set<Socket>()
+  let unanswered = 0
+  let isDraining = false
+  let whenIdle = () => {}
+
   function toFailure(error: unknown): FailureReason {
     noteRefusal(error)
     const reason = failureReasonOf(error)
@@ -31,6 +49,8 @@ export async function serveWriter(
   }
 
   const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     const responses = sender<Response>(socket)
     const respond = (response: Response) => {
       responses.send(response)
@@ -39,21 +59,44 @@ export async function serveWriter(
     }
     receive<Request>(socket, ([n, submission, deadline]) => {
       const submitted = async () => queue.submit(submission, fromMachineTime(deadline))
-      submitted().then(
-        (result) => respond([n, result]),
-        (error) => respond([n, null, toFailure(error)]),
-      )
+      unanswered += 1
+      submitted()
+        .then(
+          (result) => respond([n, result]),
+          (error) => respond([n, null, toFailure(error)]),
+        )
+        .finally(() => {
+          unanswered -= 1
+          if (unanswered === 0) whenIdle()
+        })
     })
     sendSignsOfLife(socket)
-    socket.on('drain', () => void (socket.writableNeedDrain || socket.resume()))
+    socket.on('drain', () => void (isDraining || socket.writableNeedDrain || socket.resume()))
     // After the peer's exit, its submissions are written nevertheless.
     socket.on('error', (error) => {
       if (error instanceof MalformedFrameError) log.error({ err: error }, 'connection of an API process closed')
     })
   })
-  await rm(path, { force: true })
+  // Under a name of its own, which close() removes: the socket of the next writer may have `path` by then.
+  const ownPath = `${path}${ownSuffix}`
+  await rm(ownPath, { force: true })
   // exclusive: node:cluster would otherwise open the socket in the primary, where it would outlive this process.
-  server.listen({ path, exclusive: true })
+  server.listen({ path: ownPath, exclusive: true })
   await once(server, 'listening')
-  return () => void server.close()
+  await rename(ownPath, path)
+  return {
+    async drain() {
+      isDraining = true
+      for (const socket of sockets) socket.pause()
+      const idle = new Promise<void>((resolve) => {
+        whenIdle = resolve
+      })
+      if (unanswered > 0) await idle
+      // The answers of this turn are written in the next one.
+      await nextTurn()
+      await nextTurn()
+      for (const socket of sockets) socket.end()
+    },
+    close: () => void server.close(),
+  }
 }

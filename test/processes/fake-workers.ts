@@ -4,20 +4,40 @@ import { type ReplacementReason, superviseSlot } from '../../src/processes/slot.
 import type { WorkerExit, WorkerHandle } from '../../src/processes/worker-handle.ts'
 import { eventually } from '../eventually.ts'
 
-/** Worker handles without processes: each exits when the test says so, and gives signs of life unless it hangs. */
+type Started = {
+  at: number
+  orphanedSessions: readonly string[]
+  exit: (status: number | string) => void
+  ready: PromiseWithResolvers<string>
+  stops: boolean[]
+}
+
+/**
+ * Worker handles without processes: each exits when it is stopped or the test says so, and gives signs of life unless it
+ * hangs. The first is ready at once, the others when the test says so.
+ */
 export function fakeWorkers(t: Test, isHanging = () => false) {
-  const started: { at: number; orphanedSessions: readonly string[]; exit: (status: number | string) => void }[] = []
+  const started: Started[] = []
   const fork = (orphanedSessions: readonly string[]): WorkerHandle => {
     const exited = Promise.withResolvers<WorkerExit>()
     const exit = (status: number | string) =>
       exited.resolve({ status, startError: status === 1 ? 'the reason' : undefined })
-    started.push({ at: performance.now(), orphanedSessions, exit })
+    const ready = Promise.withResolvers<string>()
+    if (started.length === 0) ready.resolve('a url')
+    // As of a real worker: a replacement's `ready` may have no reader.
+    ready.promise.catch(() => undefined)
+    exited.promise.then(() => ready.reject(new Error('ended before it was ready')))
+    const stops: boolean[] = []
+    started.push({ at: performance.now(), orphanedSessions, exit, ready, stops })
     const sessions = new Set([`session ${started.length}`])
-    const stop = () => exit(0)
+    const stop = (isReplaced = false) => {
+      stops.push(isReplaced)
+      exit(0)
+    }
     const metrics = async () => undefined
     return {
       pid: started.length,
-      ready: Promise.resolve('a url'),
+      ready: ready.promise,
       exited: exited.promise,
       sessions,
       onSign(listener) {

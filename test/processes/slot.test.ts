@@ -35,3 +35,53 @@ t.test('stop() during a back-off starts no further worker', async (t) => {
   await delay(200)
   t.equal(started.length, 2)
 })
+
+t.test('replace() stops a worker when another is ready, and the other one is then supervised', async (t) => {
+  const { started, until, slot, lines } = fakeWorkers(t)
+  const replacing = slot.replace()
+  await until(2)
+  await delay(20)
+  t.same(started[0]?.stops, [], 'not before')
+  started[1]?.ready.resolve('a url')
+  t.equal(await replacing, 0)
+  t.same(started[0]?.stops, [true])
+  await delay(150)
+  t.equal(started.length, 2, 'its exit was expected')
+  t.same(lines, [])
+  started[1]?.exit('SIGKILL')
+  await until(3)
+  t.match(JSON.parse(lines[0] ?? '{}'), { msg: /^worker exited unexpectedly/, workerPid: 2 })
+  await slot.stop()
+})
+
+t.test('replace() keeps the worker when the other one cannot start', async (t) => {
+  const { started, slot } = fakeWorkers(t)
+  const replacing = slot.replace()
+  started[1]?.exit(1)
+  await t.rejects(replacing, { message: 'ended before it was ready' })
+  t.same(started[0]?.stops, [])
+  await slot.stop()
+  t.equal(started.length, 2)
+})
+
+t.test('a worker that dies while its successor starts leaves one worker', async (t) => {
+  const { started, until, slot } = fakeWorkers(t)
+  const replacing = slot.replace()
+  started[0]?.exit('SIGKILL')
+  await until(3)
+  started[1]?.ready.resolve('a url')
+  await replacing
+  t.same(started[2]?.stops, [true], 'the one that was started for the dead one')
+  t.same(started[1]?.stops, [])
+  await slot.stop()
+  t.equal(started.length, 3)
+})
+
+t.test('stop() during replace() stops both', async (t) => {
+  const { started, slot } = fakeWorkers(t)
+  const replacing = slot.replace().catch(() => 'not replaced')
+  await slot.stop()
+  t.same([started[0]?.stops, started[1]?.stops], [[false], [false]])
+  await replacing
+  t.equal(started.length, 2)
+})

@@ -40,7 +40,7 @@ async function rawConnection(t: Test, submit: (entry: Submission) => Promise<unk
   const path = await socketPath(t)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
-  t.teardown(await serveWriter(path, { submit }, log, () => false))
+  t.teardown((await serveWriter(path, { submit }, log, () => false)).close)
   const open = async () => {
     const socket = connect(path).on('error', () => undefined)
     await once(socket, 'connect')

@@ -26,7 +26,7 @@ async function connectedPair(t: Test, submit: (entry: Submission, deadline?: num
   const path = await socketPath(t)
   const lines: string[] = []
   const log = pino({ level: 'debug' }, { write: (line) => void lines.push(line) })
-  const close = await serveWriter(path, { submit }, log, noteRefusal)
+  const { close } = await serveWriter(path, { submit }, log, noteRefusal)
   const writer = remoteWriter(path)
   t.teardown(() => {
     writer.close()
@@ -94,7 +94,7 @@ t.test('a user that MongoDB refuses in the writer process is noted there, and kn
   const submit = async () => {
     throw new MongoServerError({ message: 'Authentication failed.', code: 18 })
   }
-  t.teardown(await serveWriter(path, { submit }, silent, count))
+  t.teardown((await serveWriter(path, { submit }, silent, count)).close)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   await t.rejects(writer.react(like), AccessRefusedError)
@@ -146,7 +146,7 @@ t.test('commands that an exited writer left unanswered go to the next one as ret
   await delay(120)
   const resubmitted: Submission[] = []
   const submit = async (entry: Submission) => void resubmitted.push(entry)
-  const close = await serveWriter(path, { submit }, silent, noteRefusal)
+  const { close } = await serveWriter(path, { submit }, silent, noteRefusal)
   t.teardown(close)
   await Promise.all([first, second])
   t.same(resubmitted, [
@@ -165,7 +165,7 @@ t.test('without a writer a command fails at its deadline', { timeout: 120_000 },
   const from = performance.now()
   await t.rejects(writer.react(like), TransactionTimeoutError)
   t.ok(performance.now() - from >= 4_500)
-  const close = await serveWriter(path, { submit: async () => 'written' }, silent, noteRefusal)
+  const { close } = await serveWriter(path, { submit: async () => 'written' }, silent, noteRefusal)
   t.teardown(close)
   t.equal(await writer.react(like), 'written', 'later commands reach the new writer')
 })
@@ -213,7 +213,7 @@ t.test('what a writer left unanswered stays unknown, even if the next one refuse
   await eventually(() => received.length > 0, { everyMs: 5 })
   exit()
   const submit = () => Promise.reject(new TransactionTimeoutError('late'))
-  t.teardown(await serveWriter(path, { submit }, silent, noteRefusal))
+  t.teardown((await serveWriter(path, { submit }, silent, noteRefusal)).close)
   await t.rejects(unanswered, OutcomeUnknownError)
   await t.rejects(writer.react(like), TransactionTimeoutError, 'a new command was not tried')
 })
@@ -221,8 +221,8 @@ t.test('what a writer left unanswered stays unknown, even if the next one refuse
 t.test('a new writer replaces the socket that an earlier one left', async (t) => {
   const path = await socketPath(t)
   const submit = async () => 'written'
-  t.teardown(await serveWriter(path, { submit: async () => 'by the earlier one' }, silent, noteRefusal))
-  t.teardown(await serveWriter(path, { submit }, silent, noteRefusal))
+  t.teardown((await serveWriter(path, { submit: async () => 'by the earlier one' }, silent, noteRefusal)).close)
+  t.teardown((await serveWriter(path, { submit }, silent, noteRefusal)).close)
   const writer = remoteWriter(path)
   t.teardown(() => writer.close())
   t.equal(await writer.react(like), 'written')
@@ -230,4 +230,29 @@ t.test('a new writer replaces the socket that an earlier one left', async (t) =>
   t.teardown(() => other.destroy())
   other.write('half a li')
   t.equal(await writer.react(like), 'written', 'while another client has sent half a line')
+})
+
+t.test('a writer that drains answers what it took, and the next one gets the rest', async (t) => {
+  const path = await socketPath(t)
+  const taken: (() => void)[] = []
+  const slow = () => new Promise<string>((resolve) => taken.push(() => resolve('by the earlier one')))
+  const earlier = await serveWriter(path, { submit: slow }, silent, noteRefusal)
+  const writer = remoteWriter(path)
+  t.teardown(() => writer.close())
+  const first = writer.react(like)
+  await eventually(() => taken.length === 1, { everyMs: 5 })
+  const later = await serveWriter(path, { submit: async () => 'by the later one' }, silent, noteRefusal)
+  t.teardown(later.close)
+  const drained = earlier.drain()
+  const second = writer.react(like)
+  await delay(50)
+  t.equal(taken.length, 1, 'it takes no more')
+  taken[0]?.()
+  t.equal(await first, 'by the earlier one')
+  await drained
+  earlier.close()
+  t.equal(await second, 'by the later one')
+  const other = remoteWriter(path)
+  t.teardown(() => other.close())
+  t.equal(await other.react(like), 'by the later one', 'the earlier one has not removed its socket')
 })
