@@ -26,9 +26,11 @@ import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
+import { measureDatabase } from './operations/database-metrics.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
 import { openapi } from './operations/openapi/plugin.ts'
+import { measureQueues } from './operations/queue-metrics.ts'
 import { measureReadiness, readinessChecks } from './operations/readiness.ts'
 import { measureWriter } from './operations/writer-metrics.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
@@ -43,6 +45,8 @@ import { type CheckedWriter, localWriter } from './write-operations.ts'
 export type AppParts = {
   secrets?: LiveSecrets
   secretAges?: () => SecretAge[]
+  /** Of this process, in metrics. */
+  process?: string
   writer?: CheckedWriter
   crashRecovery?: CrashRecovery
 }
@@ -52,7 +56,7 @@ export async function buildApp(
   config: AppConfig,
   connection: Connection,
   log: FastifyBaseLogger = createLogger(config.log),
-  { secrets = liveSecrets(config.secrets, log), secretAges, writer: remote, crashRecovery }: AppParts = {},
+  { secrets = liveSecrets(config.secrets, log), secretAges, process, writer: remote, crashRecovery }: AppParts = {},
 ) {
   const { services } = config
   const servesAccounts = services.includes('accounts')
@@ -72,7 +76,7 @@ export async function buildApp(
   answerWithProblems(app)
   queueChanges(app, headers)
   logRequests(app)
-  await app.register(metrics, { address: config.metrics, secretAges })
+  await app.register(metrics, { address: config.metrics, process, secretAges })
   const readiness = readinessChecks()
   app.decorate('readiness', readiness)
   measureReadiness(app.metrics, readiness)
@@ -106,6 +110,7 @@ export async function buildApp(
   const { databaseUser, db, endOrphans, signals, transact, writing } = app
   secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
+  measureDatabase(app.metrics, signals, app.pools)
   const writer =
     remote ?? localWriter(writing.db, writing.transact, { ...measureWriter(app.metrics), onLocked: endOrphans })
   const context = createContext(config, {
@@ -120,6 +125,7 @@ export async function buildApp(
     writer,
   })
   app.decorate('securityLog', context.securityLog)
+  measureQueues(app.metrics, db, context)
   readiness.add(
     ...databaseChecks(signals),
     revocationCheck(context.revocations),

@@ -36,6 +36,9 @@ export function passwordService(
   return {
     warm: () => strength.warm(),
 
+    /** The queue for hashes. */
+    queueSize: runHash.size,
+
     /** Whether `verify` would have to be refused now, before it costs anything else. @throws Problem `overloaded` */
     assertRoom: runHash.assertRoom,
 

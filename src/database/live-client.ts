@@ -38,6 +38,9 @@ export function liveClient(first: MongoClient, database: string, idleMs: number 
       return session
     },
 
+    /** Of the present user's client. */
+    use: () => current.use,
+
     /** Ends a transaction that its refused user could not abort: its documents would stay locked for a minute. */
     abandon(session: ClientSession): void {
       if (abandoned.length < maxAbandoned) abandoned.push(session)

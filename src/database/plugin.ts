@@ -15,6 +15,7 @@ import { databaseUser } from './database-user.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { liveClient } from './live-client.ts'
+import type { ClientUse } from './retired-clients.ts'
 import { sessionKiller } from './session-killer.ts'
 import { type Transact, transactor } from './transaction.ts'
 import { ensureViews, type Views } from './views.ts'
@@ -39,6 +40,8 @@ declare module 'fastify' {
     signals: Db
     /** Ends transactions that a process left open: see session-killer.ts. */
     endOrphans: () => void
+    /** The clients' use of their connections, by purpose. */
+    pools: Readonly<Record<string, () => ClientUse>>
     databaseUser: DatabaseUser
   }
 }
@@ -97,6 +100,7 @@ export const database = fp<Options>(async (app, options) => {
       transact: writer === main ? transact : transactor(writer, hooks),
     })
     app.decorate('signals', signals.db)
+    app.decorate('pools', Object.fromEntries(members.map(({ purpose, live }) => [purpose, live.use])))
     app.decorate('endOrphans', () => {
       const report = (count: number) => {
         if (count > 0) app.log.warn({ count }, 'ended transactions that other processes had left open')

@@ -1,19 +1,31 @@
 import type { MongoClient } from 'mongodb'
 
-export type ClientUse = { idleMs(): number }
+export type ClientUse = { idleMs(): number; inUse(): number; waiting(): number }
 
-/** Measures for how long no operation has used a connection of the client. Must begin while none does. */
+/** Counts the operations that use a connection of the client or wait for one. Must begin while none does. */
 export function observeUse(client: MongoClient): ClientUse {
   let inUse = 0
+  let waiting = 0
   let idleSince = performance.now()
+  client.on('connectionCheckOutStarted', () => {
+    waiting += 1
+  })
+  client.on('connectionCheckOutFailed', () => {
+    waiting -= 1
+  })
   client.on('connectionCheckedOut', () => {
+    waiting -= 1
     inUse += 1
   })
   client.on('connectionCheckedIn', () => {
     inUse -= 1
     idleSince = performance.now()
   })
-  return { idleMs: () => (inUse > 0 ? 0 : performance.now() - idleSince) }
+  return {
+    idleMs: () => (inUse > 0 ? 0 : performance.now() - idleSince),
+    inUse: () => inUse,
+    waiting: () => waiting,
+  }
 }
 
 const checksPerIdleTime = 10

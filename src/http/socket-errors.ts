@@ -50,6 +50,7 @@ export function answerOnSocket(headers: Readonly<Record<string, string>>) {
     if (!socket.writable) return
     const problem = socketProblem(error)
     const id = newId()
+    this.countRejected(problem.code)
     this.log.info({ reqId: id, code: problem.code }, 'request rejected on the socket')
     const body = JSON.stringify(problem.body(id))
     const head = {

@@ -10,6 +10,8 @@ export type FairQueue = {
   <T>(task: () => Promise<T>, ticket: Ticket): Promise<T>
   /** Refuses now what the queue would refuse. @throws the refusal */
   assertRoom(turn: Turn): void
+  /** How many tasks run, and how many wait for their turn. */
+  size(): { running: number; waiting: number }
 }
 
 /** @property maxWorkMs - a task is refused at once if, at the measured speed, its turn would come later */
@@ -110,5 +112,5 @@ export function fairQueue(
     }
   }
 
-  return Object.assign(run, { assertRoom })
+  return Object.assign(run, { assertRoom, size: () => ({ running, waiting: reserved.size() + open.size() }) })
 }

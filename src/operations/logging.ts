@@ -1,6 +1,8 @@
+import { hostname } from 'node:os'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type DestinationStream, type LoggerOptions, pino } from 'pino'
 import pretty from 'pino-pretty'
+import packageJson from '../../package.json' with { type: 'json' }
 
 /** Members whose values are redacted, at every depth that the code logs. */
 const redactedNames = [
@@ -24,6 +26,7 @@ export function createLogger(
 ) {
   const options: LoggerOptions = {
     level,
+    base: { pid: process.pid, hostname: hostname(), version: packageJson.version },
     redact: {
       paths: redactedNames.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
       censor: '[redacted]',
@@ -39,7 +42,8 @@ export function createLogger(
   if (!readable) return destination ? pino(options, destination) : pino(options)
   const lines = pretty({
     sync: true,
-    ignore: 'pid,hostname,reqId,method,path,status,ms,account,code,log,event,outcome,ip,nameHash,detail,suppressed',
+    ignore:
+      'pid,hostname,version,reqId,method,path,status,ms,account,code,log,event,outcome,ip,nameHash,detail,suppressed',
     translateTime: 'HH:MM:ss',
     ...(destination && { destination, colorize: false }),
   })
@@ -61,7 +65,9 @@ export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): voi
     // 499 as in nginx: the client closed the connection before the response was sent.
     const status = reply.raw.writableFinished ? reply.statusCode : 499
     const line = `${method.padEnd(6)} ${path} ${status} ${ms} ms${account === undefined ? '' : ` ${account}`}`
-    request.log.info({ method, path, status, ms, account }, line)
+    // Probes come every second from each balancer and orchestrator.
+    const level = path.startsWith('/health/') && status < 400 ? 'debug' : 'info'
+    request.log[level]({ method, path, status, ms, account }, line)
   })
 }
 

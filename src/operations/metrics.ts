@@ -2,9 +2,11 @@ import { createServer } from 'node:http'
 import { isIP } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
-import { AggregatorRegistry, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { SecretAge } from '../secrets/refresh.ts'
 import { StartError } from '../start-error.ts'
+import { measureProcess } from './process-metrics.ts'
+import { measureRequests } from './request-metrics.ts'
 
 type Address = { host: string; port: number }
 
@@ -14,9 +16,11 @@ declare module 'fastify' {
   }
 }
 
-export function createRegistry(): Registry {
+/** @param process - a name for this process among those of the server */
+export function createRegistry(process: string): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  measureProcess(registry, process)
   return registry
 }
 
@@ -33,24 +37,17 @@ export function measureSecretAges(registry: Registry, ages: () => SecretAge[]): 
   })
 }
 
-type Options = { address: Address | undefined; secretAges?: (() => SecretAge[]) | undefined }
+type Options = {
+  address: Address | undefined
+  process?: string | undefined
+  secretAges?: (() => SecretAge[]) | undefined
+}
 
 /** Measures and serves metrics. Without an address, the primary of the cluster serves them: serveClusterMetrics. */
-export const metrics = fp<Options>(async (app, { address, secretAges }) => {
-  const registry = createRegistry()
+export const metrics = fp<Options>(async (app, { address, process = 'server', secretAges }) => {
+  const registry = createRegistry(process)
   if (secretAges) measureSecretAges(registry, secretAges)
-  const durations = new Histogram({
-    name: 'http_request_duration_seconds',
-    help: 'Request duration in seconds by method, route and status.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  })
-  app.addHook('onResponse', async (request, reply) => {
-    // The route, never the path: every id would become a time series of its own.
-    const route = request.routeOptions.url ?? 'unknown'
-    durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
-  })
+  measureRequests(app, registry)
   app.addHook('onClose', async () => registry.clear())
   app.decorate('metrics', registry)
   if (address === undefined) return

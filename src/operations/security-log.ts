@@ -56,6 +56,12 @@ export function securityLog({ log, isOn, nameKey, registry, windowMs = 60_000 }:
     registers: registry ? [registry] : [],
   })
   for (const event of securityEventNames) counter.inc({ event }, 0)
+  const refusals = new Counter({
+    name: 'rookery_limit_refusals_total',
+    help: 'Requests that a limit refused, by limit.',
+    labelNames: ['limit'],
+    registers: registry ? [registry] : [],
+  })
 
   const hashOf = (username: string) => createHmac('sha256', key).update(username.toLowerCase()).digest('base64url')
 
@@ -94,6 +100,7 @@ export function securityLog({ log, isOn, nameKey, registry, windowMs = 60_000 }:
     /** After the event: a transaction that fails, or runs again, must not be logged. */
     record(event: SecurityEvent, facts: SecurityFacts = {}): void {
       counter.inc({ event })
+      if (facts.detail?.limit !== undefined) refusals.inc({ limit: facts.detail.limit })
       const outcome = securityEvents[event]
       // A request that is refused before its client is read has none.
       const client: ClientInfo | undefined = facts.request?.client

@@ -11,6 +11,8 @@ export type Role = 'api' | 'writer'
 export type StartMessage = {
   kind: 'start'
   role: Role
+  /** Of the process, in metrics: its role and its slot. */
+  name: string
   config: AppConfig
   connection: Connection
   socket: string

@@ -7,6 +7,7 @@ import { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import { measureSecretAges, serveClusterMetrics } from '../operations/metrics.ts'
+import { measureProcess } from '../operations/process-metrics.ts'
 import { measureWorkers } from '../operations/worker-metrics.ts'
 import type { SecretRefresh } from '../secrets/refresh.ts'
 import type { Secrets } from '../secrets/secrets.ts'
@@ -29,6 +30,7 @@ export async function startPrimary(
   let { secrets } = config
   const socketDir = await createSocketDir()
   const registry = new Registry()
+  measureProcess(registry, 'primary')
   measureSecretAges(registry, ages)
   const slots: Slot[] = []
   let replacing: Promise<void> | undefined
@@ -37,10 +39,11 @@ export async function startPrimary(
   // Workers share a port in node:cluster only if all of them ask for the same number, which 0 would not give.
   const port = config.port || (await freePort(config.host))
 
-  function openSlot(role: Role): Slot {
+  function openSlot(role: Role, name: string): Slot {
     const startMessage = (orphanedSessions: readonly string[]): StartMessage => ({
       kind: 'start',
       role,
+      name,
       config: { ...config, secrets, port, metrics: undefined },
       connection: { ...connection, ...secrets.database },
       socket: join(socketDir, 'writer'),
@@ -96,8 +99,8 @@ export async function startPrimary(
   try {
     closeMetrics = await serveClusterMetrics(config.metrics, collectMetrics, log)
     // The writer creates the indexes: API processes that started beside it on an empty database would do the same work.
-    await openSlot('writer').ready
-    const apiSlots = Array.from({ length: config.processes }, () => openSlot('api'))
+    await openSlot('writer', 'writer').ready
+    const apiSlots = Array.from({ length: config.processes }, (_, n) => openSlot('api', `api ${n + 1}`))
     const [url = ''] = await Promise.all(apiSlots.map(({ ready }) => ready))
     log.info(`Rookery listens on ${url}, in ${config.processes} processes`)
     return {

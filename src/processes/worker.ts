@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import Fastify from 'fastify'
 import { collectionsOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
+import { measureDatabase } from '../operations/database-metrics.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
 import { measureWriter } from '../operations/writer-metrics.ts'
@@ -28,6 +29,7 @@ function refreshSecrets(reason: RefreshReason): Promise<void> {
 }
 
 async function startApiProcess({
+  name,
   config,
   connection,
   socket,
@@ -39,6 +41,7 @@ async function startApiProcess({
     writer,
     secrets: liveSecrets(config.secrets, log, refreshSecrets),
     crashRecovery: { orphanedSessions, onSession },
+    process: name,
     name: `Process ${process.pid}`,
   })
   return {
@@ -66,7 +69,8 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   })
   await app.ready()
   secrets.prepare('database', async (next) => void (await app.databaseUser.replace(next.database)))
-  const metrics = createRegistry()
+  const metrics = createRegistry(message.name)
+  measureDatabase(metrics, app.signals, app.pools)
   const { databaseUser, endOrphans, writing } = app
   const observer = { ...measureWriter(metrics), onLocked: endOrphans }
   const queue = writeQueue(writing.db, writing.transact, observer)

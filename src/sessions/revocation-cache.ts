@@ -63,6 +63,9 @@ export function revocationCache(db: Db) {
       currentAsOf = Math.max(currentAsOf, sentAt)
     },
 
+    /** How old this process's knowledge is, in seconds. Above 0.8 the database is queried for each session. */
+    lagSeconds: () => (performance.now() - currentAsOf) / 1_000,
+
     /** From now on revocations may be missing, so the database is queried. */
     markStale(): void {
       currentAsOf = Number.NEGATIVE_INFINITY

@@ -1,8 +1,11 @@
 import dns from 'node:dns'
+import { connect } from 'node:net'
 import t from 'tap'
+import packageJson from '../../package.json' with { type: 'json' }
 import { buildApp } from '../../src/app.ts'
 import { StartError } from '../../src/start-error.ts'
-import { testConfig, testServer } from '../helper.ts'
+import { eventually } from '../eventually.ts'
+import { password, testConfig, testServer } from '../helper.ts'
 import { ask, cookieOf, expectProblem, field, raw } from '../http/wire.ts'
 
 t.test('metrics', async (t) => {
@@ -127,4 +130,50 @@ t.test('the writer is measured: batches, commands that wait, and failures by rea
     t.equal(await sampleOf(`rookery_write_failures_total{reason="${reason}"}`), 0, reason)
   for (const check of ['database', 'database-user', 'revocations', 'writes'])
     t.equal(await sampleOf(`rookery_ready{check="${check}"}`), 1, check)
+})
+
+t.test('refusals, clients that leave, queues, MongoDB and the process are measured', async (t) => {
+  const { app, port, lines, db } = await testServer(t, { LIMIT_SIGNUPS_PER_ADDRESS: '1' })
+  if (!app) return
+  const address = lines.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'serving metrics')?.address
+  const read = async () => (await ask(address.port, 'GET', '/metrics')).text
+  const sampleOf = (text: string, name: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))
+        ?.slice(name.length + 1),
+    )
+
+  await cookieOf(port, 'ann')
+  t.equal((await ask(port, 'POST', '/v1/accounts', { json: { username: 'bob', password } })).status, 429)
+  await raw(port, 'NOT HTTP\r\n\r\n')
+  const leaving = connect(port, '127.0.0.1')
+  leaving.write('POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{')
+  await eventually(async () => sampleOf(await read(), 'rookery_requests_in_progress') === 1)
+  leaving.destroy()
+  const left = 'http_request_duration_seconds_count{method="POST",route="/v1/session",status="499"}'
+  await eventually(async () => sampleOf(await read(), left) === 1)
+
+  await db.collection('removedPosts').insertOne({})
+  const text = await read()
+  for (const [name, value] of [
+    ['rookery_limit_refusals_total{limit="signups"}', 1],
+    ['rookery_requests_in_progress', 0],
+    ['rookery_password_hashes{state="running"}', 0],
+    ['rookery_password_hashes{state="waiting"}', 0],
+    ['rookery_sweeps_pending{kind="posts"}', 1],
+    ['rookery_sweeps_pending{kind="accounts"}', 0],
+    ['rookery_mongodb_operations_waiting{purpose="requests"}', 0],
+    ['rookery_mongodb_operations_waiting{purpose="writer"}', 0],
+    [`rookery_build_info{version="${packageJson.version}",node="${process.versions.node}"}`, 1],
+  ] as const)
+    t.equal(sampleOf(text, name), value, name)
+  t.match(text, /^rookery_mongodb_primary\{host="127\.0\.0\.1:\d+"\} 1$/m)
+  const seconds = sampleOf(text, 'rookery_mongodb_latency_seconds')
+  t.ok(seconds > 0 && seconds < 1, `latency ${seconds}`)
+  t.ok(sampleOf(text, 'rookery_process_memory_bytes{process="server"}') > 1e7)
+  t.ok(sampleOf(text, 'rookery_event_loop_delay_seconds{process="server",quantile="0.99"}') >= 0)
+  t.ok(sampleOf(text, 'rookery_requests_rejected_total{code="validation"}') >= 1)
+  await eventually(async () => sampleOf(await read(), 'rookery_revocation_lag_seconds') < 1)
 })
