@@ -3,7 +3,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod'
 import type { Db } from 'mongodb'
 import { registerRoutes } from './api.ts'
-import { collectionsOf, viewsOf } from './collections.ts'
+import { collectionsOf, usesOf, viewsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
@@ -94,6 +94,7 @@ export async function buildApp(
     connection,
     collections,
     views: viewsOf(services),
+    uses: usesOf(services),
     role: remote ? 'requests' : 'both',
     assertData: assertPeppers,
     crashRecovery,

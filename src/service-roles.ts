@@ -1,16 +1,10 @@
 import type { Db } from 'mongodb'
-import { collections, collectionUses } from './collections.ts'
-import { type CollectionUses, ensureRoles, privilegesOf, type Role } from './database/roles.ts'
+import { collections, usesOf } from './collections.ts'
+import { ensureRoles, privilegesOf, type Role } from './database/roles.ts'
 import { type ServiceName, type Services, serviceNames } from './services.ts'
 
 /** The role of a database user: of one service, or of a program that serves all. */
 export const roleNameOf = (service?: ServiceName): string => (service ? `rookery-${service}` : 'rookery')
-
-function usesOf(services: Services): CollectionUses {
-  const uses = services.map((service) => collectionUses[service])
-  const names = [...new Set(uses.flatMap(Object.keys))]
-  return Object.fromEntries(names.map((name) => [name, [...new Set(uses.flatMap((each) => each[name] ?? []))]]))
-}
 
 /** The roles of this database: `rookery-accounts`, `rookery-posts`, and `rookery` for both in one program. */
 export function serviceRoles(database: string): Role[] {

@@ -10,6 +10,7 @@ import {
   databaseOf,
   toConnectionError,
 } from '../database/connection.ts'
+import { assertDataVersion } from '../database/data-version.ts'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { replicaSetName } from '../embedded-mongod/admin.ts'
 import { readFileIfExists } from '../embedded-mongod/data-dir.ts'
@@ -39,7 +40,8 @@ export async function withDatabase<Result>(
   options: ClientOptions,
   work: (database: CommandDatabase, config: Config) => Promise<Result>,
 ): Promise<Result> {
-  const config = await readConfig(loadEnv(), root, { createSecrets: false })
+  const { env, dotEnvNames } = loadEnv()
+  const config = await readConfig(env, root, { createSecrets: false, dotEnvNames })
   const database = await openDatabase(config, options)
   try {
     return await work(database, config)
@@ -129,6 +131,7 @@ async function connect(
     client = opened
     await opened.connect()
     await assertReplicaSet(opened.db(databaseName), connection)
+    await assertDataVersion(opened.db(databaseName))
     return { client: opened, databaseName, toStartError, close: () => opened.close() }
   } catch (error) {
     await client?.close()
