@@ -30,8 +30,8 @@ function startServices(settings: Record<ServiceName, NodeJS.ProcessEnv>) {
 
 /** Runs both services and the gateway on one machine, on an embedded MongoDB: npm run services. */
 async function start(): Promise<void> {
-  const env = loadEnv()
-  const { config, texts, reader } = await loadConfig(env, root)
+  const { env, dotEnvNames } = loadEnv()
+  const { config, texts, reader } = await loadConfig(env, root, { dotEnvNames })
   reader.close()
   const log = createLogger(config.log)
   const { database, secrets, host, publicOrigins } = config

@@ -4,7 +4,7 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import type { Db } from 'mongodb'
 import { registerRoutes } from './api.ts'
 import { assertNotRestoring } from './backup/load.ts'
-import { collectionsOf, viewsOf } from './collections.ts'
+import { collectionsOf, usesOf, viewsOf } from './collections.ts'
 import type { AppConfig } from './config.ts'
 import { createContext } from './context.ts'
 import { assertPeppersConfigured } from './credentials/check-peppers.ts'
@@ -99,6 +99,7 @@ export async function buildApp(
     connection,
     collections,
     views: viewsOf(services),
+    uses: usesOf(services),
     role: remote ? 'requests' : 'both',
     async assertData(db) {
       await assertNotRestoring(db)

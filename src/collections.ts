@@ -40,6 +40,7 @@ export const collections: Collections = {
   sessions: sessionIndexes,
   throttle: fixedWindowIndexes,
   usernames: usernameIndexes,
+  versions: [],
   writers: [],
 }
 
@@ -70,6 +71,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     sessions: ['find', 'insert', 'update', 'remove'],
     throttle: ['find', 'insert', 'update'],
     usernames: ['find', 'insert', 'update', 'remove'],
+    versions: ['find', 'insert', 'update'],
     writers: ['find', 'insert', 'update'],
   },
   posts: {
@@ -88,8 +90,16 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     sessionOwners: ['find'],
     throttle: ['find', 'insert', 'update'],
     usernames: ['find'],
+    versions: ['find', 'insert', 'update'],
     writers: ['find', 'insert', 'update'],
   },
+}
+
+/** All that a database user may do that serves these services. */
+export function usesOf(services: Services): CollectionUses {
+  const uses = services.map((service) => collectionUses[service])
+  const names = [...new Set(uses.flatMap(Object.keys))]
+  return Object.fromEntries(names.map((name) => [name, [...new Set(uses.flatMap((each) => each[name] ?? []))]]))
 }
 
 /** The collections that these services insert into, and so create at their start, with all indexes. */

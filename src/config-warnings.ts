@@ -1,7 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { allVariableNames, type Config } from './config.ts'
+import { hostsOf, usesTls } from './database/uri-variable.ts'
 import type { Environment } from './environment/environment.ts'
+import { nearMisses } from './environment/unknown-names.ts'
 import { isLoopback } from './http/public-origins.ts'
 
 export type ConfigWarning = { text: string; fields: Record<string, string> }
@@ -21,17 +23,24 @@ async function isOpenToOthers(path: string): Promise<boolean> {
 
 /** The hosts of a connection string on other machines; none when it uses TLS, as mongodb+srv does by default. */
 function plainRemoteHosts(uri: string): string[] {
-  const [, scheme = '', hosts = '', options = ''] = /^(mongodb(?:\+srv)?):\/\/([^/?]+)[^?]*\??(.*)$/.exec(uri) ?? []
-  const settings = new Map([...new URLSearchParams(options)].map(([name, value]) => [name.toLowerCase(), value]))
-  const tls = settings.get('tls') ?? settings.get('ssl') ?? String(scheme === 'mongodb+srv')
-  if (tls === 'true') return []
+  if (usesTls(uri)) return []
   const nameOf = (host: string) => host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
   // A Unix socket begins with an encoded slash.
-  return hosts.split(',').filter((host) => !/^%2f/i.test(host) && !isLoopback(nameOf(host)))
+  return hostsOf(uri)
+    .split(',')
+    .filter((host) => !/^%2f/i.test(host) && !isLoopback(nameOf(host)))
 }
 
-/** What permits more than an operator may expect, without being a fault. */
+/** What may not be what the operator expects, without being a fault. */
 export async function configWarnings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {
+  const misspelt = nearMisses(Object.keys(env), allVariableNames).map(({ name, nearest }) => ({
+    text: `the variable ${name} has no effect: ${nearest} is nearly the same`,
+    fields: {},
+  }))
+  return [...misspelt, ...(await permissiveSettings(config, env, root))]
+}
+
+async function permissiveSettings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {
   if (env.NODE_ENV !== 'production') {
     if (isLoopback(config.host)) return []
     const lax = `sign-ups and changes are hardly limited, ${config.cookieSecure ? '' : 'cookies travel unencrypted, '}and usernames of deleted accounts are free at once`

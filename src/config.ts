@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { MongodbUri } from './database/uri-variable.ts'
 import type { Environment } from './environment/environment.ts'
+import { unknownNameFaults } from './environment/unknown-names.ts'
 import { boolean, integer, list } from './environment/variable.ts'
 import { cookieFaults, isLoopback } from './http/public-origins.ts'
 import { limitVariables, readLimits } from './limits/config.ts'
@@ -64,6 +65,7 @@ const variables = z.object({
         'must be addresses or CIDRs such as 10.0.0.0/8, comma-separated: a hop count or /0 would trust forged addresses',
     })
     .optional(),
+  START_PATIENCE_SECONDS: integer(0, 3_600).optional(),
   DRAIN_SECONDS: integer(0, 3_600).optional(),
   GRACE_SECONDS: integer(0, 3_600).optional(),
   SERVICES: z
@@ -121,6 +123,8 @@ function deepFreeze<Value extends object>(value: Value): Readonly<Value> {
 type Options = {
   /** Whether to generate the secrets of the embedded mode that do not exist. */
   createSecrets?: boolean
+  /** The names in `.env`, where an unknown one is a fault. */
+  dotEnvNames?: readonly string[]
 }
 
 /**
@@ -146,14 +150,21 @@ export async function readConfig(env: Environment, root: string = process.cwd(),
   return config
 }
 
-async function readAll(given: Environment, root: string, reader: SecretReader, { createSecrets = true }: Options) {
+async function readAll(given: Environment, root: string, reader: SecretReader, options: Options) {
+  const { createSecrets = true, dotEnvNames = [] } = options
   const faults: string[] = []
   const parsed = variables.safeParse(given)
   for (const issue of parsed.error?.issues ?? []) faults.push(`${issue.path.join('.')} ${issue.message}`)
+  const isLimit = (name: string) => name.startsWith('LIMIT_')
   for (const name of Object.keys(given)) {
-    if (name.startsWith('LIMIT_') && !variableNames.includes(name))
-      faults.push(`${name} is not a known limit: see env.sample`)
+    if (isLimit(name) && !variableNames.includes(name)) faults.push(`${name} is not a known limit: see env.sample`)
   }
+  faults.push(
+    ...unknownNameFaults(
+      dotEnvNames.filter((name) => !isLimit(name)),
+      allVariableNames,
+    ),
+  )
 
   // Faulty variables are read as absent, so that one message reports all faults.
   const faultyNames = new Set(parsed.error?.issues.map(({ path }) => path[0]))
@@ -179,6 +190,11 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     const origins = settings.PUBLIC_ORIGIN ?? []
     faults.push(...cookieFaults(cookieSecure, origins, settings.ALLOW_INSECURE_COOKIES ?? false))
   }
+  // In a container, the default would be lost with it.
+  if (production && given.MONGODB_URI === undefined && given.DATA_DIR === undefined)
+    faults.push(
+      'MONGODB_URI or DATA_DIR is required in production: set the directory where the embedded MongoDB keeps its data',
+    )
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
@@ -200,6 +216,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, {
     database: settings.MONGODB_URI
       ? { kind: 'external' as const, uri: settings.MONGODB_URI }
       : { kind: 'embedded' as const, dataDir, mongodBinary: settings.MONGOD_BINARY },
+    startPatienceSeconds: settings.START_PATIENCE_SECONDS ?? 60,
     drainSeconds: settings.DRAIN_SECONDS ?? (production ? 5 : 0),
     graceSeconds: settings.GRACE_SECONDS ?? 25,
     docs: settings.DOCS ?? true,

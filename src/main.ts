@@ -3,9 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { type Config, loadConfig } from './config.ts'
 import { configWarnings } from './config-warnings.ts'
+import { waitForDatabase } from './database/wait.ts'
 import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './environment/load-env.ts'
+import { assertOpenFiles } from './environment/open-files.ts'
 import { createLogger } from './operations/logging.ts'
+import { answerWhileStarting } from './processes/answer-while-starting.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
 import { botCommand } from './processes/bot-command.ts'
 import { checkPorts } from './processes/check-ports.ts'
@@ -14,7 +17,7 @@ import type { Credentials } from './secrets/db-credentials.ts'
 import { liveSecrets } from './secrets/live.ts'
 import { type SecretRefresh, secretRefresh } from './secrets/refresh.ts'
 import { serviceNames } from './services.ts'
-import { onHangUp, onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
+import { interruptedExitCodes, onHangUp, onShutdownSignal, type ShutdownSignal } from './shutdown-signal.ts'
 import { exitCodeOf, toErrorText } from './start-error.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -28,13 +31,18 @@ async function startDatabase(config: Config, log: Logger) {
   const { database, secrets } = config
   const { username, password } = secrets.database
   if (database.kind === 'external') {
+    const connection = { uri: database.uri, username, password }
+    await checkPorts(config)
+    const options = { patienceSeconds: config.startPatienceSeconds, log }
+    await answerWhileStarting(config, () => waitForDatabase(connection, options))
     const noop = { announceClosing: () => undefined, setUser: async () => undefined, close: async () => undefined }
-    return { connection: { uri: database.uri, username, password }, description: 'MONGODB_URI', ...noop }
+    return { connection, description: 'MONGODB_URI', ...noop }
   }
   const { dataDir, mongodBinary } = database
   let user = secrets.database
   const beforeStart = () => checkPorts(config)
-  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, beforeStart, log })
+  const takenPorts = [config.port, config.metrics.port]
+  const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, takenPorts, beforeStart, log })
   return {
     connection: { uri: mongod.uri, username, password },
     description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
@@ -67,8 +75,15 @@ async function start(): Promise<void> {
     isMissed = true
   }
   onHangUp(() => reload())
-  const env = loadEnv()
-  const { config, texts, reader } = await loadConfig(env, root)
+  // Until there is something to close. Without a handler, the first process of a container would ignore these signals.
+  let shutDown = (signal: ShutdownSignal): void => process.exit(interruptedExitCodes[signal])
+  onShutdownSignal(
+    (signal) => shutDown(signal),
+    () => process.exit(1),
+  )
+  assertOpenFiles()
+  const { env, dotEnvNames } = loadEnv()
+  const { config, texts, reader } = await loadConfig(env, root, { dotEnvNames })
   const log = createLogger(config.log)
   for (const { text, fields } of await configWarnings(config, env, root)) log.warn(fields, text)
   const database = await startDatabase(config, log)
@@ -86,7 +101,7 @@ async function start(): Promise<void> {
       },
       log,
     })
-    closeOnSignal(starting, { database, secrets, config, log })
+    shutDown = closer(starting, { database, secrets, config, log })
     reload = () => void secrets.refresh('signal').then(async () => (await starting).replaceProcesses?.())
     if (isMissed) reload()
     const { url } = await starting
@@ -103,8 +118,8 @@ async function start(): Promise<void> {
 
 type Parts = { database: Database; secrets: SecretRefresh; config: Config; log: Logger }
 
-/** Installed before the start is complete: the first of several processes serves requests while the others start. */
-function closeOnSignal(starting: Promise<Service>, { database, secrets, config, log }: Parts): void {
+/** Used before the start is complete: the first of several processes serves requests while the others start. */
+function closer(starting: Promise<Service>, { database, secrets, config, log }: Parts) {
   const close = async () => {
     // A server that starts on the same DATA_DIR now waits for this one instead of failing.
     database.announceClosing()
@@ -116,7 +131,7 @@ function closeOnSignal(starting: Promise<Service>, { database, secrets, config, 
     await database.close()
     return cut === 0 ? 0 : 1
   }
-  const shutDown = (signal: ShutdownSignal) => {
+  return (signal: ShutdownSignal): void => {
     log.info({ signal }, 'shutting down: finishing requests in flight')
     const { drainSeconds, graceSeconds } = config
     setTimeout(
@@ -134,7 +149,6 @@ function closeOnSignal(starting: Promise<Service>, { database, secrets, config, 
       },
     )
   }
-  onShutdownSignal(shutDown, () => process.exit(1))
 }
 
 start().catch((error) => {

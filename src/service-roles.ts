@@ -1,16 +1,10 @@
 import type { Db } from 'mongodb'
-import { collections, collectionUses } from './collections.ts'
+import { collections, usesOf } from './collections.ts'
 import { type CollectionUses, ensureRoles, privilegesOf, type Role } from './database/roles.ts'
-import { type ServiceName, type Services, serviceNames } from './services.ts'
+import { type ServiceName, serviceNames } from './services.ts'
 
 /** The role of a database user: of one service, or of a program that serves all. */
 export const roleNameOf = (service?: ServiceName): string => (service ? `rookery-${service}` : 'rookery')
-
-function usesOf(services: Services): CollectionUses {
-  const uses = services.map((service) => collectionUses[service])
-  const names = [...new Set(uses.flatMap(Object.keys))]
-  return Object.fromEntries(names.map((name) => [name, [...new Set(uses.flatMap((each) => each[name] ?? []))]]))
-}
 
 /** Reads and fills every collection, for `npm run backup` and `npm run restore`. */
 export const backupRole = 'rookery-backup'

@@ -10,6 +10,7 @@ import {
   databaseOf,
   toConnectionError,
 } from '../database/connection.ts'
+import { assertDataVersion } from '../database/data-version.ts'
 import { isDatabaseOutOfReach } from '../database/failures.ts'
 import { replicaSetName } from '../embedded-mongod/admin.ts'
 import { readFileIfExists } from '../embedded-mongod/data-dir.ts'
@@ -42,7 +43,8 @@ export async function withDatabase<Result>(
   { isNew = false, ...options }: DatabaseOptions,
   work: (database: CommandDatabase, config: Config) => Promise<Result>,
 ): Promise<Result> {
-  const config = await readConfig(loadEnv(), root, { createSecrets: isNew })
+  const { env, dotEnvNames } = loadEnv()
+  const config = await readConfig(env, root, { createSecrets: isNew, dotEnvNames })
   const database = await openDatabase(config, options, isNew)
   try {
     return await work(database, config)
@@ -136,6 +138,7 @@ async function connect(
     client = opened
     await opened.connect()
     await assertReplicaSet(opened.db(databaseName), connection)
+    await assertDataVersion(opened.db(databaseName))
     return { client: opened, databaseName, toStartError, close: () => opened.close() }
   } catch (error) {
     await client?.close()

@@ -75,7 +75,7 @@ function printRoles(database: string, roles: readonly Role[]): void {
 }
 
 async function run(isPrint: boolean): Promise<number> {
-  const env = loadEnv()
+  const { env } = loadEnv()
   delete process.env[variable]
   const uri = env.MONGODB_URI
   if (!uri) throw new StartError('MONGODB_URI is not set: the roles are created in its database')

@@ -1,6 +1,8 @@
 import { type Db, MongoClient, type MongoClientOptions, MongoError, MongoServerError } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { isDatabaseOutOfReach } from './failures.ts'
+import { explainUnreachable } from './unreachable.ts'
+import { hostsOf } from './uri-variable.ts'
 
 export type Connection = { uri: string; username: string; password: string }
 
@@ -55,10 +57,12 @@ export async function connectClient(connection: Connection, purpose: Purpose): P
   }
 }
 
-const hostsOf = (uri: string) => /^mongodb(?:\+srv)?:\/\/([^/?]+)/.exec(uri)?.[1] ?? 'the host of MONGODB_URI'
-
 /** MongoDB quotes the complete command, whose first member says enough. */
 const withoutCommand = (message: string) => message.replace(/(\{ \w+: [^,}]*[^,} ]).*$/s, '$1 … }')
+
+/** mongodb+srv looks its hosts up before there is a client. */
+const isUnknownService = (error: unknown) =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'querySrv'
 
 /** Turns a connection error that the operator can act on into a StartError; returns any other error unchanged. */
 export function toConnectionError(
@@ -69,12 +73,7 @@ export function toConnectionError(
   if (error instanceof MongoServerError && (error.code === 18 || error.code === 8_000)) {
     return new StartError(`MongoDB at ${hostsOf(uri)} refuses the user ${username}: check ${variables}.`)
   }
-  if (isDatabaseOutOfReach(error)) {
-    return new StartError(
-      `MongoDB at ${hostsOf(uri)} does not respond: check MONGODB_URI, and that MongoDB is running.`,
-      'out-of-reach',
-    )
-  }
+  if (isDatabaseOutOfReach(error) || isUnknownService(error)) return explainUnreachable(error, uri)
   if (error instanceof MongoServerError && error.code === 13) {
     return new StartError(
       `MongoDB at ${hostsOf(uri)} denies the user ${username} a necessary privilege: ${withoutCommand(error.message)}.`,

@@ -11,11 +11,14 @@ import {
   type Purpose,
   toConnectionError,
 } from './connection.ts'
+import { assertDataVersion, raiseDataVersion } from './data-version.ts'
 import { databaseUser } from './database-user.ts'
 import { toUuid } from './ids.ts'
 import { type Collections, ensureIndexes } from './indexes.ts'
 import { liveClient } from './live-client.ts'
+import { assertPrivileges } from './privileges.ts'
 import type { ClientUse } from './retired-clients.ts'
+import type { CollectionUses } from './roles.ts'
 import { sessionKiller } from './session-killer.ts'
 import { type Transact, transactor } from './transaction.ts'
 import { ensureViews, type Views } from './views.ts'
@@ -55,6 +58,8 @@ type Options = {
   connection: Connection
   collections: Collections
   views?: Views
+  /** What the server does with each collection. */
+  uses?: CollectionUses
   role: 'requests' | 'writer' | 'both'
   assertData?: (db: Db) => Promise<void>
   crashRecovery?: CrashRecovery | undefined
@@ -119,14 +124,17 @@ export const database = fp<Options>(async (app, options) => {
 
 /** On a client of its own, whose commands may take as long as they need. */
 async function prepareDatabase(name: string, options: Options) {
-  const { connection, collections, views = {}, assertData, crashRecovery } = options
+  const { connection, collections, views = {}, uses = {}, assertData, crashRecovery } = options
   const client = await connectClient(connection, 'indexes')
   try {
     const db = client.db(name)
     await assertReplicaSet(db, connection)
+    await assertPrivileges(db, uses, connection)
+    await assertDataVersion(db)
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
     await ensureViews(db, views)
+    await raiseDataVersion(db)
     await assertData?.(db)
   } finally {
     await client.close()

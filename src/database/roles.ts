@@ -14,10 +14,8 @@ export type Role = { name: string; privileges: readonly Privilege[] }
 export const insertedBy = (uses: CollectionUses): string[] =>
   Object.entries(uses).flatMap(([name, actions]) => (actions.includes('insert') ? [name] : []))
 
-const creationActions = (indexes: Collections[string] = []) => [
-  indexes.length > 0 ? 'createIndex' : 'createCollection',
-  'listIndexes',
-]
+const creationActions = (indexes: Collections[string] = []) =>
+  indexes.length > 0 ? ['createIndex', 'listIndexes'] : ['createCollection']
 
 export function privilegesOf(database: string, uses: CollectionUses, collections: Collections): Privilege[] {
   const created = new Set(insertedBy(uses))

@@ -35,5 +35,6 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   sessions: byHash('account'),
   throttle: byHash('_id'),
   usernames: { field: '_id', by: 'range', asksAll: {} },
+  versions: whole,
   writers: whole,
 }

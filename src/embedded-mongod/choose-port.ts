@@ -9,14 +9,14 @@ const shutdownMs = 3_000
 const pingTimeoutMs = 700
 
 /**
- * Returns the port of the previous start if it is free, otherwise another one. Waits while our own mongod still listens
+ * Returns the port of the previous start if it is free and not one of `taken`, otherwise another one. Waits while our own mongod still listens
  * there, and shuts it down after half the time: its server was killed, and its guard too.
  * @throws StartError if our own mongod still listens at the deadline (milliseconds since the Unix epoch)
  */
-export async function choosePort(dataDir: DataDir, deadline: number): Promise<number> {
+export async function choosePort(dataDir: DataDir, deadline: number, taken: readonly number[] = []): Promise<number> {
   const previous = Number(await readFileIfExists(dataDir.portFile))
-  if (previous && (await waitUntilFree(previous, dataDir.key, deadline))) return previous
-  const port = await findFreePort()
+  if (previous && !taken.includes(previous) && (await waitUntilFree(previous, dataDir.key, deadline))) return previous
+  const port = await findFreePort(taken)
   await writeFileAtomic(dataDir.portFile, String(port))
   return port
 }

@@ -39,10 +39,15 @@ export async function spawnMongod(dataDir: DataDir, binary: string, port: number
  * Starts mongod and waits until it accepts connections, or until an earlier one has shut down (`shutdownWaitMs`).
  * @throws StartError with the reason from mongod's log
  */
-export async function startMongod(dataDir: DataDir, binary: string, shutdownWaitMs: number): Promise<MongodProcess> {
+export async function startMongod(
+  dataDir: DataDir,
+  binary: string,
+  shutdownWaitMs: number,
+  takenPorts: readonly number[] = [],
+): Promise<MongodProcess> {
   const deadline = Date.now() + shutdownWaitMs
   for (;;) {
-    const port = await choosePort(dataDir, deadline)
+    const port = await choosePort(dataDir, deadline, takenPorts)
     const mongod = await spawnMongod(dataDir, binary, port)
     if (await mongod.listening) return mongod
     const { kind, message } = await mongod.startFailure()

@@ -5,10 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 /** Below the ephemeral range, where a client that connects to a free port can connect to itself. */
 const range = { from: 20_000, to: 30_000 }
 
-export async function findFreePort(): Promise<number> {
+export async function findFreePort(taken: readonly number[] = []): Promise<number> {
   for (let attempts = 0; attempts < 50; attempts++) {
     const port = randomInt(range.from, range.to)
-    if (await isPortFree(port)) return port
+    if (!taken.includes(port) && (await isPortFree(port))) return port
   }
   throw new Error('no free port on the loopback interface')
 }

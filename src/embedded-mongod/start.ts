@@ -25,6 +25,8 @@ export type EmbeddedOptions = {
   password: string
   mongodBinary?: string | undefined
   cacheDir?: string | undefined
+  /** Ports that mongod must leave alone: those of the server. */
+  takenPorts?: readonly number[]
   /** Runs when an earlier server on the directory has closed, and before mongod is found and started. */
   beforeStart?: () => Promise<void>
   log: Logger
@@ -57,7 +59,7 @@ export async function startEmbeddedMongod(options: EmbeddedOptions): Promise<Emb
       dataSeries,
       log,
     })
-    const mongod = await startMongod(dataDir, path, shutdownWaitMs)
+    const mongod = await startMongod(dataDir, path, shutdownWaitMs, options.takenPorts)
     await setUp(mongod, dataDir, options)
     const { port } = mongod
     const administer = <Value>(work: (admin: Db) => Promise<Value>) =>

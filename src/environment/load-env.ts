@@ -10,11 +10,12 @@ import type { Environment } from './environment.ts'
  * Exported variables take precedence over `.env`. Secrets are removed from process.env, because child processes inherit it.
  * @throws StartError when `.env` exists and cannot be read, or is not in UTF-8
  */
-export function loadEnv(): Environment {
-  const env = { ...parseDotEnv(readDotEnv()), ...process.env }
+export function loadEnv(): { env: Environment; dotEnvNames: readonly string[] } {
+  const dotEnv = parseDotEnv(readDotEnv())
+  const env = { ...dotEnv, ...process.env }
   for (const name of [...secretNames, ...managerSecretNames]) delete process.env[name]
   for (const name of awsSdkNames) if (env[name]) process.env[name] = env[name]
-  return env
+  return { env, dotEnvNames: Object.keys(dotEnv) }
 }
 
 function readDotEnv(): Uint8Array {

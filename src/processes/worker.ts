@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import Fastify from 'fastify'
-import { collectionsOf } from '../collections.ts'
+import { collectionsOf, usesOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
 import { measureDatabase } from '../operations/database-metrics.ts'
 import { createLogger } from '../operations/logging.ts'
@@ -63,6 +63,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   await app.register(database, {
     connection,
     collections,
+    uses: usesOf(config.services),
     role: 'writer',
     crashRecovery: { orphanedSessions, onSession },
     onAccessRefused: () => void secrets.refresh('database-refused'),

@@ -35,6 +35,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       peppers: [],
       throttleKey: undefined,
     },
+    startPatienceSeconds: 60,
     drainSeconds: 0,
     graceSeconds: 25,
     cookieSecure: false,

@@ -12,6 +12,7 @@ t.test('DB_PASSWORD and JWT_SIGN_KEY are required with MONGODB_URI and in produc
   t.match(await faultsOf(t, { NODE_ENV: 'production', COOKIE_SECURE: 'false' }), [
     /^DB_PASSWORD is required in production: /,
     /^JWT_SIGN_KEY is required in production/,
+    /^MONGODB_URI or DATA_DIR is required in production: /,
   ])
   t.match(await faultsOf(t, { MONGODB_URI, DB_PASSWORD: '', JWT_SIGN_KEY: '' }), [/^DB_PASSWORD/, /^JWT_SIGN_KEY/])
 })

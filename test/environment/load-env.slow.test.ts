@@ -18,7 +18,7 @@ t.test('what the AWS SDK reads from process.env can be in .env, but no secret ge
   await writeFile(join(folder, '.env'), lines.join('\n'))
   const program = `
     const { loadEnv } = await import(${JSON.stringify(join(folder, 'src/environment/load-env.ts'))})
-    const { AWS_SECRET_ACCESS_KEY } = loadEnv()
+    const { AWS_SECRET_ACCESS_KEY } = loadEnv().env
     console.log(JSON.stringify([AWS_SECRET_ACCESS_KEY, process.env]))
   `
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', program], {

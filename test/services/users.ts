@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Db } from 'mongodb'
 import type { Test } from 'tap'
+import { usesOf } from '../../src/collections.ts'
 import type { Connection } from '../../src/database/connection.ts'
 import { withAdmin } from '../../src/embedded-mongod/admin.ts'
 import { createServiceRoles } from '../../src/service-roles.ts'
+import { serviceNames } from '../../src/services.ts'
 
 /** Connects to the mongod of this test run as its administrator. */
 export async function asAdmin<Value>({ uri }: Pick<Connection, 'uri'>, work: (admin: Db) => Promise<Value>) {
@@ -30,4 +32,19 @@ export async function createUser(
   await asAdmin({ uri }, (admin) => admin.command({ createUser: username, pwd: password, roles }))
   t.teardown(() => asAdmin({ uri }, (admin) => admin.command({ dropUser: username })))
   return { uri, username, password }
+}
+
+/** Creates a user that may do what a running server does, and that must not create collections and indexes. */
+export async function createRuntimeUser(t: Test, connection: Pick<Connection, 'uri'>, database: string) {
+  const role = `runtime_${randomBytes(6).toString('hex')}`
+  const privileges = Object.entries(usesOf(serviceNames)).map(([collection, actions]) => ({
+    resource: { db: database, collection },
+    actions: [...actions.filter((action) => action !== 'createCollection'), 'listIndexes'],
+  }))
+  const ofDatabase = { resource: { db: database, collection: '' }, actions: ['listCollections'] }
+  await asAdmin(connection, (admin) =>
+    admin.client.db(database).command({ createRole: role, privileges: [ofDatabase, ...privileges], roles: [] }),
+  )
+  t.teardown(() => asAdmin(connection, (admin) => admin.client.db(database).command({ dropRole: role })))
+  return createUser(t, connection, [{ role, db: database }])
 }

@@ -1,0 +1,23 @@
+import type { Collection, Db } from 'mongodb'
+import { StartError } from '../start-error.ts'
+
+/** Raise it with a change of the data after which the program before it would misread or damage them. */
+const programVersion = 1
+
+type VersionDocument = { _id: 'data'; version: number }
+
+const versionsOf = (db: Db): Collection<VersionDocument> => db.collection('versions')
+
+/** @throws StartError for a program that is older than the data */
+export async function assertDataVersion(db: Db): Promise<void> {
+  const found = await versionsOf(db).findOne({ _id: 'data' })
+  if (!found || found.version <= programVersion) return
+  throw new StartError(
+    `The data of the database ${db.databaseName} have version ${found.version}, and this program is older: it knows version ${programVersion}. Start the newer program, or restore a backup from before its first start.`,
+  )
+}
+
+/** From now on, programs that know no such data do not start. */
+export async function raiseDataVersion(db: Db): Promise<void> {
+  await versionsOf(db).updateOne({ _id: 'data' }, { $max: { version: programVersion } }, { upsert: true })
+}

@@ -1,0 +1,44 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { Config } from '../config.ts'
+import { newId } from '../database/ids.ts'
+import { securityHeaders } from '../http/headers.ts'
+import { databaseUnavailable, problemType } from '../http/problems.ts'
+import { listenError } from './check-ports.ts'
+
+/**
+ * Runs `wait` while HOST and PORT answer that the process is live and not ready: an orchestrator would otherwise restart
+ * it for the database's fault.
+ * @throws StartError if they cannot be listened on
+ */
+export async function answerWhileStarting<Result>(
+  { host, port, cookieSecure }: Pick<Config, 'host' | 'port' | 'cookieSecure'>,
+  wait: () => Promise<Result>,
+): Promise<Result> {
+  const headers = { ...securityHeaders({ secure: cookieSecure }), 'cache-control': 'no-store' }
+  const server = createServer(({ url = '' }, response) => {
+    const id = newId()
+    const isLive = url.split('?', 1)[0] === '/health/live'
+    const { status, headers: more, body } = isLive ? live : problemAnswer(id)
+    response.writeHead(status, { ...headers, ...more, 'x-request-id': id }).end(JSON.stringify(body))
+  })
+  try {
+    await once(server.listen({ host, port, exclusive: true }), 'listening')
+  } catch (error) {
+    throw listenError(error, { host, port })
+  }
+  try {
+    return await wait()
+  } finally {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+const live = { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: { status: 'ok' } }
+
+function problemAnswer(requestId: string) {
+  const problem = databaseUnavailable()
+  const headers = { ...problem.headers, 'content-type': problemType }
+  return { status: problem.status, headers, body: problem.body(requestId) }
+}
