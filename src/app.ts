@@ -23,6 +23,7 @@ import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
+import { requestPace } from './limits/request-pace.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
@@ -58,7 +59,7 @@ export async function buildApp(
   const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
-    ...serverOptions(headers),
+    ...serverOptions(headers, requestPace({ perSecond: config.limits.requestsPerSecond, ...config })),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
   })
