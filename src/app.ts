@@ -25,6 +25,7 @@ import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
 import { requestPace } from './limits/request-pace.ts'
 import { throttleKey } from './limits/throttle-key.ts'
+import { limitUnreadAnswers } from './limits/unread-answers.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
 import { metrics } from './operations/metrics.ts'
@@ -80,6 +81,7 @@ export async function buildApp(
   limitRequests(app)
   supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
+  limitUnreadAnswers(app)
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)
