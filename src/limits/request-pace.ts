@@ -30,7 +30,7 @@ export function requestPace(
   function delayMs(by: 'address' | 'network', key: string): number {
     const now = nowMs()
     const dueMs = nextDueMs(lastMs[by].get(key) ?? Number.NEGATIVE_INFINITY, now, paces[by])
-    // Those that have left count, too: without a bound they would hold up whoever is next.
+    // Those that have left count, too: without a bound they would hold up the next client.
     lastMs[by].set(key, Math.min(dueMs, now + maxDelayMs))
     return Math.min(Math.max(0, dueMs - now), maxDelayMs)
   }

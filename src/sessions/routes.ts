@@ -142,6 +142,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
   const afterConfirm = {
     preHandler: requireConfirmation(context),
     config: {
+      countsForSession: true,
       problems: ['confirmation-required'] as const,
       howToFindOut: 'GET /v1/sessions shows which sessions are live.',
     },
