@@ -24,7 +24,9 @@ import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
+import { requestPace } from './limits/request-pace.ts'
 import { throttleKey } from './limits/throttle-key.ts'
+import { limitUnreadAnswers } from './limits/unread-answers.ts'
 import { clockReadiness } from './operations/clock-check.ts'
 import { measureDatabase } from './operations/database-metrics.ts'
 import { createLogger, logRequests } from './operations/logging.ts'
@@ -63,7 +65,7 @@ export async function buildApp(
   const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
   const app: FastifyInstance = Fastify({
-    ...serverOptions(headers),
+    ...serverOptions(headers, requestPace({ perSecond: config.limits.requestsPerSecond, ...config })),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
   })
@@ -84,6 +86,7 @@ export async function buildApp(
   limitRequests(app)
   supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
+  limitUnreadAnswers(app)
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)

@@ -55,6 +55,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         response: { 204: NoContent },
       },
       config: {
+        countsForSession: true,
         responseHeaders: ['set-cookie'],
         problems: ['invalid-credentials'],
         howToFindOut: 'Logging in shows which password is valid.',

@@ -40,6 +40,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         response: { 204: NoContent },
       },
       config: {
+        countsForSession: true,
         responseHeaders: ['set-cookie', 'clear-site-data'],
         problems: ['confirmation-required'],
         howToFindOut: 'GET /v1/accounts/{username} shows whether the account exists.',

@@ -5,6 +5,7 @@ import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
@@ -112,9 +113,9 @@ export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (sc
   )
 }
 
-type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'> }
+type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'>; mutex: KeyedMutex }
 
-export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts }) => {
+export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts, mutex }) => {
   scope.get(
     '/account',
     { schema: { operationId: 'readOwnAccount', summary: 'Read your account', tags, response: { 200: AccountView } } },
@@ -141,7 +142,9 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
       const { displayName, bio } = request.body
       const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
       const { account } = requireViewer(request)
-      const result = await withWriteDeadline(request, (deadline) => accounts.update(account, change, deadline))
+      const result = await withWriteDeadline(request, (deadline) =>
+        mutex(account, () => accounts.update(account, change, deadline)),
+      )
       if (result.outcome === 'not-found') throw unauthenticated()
       return viewOwn(result.account)
     },

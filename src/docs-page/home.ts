@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import Negotiator from 'negotiator'
 import { z } from 'zod'
 import { fixedBody, sendFixed } from '../http/fixed-body.ts'
+import { listedChoices } from '../http/listed-choices.ts'
 import { NoContent } from '../http/responses.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 
@@ -39,7 +40,8 @@ export const home: FastifyPluginAsyncZod<{ docs: boolean }> = async (app, { docs
       config: { otherMediaTypes: { [html]: z.string() }, responseHeaders: ['etag', 'vary'] },
     },
     async (request, reply) => {
-      const isPage = new Negotiator(request).mediaType(mediaTypes) === html
+      const headers = { accept: listedChoices(request.headers.accept) }
+      const isPage = new Negotiator({ headers }).mediaType(mediaTypes) === html
       if (isPage) reply.header('content-security-policy', contentSecurityPolicy)
       reply.header('cache-control', 'no-cache')
       return sendFixed(request, reply, isPage ? page : body, 'Accept')

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { entityTagOf, matchesEntityTag } from './entity-tag.ts'
+import { listedChoices } from './listed-choices.ts'
 
 /** A body that stays the same while the process runs: compressed and hashed once. */
 export type FixedBody = { mediaType: string; plain: Variant; compressed: Variant | undefined }
@@ -23,7 +24,7 @@ export async function fixedBody(mediaType: string, bytes: Buffer): Promise<Fixed
 /** Whether `Accept-Encoding` permits gzip (RFC 9110, 12.5.3). */
 function acceptsGzip(header: string | string[] | undefined): boolean {
   const weights = new Map<string, boolean>()
-  for (const coding of [header ?? []].flat().join().split(',')) {
+  for (const coding of (listedChoices([header ?? []].flat().join()) ?? '').split(',')) {
     const [name = '', ...parameters] = coding.toLowerCase().split(';')
     weights.set(name.trim(), !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0*)?\s*$/.test(parameter)))
   }

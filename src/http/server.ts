@@ -10,8 +10,10 @@ import { answerOnSocket } from './socket-errors.ts'
 
 const maxBodyBytes = 16 * 1024
 
+type DelayOf = (request: IncomingMessage) => number
+
 /** Node's server with every limit that closes a connection. Fastify would set some of them on its first server only. */
-function createLimitedServer(handle: Handler): Server {
+function createLimitedServer(handle: Handler, delayMsOf: DelayOf): Server {
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -23,7 +25,7 @@ function createLimitedServer(handle: Handler): Server {
       // Node would answer without a problem body; findFramingFault checks Host.
       requireHostHeader: false,
     },
-    handleInOrder(handle),
+    handleInOrder(handle, delayMsOf),
   )
   // Disconnects clients that do not read. Longer than any response takes: see deadline.ts; some requests queue twice.
   server.setTimeout(90_000)
@@ -38,11 +40,17 @@ function createLimitedServer(handle: Handler): Server {
   return server
 }
 
-/** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
-export function serverOptions(headers: Readonly<Record<string, string>>): FastifyHttpOptions<Server> {
+/**
+ * Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks.
+ * @param delayMsOf - for how long each request waits, in milliseconds
+ */
+export function serverOptions(
+  headers: Readonly<Record<string, string>>,
+  delayMsOf: DelayOf,
+): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
-    serverFactory: createLimitedServer,
+    serverFactory: (handle) => createLimitedServer(handle, delayMsOf),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,

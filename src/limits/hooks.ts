@@ -57,10 +57,20 @@ export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwo
   return { onRequest, preValidation, onSend, consume }
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * The change counts for its session, not for the account: by it an owner takes the account back, and a thief with another
+     * session must not use up the owner’s quota.
+     */
+    countsForSession?: boolean
+  }
+}
+
 type WriteOptions = {
   fixedWindow: FixedWindow
   limits: { writesPerAccount: number; writesPerAddress: number; writesPerNetwork: number }
-  viewerOf: (request: FastifyRequest) => { account: string }
+  viewerOf: (request: FastifyRequest) => { account: string; session: string }
 }
 
 export const limitWrites = fp<WriteOptions>(async (scope, { fixedWindow, limits, viewerOf }) => {
@@ -71,7 +81,9 @@ export const limitWrites = fp<WriteOptions>(async (scope, { fixedWindow, limits,
   scope.addHook('onRequest', async (request, reply) => {
     if (safeMethods.has(request.method)) return
     // The account first: one over its limit must not use up the quota of others behind the same address.
-    reply.headers(await fixedWindow.consume(perAccount, viewerOf(request).account))
+    const { account, session } = viewerOf(request)
+    const subject = request.routeOptions.config.countsForSession ? session : account
+    reply.headers(await fixedWindow.consume(perAccount, subject))
     await fixedWindow.consume(perAddress, addressKey(request.client.ip))
     await fixedWindow.consume(perNetwork, networkKey(request.client.ip))
   })

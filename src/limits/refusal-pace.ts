@@ -5,10 +5,8 @@ import { networkKey } from '../http/client-address.ts'
 import { untilAnswered, withoutDeadline } from '../http/deadline.ts'
 import { sendProblem } from '../http/errors.ts'
 import { Problem } from '../http/problems.ts'
+import { nextDueMs, type Pace } from './leaky-bucket.ts'
 import { recentMap } from './recent-map.ts'
-
-/** Refusals that are sent at once, and how many a second then follow, evenly spaced. */
-type Pace = { burst: number; perSecond: number }
 
 const ofNetwork: Pace = { burst: 30, perSecond: 20 }
 /** A flood from many networks would otherwise have the allowances of all of them. */
@@ -16,12 +14,6 @@ const ofAll: Pace = { burst: 200, perSecond: 100 }
 /** So that every answer comes within the 5 s of the contract. */
 const maxDelayMs = 4_000
 const maxNetworks = 10_000
-
-/** When the next refusal is due (the leaky bucket as a meter: GCRA, ITU-T I.371). */
-function nextDueMs(lastMs: number, nowMs: number, { burst, perSecond }: Pace): number {
-  const intervalMs = 1_000 / perSecond
-  return Math.max(lastMs, nowMs - burst * intervalMs) + intervalMs
-}
 
 /** For how long a network's refusals are held back, in milliseconds: its own pace or that of all, whichever is slower. */
 export function refusalPace(

@@ -28,6 +28,7 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
         response: { 200: LoggedIn },
       },
       config: {
+        countsForSession: true,
         responseHeaders: ['set-cookie'],
         problems: ['invalid-credentials'],
         howToFindOut: 'GET /v1/session shows whether the session is confirmed.',

@@ -4,6 +4,7 @@ import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault } from '../http/problems.ts'
@@ -22,6 +23,7 @@ type Context = {
   activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'find'>
   failedLogins: FailedLogins
+  mutex: KeyedMutex
   passwords: Pick<PasswordService, 'verify'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'failAttempt' | 'releaseAttempt' | 'reserveAttempt'>
@@ -45,7 +47,7 @@ export async function reauthenticate<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   password: string,
-  { activity, credentials, failedLogins, passwords, securityLog, sessions, transact }: Context,
+  { activity, credentials, failedLogins, mutex, passwords, securityLog, sessions, transact }: Context,
   work: (credential: Credential) => Promise<T>,
 ): Promise<T> {
   const viewer = requireViewer(request)
@@ -88,7 +90,7 @@ export async function reauthenticate<T>(
     const { client } = request
     const revoke = (transaction: ClientSession) =>
       endSession(viewer, 'session-revoked', client, { activity, sessions }, transaction)
-    await withWriteDeadline(request, (deadline) => transact(revoke, deadline))
+    await withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(revoke, deadline)))
     securityLog.record('session_expired', { request, detail: { reason: 'wrong-passwords' } })
   }
 }

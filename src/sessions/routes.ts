@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import { withAllKeys } from '../database/keyed-mutex.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
@@ -21,7 +22,7 @@ type Context = LoginContext & {
 const tags = ['sessions']
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, securityLog, sessionRequestLimits, sessions, tokenRotation, transact } = context
+  const { activity, cookies, mutex, securityLog, sessionRequestLimits, sessions, tokenRotation, transact } = context
 
   scope.post(
     '/session',
@@ -74,7 +75,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       for (const owner of reused) {
         const end = (transaction: ClientSession) =>
           endSession(owner, 'refresh-reused', request.client, context, transaction)
-        await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        await withWriteDeadline(request, (deadline) => mutex(owner.account, () => transact(end, deadline)))
         securityLog.record('authn_token_reuse', { request, account: owner.account })
       }
       // Cookies are not cleared: another tab may just have received newer ones.
@@ -101,7 +102,10 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
           for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
           return accounts
         }
-        const accounts = await withWriteDeadline(request, (deadline) => transact(end, deadline))
+        const owners = carried.map(({ account }) => account)
+        const accounts = await withWriteDeadline(request, (deadline) =>
+          withAllKeys(mutex, owners, () => transact(end, deadline)),
+        )
         const detail = { reason: 'logout' }
         for (const account of accounts) securityLog.record('session_expired', { request, account, detail })
       }
@@ -112,7 +116,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 }
 
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, securityLog, sessions, transact } = context
+  const { activity, cookies, credentials, mutex, securityLog, sessions, transact } = context
 
   scope.get(
     '/sessions',
@@ -138,6 +142,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
   const afterConfirm = {
     preHandler: requireConfirmation(context),
     config: {
+      countsForSession: true,
       problems: ['confirmation-required'] as const,
       howToFindOut: 'GET /v1/sessions shows which sessions are live.',
     },
@@ -163,7 +168,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
         return count
       }
-      const count = await withWriteDeadline(request, (deadline) => transact(endOthers, deadline))
+      const count = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(endOthers, deadline)))
       if (count > 0) securityLog.record('session_expired', { request, detail: { reason: 'revoked', count } })
       return reply.code(204).send()
     },
@@ -189,7 +194,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
         if (outcome === 'not-found') throw notFound()
       }
-      await withWriteDeadline(request, (deadline) => transact(end, deadline))
+      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(end, deadline)))
       securityLog.record('session_expired', { request, detail: { reason: 'revoked', count: 1 } })
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()

@@ -56,8 +56,8 @@ t.test(
         ['POST', '/v1/posts?x=1'],
         ['PATCH', '/v1/account'],
         ['DELETE', '/v1/posts/x'],
-        ['PUT', '/v1/account/password'],
-        ['DELETE', '/v1/sessions'],
+        ['PUT', '/v1/posts/x/reaction'],
+        ['DELETE', '/v1/accounts/ann/follow'],
       ] as const)
         expectOver(t, await ask(at, method, path, { headers, body: 'x'.repeat(17_000) }), 'writes', 7)
     }

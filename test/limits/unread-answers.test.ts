@@ -1,0 +1,45 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import Fastify from 'fastify'
+import t from 'tap'
+import { limitUnreadAnswers } from '../../src/limits/unread-answers.ts'
+import { eventually } from '../eventually.ts'
+
+/** More than the operating system takes of an answer that is not read. */
+const million = 1_000_000
+
+t.test('when too much is unread, connections of the network with the most are closed', async (t) => {
+  const app = Fastify()
+  limitUnreadAnswers(app, 30 * million)
+  app.get('/:millions', async ({ params }) => {
+    const { millions } = params as { millions: string } // the route's own
+    return 'x'.repeat(Number(millions) * million)
+  })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(() => app.close())
+  const { port } = app.server.address() as AddressInfo // TCP always
+
+  const accepted: { remoteAddress: string | undefined; writableLength: number }[] = []
+  app.server.on('connection', (socket) => {
+    accepted.push(socket)
+    socket.once('close', () => accepted.splice(accepted.indexOf(socket), 1))
+  })
+  async function ask(localAddress: string, millions: number) {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
+    t.teardown(() => socket.destroy())
+    await once(socket, 'connect')
+    socket.write(`GET /${millions} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    return socket
+  }
+
+  const neighbour = await ask('127.0.9.1', 10)
+  await ask('127.0.0.1', 20)
+  await eventually(() => accepted.filter(({ writableLength }) => writableLength >= 10 * million).length === 2)
+  await ask('127.0.0.2', 20)
+  await eventually(() => accepted.length === 1)
+  t.equal(accepted[0]?.remoteAddress, '127.0.9.1')
+  let bytes = 0
+  for await (const chunk of neighbour) bytes += chunk.length
+  t.ok(bytes > 10 * million, 'the neighbour’s answer arrives whole')
+})

@@ -1,0 +1,59 @@
+import type { Got } from 'got'
+import type { Db } from 'mongodb'
+import t, { type Test } from 'tap'
+import { password, signUp, testServer } from '../helper.ts'
+
+const atOnce = 30
+
+/** How many writes met one of another transaction since profiling began: each runs its transaction again. */
+const conflicts = (db: Db) =>
+  db.collection('system.profile').countDocuments({ errCode: 112, ns: { $not: /\.(lastSeen|revocations)$/ } })
+
+const requests = (send: (n: number) => PromiseLike<{ statusCode: number }>): Promise<{ statusCode: number }[]> =>
+  Promise.all(Array.from({ length: atOnce }, (_, n) => send(n)))
+
+async function confirm(client: Got): Promise<void> {
+  await client.post('v1/session/confirm', { json: { password } })
+}
+
+t.test('changes that one account sends at once do not make each other run again', async (t) => {
+  const { url, db } = await testServer(t)
+
+  async function expectNoConflict(t: Test, expected: number, send: (n: number) => PromiseLike<{ statusCode: number }>) {
+    await db.command({ profile: 2 })
+    t.teardown(async () => {
+      await db.command({ profile: 0 })
+      await db.dropCollection('system.profile')
+    })
+    const answers = await requests(send)
+    t.ok(answers.every(({ statusCode }) => statusCode === expected))
+    t.equal(await conflicts(db), 0)
+  }
+
+  t.test('of the profile', async (t) => {
+    const { client } = await signUp(url)
+    await expectNoConflict(t, 200, (n) => client.patch('v1/account', { json: { bio: `Bio ${n}.` } }))
+  })
+
+  t.test('logouts', async (t) => {
+    const { client } = await signUp(url)
+    const cookie = await client.jar.getCookieString(url)
+    await expectNoConflict(t, 204, () => client.delete('v1/session', { cookieJar: undefined, headers: { cookie } }))
+  })
+
+  t.test('ends of all other sessions', async (t) => {
+    const { client } = await signUp(url)
+    await confirm(client)
+    await expectNoConflict(t, 204, () => client.delete('v1/sessions'))
+  })
+
+  t.test('ends of the session whose refresh token was used again', async (t) => {
+    const { client } = await signUp(url)
+    const cookie = await client.jar.getCookieString(`${url}/v1/session/refresh`)
+    await client.post('v1/session/refresh')
+    await client.post('v1/session/refresh')
+    await expectNoConflict(t, 401, () =>
+      client.post('v1/session/refresh', { cookieJar: undefined, headers: { cookie } }),
+    )
+  })
+})
