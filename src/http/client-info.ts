@@ -39,9 +39,13 @@ export function readClientInfo(app: FastifyInstance, trustedProxies: readonly st
     const peer = request.socket.remoteAddress
     if (peer === undefined) throw clientLeft()
     const ip = addressOf(request.headers, canonicalAddress(peer))
-    request.client = { ip, userAgent: (request.headers['user-agent'] ?? '').slice(0, 256) }
+    request.client = { ip, userAgent: userAgentOf(request.headers) }
   })
 }
+
+/** Node reads headers as Latin-1, and permits tabs and the control characters of C1, which a terminal may obey. */
+const userAgentOf = (headers: IncomingHttpHeaders) =>
+  (headers['user-agent'] ?? '').slice(0, 256).replace(/\p{Cc}/gu, '?')
 
 function warningOfUntrusted(app: FastifyInstance) {
   let isWarned = false

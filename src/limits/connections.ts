@@ -27,7 +27,7 @@ type Client = { address: string; network: string; sockets: Set<ParsedSocket> }
 type Options = { perAddress: number; trustedProxies: readonly string[] }
 
 /**
- * Bounds the connections of each address and network, and closes idle ones before the server is full: first those of the
+ * Bounds the connections of each address and network, and closes idle and unread ones before the server is full: first those of the
  * address that has the most. Connections of trusted proxies, which carry many clients, count for the total alone.
  */
 export function limitConnections(app: FastifyInstance, { perAddress, trustedProxies }: Options): void {
@@ -116,7 +116,7 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
   })
 }
 
-/** At most so many connections without a request in progress, always of an address that has the most of those left. */
+/** At most so many connections that the server works for no request on, always of an address that has the most left. */
 function idleOfBusiest(clients: readonly Client[], count: number): [ParsedSocket, Client][] {
   const found: [ParsedSocket, Client][] = []
   const entries = clients.map((client) => ({ client, idle: idleOf(client) }))
@@ -136,8 +136,10 @@ function idleOfBusiest(clients: readonly Client[], count: number): [ParsedSocket
   return found
 }
 
+/** Those without a request in progress, then those whose client does not read what waits for it. */
 function* idleOf({ sockets }: Client): Generator<ParsedSocket, void> {
   for (const socket of sockets) if (!socket._httpMessage) yield socket
+  for (const socket of sockets) if (socket._httpMessage && socket.writableLength > 0) yield socket
 }
 
 function measure(app: FastifyInstance, countOpen: () => number) {

@@ -86,6 +86,28 @@ t.test('when it gets tight, idle connections of the busiest address are closed, 
   t.ok(isOpen(quiet), 'nor does another address lose its only one')
 })
 
+t.test('when it gets tight, connections whose clients do not read their answers are closed', async (t) => {
+  const { app, port } = await testServer(t)
+  app.server.maxConnections = 40
+  const unread: Socket[] = []
+  app.server.on('connection', (socket: Socket) => void unread.push(socket))
+  const path = '/docs/static/swagger-ui-bundle.js'
+  for (let n = 0; n < 36; n += 1) {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.${n % 6}.9` })
+    socket.on('error', () => undefined)
+    t.teardown(() => socket.destroy())
+    // More than the operating system takes.
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(10))
+  }
+  await eventually(
+    () => unread.filter(({ destroyed, writableLength }) => destroyed || writableLength > 0).length === 36,
+  )
+  for (let n = 0; n < 8; n += 1) await eventually(async () => (await read(port, `127.0.20.${n + 1}`)) === 200)
+  t.ok(unread.filter(({ destroyed }) => destroyed).length >= 6)
+  const closed = /^rookery_connections_closed_total\{reason="idle"\} (\d+)$/m.exec(await app.metrics.metrics())?.[1]
+  t.ok(Number(closed) >= 6, `${closed} closed`)
+})
+
 t.test('an address that opens connections without end is refused; its neighbour is not', async (t) => {
   const { app, port } = await testServer(t, { LIMIT_CONNECTIONS_PER_ADDRESS: '5' })
   // However slow the machine is, no time passes in which the address might open more.

@@ -18,13 +18,19 @@ t.test('logging in', async (t) => {
     const { username, client } = await signUp(url)
     const own = (await client.get('v1/account')).body
     const browser = makeClient(url)
-    const { statusCode, headers, body } = await login({ username, password }, browser, { 'user-agent': 'Test/1 (x)' })
+    const { statusCode, headers, body } = await login({ username, password }, browser, {
+      'user-agent': 'Test/1 (x)\t\x9b31m',
+    })
     t.equal(statusCode, 200)
     t.same(Object.keys(body).sort(), ['account', 'session'])
     t.same(body.account, own)
     const keys = ['confirmedUntil', 'createdAt', 'current', 'expiresAt', 'id', 'ip', 'lastSeenAt', 'userAgent']
     t.same(Object.keys(body.session).sort(), keys)
-    t.match(body.session, { current: true, confirmedUntil: null, ip: '127.0.0.1', userAgent: 'Test/1 (x)' })
+    t.match(
+      body.session,
+      { current: true, confirmedUntil: null, ip: '127.0.0.1', userAgent: 'Test/1 (x)??31m' },
+      'no control character',
+    )
     t.equal(Date.parse(body.session.expiresAt) - Date.parse(body.session.createdAt), 30 * day)
     const cookies = setCookies(headers)
     t.same(Object.keys(cookies).sort(), ['device', 'refresh', 'session'])
