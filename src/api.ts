@@ -35,6 +35,7 @@ import { currentSessionRoute } from './sessions/current-session.ts'
 import { jwks } from './sessions/jwks.ts'
 import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
+import { streamRoute } from './stream/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 
 type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; keys: LiveKeys }
@@ -89,6 +90,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           await everyone.register(publicPostRoutes, context)
           await everyone.register(publicReactionRoutes, context)
           await everyone.register(publicFollowRoutes, context)
+          await everyone.register(streamRoute, context)
         }
       })
 
