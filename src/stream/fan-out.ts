@@ -185,7 +185,7 @@ export function fanOut(parts: Parts) {
       return dispatching
     },
 
-    /** The log begins anew, and so must every stream. */
+    /** The log begins again, and so must every stream. */
     reset(): void {
       sent = events.end
       reached = events.head
