@@ -20,6 +20,7 @@ import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi/plugin.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
+import { measurePulse, pulseRoute } from './pulse/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import type { Services } from './services.ts'
@@ -65,6 +66,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
 
   await app.register(
     async (api) => {
+      await api.register(measurePulse, context)
       await api.register(refuseCrossSite, config)
       await api.register(takePageTurns)
 
@@ -91,6 +93,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           await everyone.register(publicReactionRoutes, context)
           await everyone.register(publicFollowRoutes, context)
           await everyone.register(streamRoute, context)
+          await everyone.register(pulseRoute, context)
         }
       })
 

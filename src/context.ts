@@ -28,6 +28,7 @@ import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
+import { pulse } from './pulse/pulse.ts'
 import { reactionStore } from './reactions/store.ts'
 import type { LiveSecrets } from './secrets/live.ts'
 import { sessionCookies } from './sessions/cookies.ts'
@@ -103,6 +104,7 @@ export function createContext(config: AppConfig, parts: Parts) {
       },
     }),
     posts,
+    pulse: pulse(),
     reactions,
     readLimits: readLimits(limits),
     refusalPace: refusalPace(),

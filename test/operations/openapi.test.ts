@@ -55,6 +55,7 @@ const routes: Record<string, string> = {
   'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'GET /v1/posts/{id}/reactions': '200 404 429',
   'GET /v1/posts/{id}/replies': '200 404 429',
+  'GET /v1/pulse': '200 429',
   'GET /v1/stream': '200 401 429',
   'GET /v1/timeline': '200 401 403 429',
   'GET /v1/analytics/reactions': '200 401 403 429',

@@ -46,6 +46,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['delete', 'v1/accounts/ann_splits/follow', 204],
     ['put', 'v1/accounts/ann_splits/follow', 204],
     ['get', 'v1/timeline', 200],
+    ['get', 'v1/pulse', 200],
     ['get', 'v1/posts', 200],
     ['get', 'v1/account/reactions', 200],
     ['get', 'v1/analytics/reactions?from=2026-01-01&to=2026-01-02', 200],
