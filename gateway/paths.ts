@@ -2,7 +2,7 @@ import type { ServiceName } from '../src/services.ts'
 
 /** The paths of the service posts; all others belong to accounts. The same expression stands in services.conf.template. */
 export const postsPaths =
-  /^\/v1\/(posts|timeline|analytics|account\/reactions|accounts\/[^/]+\/(follow|followers|following|posts))(\/|$)/
+  /^\/v1\/(posts|timeline|stream|pulse|analytics|account\/reactions|accounts\/[^/]+\/(follow|followers|following|posts))(\/|$)/
 
 /** The service that serves a URL's path. */
 export function serviceOf(url: string): ServiceName {

@@ -20,6 +20,7 @@ import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi/plugin.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
+import { measurePulse, pulseRoute } from './pulse/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import type { Services } from './services.ts'
@@ -35,6 +36,7 @@ import { currentSessionRoute } from './sessions/current-session.ts'
 import { jwks } from './sessions/jwks.ts'
 import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
+import { streamRoute } from './stream/routes.ts'
 import { timelineRoutes } from './timeline/routes.ts'
 
 type Parts = { config: AppConfig; context: ReturnType<typeof createContext>; keys: LiveKeys }
@@ -64,6 +66,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
 
   await app.register(
     async (api) => {
+      await api.register(measurePulse, context)
       await api.register(refuseCrossSite, config)
       await api.register(takePageTurns)
 
@@ -89,6 +92,8 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           await everyone.register(publicPostRoutes, context)
           await everyone.register(publicReactionRoutes, context)
           await everyone.register(publicFollowRoutes, context)
+          await everyone.register(streamRoute, context)
+          await everyone.register(pulseRoute, context)
         }
       })
 

@@ -119,6 +119,7 @@ export async function buildApp(
     remote ?? localWriter(writing.db, writing.transact, { ...measureWriter(app.metrics), onLocked: endOrphans })
   const context = createContext(config, {
     db,
+    isDraining: () => app.draining,
     log,
     noteRefusal: databaseUser.noteRefusal,
     registry: app.metrics,
@@ -143,10 +144,12 @@ export async function buildApp(
     context.clock.start()
     if (servesAccounts) context.passwords.warm()
   })
+  // Before the server waits for its connections.
+  app.addHook('preClose', async () => context.streams.endAll())
   app.addHook('onClose', async () => {
     context.clock.close()
     context.securityLog.close()
-    await Promise.all([...sweepers, context.feed].map((part) => part.close()))
+    await Promise.all([...sweepers, context.feed, context.streams].map((part) => part.close()))
   })
 
   const keys: LiveKeys = {

@@ -80,7 +80,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     follows: ['find', 'insert', 'update', 'remove'],
     idempotency: ['find', 'insert', 'update'],
     lastSeen: ['insert', 'update'],
-    posts: ['find', 'insert', 'update', 'remove'],
+    posts: ['find', 'insert', 'update', 'remove', 'changeStream'],
     reactionDays: ['find', 'insert', 'update'],
     reactions: ['find', 'insert', 'update', 'remove'],
     removedAccounts: ['find'],

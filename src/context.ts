@@ -28,6 +28,7 @@ import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
+import { pulse } from './pulse/pulse.ts'
 import { reactionStore } from './reactions/store.ts'
 import type { LiveSecrets } from './secrets/live.ts'
 import { sessionCookies } from './sessions/cookies.ts'
@@ -38,12 +39,15 @@ import { revocationCache } from './sessions/revocation-cache.ts'
 import { revocationFeed } from './sessions/revocation-feed.ts'
 import { sessionOwners } from './sessions/session-owners.ts'
 import { sessionStore } from './sessions/store.ts'
+import { notingAccounts, notingPosts, recentRemovals } from './stream/removals.ts'
+import { streamHub } from './stream/streams.ts'
 import { timelineStore } from './timeline/store.ts'
 import type { Writer } from './write-operations.ts'
 import { deletionFence } from './writer/deletion-fence.ts'
 
 type Parts = {
   db: Db
+  isDraining: () => boolean
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
   registry: Registry
@@ -57,11 +61,12 @@ type Parts = {
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
   const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
+  const { db, isDraining, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
   const activity = activityStore(db)
   const fixedWindows = fixedWindow(db)
   const follows = followStore(db, writer)
-  const posts = postStore(db, writer)
+  const removals = recentRemovals()
+  const posts = postStore(db, notingPosts(writer, removals))
   const reactions = reactionStore(db, writer)
   const revocations = revocationCache(db)
   const owners = sessionOwners(db)
@@ -69,17 +74,19 @@ export function createContext(config: AppConfig, parts: Parts) {
   const attempts = slidingWindow(db, log)
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
+  const accounts = accountStore(db, transact)
+  const feed = revocationFeed(signals, revocations, log, noteRefusal)
   return {
-    accounts: accountStore(db, transact),
+    accounts,
     activity,
     analytics: analyticsStore(db),
     clock: clockCheck(readTimeOf(signals), log),
-    contentDeletion: deletion,
+    contentDeletion: notingAccounts(deletion, removals),
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
     failedLogins: failedLogins(db, writer, log),
-    feed: revocationFeed(signals, revocations, log, noteRefusal),
+    feed,
     fixedWindow: fixedWindows,
     follows,
     isReservedName: reservedNames(config.reservedUsernames),
@@ -97,6 +104,7 @@ export function createContext(config: AppConfig, parts: Parts) {
       },
     }),
     posts,
+    pulse: pulse(),
     reactions,
     readLimits: readLimits(limits),
     refusalPace: refusalPace(),
@@ -107,6 +115,21 @@ export function createContext(config: AppConfig, parts: Parts) {
     sessions: sessionStore(db, revocations, owners),
     sessionRequestLimits: sessionRequestLimits(limits),
     slidingWindow: attempts,
+    streams: streamHub({
+      accounts,
+      db,
+      feed,
+      follows,
+      isDraining,
+      log,
+      noteRefusal,
+      posts,
+      reactions,
+      registry,
+      removals,
+      revocations,
+      signals,
+    }),
     sweepers: {
       accounts: services.includes('accounts') ? sweeper(deletion.sweep, log, noteRefusal) : idleSweeper,
       posts: sweeper(sweepPosts(db, reactions), log, noteRefusal),

@@ -37,6 +37,7 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
     ['LIMIT_LOGINS_PER_ADDRESS', 1, 100_000_000, ({ limits }) => limits.loginsPerAddress],
     ['LIMIT_SIGNUPS_PER_NETWORK', 1, 1_000_000, ({ limits }) => limits.signupsPerNetwork],
     ['LIMIT_WRITES_PER_NETWORK', 1, 100_000_000, ({ limits }) => limits.writesPerNetwork],
+    ['LIMIT_STREAMS_PER_ADDRESS', 1, 10_000, ({ limits }) => limits.streamsPerAddress],
     ['LIMIT_FOLLOWS', 1, 100_000, ({ limits }) => limits.follows],
     ['LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.pair],
     ['LIMIT_FAILED_LOGINS_PER_ADDRESS', 1, 1_000, ({ limits }) => limits.failedLogins.address],

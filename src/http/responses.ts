@@ -30,6 +30,13 @@ const NdjsonFile = z
   .string()
   .meta({ format: 'binary', description: 'One JSON object per line; the last line is {"end":true}.' })
 
+const eventStream = 'text/event-stream'
+export const eventStreamType = `${eventStream}; charset=utf-8`
+
+/** A streamed response of server-sent events. */
+export const EventStream = z.instanceof(Readable)
+const EventStreamText = z.string().meta({ description: 'Server-sent events: post, edited, removed, counts, lagged.' })
+
 /** Carries `responseHeaders` to the OpenAPI document, which takes keys of routes that begin with `x-`. */
 export const headersKey = 'x-response-headers'
 
@@ -72,7 +79,11 @@ export function withAllResponses(schema: FastifySchema, route: RouteOptions): Fa
     const description = STATUS_CODES[status] ?? status
     const others = Object.entries(route.config?.otherMediaTypes ?? {}).map(([type, other]) => json(type, other))
     const main =
-      body === NdjsonStream ? json(ndjson, NdjsonFile) : json(route.config?.mediaType ?? 'application/json', body)
+      body === NdjsonStream
+        ? json(ndjson, NdjsonFile)
+        : body === EventStream
+          ? json(eventStream, EventStreamText)
+          : json(route.config?.mediaType ?? 'application/json', body)
     responses[status] =
       body === NoContent ? body.describe(description) : { description, content: Object.assign(main, ...others) }
   }

@@ -14,6 +14,7 @@ export const limitVariables = {
   LIMIT_REFRESHES_PER_ACCOUNT: integer(1, 1_000_000).optional(),
   LIMIT_CONNECTIONS_PER_ADDRESS: integer(1, 10_000).optional(),
   LIMIT_REQUESTS_PER_SECOND_PER_ADDRESS: integer(1, 1_000_000).optional(),
+  LIMIT_STREAMS_PER_ADDRESS: integer(1, 10_000).optional(),
   LIMIT_FOLLOWS: integer(1, 100_000).optional(),
   LIMIT_EXPORTS_PER_ACCOUNT: integer(1, 1_000).optional(),
   LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: integer(1, 1_000).optional(),
@@ -42,6 +43,7 @@ export function readLimits(given: z.infer<typeof settings>, production: boolean)
     refreshesPerAccount: given.LIMIT_REFRESHES_PER_ACCOUNT ?? (production ? 1_000 : 1_000_000),
     connectionsPerAddress: given.LIMIT_CONNECTIONS_PER_ADDRESS ?? (production ? 500 : 10_000),
     requestsPerSecond: given.LIMIT_REQUESTS_PER_SECOND_PER_ADDRESS ?? (production ? 500 : 1_000_000),
+    streamsPerAddress: given.LIMIT_STREAMS_PER_ADDRESS ?? (production ? 100 : 10_000),
     follows: given.LIMIT_FOLLOWS ?? 7_500,
     exportsPerAccount: given.LIMIT_EXPORTS_PER_ACCOUNT ?? 3,
     failedLogins: {

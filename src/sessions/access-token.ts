@@ -22,6 +22,8 @@ declare module 'fastify' {
       /** The token expires at `endsAt`, or after 900 s. `maxAge` is in seconds. @throws Error if no key can sign now */
       sign(viewer: Viewer, endsAt: Date): { token: string; maxAge: number }
       read(token: string): Viewer | undefined
+      /** When a token that `read` accepts expires. */
+      expiryOf(token: string): Date | undefined
       /** Whether a token could be one of ours by its form: costs next to nothing. */
       hasForm(token: string): boolean
       /** Whether a token could be one of ours, by everything but its signature: costs a part of verifying it. */
@@ -127,11 +129,13 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     return entry
   }
 
-  function read(token: string): Viewer | undefined {
+  function readEntry(token: string): { viewer: Viewer; exp: number } | undefined {
     followRing()
     const entry = verified.get(token) ?? verify(token)
-    return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry.viewer
+    return entry === undefined || entry.exp * 1_000 <= Date.now() ? undefined : entry
   }
+
+  const read = (token: string): Viewer | undefined => readEntry(token)?.viewer
 
   function isForged(token: string): boolean {
     const key = jwtKeys.get(decode(token)?.header.kid ?? '')
@@ -159,6 +163,10 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
       return { token: app.jwt.sign(claims, { key: signWith, algorithm, kid, header }), maxAge }
     },
     read,
+    expiryOf(token) {
+      const entry = readEntry(token)
+      return entry && new Date(entry.exp * 1_000)
+    },
     hasForm: (token) => form.test(token),
     isPlausible: (token) => verified.has(token) || decode(token) !== undefined,
     isForged,

@@ -38,7 +38,9 @@ export async function ask(port: number, method: string, path: string, options: R
   outgoing.end(body)
   const [incoming] = await once(outgoing, 'response')
   const chunks: Buffer[] = []
-  for await (const chunk of incoming) chunks.push(chunk)
+  // Its body never ends.
+  if (/event-stream/.test(incoming.headers['content-type'])) incoming.destroy()
+  else for await (const chunk of incoming) chunks.push(chunk)
   const text = Buffer.concat(chunks).toString()
   return { status: incoming.statusCode, headers: incoming.headers, text, body: parsed(text) }
 }

@@ -55,6 +55,8 @@ const routes: Record<string, string> = {
   'DELETE /v1/posts/{id}/reaction': '200 401 403 404 413 415 429',
   'GET /v1/posts/{id}/reactions': '200 404 429',
   'GET /v1/posts/{id}/replies': '200 404 429',
+  'GET /v1/pulse': '200 429',
+  'GET /v1/stream': '200 401 429',
   'GET /v1/timeline': '200 401 403 429',
   'GET /v1/analytics/reactions': '200 401 403 429',
   'GET /health/live': '200',
@@ -67,12 +69,14 @@ const routes: Record<string, string> = {
 /** The media types of responses that are not application/json. */
 const mediaTypes: Record<string, string[]> = {
   'GET /v1/account/export': ['application/x-ndjson'],
+  'GET /v1/stream': ['text/event-stream'],
   'GET /.well-known/jwks.json': ['application/jwk-set+json'],
   'GET /': ['application/json', 'text/html'],
 }
 /** What a session that a one-time password began may do. */
 const forOneTimeSessions = ['GET /v1/session', 'PUT /v1/account/password']
-const open = /^(GET \/v1\/(posts|accounts)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/(?!v1))/
+const open =
+  /^(GET \/v1\/(posts|accounts|stream|pulse)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh)?$|GET \/(?!v1))/
 
 t.test('the OpenAPI document', async (t) => {
   const { port } = await testServer(t)

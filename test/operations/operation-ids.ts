@@ -31,6 +31,8 @@ export const operationIds: Readonly<Record<string, string>> = {
   'PUT /v1/posts/{id}/reaction': 'setReaction',
   'DELETE /v1/posts/{id}/reaction': 'deleteReaction',
   'GET /v1/posts/{id}/reactions': 'listReactions',
+  'GET /v1/pulse': 'readPulse',
+  'GET /v1/stream': 'readStream',
   'GET /v1/timeline': 'readTimeline',
   'GET /v1/analytics/reactions': 'countReactions',
   'GET /health/live': 'checkLiveness',

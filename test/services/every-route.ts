@@ -29,6 +29,9 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     return response.body.session.id
   }
 
+  const cookie = await bob.client.jar.getCookieString(url)
+  const stream = await fetch(`${url}/v1/stream?scope=timeline`, { headers: { cookie } })
+  t.equal(stream.status, 200)
   const root = await post(bob, 'root')
   t.equal(await post(bob, 'root'), root, 'its idempotency key')
   const reply = await post(bob, 'reply', root)
@@ -43,6 +46,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['delete', 'v1/accounts/ann_splits/follow', 204],
     ['put', 'v1/accounts/ann_splits/follow', 204],
     ['get', 'v1/timeline', 200],
+    ['get', 'v1/pulse', 200],
     ['get', 'v1/posts', 200],
     ['get', 'v1/account/reactions', 200],
     ['get', 'v1/analytics/reactions?from=2026-01-01&to=2026-01-02', 200],
@@ -65,6 +69,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['get', 'v1/account/activity', 200],
     ['delete', `v1/posts/${root}`, 204],
   ])
+  await stream.body?.cancel()
   const data = await bob.client.get('v1/account/export', { responseType: 'text' })
   t.match(data.body, /"type":"post"[\s\S]*"type":"following"[\s\S]*\{"end":true\}\n$/)
 
