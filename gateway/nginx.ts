@@ -10,21 +10,38 @@ import type { Gateway, GatewayOptions } from './gateway.ts'
 /** The paths that nginx would otherwise expect below /var, where only root may write. */
 const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi']
 
+type Template = {
+  host: string
+  port: number
+  /** A file beside this one. */
+  template: string
+  /** Of its variables, but for LISTEN_ADDRESS. */
+  values: Readonly<Record<string, string>>
+}
+
+/** Runs nginx in front of both services. See {@link runNginx}. */
+export const startNginx = ({ host, port, addresses }: GatewayOptions): Promise<Gateway> =>
+  runNginx({
+    host,
+    port,
+    template: 'services.conf.template',
+    values: { ACCOUNTS_ADDRESS: addresses.accounts, POSTS_ADDRESS: addresses.posts },
+  })
+
 /**
- * Runs nginx with services.conf.template in the foreground. It ends with this process, however that ends.
+ * Runs nginx in the foreground. It ends with this process, however that ends.
  * @throws StartError if nginx does not listen
  */
-export async function startNginx({ host, port, addresses }: GatewayOptions): Promise<Gateway> {
+export async function runNginx({ host, port, template: name, values: given }: Template): Promise<Gateway> {
   const dir = await temporaryFolder('rookery-nginx-')
   const values: Readonly<Record<string, string>> = {
-    ACCOUNTS_ADDRESS: addresses.accounts,
-    POSTS_ADDRESS: addresses.posts,
+    ...given,
     LISTEN_ADDRESS: isIP(host) === 6 ? `[${host}]:${port} ipv6only=off` : `${host}:${port}`,
   }
-  const template = await readFile(new URL('services.conf.template', import.meta.url), 'utf8')
-  const services = template.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => values[name] ?? '')
+  const template = await readFile(new URL(name, import.meta.url), 'utf8')
+  const servers = template.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => values[name] ?? '')
   const config = join(dir, 'nginx.conf')
-  await writeFile(config, frame(dir, services))
+  await writeFile(config, frame(dir, servers))
   const errorLog = join(dir, 'error.log')
   const log = await open(errorLog, 'a')
   const nginx = spawnGuarded('nginx', ['-e', errorLog, '-p', dir, '-c', config], log.fd)
@@ -41,7 +58,7 @@ export async function startNginx({ host, port, addresses }: GatewayOptions): Pro
   throw new StartError(`nginx does not start: ${said.trim()}`, 'out-of-reach')
 }
 
-const frame = (dir: string, services: string) => `
+const frame = (dir: string, servers: string) => `
 daemon off;
 # One process: a worker would outlive a killed master, and keep the port.
 master_process off;
@@ -51,6 +68,6 @@ events { worker_connections 4096; }
 http {
   access_log off;
   ${temporaryPaths.map((name) => `${name}_temp_path ${join(dir, name)};`).join('\n  ')}
-  ${services}
+  ${servers}
 }
 `

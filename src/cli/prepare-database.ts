@@ -11,7 +11,8 @@ import { print, runCli } from './command.ts'
 
 const help = `Usage: node src/cli/prepare-database.ts
 
-Initiates the replica set of the MongoDB at MONGODB_URI with one node, and creates or updates the server's user
+Initiates the replica set of the MongoDB at MONGODB_URI with the hosts that it names, adds those that an existing set lacks,
+and creates or updates the server's user
 (DB_USER, DB_PASSWORD), those of separate services, rookery-accounts (ACCOUNTS_DB_PASSWORD) and rookery-posts
 (POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
 different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
@@ -23,7 +24,7 @@ Exit code: 0 done, 78 a variable is missing or the key file's mode is wrong, 69 
 const timeoutMs = 120_000
 const adminTimeoutMs = 2_000
 
-type Target = { uri: string; host: string; databaseName: string; replicaSet: string }
+type Target = { uri: string; hosts: readonly string[]; databaseName: string; replicaSet: string }
 
 function requireVariable(name: string): string {
   const value = process.env[name]
@@ -34,7 +35,7 @@ function requireVariable(name: string): string {
 function parseTarget(uri: string): Target {
   const { hosts, dbName, replicaSet } = new MongoClient(uri).options
   if (!replicaSet) throw new StartError('MONGODB_URI names no replicaSet')
-  return { uri, host: String(hosts[0]), databaseName: dbName, replicaSet }
+  return { uri, hosts: hosts.map(String), databaseName: dbName, replicaSet }
 }
 
 /** @throws StartError if mongod refuses the file, or this user cannot read it: waiting would change neither */
@@ -55,14 +56,33 @@ async function readKey(file: string): Promise<string> {
   }
 }
 
-/** @throws Error at the deadline; a replica set that was initiated for another host never has a primary */
-async function ensurePrimary(admin: Db, { replicaSet, host }: Target, deadline: number): Promise<void> {
-  for (;;) {
-    if (performance.now() > deadline) throw new Error('its replica set has no primary')
-    const hello = await admin.command({ hello: 1 })
-    if (hello.isWritablePrimary) return
-    if (!hello.setName) await initiateReplicaSet(admin, replicaSet, host)
-    await sleep(200)
+/**
+ * The host of the primary; initiates the set if the first host has none.
+ * @throws Error at the deadline; a replica set that was initiated for other hosts never has a primary
+ */
+async function primaryOf({ replicaSet, hosts: [first = '', ...others] }: Target, key: string, deadline: number) {
+  for (; performance.now() < deadline; await sleep(200)) {
+    const primary = await withAdmin(first, key, adminTimeoutMs, async (admin) => {
+      const hello = await admin.command({ hello: 1 })
+      if (!hello.setName) await initiateReplicaSet(admin, replicaSet, first, ...others)
+      return hello.isWritablePrimary ? first : hello.primary
+    })
+    if (typeof primary === 'string') return primary
+  }
+  throw new Error('its replica set has no primary')
+}
+
+/** One by one, as MongoDB demands. */
+async function addMembers(admin: Db, hosts: readonly string[]): Promise<void> {
+  for (const host of hosts) {
+    const { config } = await admin.command({ replSetGetConfig: 1 })
+    const members: { _id: number; host: string }[] = config.members
+    if (members.some((member) => member.host === host)) continue
+    const _id = Math.max(...members.map((member) => member._id)) + 1
+    await admin.command({
+      replSetReconfig: { ...config, version: config.version + 1, members: [...members, { _id, host }] },
+    })
+    print(`${host} is a new member of the replica set`)
   }
 }
 
@@ -91,11 +111,13 @@ async function prepareDatabase(): Promise<number> {
   const target = parseTarget(requireVariable('MONGODB_URI'))
   const keyFile = requireVariable('MONGODB_KEY_FILE')
   const credentials = { username: process.env.DB_USER || 'rookery', password: requireVariable('DB_PASSWORD') }
-  const { host, databaseName, replicaSet } = target
+  const { hosts, databaseName, replicaSet } = target
+  const host = hosts.join(',')
   for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
     try {
-      await withAdmin(host, await readKey(keyFile), adminTimeoutMs, async (admin) => {
-        await ensurePrimary(admin, target, deadline)
+      const key = await readKey(keyFile)
+      await withAdmin(await primaryOf(target, key, deadline), key, adminTimeoutMs, async (admin) => {
+        await addMembers(admin, hosts)
         await createServiceRoles(admin, databaseName)
         await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
         for (const { role, password } of otherUsers())

@@ -63,8 +63,8 @@ async function ensureReplicaSetHost(admin: Db, host: string): Promise<boolean> {
   }
 }
 
-export async function initiateReplicaSet(admin: Db, name: string, host: string): Promise<void> {
-  const config = { _id: name, members: [{ _id: 0, host }] }
+export async function initiateReplicaSet(admin: Db, name: string, ...hosts: string[]): Promise<void> {
+  const config = { _id: name, members: hosts.map((host, _id) => ({ _id, host })) }
   await admin.command({ replSetInitiate: config }).catch((error: unknown) => {
     if (!hasCode(error, errorCodes.alreadyInitialized)) throw error
   })

@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { withAdmin } from '../../src/embedded-mongod/admin.ts'
+import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
 import { freshDatabase } from '../helper.ts'
 import { asAdmin } from '../services/users.ts'
 import { startCommand } from './start-command.ts'
@@ -53,4 +57,53 @@ const skip = process.getuid?.() === 0 && 'root may read every file'
 
 t.test('a key file that its user may not read is refused at once', { skip }, async (t) => {
   t.match(await runWithKey(t, 0o200), { code: 78, error: /^The key file \S+ cannot be read: [^\n]*\n$/ })
+})
+
+/** A mongod of a replica set, not yet initiated. */
+async function startMember(t: Test, folder: string, keyFile: string): Promise<string> {
+  const port = await findFreePort()
+  const dbpath = await mkdtemp(join(folder, 'member-'))
+  const args = ['--replSet', 'rookery', '--keyFile', keyFile, '--port', String(port), '--bind_ip', '127.0.0.1']
+  const mongod = spawn(process.env.TEST_MONGOD_BINARY ?? 'mongod', [...args, '--dbpath', dbpath], { stdio: 'ignore' })
+  t.teardown(async () => {
+    mongod.kill('SIGKILL')
+    if (mongod.exitCode === null && mongod.signalCode === null) await once(mongod, 'exit')
+  })
+  if (!(await waitUntilListening(port, AbortSignal.timeout(60_000)))) throw new Error('mongod does not listen')
+  return `127.0.0.1:${port}`
+}
+
+t.test('a set of one becomes one of three, and three new hosts a set of three', { timeout: 300_000 }, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-set-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }))
+  const keyFile = join(folder, 'keyfile')
+  const key = randomBytes(96).toString('base64')
+  await writeFile(keyFile, key, { mode: 0o400 })
+  const hosts = [
+    await startMember(t, folder, keyFile),
+    await startMember(t, folder, keyFile),
+    await startMember(t, folder, keyFile),
+  ]
+  const prepare = (...named: string[]) =>
+    startCommand(t, 'cli/prepare-database.ts', {
+      MONGODB_URI: `mongodb://${named.join(',')}/rookery?replicaSet=rookery`,
+      MONGODB_KEY_FILE: keyFile,
+      DB_PASSWORD: 'Zx9-4kTq_w8LmN2p',
+    }).ended
+  const [first = '', second = '', third = ''] = hosts
+  t.match(await prepare(first), { code: 0, out: /is ready/ })
+  const grown = await prepare(first, second, third)
+  t.match(grown, { code: 0, out: new RegExp(`${second} is a new member.*\\n${third} is a new member.*\\n.*is ready`) })
+  t.match(await prepare(first, second, third), { code: 0, out: /^MongoDB at .* is ready/ })
+  const { config } = await withAdmin(first, key, 5_000, (admin) => admin.command({ replSetGetConfig: 1 }))
+  t.same(
+    config.members.map(({ host }: { host: string }) => host),
+    hosts,
+  )
+  const fresh = [
+    await startMember(t, folder, keyFile),
+    await startMember(t, folder, keyFile),
+    await startMember(t, folder, keyFile),
+  ]
+  t.match(await prepare(...fresh), { code: 0, out: /is ready/ })
 })
