@@ -38,11 +38,17 @@ function createLimitedServer(handle: Handler): Server {
   return server
 }
 
-/** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
-export function serverOptions(headers: Readonly<Record<string, string>>): FastifyHttpOptions<Server> {
+/**
+ * Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks; `guard` may
+ * answer a request instead of Fastify.
+ */
+export function serverOptions(
+  headers: Readonly<Record<string, string>>,
+  guard: (handle: Handler) => Handler = (handle) => handle,
+): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
-    serverFactory: createLimitedServer,
+    serverFactory: (handle) => createLimitedServer(guard(handle)),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,
