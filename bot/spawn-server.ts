@@ -88,19 +88,23 @@ export async function withLocalServer<T>(
   }
 }
 
-/** Polls until the server is ready. Resolves to false when it exits first or needs more than 300 s. */
+/** Polls until the server and its database are ready. Resolves to false when it exits first or needs more than 300 s. */
 export async function waitUntilReady({ url, program }: LocalServer): Promise<boolean> {
   const deadline = performance.now() + readyTimeoutMs
   while (isRunning(program) && performance.now() < deadline) {
-    const response = await got(`${url}/health/ready`, {
-      retry: { limit: 0 },
-      throwHttpErrors: false,
-      timeout: { request: readyRequestTimeoutMs },
-    }).catch(() => null)
-    if (response?.statusCode === 200) return true
+    if ((await isOk(`${url}/health/ready`)) && (await isOk(`${url}/health/database`))) return true
     await sleep(100)
   }
   return false
+}
+
+async function isOk(url: string): Promise<boolean> {
+  const response = await got(url, {
+    retry: { limit: 0 },
+    throwHttpErrors: false,
+    timeout: { request: readyRequestTimeoutMs },
+  }).catch(() => null)
+  return response?.statusCode === 200
 }
 
 export function isRunning({ child }: ChildProgram): boolean {

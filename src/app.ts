@@ -20,6 +20,7 @@ import { answerWithProblems } from './http/errors.ts'
 import { securityHeaders, sendHeaders } from './http/headers.ts'
 import { expectLateFailures } from './http/late-failures.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
+import { outageRoom } from './http/outage-room.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { queueChanges } from './http/waiting-room.ts'
@@ -64,8 +65,16 @@ export async function buildApp(
   const servesAccounts = services.includes('accounts')
   const servesAll = serviceNames.every((name) => services.includes(name))
   const headers = securityHeaders({ secure: config.cookieSecure })
+  const inOutage = outageRoom({
+    headers,
+    ping: () => app.signals.command({ ping: 1 }),
+    onRefused: (refused) => log.warn({ refused }, `${refused} requests were refused: the database does not answer`),
+  })
   const app: FastifyInstance = Fastify({
-    ...serverOptions(headers, requestPace({ perSecond: config.limits.requestsPerSecond, ...config })),
+    ...serverOptions(headers, {
+      delayMsOf: requestPace({ perSecond: config.limits.requestsPerSecond, ...config }),
+      guard: inOutage,
+    }),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
   })

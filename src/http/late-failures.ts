@@ -5,13 +5,14 @@ import { Problem } from './problems.ts'
 const isExpected = (error: unknown) =>
   error instanceof Problem || error instanceof OverloadedError || isDatabaseOutOfReach(error)
 
-/** A handler often fails after the 503 of its deadline. Fastify would log each with a stack, under overload most of all. */
+/** A handler often ends after the 503 of its deadline. Fastify would log each with a stack, under overload most of all. */
 export function expectLateFailures(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const { handler } = route
     const guarded: RouteHandlerMethod = async function (request, reply) {
       try {
-        return await handler.call(this, request, reply)
+        const result = await handler.call(this, request, reply)
+        return reply.sent ? reply : result
       } catch (error) {
         if (!reply.sent) throw error
         if (isExpected(error)) request.log.debug({ reason: String(error) }, 'failed after its answer')

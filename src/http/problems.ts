@@ -119,9 +119,9 @@ export const unsupportedMediaType = () =>
 
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
-export function databaseUnavailable(cause?: unknown): Problem {
+export function databaseUnavailable(cause?: unknown, retryAfterSeconds = 1): Problem {
   const detail = 'The database is unavailable, so nothing was changed and nothing will be: try again shortly.'
-  return new Problem('database-unavailable', detail, { headers: { 'retry-after': '1' }, cause })
+  return new Problem('database-unavailable', detail, { headers: { 'retry-after': String(retryAfterSeconds) }, cause })
 }
 
 /** Only an Idempotency-Key makes a blind repeat safe. @param howToFindOut - a sentence for a client without a key */

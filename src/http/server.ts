@@ -40,17 +40,21 @@ function createLimitedServer(handle: Handler, delayMsOf: DelayOf): Server {
   return server
 }
 
-/**
- * Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks.
- * @param delayMsOf - for how long each request waits, in milliseconds
- */
+type Before = {
+  /** For how long each request waits, in milliseconds. */
+  delayMsOf?: DelayOf
+  /** May answer a request instead of Fastify. */
+  guard?: (handle: Handler) => Handler
+}
+
+/** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
 export function serverOptions(
   headers: Readonly<Record<string, string>>,
-  delayMsOf: DelayOf,
+  { delayMsOf = () => 0, guard = (handle) => handle }: Before = {},
 ): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
-    serverFactory: (handle) => createLimitedServer(handle, delayMsOf),
+    serverFactory: (handle) => createLimitedServer(guard(handle), delayMsOf),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,

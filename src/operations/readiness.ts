@@ -11,16 +11,30 @@ export type ReadinessCheck = {
   /** What is wrong when the check fails, in general terms: the end of "The server is not ready: …". */
   fault: string
   code: 'overloaded' | 'database-unavailable'
+  /**
+   * What a failure says is at fault. That of the database takes no process out of service: it would take out all of them
+   * at once. `either` stands for the process unless a check of the database fails too. Default: `process`.
+   */
+  blames?: 'process' | 'database' | 'either'
   /** Whether the process can serve as far as this check sees. A rejection, or no answer within 2 s, means it cannot. */
   isReady(signal: AbortSignal): boolean | Promise<boolean>
 }
 
-export type CheckResult = Pick<ReadinessCheck, 'name' | 'fault' | 'code'> & { isReady: boolean; cause?: unknown }
+export type CheckResult = Pick<ReadinessCheck, 'name' | 'fault' | 'code' | 'blames'> & {
+  isReady: boolean
+  cause?: unknown
+}
 
 declare module 'fastify' {
   interface FastifyInstance {
     readiness: Readiness
   }
+}
+
+/** The results that decide whether this process is to get requests. */
+export function ofProcess(results: readonly CheckResult[]): CheckResult[] {
+  const isDatabaseAtFault = results.some(({ blames, isReady }) => blames === 'database' && !isReady)
+  return results.filter(({ blames }) => blames !== 'database' && !(blames === 'either' && isDatabaseAtFault))
 }
 
 /** What must hold for this process to serve requests. Features add their own checks. */

@@ -12,5 +12,6 @@ export const revocationCheck = ({
   name: 'revocations',
   fault: 'sessions cannot be checked',
   code: 'database-unavailable',
+  blames: 'database',
   isReady: async () => isLive(noSession) === true || (await readIsLive(noSession)),
 })

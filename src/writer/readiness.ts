@@ -10,6 +10,7 @@ export function writerChecks({ stalledMs }: Pick<Progress, 'stalledMs'>, silentM
       name: 'writes',
       fault: 'writes wait and none is committed',
       code: 'overloaded',
+      blames: 'either',
       isReady: () => stalledMs() < maxStallMs,
     },
   ]

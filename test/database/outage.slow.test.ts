@@ -51,7 +51,7 @@ function observer() {
 
 async function untilReady(url: string) {
   for (let n = 0; n < 300; n += 1) {
-    if ((await makeClient(url).get('health/ready')).statusCode === 200) return
+    if ((await makeClient(url).get('health/database')).statusCode === 200) return
     await delay(100)
   }
   throw new Error('not ready within 30 s')
@@ -141,7 +141,7 @@ test(
       post: () => ann.client.post('v1/posts', { json: { text: 'Frozen' }, headers: { 'idempotency-key': 'frozen' } }),
       'log in': () => anonymous.post('v1/session', { json: { username: ann.username, password } }),
       'sign up': () => anonymous.post('v1/accounts', { json: { username: 'late_comer', password } }),
-      ready: () => anonymous.get('health/ready'),
+      'database health': () => anonymous.get('health/database'),
     }
     process.kill(mongod, 'SIGSTOP')
     try {
@@ -153,7 +153,7 @@ test(
         })
         await Promise.all(answers)
       }
-      t.equal((await anonymous.get('health/live')).statusCode, 200)
+      for (const path of ['health/live', 'health/ready']) t.equal((await anonymous.get(path)).statusCode, 200, path)
     } finally {
       process.kill(mongod, 'SIGCONT')
     }
@@ -170,3 +170,34 @@ test(
     t.match((await ann.client.get('v1/account')).body, { counts: { posts: 2 } })
   },
 )
+
+test('of 600 requests to a frozen database 500 wait, and the others are refused before them', options, async (t) => {
+  const { url, pid } = await serverWithMongod(t)
+  const mongod = await pid()
+  const read = async () => {
+    const response = await fetch(`${url}/v1/accounts/missing`)
+    await response.arrayBuffer()
+    return response
+  }
+  t.equal((await read()).status, 404)
+  process.kill(mongod, 'SIGSTOP')
+  try {
+    const order: (string | null)[] = []
+    const all = Array.from({ length: 600 }, async () => {
+      const { status, headers } = await read()
+      t.equal(status, 503)
+      order.push(headers.get('retry-after'))
+    })
+    await eventually(() => order.length >= 50)
+    t.equal((await fetch(`${url}/health/live`)).status, 200)
+    t.equal((await fetch(`${url}/health/ready`)).status, 200)
+    await eventually(() => order.length >= 100)
+    const refused = order.slice(0, 100)
+    t.ok(new Set(refused).size > 1, 'at different times')
+    await Promise.all(all)
+  } finally {
+    process.kill(mongod, 'SIGCONT')
+  }
+  await untilReady(url)
+  await eventually(async () => (await read()).status === 404)
+})

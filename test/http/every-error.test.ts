@@ -70,7 +70,7 @@ t.test('a server answers every error of the contract as a problem', { timeout: 1
   await Promise.all([app.mongo.client.close(), app.signals.client.close()])
   expectSeen(t, await ask(port, 'GET', path), 'database-unavailable')
   expectSeen(t, await ask(port, 'GET', '/v1/account', { headers: ann }), 'database-unavailable')
-  expectSeen(t, await ask(port, 'GET', '/health/ready'), 'database-unavailable')
+  expectSeen(t, await ask(port, 'GET', '/health/database'), 'database-unavailable')
   t.match(await ask(port, 'GET', '/health/live'), { status: 200 }, 'liveness does not depend on the database')
 
   const [timeout] = await slow

@@ -5,7 +5,7 @@ import { TransactionTimeoutError } from '../../src/database/failures.ts'
 import { expectLateFailures } from '../../src/http/late-failures.ts'
 import { eventually } from '../eventually.ts'
 
-t.test('a failure after the answer is logged as an error only if it is unexpected', async (t) => {
+t.test('a handler that ends after its answer is logged as an error only if it fails unexpectedly', async (t) => {
   const lines: { level: number; msg: string }[] = []
   const log: FastifyBaseLogger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
   const app = Fastify({ loggerInstance: log })
@@ -24,6 +24,17 @@ t.test('a failure after the answer is logged as an error only if it is unexpecte
   app.get('/early', async () => {
     throw new Error('before the answer')
   })
+  app.get('/success', async (_, reply) => {
+    reply.code(503).send('too late')
+    return 'the result'
+  })
+  lines.length = 0
+  t.equal((await app.inject('/success')).body, 'too late')
+  await new Promise(setImmediate)
+  t.notOk(
+    lines.some(({ msg }) => msg.startsWith('Reply was already sent')),
+    'a late success is no warning',
+  )
   const levelOf = async (url: string) => {
     lines.length = 0
     t.equal((await app.inject(url)).statusCode, url === '/early' ? 500 : 503)
