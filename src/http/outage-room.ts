@@ -47,6 +47,8 @@ export function outageRoom({ headers, ping, onRefused, maxWaiting = defaultMaxWa
 
   return (handle: Handler): Handler => {
     function decide(isAnswering: boolean, request: IncomingMessage, response: ServerResponse): void {
+      // The client has left before the verdict.
+      if (response.closed) return
       if (isAnswering) {
         admit(response)
         handle(request, response)
