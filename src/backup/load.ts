@@ -9,7 +9,7 @@ type Options = {
 }
 
 /** A server's start alone may have written these. */
-const mayHoldDocuments = ['attempts', 'keys', 'writers']
+const mayHoldDocuments = ['attempts', 'keys', 'versions', 'writers']
 const batchBytes = 1_000_000
 const maxBatches = 4
 
