@@ -21,7 +21,7 @@ export type ChangeListener = {
 }
 
 /** How far back a feed begins, so that streams resume over a restart and in another process. */
-export const historySeconds = 300
+export const historySeconds = 120
 /** Less than the socket time-out of signals: see database/connection.ts. */
 const maxAwaitTimeMs = 500
 const stableAfterMs = 60_000

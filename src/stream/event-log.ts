@@ -1,8 +1,8 @@
 import { type Change, historySeconds } from './change-feed.ts'
 import { type Position, secondsBefore, secondsOf } from './position.ts'
 
-/** 10 MB. */
-const maxEntries = 100_000
+/** Some 10 MB. */
+const maxEntries = 50_000
 /** Counts are sent later than their change, and so after changes that are later: those of so many seconds are repeated. */
 const countsDelaySeconds = 2
 /** The clocks of cluster time never differ so much: a position of this later time is none that a server has given. */

@@ -80,6 +80,7 @@ export function fanOut(parts: Parts) {
 
   function sendBatch(recipients: readonly Reader[], batch: readonly Change[], posts: Posts): void {
     const texts = textsOf(batch, posts)
+    const last = batch.at(-1)?.position ?? ''
     let all: Buffer | undefined
     for (const reader of recipients) {
       if (reader.timeline === undefined && reader.after === undefined) {
@@ -90,6 +91,7 @@ export function fanOut(parts: Parts) {
         if (own.length > 0) reader.send(own.join(''))
       }
       reader.next += batch.length
+      if (reader.after !== undefined && reader.after <= last) reader.after = undefined
     }
   }
 
@@ -115,7 +117,12 @@ export function fanOut(parts: Parts) {
         reached = head
         return
       }
-      const batch = events.read(sent, maxBatch) ?? []
+      const batch = events.read(sent, maxBatch)
+      if (batch === undefined) {
+        // More came at once than the log keeps: every reader finds that it lags.
+        sent = events.end
+        continue
+      }
       await sendLive(batch)
       sent += batch.length
     }
@@ -128,7 +135,7 @@ export function fanOut(parts: Parts) {
   }
 
   async function catchUp(reader: Reader): Promise<void> {
-    if (reader.isCatchingUp) return
+    if (reader.isCatchingUp || reader.next >= sent) return
     reader.isCatchingUp = true
     try {
       while (reader.next < sent && reader.isReady()) {
@@ -211,9 +218,7 @@ export function fanOut(parts: Parts) {
       timer = undefined
     },
 
-    onReady: (reader: Reader): void => {
-      if (reader.next < sent) void catchUp(reader)
-    },
+    onReady: (reader: Reader): void => void catchUp(reader),
 
     endAll(): void {
       for (const reader of readers) reader.end()

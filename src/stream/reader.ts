@@ -25,9 +25,10 @@ export type ReaderOptions = {
 }
 
 /** One open stream. It buffers nothing: a client that does not read gets the events later from the log. */
-export type Reader = Readonly<Omit<ReaderOptions, 'next' | 'raw' | 'onReady' | 'onClose'>> & {
+export type Reader = Readonly<Omit<ReaderOptions, 'after' | 'next' | 'raw' | 'onReady' | 'onClose'>> & {
   readonly body: Readable
   next: number
+  after: Position | undefined
   isCatchingUp: boolean
   isOpen: boolean
   /** By `performance.now()`: since when it has not been ready, and when the next heartbeat is due. */

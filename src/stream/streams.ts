@@ -67,6 +67,7 @@ export function streamHub(parts: Parts) {
   let changes: ChangeFeed | undefined
   let current = Promise.withResolvers<void>()
   let isCurrent = false
+  let opening = 0
   let idleTimer: NodeJS.Timeout | undefined
   let countsTimer: NodeJS.Timeout | undefined
 
@@ -160,15 +161,30 @@ export function streamHub(parts: Parts) {
     isCurrent = false
   }
 
+  function stopWhenIdle(): void {
+    clearTimeout(idleTimer)
+    idleTimer = setTimeout(() => {
+      if (readers.size === 0 && opening === 0) stop()
+    }, idleBeforeCloseMs).unref()
+  }
+
   function onClose(reader: Reader, release: () => void): void {
     release()
     readers.remove(reader)
     if (reader.timeline) timelines.close(reader.timeline)
-    if (readers.size > 0) return
-    clearTimeout(idleTimer)
-    idleTimer = setTimeout(() => {
-      if (readers.size === 0) stop()
-    }, idleBeforeCloseMs).unref()
+    stopWhenIdle()
+  }
+
+  /** Waits until the log has begun. @throws the reason of the signal */
+  async function untilCurrent(signal: AbortSignal): Promise<void> {
+    changes ??= changeFeed(signals, listener, log, noteRefusal)
+    opening += 1
+    try {
+      await Promise.race([current.promise, rejectedBy(signal)])
+    } finally {
+      opening -= 1
+      stopWhenIdle()
+    }
   }
 
   /** Where a stream begins: undefined if the log does not reach back to what it has seen. */
@@ -183,8 +199,7 @@ export function streamHub(parts: Parts) {
     /** @throws the reason of the ticket's signal, when the client leaves before the change stream has begun */
     async open(options: StreamOptions): Promise<Readable> {
       const { raw, viewer, endsAt, isTimeline, lastEventId, ticket } = options
-      changes ??= changeFeed(signals, listener, log, noteRefusal)
-      await Promise.race([current.promise, rejectedBy(ticket.signal)])
+      await untilCurrent(ticket.signal)
       const start = startOf(lastEventId)
       const { next, position } = start ?? readers.start
       const reader = openReader({
