@@ -99,12 +99,14 @@ function fixture(ended: (reader: Reader) => boolean = () => false) {
 
 t.test('a post deleted while it is read is not sent; nor is one of an account deleted then', async (t) => {
   for (const removed of [idOf(1), idOf(0)]) {
-    const { open, publish, removals, hold } = fixture()
+    const { open, publish, removals, hold, reads } = fixture()
     const stream = open()
     await publish(7)
     await eventually(() => stream.text.includes(idOf(7)))
     const release = hold()
+    const before = reads()
     const sent = publish(1)
+    await eventually(() => reads() > before)
     removals.add(removed)
     release()
     await sent
@@ -141,12 +143,14 @@ t.test('a reader that is not ready is sent nothing, and later what still exists,
 })
 
 t.test('a reader that is no longer ready when the posts have been read gets them later', async (t) => {
-  const { open, publish, hold } = fixture()
+  const { open, publish, hold, reads } = fixture()
   const stream = open()
   await publish(1)
   await eventually(() => stream.text.includes(idOf(1)))
   const release = hold()
+  const before = reads()
   const sent = publish(2)
+  await eventually(() => reads() > before)
   stream.raw.writableLength = 1
   release()
   await sent
