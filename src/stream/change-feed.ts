@@ -21,7 +21,7 @@ export type ChangeListener = {
 }
 
 /** How far back a feed begins, so that streams resume over a restart and in another process. */
-export const historySeconds = 120
+export const historySeconds = 60
 /** Less than the socket time-out of signals: see database/connection.ts. */
 const maxAwaitTimeMs = 500
 const stableAfterMs = 60_000
@@ -61,6 +61,13 @@ function kindOf({ operationType, updateDescription }: ChangeEvent): ChangeKind |
   return fields.some((field) => field.startsWith('counts')) ? 'counts' : undefined
 }
 
+/** The position of the latest commit. */
+export async function currentPosition(db: Db, session: ClientSession): Promise<Position> {
+  await db.command({ ping: 1 }, { session })
+  if (session.operationTime === undefined) throw new Error('MongoDB told no operation time')
+  return positionAt(session.operationTime)
+}
+
 /** Reads one change stream of `posts`, which MongoDB sends in commit order and only after a majority commit. */
 export function changeFeed(db: Db, listener: ChangeListener, log: FastifyBaseLogger, noteRefusal: NoteRefusal) {
   const closing = new AbortController()
@@ -68,14 +75,8 @@ export function changeFeed(db: Db, listener: ChangeListener, log: FastifyBaseLog
   let history = historySeconds
   let currentAt: Position = ''
 
-  async function now(session: ClientSession): Promise<Position> {
-    await db.command({ ping: 1 }, { session })
-    if (session.operationTime === undefined) throw new Error('MongoDB told no operation time')
-    return positionAt(session.operationTime)
-  }
-
   async function begin(session: ClientSession): Promise<Position> {
-    currentAt = await now(session)
+    currentAt = await currentPosition(db, session)
     const start = secondsBefore(currentAt, history)
     listener.begin(start)
     return start

@@ -6,7 +6,7 @@ import type { Change } from './change-feed.ts'
 import type { EventLog } from './event-log.ts'
 import type { Position } from './position.ts'
 import { heartbeatMs, type Reader } from './reader.ts'
-import { eventText, idText, type LagReason, laggedText, type PostOfEvent } from './schema.ts'
+import { eventText, heartbeatText, type LagReason, laggedText, type PostOfEvent } from './schema.ts'
 import type { OpenTimelines } from './timelines.ts'
 
 const maxBatch = 500
@@ -155,7 +155,7 @@ export function fanOut(parts: Parts) {
     if (now < reader.heartbeatAt || !reader.isReady()) return
     reader.heartbeatAt = now + heartbeatMs
     const { after = '' } = reader
-    if (reader.next === sent) reader.send(idText(after > reached ? after : reached))
+    reader.send(heartbeatText(reader.next === sent ? (after > reached ? after : reached) : undefined))
   }
 
   function attend(reader: Reader, now: number): void {
@@ -199,7 +199,7 @@ export function fanOut(parts: Parts) {
       for (const reader of readers) lag(reader, 'unknown-position', reached)
     },
 
-    /** Without sending: there are no readers yet. */
+    /** Without sending: every reader has yet to begin. */
     skip(): void {
       sent = events.end
       reached = events.head
@@ -217,6 +217,8 @@ export function fanOut(parts: Parts) {
       clearInterval(timer)
       timer = undefined
     },
+
+    lag,
 
     onReady: (reader: Reader): void => void catchUp(reader),
 

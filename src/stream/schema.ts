@@ -35,8 +35,9 @@ export function eventText({ kind, post: id, position }: Change, post: PostOfEven
   return block([`id: ${position}`, `event: ${kind}`, `data: ${JSON.stringify(data)}`])
 }
 
-/** Sets the last event id without being an event (HTML, 9.2.6), so that an idle stream can resume, too. */
-export const idText = (position: string): string => block([': heartbeat', `id: ${position}`])
+/** With an id it sets the last event id without being an event (HTML, 9.2.6), so that an idle stream can resume, too. */
+export const heartbeatText = (position: string | undefined): string =>
+  block([': heartbeat', ...(position === undefined ? [] : [`id: ${position}`])])
 
 /** @param ms - after which a client whose connection is closed should try again */
 export const openingText = (position: string, ms: number): string => block([`retry: ${ms}`, `id: ${position}`])

@@ -12,14 +12,14 @@ import { type PostViewContext, viewPosts } from '../posts/view.ts'
 import type { Viewer } from '../sessions/access-token.ts'
 import type { RevocationCache } from '../sessions/revocation-cache.ts'
 import type { RevocationFeed } from '../sessions/revocation-feed.ts'
-import { type Change, type ChangeFeed, changeFeed } from './change-feed.ts'
+import { type Change, type ChangeFeed, changeFeed, currentPosition } from './change-feed.ts'
 import { countsPacer } from './counts-pacer.ts'
 import { eventLog } from './event-log.ts'
 import { fanOut } from './fan-out.ts'
-import { type Position, secondsOf } from './position.ts'
+import { type Position, secondsBefore, secondsOf } from './position.ts'
 import { openReader, type Reader } from './reader.ts'
 import type { RecentRemovals } from './removals.ts'
-import { type LagReason, laggedText, openingText } from './schema.ts'
+import { openingText } from './schema.ts'
 import { openTimelines } from './timelines.ts'
 
 /** Of the streams that resume, in this process. */
@@ -65,9 +65,9 @@ export function streamHub(parts: Parts) {
   const timelines = openTimelines(db, follows)
   const measured = measure(parts.registry, () => readers.size)
   let changes: ChangeFeed | undefined
-  let current = Promise.withResolvers<void>()
+  /** Until then the log is being filled with what happened before, and streams wait. */
   let isCurrent = false
-  let opening = 0
+  const waiting = new Map<Reader, Position>()
   let idleTimer: NodeJS.Timeout | undefined
   let countsTimer: NodeJS.Timeout | undefined
 
@@ -129,10 +129,10 @@ export function streamHub(parts: Parts) {
 
   const listener = {
     begin(position: Position): void {
-      if (isCurrent) current = Promise.withResolvers()
-      isCurrent = false
       events.begin(position)
-      readers.reset()
+      if (isCurrent) readers.reset()
+      else readers.skip()
+      isCurrent = false
     },
 
     async receive(found: readonly Change[], passed: Position, isNowCurrent: boolean): Promise<void> {
@@ -142,7 +142,8 @@ export function streamHub(parts: Parts) {
         readers.skip()
         if (!isNowCurrent) return
         isCurrent = true
-        current.resolve()
+        for (const [reader, position] of waiting) resume(reader, position)
+        waiting.clear()
         return
       }
       events.append(found.filter(({ kind }) => kind !== 'counts'))
@@ -157,70 +158,69 @@ export function streamHub(parts: Parts) {
   function stop(): void {
     changes?.close()
     changes = undefined
-    current = Promise.withResolvers()
     isCurrent = false
   }
 
   function stopWhenIdle(): void {
     clearTimeout(idleTimer)
     idleTimer = setTimeout(() => {
-      if (readers.size === 0 && opening === 0) stop()
+      if (readers.size === 0) stop()
     }, idleBeforeCloseMs).unref()
   }
 
   function onClose(reader: Reader, release: () => void): void {
     release()
+    waiting.delete(reader)
     readers.remove(reader)
     if (reader.timeline) timelines.close(reader.timeline)
     stopWhenIdle()
   }
 
-  /** Waits until the log has begun. @throws the reason of the signal */
-  async function untilCurrent(signal: AbortSignal): Promise<void> {
-    changes ??= changeFeed(signals, listener, log, noteRefusal)
-    opening += 1
-    try {
-      await Promise.race([current.promise, rejectedBy(signal)])
-    } finally {
-      opening -= 1
-      stopWhenIdle()
+  function resume(reader: Reader, position: Position): void {
+    const next = events.numberAfter(position)
+    if (next === undefined) readers.lag(reader, 'unknown-position', readers.start.position)
+    else {
+      reader.next = Math.min(next, readers.start.next)
+      readers.add(reader)
     }
   }
 
-  /** Where a stream begins: undefined if the log does not reach back to what it has seen. */
-  function startOf(lastEventId: Position | undefined): { next: number; position: Position } | undefined {
-    const { start } = readers
-    if (lastEventId === undefined) return start
-    const next = events.numberAfter(lastEventId)
-    return next === undefined ? undefined : { next: Math.min(next, start.next), position: lastEventId }
+  /** Where a stream begins that resumes from none. */
+  async function startNow(): Promise<Position> {
+    if (isCurrent) return readers.start.position
+    const session = signals.client.startSession()
+    try {
+      // A little earlier: the latest commits may not have been acknowledged yet.
+      return secondsBefore(await currentPosition(signals, session), 1)
+    } finally {
+      session.endSession().catch(() => undefined)
+    }
   }
 
   return {
-    /** @throws the reason of the ticket's signal, when the client leaves before the change stream has begun */
+    /** A stream that begins now, or after `lastEventId`. @throws MongoError if the database is out of reach */
     async open(options: StreamOptions): Promise<Readable> {
       const { raw, viewer, endsAt, isTimeline, lastEventId, ticket } = options
-      await untilCurrent(ticket.signal)
-      const start = startOf(lastEventId)
-      const { next, position } = start ?? readers.start
+      const position = lastEventId ?? (await startNow())
+      ticket.signal.throwIfAborted()
+      changes ??= changeFeed(signals, listener, log, noteRefusal)
       const reader = openReader({
         raw,
         viewer,
         endsAt,
         ticket,
-        next,
+        next: isCurrent && lastEventId === undefined ? readers.start.next : Number.POSITIVE_INFINITY,
+        after: isCurrent ? lastEventId : position,
         timeline: isTimeline && viewer ? timelines.open(viewer.account) : undefined,
-        after: start && lastEventId,
         onReady: readers.onReady,
         onClose: (closed) => onClose(closed, options.onClose),
       })
-      const opening = openingText(position, retryMs())
-      if (isDraining()) reader.end(opening)
-      else if (start) {
-        reader.body.push(opening)
+      reader.body.push(openingText(position, retryMs()))
+      if (isDraining()) reader.end()
+      else if (isCurrent && lastEventId !== undefined) resume(reader, lastEventId)
+      else {
+        if (!isCurrent) waiting.set(reader, position)
         readers.add(reader)
-      } else {
-        measured.lagged.inc({ reason: 'unknown-position' satisfies LagReason })
-        reader.end(opening + laggedText('unknown-position', position))
       }
       return reader.body
     },
@@ -238,12 +238,6 @@ export function streamHub(parts: Parts) {
 }
 
 export type StreamHub = ReturnType<typeof streamHub>
-
-const rejectedBy = (signal: AbortSignal) =>
-  new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 
 function measure(registry: Registry, countOpen: () => number) {
   new Gauge({
