@@ -1,7 +1,7 @@
 import t from 'tap'
 import { eventually } from '../eventually.ts'
-import { password, signUp } from '../helper.ts'
-import { logIn, twoServers } from '../sessions/servers.ts'
+import { password, signUp, testServer } from '../helper.ts'
+import { logIn, sharedKey, twoServers } from '../sessions/servers.ts'
 import { cookieOf, openStream, post } from './event-stream.ts'
 
 t.test('scope=timeline: root posts by those one follows now, and oneself', async (t) => {
@@ -53,4 +53,20 @@ t.test('a stream ends with its session, on every server; one without a session d
   await eventually(() => streams.every(({ hasEnded }) => hasEnded))
   await own.until('post', next)
   t.notOk(without.hasEnded || own.hasEnded)
+})
+
+t.test('a stream ends when the access token expires that opened it', async (t) => {
+  const { app, url } = await testServer(t, sharedKey)
+  const { client } = await signUp(url)
+  const { account, session } = await client
+    .get('v1/session')
+    .json<{ account: { id: string }; session: { id: string } }>()
+  const soon = new Date(Date.now() + 3_000)
+  const { token } = app.accessTokens.sign({ account: account.id, session: session.id, generation: 0 }, soon)
+  const stream = await openStream(t, url, { headers: { cookie: `session=${token}` } })
+  const other = await openStream(t, url, { headers: await cookieOf(client, url) })
+  t.notOk(stream.hasEnded)
+  await eventually(() => stream.hasEnded)
+  t.ok(Date.now() > soon.getTime() - 1_000)
+  t.notOk(other.hasEnded)
 })
