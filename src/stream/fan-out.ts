@@ -9,7 +9,7 @@ import { heartbeatMs, type Reader } from './reader.ts'
 import { eventText, heartbeatText, type LagReason, laggedText, type PostOfEvent } from './schema.ts'
 import type { OpenTimelines } from './timelines.ts'
 
-const maxBatch = 500
+/** Of one write to a reader, some 50 KB: what is not read yet waits in memory, see limits/unread-answers.ts. */
 const pageSize = 100
 const tickMs = 100
 /** A client that reads nothing for so long is told that it lags, and its stream ends. */
@@ -117,7 +117,7 @@ export function fanOut(parts: Parts) {
         reached = head
         return
       }
-      const batch = events.read(sent, maxBatch)
+      const batch = events.read(sent, pageSize)
       if (batch === undefined) {
         // More came at once than the log keeps: every reader finds that it lags.
         sent = events.end

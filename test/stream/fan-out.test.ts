@@ -48,7 +48,10 @@ function fixture(ended: (reader: Reader) => boolean = () => false) {
     isRemoved: removals.has,
     isDraining: () => false,
     onLag: (reason) => lagged.push(reason),
-    queue: Object.assign(<T>(task: () => Promise<T>) => task(), { assertRoom: () => undefined }),
+    queue: Object.assign(<T>(task: () => Promise<T>) => task(), {
+      assertRoom: () => undefined,
+      size: () => ({ running: 0, waiting: 0 }),
+    }),
     log: pino({ level: 'silent' }),
   })
 
