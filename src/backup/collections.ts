@@ -4,7 +4,7 @@ import type { Collections } from '../database/indexes.ts'
  * Without sessions and devices, no cookie works in a restored database: a session that was ended after the backup would
  * otherwise live again, and an owner's refresh token, used since, would look stolen. The rest is of the moment.
  */
-const leftOut = ['devices', 'lastSeen', 'restores', 'revocations', 'sessions', 'throttle']
+const leftOut = ['devices', 'lastSeen', 'revocations', 'sessions', 'throttle', 'versions']
 
 /** The collections that a backup holds. */
 export const savedOf = (collections: Collections): string[] =>

@@ -12,6 +12,8 @@ const headerSchema = z.object({
   rookeryBackup: z.literal(formatVersion),
   /** Of the program that wrote it. */
   version: z.string(),
+  /** See database/data-version.ts. */
+  dataVersion: z.number().int(),
   startedAt: z.date(),
 })
 const sectionSchema = z.object({ collection: z.string() })

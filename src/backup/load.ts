@@ -9,7 +9,7 @@ type Options = {
 }
 
 /** A server's start alone may have written these. */
-const mayHoldDocuments = ['attempts', 'keys', 'versions', 'writers']
+const mayHoldDocuments = ['attempts', 'keys', 'writers']
 const batchBytes = 1_000_000
 const maxBatches = 4
 
@@ -29,14 +29,12 @@ export async function assertRestorable(db: Db, backup: Trailer, collections: rea
   }
 }
 
-type RestoreDocument = { _id: string; finishedAt: Date | null; startedAt: Date }
+/** The last restore into the database. */
+type RestoreDocument = { _id: 'restore'; sha256: string; finishedAt: Date | null }
 
-const restores = (db: Db): Collection<RestoreDocument> => db.collection('restores')
+const restores = (db: Db): Collection<RestoreDocument> => db.collection('versions')
 
-async function unfinishedRestore(db: Db): Promise<{ sha256: string } | undefined> {
-  const found = await restores(db).findOne({ finishedAt: null })
-  return found ? { sha256: found._id } : undefined
-}
+const unfinishedRestore = (db: Db) => restores(db).findOne({ _id: 'restore', finishedAt: null })
 
 /** @throws StartError if a restore into the database was interrupted: a part of the data is missing */
 export async function assertNotRestoring(db: Db): Promise<void> {
@@ -52,12 +50,8 @@ export async function assertNotRestoring(db: Db): Promise<void> {
  * @throws the signal's reason
  */
 export async function loadBackup(db: Db, backup: Trailer, { parts, onProgress, signal }: Options): Promise<void> {
-  const begun = await restores(db).updateOne(
-    { _id: backup.sha256 },
-    { $set: { finishedAt: null }, $setOnInsert: { startedAt: new Date() } },
-    { upsert: true },
-  )
-  const isRepeated = begun.upsertedCount === 0
+  const isRepeated = (await unfinishedRestore(db)) !== null
+  await restores(db).replaceOne({ _id: 'restore' }, { sha256: backup.sha256, finishedAt: null }, { upsert: true })
   const running = new Set<Promise<void>>()
   let written = 0
   const write = async ({ collection, documents }: Batch) => {
@@ -78,7 +72,7 @@ export async function loadBackup(db: Db, backup: Trailer, { parts, onProgress, s
 
 /** From now on a server starts on the database. */
 export async function finishRestore(db: Db, backup: Trailer): Promise<void> {
-  await restores(db).updateOne({ _id: backup.sha256 }, { $set: { finishedAt: new Date() } })
+  await restores(db).updateOne({ _id: 'restore', sha256: backup.sha256 }, { $set: { finishedAt: new Date() } })
 }
 
 type Batch = { collection: string; documents: Document[]; bytes: number }

@@ -7,6 +7,7 @@ export type Saved = { collection: string; documents: number }
 type Options = {
   collections: readonly string[]
   version: string
+  dataVersion: number
   /** Its promise resolves when the bytes are taken. */
   sink: (bytes: Buffer) => Promise<void>
   /** After each batch of documents of a collection, with their number so far. */
@@ -21,13 +22,13 @@ const batchSize = 5_000
  * @throws MongoServerError SnapshotTooOld when it takes longer than MongoDB keeps a snapshot; the signal's reason
  */
 export function saveBackup(client: MongoClient, database: string, options: Options): Promise<Trailer> {
-  const { collections, version, sink, onProgress, signal } = options
+  const { collections, version, dataVersion, sink, onProgress, signal } = options
   const encoder = backupEncoder(sink)
   return inSnapshot(
     client,
     database,
     async (db, _session, snapshot) => {
-      await encoder.header({ version, startedAt: new Date() })
+      await encoder.header({ version, dataVersion, startedAt: new Date() })
       for (const collection of collections) {
         await encoder.beginCollection(collection)
         let documents = 0

@@ -7,6 +7,7 @@ import { compressTo } from '../backup/file.ts'
 import type { Trailer } from '../backup/format.ts'
 import { saveBackup } from '../backup/save.ts'
 import { collections } from '../collections.ts'
+import { programVersion } from '../database/data-version.ts'
 import { isSnapshotLost } from '../database/failures.ts'
 import { StartError } from '../start-error.ts'
 import { handleInterrupts, printError, runCli } from './command.ts'
@@ -38,6 +39,7 @@ async function saveTo(output: Writable, signal: AbortSignal): Promise<Trailer> {
         saveBackup(client, databaseName, {
           collections: savedOf(collections),
           version: packageJson.version,
+          dataVersion: programVersion,
           sink,
           onProgress: ({ collection, documents }) => lines.show(`${collection}: ${documents.toLocaleString('en')}`),
           signal,

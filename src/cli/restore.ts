@@ -4,6 +4,7 @@ import { readBackup } from '../backup/file.ts'
 import { BackupFormatError, type Header, type Trailer } from '../backup/format.ts'
 import { assertRestorable, finishRestore, loadBackup } from '../backup/load.ts'
 import { collections } from '../collections.ts'
+import { programVersion } from '../database/data-version.ts'
 import { ensureIndexes } from '../database/indexes.ts'
 import { transactor } from '../database/transaction.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
@@ -39,20 +40,28 @@ const formatNumber = (number: number) => number.toLocaleString('en')
 async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick<Header, 'startedAt'>> {
   const file = await stat(path).catch(() => undefined)
   if (!file?.isFile()) throw new StartError(`${path} cannot be read: name a backup.`)
-  let startedAt = new Date(0)
+  let header: Pick<Header, 'startedAt' | 'version' | 'dataVersion'> = {
+    startedAt: new Date(0),
+    version: '',
+    dataVersion: 0,
+  }
   let trailer: Trailer | undefined
   try {
     for await (const part of readBackup(path)) {
       signal.throwIfAborted()
-      if (part.kind === 'header') startedAt = part.header.startedAt
+      if (part.kind === 'header') header = part.header
       if (part.kind === 'trailer') trailer = part.trailer
     }
   } catch (error) {
     if (error instanceof BackupFormatError) throw new StartError(`${path} cannot be restored: ${error.message}.`)
     throw error
   }
+  if (header.dataVersion > programVersion)
+    throw new StartError(
+      `${path} is of Rookery ${header.version}, and this program is older: restore it with that one.`,
+    )
   if (!trailer) throw new Error('a backup ended without its trailer')
-  return { ...trailer, startedAt }
+  return { ...trailer, startedAt: header.startedAt }
 }
 
 async function restore(path: string, signal: AbortSignal): Promise<number> {

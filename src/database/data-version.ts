@@ -2,7 +2,7 @@ import type { Collection, Db } from 'mongodb'
 import { StartError } from '../start-error.ts'
 
 /** Raise it with a change of the data after which the program before it would misread or damage them. */
-const programVersion = 1
+export const programVersion = 1
 
 type VersionDocument = { _id: 'data'; version: number }
 

@@ -30,7 +30,6 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   reactions: byHash('post', { account: 'an account’s reactions' }),
   removedAccounts: whole,
   removedPosts: byHash('_id', { sweptAt: 'the sweep of deleted posts' }),
-  restores: whole,
   revocations: whole,
   sessions: byHash('account'),
   throttle: byHash('_id'),

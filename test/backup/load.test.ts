@@ -17,6 +17,7 @@ async function backUp({ client, db }: { client: Db['client']; db: Db }) {
   const trailer = await saveBackup(client, db.databaseName, {
     collections: names,
     version: '1.2.3',
+    dataVersion: 1,
     sink: async (bytes) => void chunks.push(bytes),
     onProgress: () => undefined,
     signal: running(),
@@ -96,7 +97,7 @@ t.test('a document that the database has already is a fault of the first try', a
 t.test('what is not one whole backup is refused with the reason', async (t) => {
   const chunks: Buffer[] = []
   const encoder = backupEncoder(async (bytes) => void chunks.push(bytes))
-  await encoder.header({ version: '1.2.3', startedAt: new Date() })
+  await encoder.header({ version: '1.2.3', dataVersion: 1, startedAt: new Date() })
   await encoder.beginCollection('posts')
   await encoder.documents([BSON.serialize({ _id: 1, text: 'Hello' })])
   await encoder.endCollection()

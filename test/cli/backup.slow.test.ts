@@ -152,7 +152,7 @@ t.test(
   { timeout: 200_000 },
   async (t) => {
     const { db, connection } = await freshDatabase(t)
-    await db.collection('restores').insertOne({ _id: 'f'.repeat(64) as never, finishedAt: null, startedAt: new Date() })
+    await db.collection('versions').insertOne({ _id: 'restore' as never, sha256: 'f'.repeat(64), finishedAt: null })
     const server = startCommand(t, 'main.ts', { ...external(connection), PORT: '0', METRICS_PORT: '0' })
     t.match(await server.ended, {
       code: 78,
