@@ -3,11 +3,18 @@ const namesOfOthers = [
   'ACCOUNTS_DB_PASSWORD',
   'ADMIN_DB_CREDENTIALS',
   'ADMIN_DB_CREDENTIALS_FILE',
+  'BACKUP_DB_PASSWORD',
+  'GRAFANA_IMAGE',
+  'GRAFANA_PASSWORD',
   'JWT_PUBLIC_KEYS',
+  'MEMORY_LIMIT',
   'MONGODB_IMAGE',
+  'MONGODB_MEMORY_LIMIT',
   'NGINX_IMAGE',
   'NODE_IMAGE',
   'POSTS_DB_PASSWORD',
+  'PROMETHEUS_IMAGE',
+  'TLS_DIR',
 ]
 
 /** Families of names that have more members than the server reads. */

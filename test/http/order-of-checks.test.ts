@@ -41,7 +41,7 @@ t.test('the first check in the contract’s order answers a request with several
     ['rate-limited', 'PATCH', path, { ...busy, ...json }, '{'],
     ['rate-limited', 'PATCH', '/v1/posts/no-id', { ...busy, ...json }, '{"text":"x"}'],
     ['rate-limited', 'DELETE', path, busy],
-    ['rate-limited', 'DELETE', '/v1/sessions', busy],
+    ['rate-limited', 'PATCH', '/v1/account', { ...busy, ...json }, '{'],
     ['payload-too-large', 'POST', '/v1/posts?x=1', { ...ann, ...json }, huge],
     ['unsupported-media-type', 'POST', '/v1/posts?x=1', { ...ann, ...plain }, '{'],
     ['malformed-json', 'PATCH', '/v1/posts/no-id', { ...ann, ...json }, '{'],
