@@ -8,7 +8,7 @@ import { startEmbeddedMongod } from './embedded-mongod/start.ts'
 import { loadEnv } from './environment/load-env.ts'
 import { assertOpenFiles } from './environment/open-files.ts'
 import { createLogger } from './operations/logging.ts'
-import { answerWhileStarting } from './processes/answer-while-starting.ts'
+import { answersWhileStarting } from './processes/answer-while-starting.ts'
 import { type Service, startApiServer } from './processes/api-server.ts'
 import { botCommand } from './processes/bot-command.ts'
 import { checkPorts } from './processes/check-ports.ts'
@@ -33,8 +33,9 @@ async function startDatabase(config: Config, log: Logger) {
   if (database.kind === 'external') {
     const connection = { uri: database.uri, username, password }
     await checkPorts(config)
-    const options = { patienceSeconds: config.startPatienceSeconds, log }
-    await answerWhileStarting(config, () => waitForDatabase(connection, options))
+    const answers = answersWhileStarting(config)
+    const options = { patienceSeconds: config.startPatienceSeconds, log, onWait: answers.open }
+    await waitForDatabase(connection, options).finally(answers.close)
     const noop = { announceClosing: () => undefined, setUser: async () => undefined, close: async () => undefined }
     return { connection, description: 'MONGODB_URI', ...noop }
   }

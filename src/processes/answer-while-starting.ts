@@ -7,14 +7,11 @@ import { databaseUnavailable, problemType } from '../http/problems.ts'
 import { listenError } from './check-ports.ts'
 
 /**
- * Runs `wait` while HOST and PORT answer that the process is live and not ready: an orchestrator would otherwise restart
- * it for the database's fault.
- * @throws StartError if they cannot be listened on
+ * Once open, HOST and PORT answer that the process is live and not ready: an orchestrator would otherwise restart it for the
+ * database's fault. A start with a database that answers must not open it: a balancer without checks of its own, as
+ * nginx, would take a server that listens for one that serves.
  */
-export async function answerWhileStarting<Result>(
-  { host, port, cookieSecure }: Pick<Config, 'host' | 'port' | 'cookieSecure'>,
-  wait: () => Promise<Result>,
-): Promise<Result> {
+export function answersWhileStarting({ host, port, cookieSecure }: Pick<Config, 'host' | 'port' | 'cookieSecure'>) {
   const headers = { ...securityHeaders({ secure: cookieSecure }), 'cache-control': 'no-store' }
   const server = createServer(({ url = '' }, response) => {
     const id = newId()
@@ -22,16 +19,19 @@ export async function answerWhileStarting<Result>(
     const { status, headers: more, body } = isLive ? live : problemAnswer(id)
     response.writeHead(status, { ...headers, ...more, 'x-request-id': id }).end(JSON.stringify(body))
   })
-  try {
-    await once(server.listen({ host, port, exclusive: true }), 'listening')
-  } catch (error) {
-    throw listenError(error, { host, port })
-  }
-  try {
-    return await wait()
-  } finally {
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
+  return {
+    /** @throws StartError if they cannot be listened on */
+    async open(): Promise<void> {
+      try {
+        await once(server.listen({ host, port, exclusive: true }), 'listening')
+      } catch (error) {
+        throw listenError(error, { host, port })
+      }
+    },
+    async close(): Promise<void> {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
   }
 }
 
