@@ -10,8 +10,10 @@ export type DrainOptions = { isReplaced?: boolean }
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Whether the balancer should send no more: /health/ready is 503. */
+    /** Whether connections end with their next answer. */
     draining: boolean
+    /** Whether the balancer should send no more to this port: /health/ready is 503. */
+    leaving: boolean
     /** @returns how many requests were cut off at the end of GRACE_SECONDS */
     drain(options?: DrainOptions): Promise<number>
   }
@@ -44,8 +46,8 @@ export function supportDraining(
   /** Of those in progress: nothing is begun for them yet. */
   const arriving = new Set<FastifyRequest>()
   let lastAnsweredAt = 0
-  let isClosing = false
   app.decorate('draining', false)
+  app.decorate('leaving', false)
   app.addHook('onRequest', async (request, reply) => {
     inProgress.add(request)
     if (!request.raw.complete) arriving.add(request)
@@ -58,7 +60,7 @@ export function supportDraining(
   app.addHook('preValidation', async (request) => void arriving.delete(request))
   // Not in onRequest: a request that began before the drain is answered during it.
   app.addHook('onSend', async ({ raw }, reply) => {
-    if (!isClosing) return
+    if (!app.draining) return
     reply.header('connection', 'close')
     closeWithItsClient(raw.socket)
   })
@@ -70,8 +72,8 @@ export function supportDraining(
     }
   }
   app.decorate('drain', async ({ isReplaced = false } = {}) => {
-    isClosing = true
-    app.draining = !isReplaced
+    app.draining = true
+    app.leaving = !isReplaced
     if (!isReplaced) await sleep(drainSeconds * 1_000, undefined, { ref: false })
     // http.Server's own close() would also close idle connections, on which requests might be about to arrive.
     Server.prototype.close.call(server)

@@ -38,7 +38,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
       },
     },
     async () => {
-      if (app.draining) throw shuttingDown()
+      if (app.leaving) throw shuttingDown()
       const results = await Promise.race([app.readiness.run(), sleep(readyWithinMs, [], { ref: false })])
       return assertReady(ofProcess(results))
     },

@@ -30,6 +30,8 @@ t.test('SIGHUP replaces all processes one by one while every request is answered
     agent.http.destroy()
   }
   const using = Promise.all(people.map(use))
+  const stream = await fetch(`${url}/v1/stream`)
+  const streamed = stream.text()
   const pids = async () => [...(await pidsOf(server, 'api')), ...(await pidsOf(server, 'writer'))]
   for (const round of [1, 2]) {
     const before = await pids()
@@ -47,6 +49,7 @@ t.test('SIGHUP replaces all processes one by one while every request is answered
   }
   isOver = true
   await using
+  t.match(await streamed, /^event: post$/m, 'a stream ends with its process')
   t.same(unexpected, [], `of ${answered} requests`)
   t.ok(answered > 100)
   t.notMatch(server.out, /exited unexpectedly|cut off/)
