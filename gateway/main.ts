@@ -5,7 +5,7 @@ import { loadEnv } from '../src/environment/load-env.ts'
 import { browserUrl } from '../src/http/public-origins.ts'
 import { createLogger } from '../src/operations/logging.ts'
 import { botCommand } from '../src/processes/bot-command.ts'
-import { withPort } from '../src/processes/check-ports.ts'
+import { checkPort } from '../src/processes/check-ports.ts'
 import { freePort } from '../src/processes/free-port.ts'
 import { type ServiceName, serviceNames } from '../src/services.ts'
 import { onHangUp, onShutdownSignal } from '../src/shutdown-signal.ts'
@@ -40,7 +40,7 @@ async function start(): Promise<void> {
       'npm run services uses the embedded MongoDB: unset MONGODB_URI. For others see docs/operations.md.',
     )
   const port = config.port || (await freePort(host))
-  const beforeStart = () => withPort({ host, port })
+  const beforeStart = () => checkPort({ host, port })
   const mongod = await startEmbeddedMongod({ ...database, ...secrets.database, beforeStart, log })
   let services: Awaited<ReturnType<typeof startServices>> = []
   let gateway: Gateway | undefined

@@ -30,7 +30,8 @@ export async function waitUntilListening(port: number, signal: AbortSignal, host
   return false
 }
 
-function acceptsConnections(port: number, host: string): Promise<boolean> {
+/** Whether something listens there. */
+export function acceptsConnections(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, host)
     socket.on('connect', () => resolve(true))
