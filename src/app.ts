@@ -36,6 +36,7 @@ import { openapi } from './operations/openapi/plugin.ts'
 import { measureQueues } from './operations/queue-metrics.ts'
 import { measureReadiness, readinessChecks } from './operations/readiness.ts'
 import { measureWriter } from './operations/writer-metrics.ts'
+import { pageFiles } from './page/routes.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
@@ -175,6 +176,7 @@ export async function buildApp(
     describe: servesAll ? undefined : (described) => registerRoutes(described, serviceNames, parts),
   })
   if (config.docs) await app.register(docsPage, context)
+  if (config.page) await app.register(pageFiles, context)
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app

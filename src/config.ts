@@ -48,6 +48,7 @@ const variables = z.object({
   DATA_DIR: z.string().optional(),
   MONGOD_BINARY: z.string().optional(),
   DOCS: boolean.optional(),
+  PAGE: boolean.optional(),
   COOKIE_SECURE: boolean.optional(),
   ALLOW_INSECURE_COOKIES: boolean.optional(),
   PUBLIC_ORIGIN: z
@@ -220,6 +221,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
     drainSeconds: settings.DRAIN_SECONDS ?? (production ? 5 : 0),
     graceSeconds: settings.GRACE_SECONDS ?? 25,
     docs: settings.DOCS ?? true,
+    page: settings.PAGE ?? true,
     cookieSecure,
     trustedProxies: settings.TRUSTED_PROXIES ?? [],
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },

@@ -52,6 +52,9 @@ export function createLogger(
 
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)
 
+/** Probes come every second from each balancer and orchestrator, the pulse from each open page, which has 30 files. */
+const isFrequent = (path: string) => path.startsWith('/health/') || path.startsWith('/page/') || path === '/v1/pulse'
+
 const quietLevels = new Set(['warn', 'error', 'fatal', 'silent'])
 
 /** Logs a request once it is answered or the client has disconnected, which Fastify's onResponse hook would miss. */
@@ -65,8 +68,7 @@ export function logWhenClosed(request: FastifyRequest, reply: FastifyReply): voi
     // 499 as in nginx: the client closed the connection before the response was sent.
     const status = reply.raw.writableFinished ? reply.statusCode : 499
     const line = `${method.padEnd(6)} ${path} ${status} ${ms} ms${account === undefined ? '' : ` ${account}`}`
-    // Probes come every second from each balancer and orchestrator.
-    const level = path.startsWith('/health/') && status < 400 ? 'debug' : 'info'
+    const level = isFrequent(path) && status < 400 ? 'debug' : 'info'
     request.log[level]({ method, path, status, ms, account }, line)
   })
 }

@@ -48,6 +48,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
     docs: true,
+    page: true,
     reservedUsernames: [],
     usernameHoldDays: 0,
     log: { level: 'info', readable: true, security: true },

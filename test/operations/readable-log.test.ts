@@ -25,7 +25,8 @@ t.test('the readable log', async (t) => {
     text = ''
     await work()
     // Lines are written in order: once this request's line is there, so are those before it.
-    await ask(port, 'GET', '/health/live')
+    // These have none.
+    for (const path of ['/health/live', '/v1/pulse', '/page/page.js']) await ask(port, 'GET', path)
     await ask(port, 'GET', '/the-last')
     await eventually(() => text.includes('/the-last'))
     return text.trimEnd().split('\n').slice(0, -1)

@@ -21,8 +21,10 @@ t.test('two services on one database', async (t) => {
     t.same(other.body, document.body)
     t.ok(document.body.paths['/v1/account'] && document.body.paths['/v1/posts'])
     for (const { url } of Object.values(services)) {
-      const page = await fetch(`${url}/docs`)
-      t.equal(page.status, 200)
+      for (const path of ['/docs', '/page/page.js']) {
+        const page = await fetch(url + path)
+        t.equal(page.status, 200, path)
+      }
     }
   })
 

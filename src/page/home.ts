@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import Negotiator from 'negotiator'
 import { z } from 'zod'
@@ -6,6 +5,7 @@ import { fixedBody, sendFixed } from '../http/fixed-body.ts'
 import { listedChoices } from '../http/listed-choices.ts'
 import { NoContent } from '../http/responses.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
+import { type PageSettings, pageHtml } from './html.ts'
 
 const json = 'application/json'
 const html = 'text/html'
@@ -20,13 +20,13 @@ const links = {
   posts: '/v1/posts',
 }
 
-/** `GET /`: a page for browsers, and links in JSON for other clients. Without a page of the API, all get the links. */
-export const home: FastifyPluginAsyncZod<{ docs: boolean }> = async (app, { docs }) => {
-  const all = docs ? { docs: '/docs', readme: '/readme', ...links } : links
+/** `GET /`: the page for browsers, and links in JSON for other clients. Without the page, all get the links. */
+export const home: FastifyPluginAsyncZod<PageSettings & { page: boolean }> = async (app, settings) => {
+  const all = settings.docs ? { docs: '/docs', readme: '/readme', ...links } : links
   const body = await fixedBody(`${json}; charset=utf-8`, Buffer.from(JSON.stringify({ links: all })))
-  const page = await fixedBody(`${html}; charset=utf-8`, await readFile(new URL('home.html', import.meta.url)))
+  const page = await fixedBody(`${html}; charset=utf-8`, await pageHtml(settings))
   // JSON first: it is for clients that accept both alike, or do not say.
-  const mediaTypes = docs ? [json, html] : [json]
+  const mediaTypes = settings.page ? [json, html] : [json]
 
   app.get(
     '/',

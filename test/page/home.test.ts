@@ -32,11 +32,10 @@ t.test('GET / is a page for browsers and links in JSON for all others', async (t
     }
   }
   const page = await ask(port, 'GET', '/', { headers: { accept: 'text/html' } })
-  t.match(page.text, /href="\/docs"[\s\S]*href="\/readme"/)
-  t.notMatch(page.text, /<script|<style|\sstyle=|\son\w+=/)
+  t.notMatch(page.text, /<script>|<style|\sstyle=|\son\w+=|https?:/, 'nothing inline, and no other host')
 })
 
-t.test('every link of GET / leads to something, and DOCS=false leaves out the pages', async (t) => {
+t.test('every link of GET / leads to something, and DOCS=false leaves out the pages of the API', async (t) => {
   const { port } = await testServer(t)
   const links = field((await ask(port, 'GET', '/')).body, 'links') ?? {}
   t.match(links, { docs: '/docs', readme: '/readme', openapi: '/openapi.json' })
@@ -48,7 +47,25 @@ t.test('every link of GET / leads to something, and DOCS=false leaves out the pa
   })
 
   const bare = await testServer(t, { DOCS: 'false' })
-  const answer = await ask(bare.port, 'GET', '/', { headers: { accept: chromium } })
+  t.match((await ask(bare.port, 'GET', '/')).body, {
+    links: { docs: undefined, readme: undefined, openapi: '/openapi.json' },
+  })
+  t.match(await ask(bare.port, 'GET', '/', { headers: { accept: chromium } }), {
+    headers: { 'content-type': 'text/html; charset=utf-8' },
+    text: /data-docs="false"/,
+  })
+})
+
+t.test('with PAGE=false GET / is links in JSON for every client, and nothing of the page is served', async (t) => {
+  const { port } = await testServer(t, { PAGE: 'false' })
+  const answer = await ask(port, 'GET', '/', { headers: { accept: chromium } })
   t.match(answer, { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' } })
-  t.match(answer.body, { links: { docs: undefined, readme: undefined, openapi: '/openapi.json' } })
+  t.match(answer.body, { links: { docs: '/docs', openapi: '/openapi.json' } })
+  for (const file of ['page.js', 'page.css']) t.equal((await ask(port, 'GET', `/page/${file}`)).status, 404, file)
+})
+
+t.test('the page says the minimum length of a password', async (t) => {
+  const { port } = await testServer(t, { PASSWORD_MIN_LENGTH: '12' })
+  const { text } = await ask(port, 'GET', '/', { headers: { accept: chromium } })
+  t.match(text, /data-password-min-length="12"/)
 })

@@ -1,0 +1,181 @@
+import { call } from './api.js'
+import { confirmed } from './confirm.js'
+import { el } from './dom.js'
+import { saveExport } from './export.js'
+import { errorLine, field, form, messageOf, newId, tellError, textOf } from './forms.js'
+import { pagedList } from './paged-list.js'
+import { newPasswordField, passwordField } from './password.js'
+import { linkTo } from './routes.js'
+import { leave, logOut, me, readSession, updateMe } from './session.js'
+import { timeOf } from './time.js'
+import { twoStepButton } from './two-step-button.js'
+
+/** @import { Account, Activity, Session, View } from '../types.d.ts' */
+
+/** @param {string} title @param {...(Node | string)} parts */
+function part(title, ...parts) {
+  const id = newId('part')
+  return el('section', { class: 'part', 'aria-labelledby': id }, el('h2', { id }, title), ...parts)
+}
+
+const done = () => el('p', { class: 'done', role: 'status' })
+
+/** @param {Account} account */
+function profile({ displayName, bio }) {
+  const name = el('input', { name: 'displayName', autocomplete: 'nickname', dir: 'auto' })
+  const about = el('textarea', { name: 'bio', rows: 3, dir: 'auto' })
+  name.value = displayName
+  about.value = bio
+  const saved = done()
+  const edit = form(
+    {},
+    async () => {
+      saved.textContent = ''
+      updateMe(await call('PATCH', '/v1/account', { body: { displayName: name.value, bio: about.value } }))
+      saved.textContent = 'Saved.'
+    },
+    'Save',
+    field('Name', name),
+    field('About you', about),
+  )
+  return part('Profile', edit, saved)
+}
+
+/** @param {Account} account */
+function password({ username }) {
+  const saved = done()
+  const change = form(
+    {},
+    async (element) => {
+      saved.textContent = ''
+      const body = {
+        currentPassword: textOf(element, 'currentPassword'),
+        newPassword: textOf(element, 'newPassword'),
+      }
+      await call('PUT', '/v1/account/password', { body })
+      element.reset()
+      await readSession()
+      saved.textContent = 'Changed. All other sessions have ended.'
+    },
+    'Change the password',
+    passwordField('Current password', 'currentPassword', 'current-password').element,
+    newPasswordField('New password', 'newPassword', () => username),
+  )
+  return part('Password', change, saved)
+}
+
+/**
+ * A button for what may need the password, and the line for its error.
+ * @param {string} label
+ * @param {string} question
+ * @param {() => Promise<unknown>} act
+ */
+function graveButton(label, question, act) {
+  const error = errorLine()
+  const button = twoStepButton(label, question, async () => {
+    tellError(error)
+    await confirmed(act).catch((failure) => tellError(error, messageOf(failure)))
+  })
+  return [button, error]
+}
+
+/** @param {string} ip @param {string} userAgent */
+const clientOf = (ip, userAgent) => el('span', { class: 'client' }, `${ip} · ${userAgent || 'unknown client'}`)
+
+function sessions() {
+  const list = pagedList('/v1/sessions', show, 'None.')
+  /** @param {Session} session @returns {HTMLElement} */
+  function show({ id, current, lastSeenAt, ip, userAgent }) {
+    const end = () => call('DELETE', `/v1/sessions/${id}`).then(list.reload)
+    const rest = current ? [el('strong', {}, 'This one')] : graveButton('End this one', 'End this session?', end)
+    return el(
+      'div',
+      { class: 'line' },
+      clientOf(ip, userAgent),
+      el('span', {}, 'last used ', timeOf(lastSeenAt)),
+      ...rest,
+    )
+  }
+  const endOthers = graveButton('End all others', 'End all other sessions?', () =>
+    call('DELETE', '/v1/sessions').then(list.reload),
+  )
+  list.reload()
+  return part('Sessions', list.element, el('div', { class: 'row' }, ...endOthers))
+}
+
+function activity() {
+  /** @param {Activity} item */
+  const show = ({ at, event, ip, userAgent, count }) =>
+    el(
+      'div',
+      { class: 'line' },
+      el('strong', {}, `${event.replaceAll('-', ' ')}${count && count > 1 ? ` (${count} times)` : ''}`),
+      timeOf(at),
+      clientOf(ip, userAgent),
+    )
+  const list = pagedList('/v1/account/activity', show, 'Nothing yet.')
+  list.reload()
+  return part('Activity', list.element)
+}
+
+function ownData() {
+  const saved = done()
+  const error = errorLine()
+  const save = el('button', { type: 'button', onclick: start }, 'Export')
+  async function start() {
+    if (save.getAttribute('aria-busy')) return
+    save.setAttribute('aria-busy', 'true')
+    tellError(error)
+    saved.textContent = ''
+    try {
+      if (await confirmed(saveExport)) saved.textContent = 'Saved in your downloads.'
+    } catch (failure) {
+      tellError(error, messageOf(failure))
+    }
+    save.removeAttribute('aria-busy')
+  }
+  return part(
+    'Your data',
+    el('p', {}, 'Everything that Rookery keeps of you, one JSON object in each line.'),
+    save,
+    saved,
+    error,
+  )
+}
+
+function deletion() {
+  const act = async () => {
+    await call('DELETE', '/v1/account')
+    leave()
+    location.hash = linkTo.newest
+  }
+  const warning = 'Your posts, replies, likes and follows go with it. This cannot be undone.'
+  return part(
+    'Delete the account',
+    el('p', {}, warning),
+    ...graveButton('Delete the account', 'Delete it for good?', act),
+  )
+}
+
+function logOutPart() {
+  const error = errorLine()
+  async function act() {
+    try {
+      await logOut()
+      location.hash = linkTo.newest
+    } catch (failure) {
+      tellError(error, messageOf(failure))
+    }
+  }
+  return el('p', {}, el('button', { type: 'button', onclick: act }, 'Log out'), error)
+}
+
+/** One's own account. @returns {View} */
+export function settingsView() {
+  const account = me()
+  const parts = account
+    ? [logOutPart(), profile(account), password(account), sessions(), activity(), ownData(), deletion()]
+    : []
+  const element = el('div', { class: 'settings' }, el('h1', { tabindex: -1 }, 'Your account'), ...parts)
+  return { title: 'Your account', element }
+}
