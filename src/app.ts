@@ -69,7 +69,10 @@ export async function buildApp(
   const inOutage = outageRoom({
     headers,
     ping: () => app.signals.command({ ping: 1 }),
-    onRefused: (refused) => log.warn({ refused }, `${refused} requests were refused: the database does not answer`),
+    onRefused(refused) {
+      app.countRejected('database-unavailable', refused)
+      log.warn({ refused }, `${refused} requests were refused: the database does not answer`)
+    },
   })
   const app: FastifyInstance = Fastify({
     ...serverOptions(headers, {

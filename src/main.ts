@@ -103,7 +103,12 @@ async function start(): Promise<void> {
       log,
     })
     shutDown = closer(starting, { database, secrets, config, log })
-    reload = () => void secrets.refresh('signal').then(async () => (await starting).replaceProcesses?.())
+    reload = () =>
+      void secrets
+        .refresh('signal')
+        .then(async () => (await starting).replaceProcesses?.())
+        // A start that fails is told below.
+        .catch(() => undefined)
     if (isMissed) reload()
     const { url } = await starting
     // From another origin, the page's requests would be refused as cross-site.

@@ -6,11 +6,9 @@ import { type ServiceName, serviceNames } from './services.ts'
 /** The role of a database user: of one service, or of a program that serves all. */
 export const roleNameOf = (service?: ServiceName): string => (service ? `rookery-${service}` : 'rookery')
 
-/** Reads and fills every collection, for `npm run backup` and `npm run restore`. */
+/** Reads every collection, for `npm run backup`: what makes daily backups must not be able to change anything. */
 export const backupRole = 'rookery-backup'
-const backupUses: CollectionUses = Object.fromEntries(
-  Object.keys(collections).map((name) => [name, ['find', 'insert', 'update']]),
-)
+const backupUses: CollectionUses = Object.fromEntries(Object.keys(collections).map((name) => [name, ['find']]))
 
 /** The roles of this database: `rookery-accounts`, `rookery-posts`, `rookery` for both in one program, and for backups. */
 export function serviceRoles(database: string): Role[] {

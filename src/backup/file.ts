@@ -31,7 +31,7 @@ export async function compressTo<Result>(output: Writable, save: (sink: Sink) =>
   return saved.value
 }
 
-/** @throws BackupFormatError unless the file is one whole backup */
+/** @throws BackupFormatError unless the file is one complete backup */
 export async function* readBackup(path: string): AsyncGenerator<BackupPart, void, void> {
   const bytes = pipeline(createReadStream(path), createGunzip(), () => undefined)
   try {

@@ -6,7 +6,7 @@ import { z } from 'zod'
  * A backup is a gzip file of BSON documents, one after another: a header; for each collection its name, its documents and
  * an empty document; a trailer with the number of documents and the SHA-256 of every byte before the trailer.
  */
-export const formatVersion = 1
+const formatVersion = 1
 
 const headerSchema = z.object({
   rookeryBackup: z.literal(formatVersion),
@@ -64,7 +64,7 @@ export type BackupPart =
 
 /**
  * The parts of a backup, of which the last is the trailer, whose checksum and count were compared with what came before.
- * @throws BackupFormatError unless the bytes are one whole backup
+ * @throws BackupFormatError unless the bytes are one complete backup
  */
 export async function* decodeBackup(bytes: AsyncIterable<Buffer>): AsyncGenerator<BackupPart, void, void> {
   const hash = createHash('sha256')

@@ -1,4 +1,5 @@
 import { BSON, type Collection, type Db, type Document, MongoBulkWriteError } from 'mongodb'
+import { isDuplicateKey } from '../database/failures.ts'
 import { StartError } from '../start-error.ts'
 import type { BackupPart, Trailer } from './format.ts'
 
@@ -10,6 +11,8 @@ type Options = {
 
 /** A server's start alone may have written these. */
 const mayHoldDocuments = ['attempts', 'keys', 'writers']
+/** The server's user adds to it, and neither reads nor changes it. */
+const onlyAddedTo = 'audit'
 const batchBytes = 1_000_000
 const maxBatches = 4
 
@@ -20,10 +23,9 @@ const lossless = { promoteValues: false, bsonRegExp: true } as const
 export async function assertRestorable(db: Db, backup: Trailer, collections: readonly string[]): Promise<void> {
   const unfinished = await unfinishedRestore(db)
   if (unfinished?.sha256 === backup.sha256) return
-  if (unfinished)
-    throw new StartError('A restore of another backup into this database did not finish: drop the database first.')
+  if (unfinished) throw otherRestore()
   for (const name of collections) {
-    if (mayHoldDocuments.includes(name)) continue
+    if (mayHoldDocuments.includes(name) || name === onlyAddedTo) continue
     if (await db.collection(name).findOne({}, { projection: { _id: 1 } }))
       throw new StartError(`The database ${db.databaseName} is not empty: restore into one that no server has used.`)
   }
@@ -50,9 +52,9 @@ export async function assertNotRestoring(db: Db): Promise<void> {
  * @throws the signal's reason
  */
 export async function loadBackup(db: Db, backup: Trailer, { parts, onProgress, signal }: Options): Promise<void> {
-  const isRepeated = (await unfinishedRestore(db)) !== null
-  await restores(db).replaceOne({ _id: 'restore' }, { sha256: backup.sha256, finishedAt: null }, { upsert: true })
+  const isRepeated = await beginRestore(db, backup)
   const running = new Set<Promise<void>>()
+  let failure: { error: unknown } | undefined
   let written = 0
   const write = async ({ collection, documents }: Batch) => {
     await writeBatch(db.collection(collection), documents, isRepeated)
@@ -61,18 +63,43 @@ export async function loadBackup(db: Db, backup: Trailer, { parts, onProgress, s
   }
   for await (const batch of batchesOf(parts)) {
     signal.throwIfAborted()
-    const writing = write(batch).finally(() => running.delete(writing))
+    const writing = write(batch)
+      .catch((error) => {
+        failure ??= { error }
+      })
+      .finally(() => running.delete(writing))
     running.add(writing)
-    // It is awaited by one of the two below, perhaps after another has failed.
-    writing.catch(() => undefined)
     if (running.size >= maxBatches) await Promise.race(running)
+    if (failure) break
   }
   await Promise.all(running)
+  if (failure) throw failure.error
+  if (written !== backup.documents) throw new Error(`${written} of ${backup.documents} documents were written`)
 }
+
+/** @returns whether an earlier try was interrupted. @throws StartError while another backup is being restored */
+async function beginRestore(db: Db, { sha256 }: Trailer): Promise<boolean> {
+  try {
+    const before = await restores(db).findOneAndUpdate(
+      { _id: 'restore', $or: [{ sha256 }, { finishedAt: { $ne: null } }] },
+      { $set: { sha256, finishedAt: null } },
+      { upsert: true, returnDocument: 'before' },
+    )
+    return before?.finishedAt === null
+  } catch (error) {
+    if (isDuplicateKey(error)) throw otherRestore()
+    throw error
+  }
+}
+
+const otherRestore = () =>
+  new StartError('A restore of another backup into this database did not finish: drop the database first.')
 
 /** From now on a server starts on the database. */
 export async function finishRestore(db: Db, backup: Trailer): Promise<void> {
-  await restores(db).updateOne({ _id: 'restore', sha256: backup.sha256 }, { $set: { finishedAt: new Date() } })
+  const own = { _id: 'restore', sha256: backup.sha256, finishedAt: null } as const
+  const { matchedCount } = await restores(db).updateOne(own, { $set: { finishedAt: new Date() } })
+  if (matchedCount === 0) throw new Error('another program has changed the database at the same time')
 }
 
 type Batch = { collection: string; documents: Document[]; bytes: number }
@@ -93,20 +120,28 @@ async function* batchesOf(parts: Options['parts']): AsyncGenerator<Batch, void, 
   if (batch) yield batch
 }
 
-/** The server makes its own `keys` and `writers` at its start, before it looks: the backup's replace them. */
+/** The server makes its own `keys` and `writers` at its start, before it looks: the backup's replace them. So do documents
+ * of a repeated restore; a second document for a unique key is an error.
+ */
 async function writeBatch(collection: Collection, documents: Document[], isRepeated: boolean): Promise<void> {
-  if (mayHoldDocuments.includes(collection.collectionName)) {
-    const replace = (document: Document) => ({
-      replaceOne: { filter: { _id: document._id }, replacement: document, upsert: true },
-    })
-    await collection.bulkWrite(documents.map(replace), { ordered: false })
+  const { collectionName } = collection
+  if (collectionName === onlyAddedTo) return addMissing(collection, documents)
+  if (!isRepeated && !mayHoldDocuments.includes(collectionName)) {
+    await collection.insertMany(documents, { ordered: false })
     return
   }
+  const replace = (document: Document) => ({
+    replaceOne: { filter: { _id: document._id }, replacement: document, upsert: true },
+  })
+  await collection.bulkWrite(documents.map(replace), { ordered: false })
+}
+
+/** For a collection whose only unique key is the id. */
+async function addMissing(collection: Collection, documents: Document[]): Promise<void> {
   try {
     await collection.insertMany(documents, { ordered: false })
   } catch (error) {
-    const isThere = (fault: { code?: unknown }) => fault.code === 11_000
     const faults = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : []
-    if (!isRepeated || faults.length === 0 || !faults.every(isThere)) throw error
+    if (faults.length === 0 || faults.some(({ code }) => code !== 11_000)) throw error
   }
 }

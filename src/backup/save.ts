@@ -2,7 +2,7 @@ import type { MongoClient } from 'mongodb'
 import { inSnapshot } from '../database/snapshot.ts'
 import { backupEncoder, type Trailer } from './format.ts'
 
-export type Saved = { collection: string; documents: number }
+type Saved = { collection: string; documents: number }
 
 type Options = {
   collections: readonly string[]

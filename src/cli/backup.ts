@@ -50,6 +50,7 @@ async function saveTo(output: Writable, signal: AbortSignal): Promise<Trailer> {
     if (!isSnapshotLost(error)) throw error
     throw new StartError(
       'MongoDB gave up the snapshot before the backup was complete, as it does after five minutes, or at a failover: try again, or see docs/operations.md for large databases.',
+      'out-of-reach',
     )
   } finally {
     lines.end()

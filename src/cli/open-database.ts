@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { MongoClient } from 'mongodb'
+import { assertNotRestoring } from '../backup/load.ts'
 import { type Config, readConfig } from '../config.ts'
 import {
   assertReplicaSet,
@@ -47,6 +48,7 @@ export async function withDatabase<Result>(
   const config = await readConfig(env, root, { createSecrets: isNew, dotEnvNames })
   const database = await openDatabase(config, options, isNew)
   try {
+    if (!isNew) await assertNotRestoring(database.client.db(database.databaseName))
     return await work(database, config)
   } catch (error) {
     throw database.toStartError(error)

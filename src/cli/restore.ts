@@ -4,7 +4,7 @@ import { readBackup } from '../backup/file.ts'
 import { BackupFormatError, type Header, type Trailer } from '../backup/format.ts'
 import { assertRestorable, finishRestore, loadBackup } from '../backup/load.ts'
 import { collections } from '../collections.ts'
-import { programVersion } from '../database/data-version.ts'
+import { programVersion, raiseDataVersion } from '../database/data-version.ts'
 import { ensureIndexes } from '../database/indexes.ts'
 import { transactor } from '../database/transaction.ts'
 import { reconcile } from '../reconcile/reconcile.ts'
@@ -23,7 +23,7 @@ No server may run on the database. All users have to log in: a backup holds no s
 with the same file; no server starts on a part.
 
 The command connects to the database of the server's configuration: MONGODB_URI, or else the one in DATA_DIR, a new one
-included. The user of MONGODB_URI needs the role rookery-backup, which npm run roles creates.
+included. The user of MONGODB_URI is the server's, with the role rookery.
 
   --help  prints this
 
@@ -37,7 +37,7 @@ const clientOptions = { appName: 'rookery restore', socketTimeoutMS: 0, isNew: t
 const formatNumber = (number: number) => number.toLocaleString('en')
 
 /** @throws StartError unless the file is a whole backup: before anything is written */
-async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick<Header, 'startedAt'>> {
+async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick<Header, 'startedAt' | 'dataVersion'>> {
   const file = await stat(path).catch(() => undefined)
   if (!file?.isFile()) throw new StartError(`${path} cannot be read: name a backup.`)
   let header: Pick<Header, 'startedAt' | 'version' | 'dataVersion'> = {
@@ -53,6 +53,8 @@ async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick
       if (part.kind === 'trailer') trailer = part.trailer
     }
   } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      throw new StartError(`${path} cannot be read: check its permissions.`)
     if (error instanceof BackupFormatError) throw new StartError(`${path} cannot be restored: ${error.message}.`)
     throw error
   }
@@ -61,15 +63,18 @@ async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick
       `${path} is of Rookery ${header.version}, and this program is older: restore it with that one.`,
     )
   if (!trailer) throw new Error('a backup ended without its trailer')
-  return { ...trailer, startedAt: header.startedAt }
+  return { ...trailer, startedAt: header.startedAt, dataVersion: header.dataVersion }
 }
 
 async function restore(path: string, signal: AbortSignal): Promise<number> {
   const backup = await verify(path, signal)
-  printError(`${path}: ${formatNumber(backup.documents)} documents of ${backup.startedAt.toISOString()}; whole`)
+  printError(
+    `${path}: ${formatNumber(backup.documents)} documents of ${backup.startedAt.toISOString()}; the file is complete`,
+  )
   return withDatabase(clientOptions, async ({ client, databaseName }) => {
     const db = client.db(databaseName)
     await assertRestorable(db, backup, savedOf(collections))
+    await raiseDataVersion(db, backup.dataVersion)
     const lines = progress()
     try {
       await loadBackup(db, backup, {

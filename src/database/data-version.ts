@@ -13,11 +13,11 @@ export async function assertDataVersion(db: Db): Promise<void> {
   const found = await versionsOf(db).findOne({ _id: 'data' })
   if (!found || found.version <= programVersion) return
   throw new StartError(
-    `The data of the database ${db.databaseName} have version ${found.version}, and this program is older: it knows version ${programVersion}. Start the newer program, or restore a backup from before its first start.`,
+    `The data of the database ${db.databaseName} has version ${found.version}, and this program is older: it knows version ${programVersion}. Start the newer program, or restore a backup from before its first start.`,
   )
 }
 
 /** From now on, programs that know no such data do not start. */
-export async function raiseDataVersion(db: Db): Promise<void> {
-  await versionsOf(db).updateOne({ _id: 'data' }, { $max: { version: programVersion } }, { upsert: true })
+export async function raiseDataVersion(db: Db, version = programVersion): Promise<void> {
+  await versionsOf(db).updateOne({ _id: 'data' }, { $max: { version } }, { upsert: true })
 }

@@ -10,7 +10,7 @@ import { databaseUnavailable, problemType } from './problems.ts'
 const defaultMaxWaiting = 500
 /** The clients of an outage come back at different times. */
 const retryAfterSeconds = [1, 2, 3, 4, 5]
-/** Everything below reads the database, and nothing else does. */
+/** Requests below it may wait for the database; health checks must never be refused. */
 const databasePath = '/v1/'
 
 type Options = {

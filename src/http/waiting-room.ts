@@ -34,6 +34,7 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
   const { maxInProgress, maxWaitMs, maxPlaceMs } = bounds ?? defaultBounds
   const refuse = refusals(headers)
   const report = countPerSecond((refused) => {
+    if (app.hasDecorator('countRejected')) app.countRejected('overloaded', refused)
     app.log.warn({ refused }, `${refused} changes were refused: too many were in progress for too long`)
   })
   // In the order of their arrival.

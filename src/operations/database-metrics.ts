@@ -24,12 +24,35 @@ export function measureDatabase(registry: Registry, signals: Db, pools: Readonly
   gaugeOf('rookery_mongodb_operations', 'Operations that have a connection to MongoDB.', (use) => use.inUse())
   gaugeOf('rookery_mongodb_operations_waiting', 'Operations that wait for a connection.', (use) => use.waiting())
 
-  const primary = new Gauge({
+  async function ask() {
+    const startedAt = performance.now()
+    const late = sleep(answerWithinMs, undefined, { ref: false })
+    const hello = await Promise.race([signals.command({ hello: 1 }, { timeoutMS: answerWithinMs }), late]).catch(
+      () => undefined,
+    )
+    return { hello, seconds: hello === undefined ? -1 : (performance.now() - startedAt) / 1_000 }
+  }
+
+  let asking: ReturnType<typeof ask> | undefined
+  /** One scrape collects all metrics at once. */
+  function askOnce() {
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
+
+  new Gauge({
     name: 'rookery_mongodb_primary',
     help: 'Always 1; its label names the primary that MongoDB answers with. Absent without a primary.',
     labelNames: ['host'],
     aggregator: 'max',
     registers,
+    async collect() {
+      const { hello } = await askOnce()
+      this.reset()
+      if (typeof hello?.primary === 'string') this.set({ host: hello.primary }, 1)
+    },
   })
   new Gauge({
     name: 'rookery_mongodb_latency_seconds',
@@ -37,14 +60,7 @@ export function measureDatabase(registry: Registry, signals: Db, pools: Readonly
     aggregator: 'max',
     registers,
     async collect() {
-      const startedAt = performance.now()
-      const late = sleep(answerWithinMs, undefined, { ref: false })
-      const hello = await Promise.race([signals.command({ hello: 1 }, { timeoutMS: answerWithinMs }), late]).catch(
-        () => undefined,
-      )
-      primary.reset()
-      if (typeof hello?.primary === 'string') primary.set({ host: hello.primary }, 1)
-      this.set(hello === undefined ? -1 : (performance.now() - startedAt) / 1_000)
+      this.set((await askOnce()).seconds)
     },
   })
 }

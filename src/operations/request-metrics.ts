@@ -3,8 +3,8 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Counts a request that was answered on its socket, before it had a route. */
-    countRejected(code: string): void
+    /** Counts requests that were answered before their route began. */
+    countRejected(code: string, requests?: number): void
   }
 }
 
@@ -29,11 +29,11 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
   })
   const rejected = new Counter({
     name: 'rookery_requests_rejected_total',
-    help: 'Requests answered before they had a route, by code: not HTTP/1.1, too late, or with too large headers.',
+    help: 'Requests answered before their route began, by code.',
     labelNames: ['code'],
     registers,
   })
-  app.decorate('countRejected', (code: string) => rejected.inc({ code }))
+  app.decorate('countRejected', (code: string, requests = 1) => rejected.inc({ code }, requests))
   app.addHook('onRequest', async (request, reply) => {
     inProgress += 1
     reply.raw.once('close', () => {

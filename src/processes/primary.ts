@@ -13,7 +13,7 @@ import type { SecretRefresh } from '../secrets/refresh.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { StartError, toErrorText } from '../start-error.ts'
 import { folderNameBytes, temporaryFolder } from '../temporary-folder.ts'
-import { ownSuffix } from '../writer/server.ts'
+import { maxSuffixBytes } from '../writer/server.ts'
 import type { Service } from './api-server.ts'
 import { freePort } from './free-port.ts'
 import type { Role, StartMessage } from './messages.ts'
@@ -136,7 +136,7 @@ async function createSocketDir(): Promise<string> {
     new StartError(
       `WEB_CONCURRENCY above 1 needs a directory for a socket, and ${tmpdir()} cannot be used (${reason}): export another TMPDIR.`,
     )
-  if (Buffer.byteLength(join(tmpdir(), `writer${ownSuffix}`)) + folderNameBytes(prefix) + 1 > maxPathBytes)
+  if (Buffer.byteLength(join(tmpdir(), 'writer')) + maxSuffixBytes + folderNameBytes(prefix) + 1 > maxPathBytes)
     throw unusable('its path is too long')
   return temporaryFolder(prefix, tmpdir()).catch((error) => {
     throw unusable(error.code)

@@ -44,12 +44,19 @@ export function superviseSlot(
   let kills = 0
   let worker = fork(orphanedSessions)
   let watch = watchOver(worker)
-  const { ready } = worker
+  const first = worker.ready
   /** Workers that start to replace the present one, or have been replaced by it. */
   const others = new Set<WorkerHandle>()
   let replaced = Promise.withResolvers<'replaced'>()
+  /** While a worker starts that is to replace the present one: settles when it is ready, or will never be. */
+  let successor: Promise<unknown> | undefined
+  const ready = new WeakSet<WorkerHandle>()
 
   function watchOver(watched: WorkerHandle) {
+    watched.ready.then(
+      () => ready.add(watched),
+      () => undefined,
+    )
     const onSilent = (silentMs: number) =>
       log.warn({ role, workerPid: watched.pid, silentMs }, 'worker gives no sign of life: killing it')
     return watchWorker(watched, { kills, onSilent })
@@ -75,6 +82,8 @@ export function superviseSlot(
       log.warn({ role, workerPid: current.pid, exitStatus, startError }, 'worker exited unexpectedly: restarting it')
       onReplaced(watch.isSilent() ? 'silent' : 'exited')
       await sleep(backOffMs(failures), undefined, { signal: stopping.signal }).catch(() => undefined)
+      // Two that start at once could take the socket from each other.
+      await successor
       if (stopping.signal.aborted) return
       if (worker !== current) continue
       // A worker that exited before it was ready might not have killed the sessions of earlier ones.
@@ -93,26 +102,37 @@ export function superviseSlot(
     return outgoing
   }
 
-  /** Until its exit, stop() and kill() reach it, too. */
-  async function whileOther<Result>(other: WorkerHandle, work: () => Promise<Result>): Promise<Result> {
+  /** stop(), kill(), new secrets and the watchdog reach `other` while `work` runs. */
+  async function whileTracked<Result>(other: WorkerHandle, work: () => Promise<Result>): Promise<Result> {
     others.add(other)
+    const watchOther = watchOver(other)
     try {
       return await work()
     } finally {
+      watchOther.close()
       others.delete(other)
     }
   }
 
   async function replace(): Promise<number> {
+    if (stopping.signal.aborted) return 0
     const next = fork(orphanedSessions)
-    await whileOther(next, async () => {
+    const starting = whileTracked(next, async () => {
       await next.ready
       if (stopping.signal.aborted) await next.exited
     })
+    successor = starting.catch(() => undefined)
+    try {
+      await starting
+    } finally {
+      successor = undefined
+    }
     if (stopping.signal.aborted) return 0
     const outgoing = takeOver(next)
-    return whileOther(outgoing, async () => {
-      outgoing.stop(true)
+    return whileTracked(outgoing, async () => {
+      // One that still starts would, when it is ready, take the port or the socket.
+      if (ready.has(outgoing)) outgoing.stop(true)
+      else outgoing.kill()
       await outgoing.exited
       return outgoing.cutRequests()
     })
@@ -121,9 +141,10 @@ export function superviseSlot(
   const supervised = supervise()
   return {
     role,
-    ready,
+    ready: first,
     metrics: () => worker.metrics(),
-    updateSecrets: (changes) => worker.updateSecrets(changes),
+    updateSecrets: async (changes) =>
+      void (await Promise.all([worker, ...others].map((each) => each.updateSecrets(changes)))),
     silentMs: () => watch.silentMs(),
     kill() {
       for (const each of [worker, ...others]) each.kill()

@@ -72,7 +72,11 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
       ready.reject(message.fault ? new StartError(message.message, message.fault) : new Error(message.message))
     } else if (message.kind === 'session') addSession(message.id)
   })
-  worker.on('error', (error) => ready.reject(error))
+  worker.on('error', (error) => {
+    ready.reject(error)
+    // A process that could not be started has no exit.
+    if (worker.process.pid === undefined) exited.resolve({ status: 'not started', startError: error.message })
+  })
   worker.once('exit', (code, signal) => {
     const status = signal ?? code
     exited.resolve({ status, startError })

@@ -17,17 +17,18 @@ import {
 import { type FailureReason, failureReasonOf } from './observer.ts'
 import type { Submission } from './operation.ts'
 
-export type WriterServer = {
+type WriterServer = {
   /** Takes no more submissions, and closes each connection after its answers: the next writer gets the rest. */
   drain(): Promise<void>
   close(): void
 }
 
-/** What the socket's path has at its end until the server listens. */
-export const ownSuffix = '.new'
+/** What the socket's path has at its end until the server listens, and how long it can be: Linux has pids up to 2²². */
+const ownSuffix = `.${process.pid}`
+export const maxSuffixBytes = 8
 
 /**
- * From its call on, new connections to `path` reach this server and no earlier one. Only our own user may enter the
+ * Once it has resolved, new connections to `path` reach this server and no earlier one. Only our own user may enter the
  * folder of `path`: connections are trusted.
  */
 export async function serveWriter(

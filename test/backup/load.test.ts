@@ -85,6 +85,36 @@ t.test('after an interruption no server starts, the same backup can be repeated,
   await t.rejects(assertRestorable(db, trailer, names), { message: /is not empty/ })
 })
 
+t.test('a batch that fails while others are still to come fails the restore', async (t) => {
+  const from = await freshDatabase(t)
+  const { db } = await freshDatabase(t)
+  const posts = Array.from({ length: 60 }, (_, _id) => ({ _id, text: 'x'.repeat(100_000) }))
+  await from.db.collection<{ _id: number }>('posts').insertMany(posts)
+  const { bytes, trailer } = await backUp(from)
+  await db.collection<{ _id: number }>('posts').insertOne({ _id: 1 })
+  async function* slowly(all: AsyncIterable<BackupPart>) {
+    for await (const part of all) {
+      if (part.kind === 'document') await new Promise((resolve) => setTimeout(resolve, 10))
+      yield part
+    }
+  }
+  const options = { parts: slowly(parts(bytes)), onProgress: () => undefined, signal: running() }
+  await t.rejects(loadBackup(db, trailer, options), { code: 11_000 })
+  await t.rejects(loadBackup(db, { ...trailer, documents: 61 }, { ...options, parts: parts(bytes) }), {
+    message: '60 of 61 documents were written',
+  })
+})
+
+t.test('a repeated restore drops no document for one of another id with the same unique key', async (t) => {
+  const from = await freshDatabase(t)
+  const { db } = await freshDatabase(t)
+  await from.db.collection<{ _id: number; name: string }>('usernames').insertOne({ _id: 1, name: 'ann' })
+  const { bytes, trailer } = await backUp(from)
+  await db.collection('usernames').createIndex({ name: 1 }, { unique: true })
+  await db.collection<{ _id: number; name: string }>('usernames').insertOne({ _id: 2, name: 'ann' })
+  for (let tries = 0; tries < 2; tries += 1) await t.rejects(load(db, bytes, trailer), { code: 11_000 })
+})
+
 t.test('a document that the database has already is a fault of the first try', async (t) => {
   const from = await freshDatabase(t)
   const { db } = await freshDatabase(t)

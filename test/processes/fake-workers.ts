@@ -10,6 +10,7 @@ type Started = {
   exit: (status: number | string) => void
   ready: PromiseWithResolvers<string>
   stops: boolean[]
+  updates: number
 }
 
 /**
@@ -28,7 +29,8 @@ export function fakeWorkers(t: Test, isHanging = () => false) {
     ready.promise.catch(() => undefined)
     exited.promise.then(() => ready.reject(new Error('ended before it was ready')))
     const stops: boolean[] = []
-    started.push({ at: performance.now(), orphanedSessions, exit, ready, stops })
+    const entry = { at: performance.now(), orphanedSessions, exit, ready, stops, updates: 0 }
+    started.push(entry)
     const sessions = new Set([`session ${started.length}`])
     const stop = (isReplaced = false) => {
       stops.push(isReplaced)
@@ -45,7 +47,9 @@ export function fakeWorkers(t: Test, isHanging = () => false) {
         t.teardown(() => clearInterval(timer))
       },
       metrics,
-      updateSecrets: async () => undefined,
+      async updateSecrets() {
+        entry.updates += 1
+      },
       cutRequests: () => 0,
       stop,
       kill: () => exit('SIGKILL'),

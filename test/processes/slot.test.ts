@@ -68,13 +68,61 @@ t.test('a worker that dies while its successor starts leaves one worker', async 
   const { started, until, slot } = fakeWorkers(t)
   const replacing = slot.replace()
   started[0]?.exit('SIGKILL')
-  await until(3)
+  await delay(100)
+  t.equal(started.length, 2, 'no third one starts beside the successor')
   started[1]?.ready.resolve('a url')
   await replacing
-  t.same(started[2]?.stops, [true], 'the one that was started for the dead one')
+  await delay(100)
+  t.equal(started.length, 2)
   t.same(started[1]?.stops, [])
+  started[1]?.exit('SIGKILL')
+  await until(3)
+  await slot.stop()
+})
+
+t.test('a worker that dies while its successor fails to start is replaced', async (t) => {
+  const { started, until, slot } = fakeWorkers(t)
+  const replacing = slot.replace()
+  started[0]?.exit('SIGKILL')
+  await delay(50)
+  started[1]?.exit(1)
+  await t.rejects(replacing)
+  await until(3)
   await slot.stop()
   t.equal(started.length, 3)
+})
+
+t.test('a worker that still starts when its successor is ready is killed, never stopped later', async (t) => {
+  const { started, until, slot } = fakeWorkers(t)
+  started[0]?.exit('SIGKILL')
+  await until(2)
+  const replacing = slot.replace()
+  await until(3)
+  started[2]?.ready.resolve('a url')
+  await replacing
+  t.same(started[1]?.stops, [])
+  t.same(started[2]?.stops, [])
+  await slot.stop()
+})
+
+t.test('new secrets reach the worker that starts as a successor, too', async (t) => {
+  const { started, slot } = fakeWorkers(t)
+  const replacing = slot.replace()
+  await slot.updateSecrets({})
+  t.same(
+    started.map(({ updates }) => updates),
+    [1, 1],
+  )
+  started[1]?.ready.resolve('a url')
+  await replacing
+  await slot.stop()
+})
+
+t.test('replace() after stop() starts nothing', async (t) => {
+  const { started, slot } = fakeWorkers(t)
+  await slot.stop()
+  t.equal(await slot.replace(), 0)
+  t.equal(started.length, 1)
 })
 
 t.test('stop() during replace() stops both', async (t) => {
