@@ -51,12 +51,9 @@ export function fanOut(parts: Parts) {
   async function prepare(batch: readonly Change[], recipients: readonly Reader[]): Promise<Posts> {
     const ids = new Set(batch.flatMap(({ kind, post }) => (kind === 'removed' ? [] : [post])))
     const used = new Set(recipients.flatMap(({ timeline }) => timeline ?? []))
-    const [posts] = await Promise.all([
-      readPosts([...ids]),
-      ids.size > 0 ? timelines.renew(used) : undefined,
-      endRevoked(recipients),
-    ])
-    return posts
+    await Promise.all([ids.size > 0 ? timelines.renew(used) : undefined, endRevoked(recipients)])
+    // Last: a post that is deleted while the others take their time is not sent.
+    return readPosts([...ids])
   }
 
   const visible = (posts: Posts, { kind, post: id }: Change) => {
@@ -64,11 +61,21 @@ export function fanOut(parts: Parts) {
     return post && !isRemoved(post.id) && !isRemoved(post.author.id) ? post : undefined
   }
 
+  function textOf(change: Change, post: PostOfEvent | undefined): string | undefined {
+    try {
+      return eventText(change, post)
+    } catch (error) {
+      // Without it, one post that the schema refuses would hold up all others.
+      log.error({ err: error }, 'an event cannot be sent')
+      return undefined
+    }
+  }
+
   /** One text for each change of a batch; undefined for that of a post that no longer exists. */
   const textsOf = (batch: readonly Change[], posts: Posts) =>
     batch.map((change) => {
       const post = visible(posts, change)
-      return post || change.kind === 'removed' ? eventText(change, post) : undefined
+      return post || change.kind === 'removed' ? textOf(change, post) : undefined
     })
 
   function isFor({ after, timeline }: Reader, { kind, position, post: id }: Change, posts: Posts): boolean {
@@ -98,11 +105,13 @@ export function fanOut(parts: Parts) {
   /** Tries until it succeeds: during an outage of the database streams stay open, and go on where they were. */
   async function sendLive(batch: readonly Change[]): Promise<void> {
     for (let failures = 0; ; failures += 1) {
-      const recipients = [...readers].filter(isLive)
+      // One timeline that takes too long must not hold up all: after a failure, their readers catch up by themselves.
+      const isRecipient = (reader: Reader) => isLive(reader) && (failures === 0 || reader.timeline === undefined)
+      const recipients = [...readers].filter(isRecipient)
       if (recipients.length === 0) return
       try {
         const posts = await prepare(batch, recipients)
-        return sendBatch(recipients.filter(isLive), batch, posts)
+        return sendBatch(recipients.filter(isRecipient), batch, posts)
       } catch (error) {
         if (failures === 0) log.warn({ reason: String(error) }, 'events wait: their posts could not be read')
         await sleep(backOffMs(failures + 1), undefined, { ref: false })
