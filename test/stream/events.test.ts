@@ -1,13 +1,14 @@
 import t from 'tap'
 import { eventually } from '../eventually.ts'
 import { signUp, testServer } from '../helper.ts'
-import { openStream, post } from './event-stream.ts'
+import { openStream, pastIsQuiet, post } from './event-stream.ts'
 
 type Post = { id: string }
 
 t.test('posts, replies, edits, counts and deletions come in the order of their commits', async (t) => {
   const { url } = await testServer(t)
   const { client } = await signUp(url)
+  await pastIsQuiet()
   const stream = await openStream(t, url)
   t.match(stream, { status: 200, headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' } })
   t.equal(stream.headers['content-type'], 'text/event-stream; charset=utf-8')

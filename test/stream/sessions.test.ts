@@ -13,7 +13,10 @@ t.test('scope=timeline: root posts by those one follows now, and oneself', async
   })
   t.equal(stream.status, 200)
   const own = await post(ann.client, 'own')
-  await post(bob.client, 'before the follow')
+  const all = await openStream(t, urls[1])
+  const before = await post(bob.client, 'before the follow')
+  // Sent, and so not for this timeline.
+  await all.until('post', before)
   await ann.client.put(`v1/accounts/${bob.username}/follow`)
   const followed = await post(bob.client, 'followed')
   await post(eve.client, 'never followed')
