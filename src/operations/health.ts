@@ -39,8 +39,9 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     },
     async () => {
       if (app.leaving) throw shuttingDown()
-      const results = await Promise.race([app.readiness.run(), sleep(readyWithinMs, [], { ref: false })])
-      return assertReady(ofProcess(results))
+      const late = sleep(readyWithinMs, undefined, { ref: false })
+      const results = await Promise.race([app.readiness.run(), late])
+      return assertReady(ofProcess(results ?? app.readiness.latest()))
     },
   )
 

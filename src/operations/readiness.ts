@@ -41,6 +41,7 @@ export function ofProcess(results: readonly CheckResult[]): CheckResult[] {
 export function readinessChecks() {
   const checks: ReadinessCheck[] = []
   let running: { begunAt: number; results: Promise<CheckResult[]> } | undefined
+  let latest: readonly CheckResult[] = []
 
   async function run({ isReady, ...check }: ReadinessCheck, timeout: Promise<never>): Promise<CheckResult> {
     try {
@@ -64,16 +65,18 @@ export function readinessChecks() {
 
   return {
     add: (...added: readonly ReadinessCheck[]): void => void checks.push(...added),
+    /** The results of the last run that has ended; none at first. */
+    latest: (): readonly CheckResult[] => latest,
     /** Runs all checks, within 2 s. However often a client asks, a run in progress serves the callers of 250 ms. */
     run(): Promise<CheckResult[]> {
       const now = performance.now()
       if (running && now - running.begunAt < sharedForMs) return running.results
       const begun = { begunAt: now, results: runAll() }
       running = begun
-      const end = () => {
+      void begun.results.then((results) => {
+        latest = results
         if (running === begun) running = undefined
-      }
-      begun.results.finally(end)
+      })
       return begun.results
     },
   }

@@ -45,7 +45,7 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   cluster.setupPrimary({
     exec: fileURLToPath(new URL('worker.ts', import.meta.url)),
     args: [role],
-    // A signal must not open the debugger's port: see package.json.
+    // A signal must not open the debugger's port.
     execArgv: ['--disable-sigusr1'],
     serialization: 'advanced',
   })

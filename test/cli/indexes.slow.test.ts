@@ -43,6 +43,6 @@ t.test('npm run indexes', { timeout: 120_000 }, async (t) => {
     await db
       .collection<{ _id: string; version: number }>('versions')
       .updateOne({ _id: 'data' }, { $set: { version: 9 } }, { upsert: true })
-    t.match(await indexes(), { code: 78, out: '', error: /have version 9, and this program is older/ })
+    t.match(await indexes(), { code: 78, out: '', error: /has version 9, and this program is older/ })
   })
 })

@@ -107,6 +107,7 @@ t.test(
       t.match(await send(), { statusCode: 503, body: { code: 'database-unavailable' } })
     }
     const ready = () => makeClient(url).get('health/ready')
+    await eventually(async () => (await ready()).statusCode === 503)
     t.match(await ready(), { statusCode: 503, body: { detail: /refuses the server's user/ } })
     t.match(await makeClient(url).get('health/database'), { statusCode: 503, body: { code: 'database-unavailable' } })
     const logged = linesWith('database refused the user').length
