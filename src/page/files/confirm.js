@@ -3,8 +3,12 @@ import { el } from './dom.js'
 import { form, newId, textOf } from './forms.js'
 import { passwordField } from './password.js'
 
-/** Asks for the password. @returns {Promise<boolean>} false if the dialog was closed instead */
-function askPassword() {
+/**
+ * Asks for the password.
+ * @param {string} purpose
+ * @returns {Promise<boolean>} false if the dialog was closed instead
+ */
+function askPassword(purpose) {
   const id = newId('confirm')
   const { element: password, input } = passwordField('Password', 'password', 'current-password')
   const cancel = el('button', { type: 'button', onclick: () => dialog.close() }, 'Cancel')
@@ -22,7 +26,7 @@ function askPassword() {
     'dialog',
     { 'aria-labelledby': id },
     el('h2', { id }, 'Is it you?'),
-    el('p', {}, 'Enter your password once more. It counts for ten minutes.'),
+    el('p', {}, `Enter your password once more${purpose}. It counts for ten minutes.`),
     ask,
   )
   document.body.append(dialog)
@@ -40,14 +44,15 @@ function askPassword() {
  * Does what may need a fresh password. If it does, the password is asked for and it is done again.
  * @template Result
  * @param {() => Promise<Result>} act
+ * @param {string} [purpose] - such as ` to delete the account`
  * @returns {Promise<Result | undefined>} undefined if the dialog was closed
  * @throws {Failure}
  */
-export async function confirmed(act) {
+export async function confirmed(act, purpose = '') {
   try {
     return await act()
   } catch (failure) {
     if (!(failure instanceof Failure && failure.code === 'confirmation-required')) throw failure
-    return (await askPassword()) ? act() : undefined
+    return (await askPassword(purpose)) ? act() : undefined
   }
 }

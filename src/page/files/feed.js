@@ -39,7 +39,7 @@ export function feed({ path, scope, accepts, empty, label }) {
 
   const list = pagedList(`${path}?limit=50`, showOld, empty, forgetAll)
   const state = el('span', { class: 'state', role: 'status' })
-  const pause = el('button', { type: 'button', 'aria-pressed': 'false', onclick: togglePause }, 'Pause')
+  const pause = el('button', { type: 'button', onclick: togglePause }, 'Pause')
   const waiting = el('button', { type: 'button', class: 'waiting', hidden: true, onclick: showHeld })
   const element = el(
     'section',
@@ -130,7 +130,8 @@ export function feed({ path, scope, accepts, empty, label }) {
 
   function togglePause() {
     isPaused = !isPaused
-    pause.setAttribute('aria-pressed', String(isPaused))
+    pause.textContent = isPaused ? 'Go on' : 'Pause'
+    element.classList.toggle('paused', isPaused)
   }
 
   const pace = setInterval(() => {

@@ -86,6 +86,30 @@ export function postView(first, { isWhole = false, onRemoved } = {}) {
     await react(post, wanted).catch((failure) => tellError(error, messageOf(failure)))
   }
 
+  /** What is open below the post, and the button that opened it. @type {HTMLButtonElement | undefined} */
+  let opener
+
+  /** @param {HTMLButtonElement} button @param {Element} content @param {HTMLElement} input */
+  function openExtra(button, content, input) {
+    opener?.setAttribute('aria-expanded', 'false')
+    opener = button
+    extra.replaceChildren(content)
+    button.setAttribute('aria-expanded', 'true')
+    input.focus()
+  }
+
+  /** @param {HTMLButtonElement} button */
+  function closeExtra(button) {
+    extra.replaceChildren()
+    button.setAttribute('aria-expanded', 'false')
+    opener = undefined
+    button.focus()
+  }
+
+  extra.addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape' && opener) closeExtra(opener)
+  })
+
   function replyButton() {
     const button = el('button', { type: 'button', 'aria-expanded': 'false', onclick: toggleReply }, 'Reply')
     function toggleReply() {
@@ -93,30 +117,26 @@ export function postView(first, { isWhole = false, onRemoved } = {}) {
       else if (button.getAttribute('aria-expanded') === 'true') close()
       else {
         const { element, input } = composer({ label: 'Your reply', button: 'Reply', replyTo: post.id, onPosted: close })
-        extra.replaceChildren(element)
-        button.setAttribute('aria-expanded', 'true')
-        input.focus()
+        openExtra(button, element, input)
       }
     }
-    function close() {
-      extra.replaceChildren()
-      button.setAttribute('aria-expanded', 'false')
-      button.focus()
-    }
+    const close = () => closeExtra(button)
     return button
   }
 
   function ownButtons() {
-    const edit = el('button', { type: 'button', onclick: startEdit }, 'Edit')
+    const edit = el('button', { type: 'button', 'aria-expanded': 'false', onclick: toggleEdit }, 'Edit')
+    function toggleEdit() {
+      if (edit.getAttribute('aria-expanded') === 'true') closeExtra(edit)
+      else startEdit()
+    }
     function startEdit() {
       const { element, input } = editor(post, ({ text, editedAt }) => {
         updatePost(post.id, { text, editedAt })
         tellTabs({ kind: 'post', id: post.id, patch: { text, editedAt } })
-        extra.replaceChildren()
-        edit.focus()
+        closeExtra(edit)
       })
-      extra.replaceChildren(element)
-      input.focus()
+      openExtra(edit, element, input)
     }
     const remove = twoStepButton('Delete', 'Delete this post?', async () => {
       tellError(error)

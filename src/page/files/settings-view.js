@@ -70,11 +70,11 @@ function password({ username }) {
  * @param {string} question
  * @param {() => Promise<unknown>} act
  */
-function graveButton(label, question, act) {
+function graveButton(label, question, act, purpose = '') {
   const error = errorLine()
   const button = twoStepButton(label, question, async () => {
     tellError(error)
-    await confirmed(act).catch((failure) => tellError(error, messageOf(failure)))
+    await confirmed(act, purpose).catch((failure) => tellError(error, messageOf(failure)))
   })
   return [button, error]
 }
@@ -153,7 +153,7 @@ function deletion() {
   return part(
     'Delete the account',
     el('p', {}, warning),
-    ...graveButton('Delete the account', 'Delete it for good?', act),
+    ...graveButton('Delete the account', 'Delete it for good?', act, ' to delete the account for good'),
   )
 }
 

@@ -3,7 +3,7 @@ import { el } from './dom.js'
 const patienceMs = 6_000
 
 /**
- * A button that acts at the second press; it forgets the first after 6 seconds.
+ * A button that acts at the second press; it forgets the first after 6 seconds, and at Escape.
  * @param {string} label
  * @param {string} question
  * @param {() => Promise<unknown>} act
@@ -12,6 +12,9 @@ export function twoStepButton(label, question, act) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer
   const button = el('button', { type: 'button', class: 'grave', onclick: press }, label)
+  button.addEventListener('keydown', ({ key }) => {
+    if (key === 'Escape') reset()
+  })
   function reset() {
     clearTimeout(timer)
     timer = undefined
