@@ -160,7 +160,7 @@ t.test('each cause of a failed start has its sentence and exit code', { timeout:
     'newer data': [
       at(newer.connection.uri),
       78,
-      /^The data of the database \w+ have version 9, and this program is older: it knows version \d\. Start the newer/,
+      /^The data of the database \w+ has version 9, and this program is older: it knows version \d\. Start the newer/,
     ],
     'one number for both ports': [
       { PORT: port, METRICS_PORT: port },
