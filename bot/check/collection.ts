@@ -39,7 +39,7 @@ export class Member {
 
   /** Call it when a register of a condition has changed. No read in flight was sent before `earliest`. */
   update(now: number, earliest: number): void {
-    const values = this.#conditions.map(({ register, holds }) => register.possibleValues().map(holds))
+    const values = this.#conditions.map(({ register, holds }) => register.valuesForOthers().map(holds))
     const isDefinite = values.every((held) => held.every(Boolean))
     const isPossible = values.every((held) => held.some(Boolean))
     if (isDefinite === this.#isDefinite && isPossible === this.#isPossible) return

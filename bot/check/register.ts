@@ -43,6 +43,16 @@ export class Register {
     return this.#candidates.filter(isCurrent).map(({ value }) => value)
   }
 
+  /**
+   * What lists and counts may go by. A read may show a write before its answer, such as the deletion of an account, while
+   * other objects still change: no claim is made about several at once.
+   */
+  valuesForOthers(): Value[] {
+    const pending = this.#candidates.find(({ effect }) => effect === 'pending')
+    if (!pending) return this.possibleValues()
+    return this.#candidates.filter(({ supersededAt }) => supersededAt >= pending.sentAt).map(({ value }) => value)
+  }
+
   begin(value: Value, sentAt: number): Candidate {
     const supersededAt = Number.POSITIVE_INFINITY
     const candidate: Candidate = { value, requestId: null, sentAt, effect: 'pending', supersededAt, landedAt: null }

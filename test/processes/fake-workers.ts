@@ -15,16 +15,16 @@ type Started = {
 
 /**
  * Worker handles without processes: each exits when it is stopped or the test says so, and gives signs of life unless it
- * hangs. The first is ready at once, the others when the test says so.
+ * hangs. The first is ready at once, and the others with `areReadyAtOnce`, or when the test says so.
  */
-export function fakeWorkers(t: Test, isHanging = () => false) {
+export function fakeWorkers(t: Test, isHanging = () => false, areReadyAtOnce = false) {
   const started: Started[] = []
   const fork = (orphanedSessions: readonly string[]): WorkerHandle => {
     const exited = Promise.withResolvers<WorkerExit>()
     const exit = (status: number | string) =>
       exited.resolve({ status, startError: status === 1 ? 'the reason' : undefined })
     const ready = Promise.withResolvers<string>()
-    if (started.length === 0) ready.resolve('a url')
+    if (started.length === 0 || areReadyAtOnce) ready.resolve('a url')
     // As of a real worker: a replacement's `ready` may have no reader.
     ready.promise.catch(() => undefined)
     exited.promise.then(() => ready.reject(new Error('ended before it was ready')))

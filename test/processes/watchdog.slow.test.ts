@@ -11,7 +11,7 @@ t.test(
   'a worker without a sign of life for 2 s is killed and replaced; the next one gets twice the time',
   async (t) => {
     let hanging = 1
-    const { started, lines, replaced, until, slot } = fakeWorkers(t, () => hanging > 0)
+    const { started, lines, replaced, until, slot } = fakeWorkers(t, () => hanging > 0, true)
     const from = performance.now()
     await until(2)
     t.ok((started[1]?.at ?? 0) - from >= 1_900)

@@ -29,3 +29,30 @@ t.test('the answer to a write counts it, also when a read showed the write befor
   history.end(react('ann', 'like'), ok, likes(2))
   t.match(checker.findings, [{ rule: 'C', object: 'likes:cid/0', expected: '3', seen: '2' }], 'its own is not counted')
 })
+
+t.test(
+  'while an account is being deleted, counts of others may still have it, though a read shows it gone',
+  async (t) => {
+    let now = 0
+    const history = new History(() => {
+      now += 1
+      return now
+    })
+    const checker = new Checker({ alone: true })
+    history.listen(checker)
+    const write = (register: string, value: boolean) =>
+      history.begin({ robot: 0, action: 'write' }, [{ register, value }])
+    const read = (observation: NonNullable<Parameters<History['end']>[2]>[number]) =>
+      history.end(history.begin({ robot: 1, action: 'read' }), ok, [observation])
+    for (const name of ['ann', 'bob']) history.end(write(registers.account(name), true), ok, [])
+    history.end(write(registers.follow('ann', 'bob'), true), ok, [])
+    const deletion = write(registers.account('bob'), false)
+    read({ register: registers.account('bob'), value: false })
+    read({ count: lists.following('ann'), value: 1 })
+    read({ count: lists.following('ann'), value: 0 })
+    t.same(checker.findings, [])
+    history.end(deletion, ok, [])
+    read({ count: lists.following('ann'), value: 1 })
+    t.match(checker.findings, [{ rule: 'C', expected: '0', seen: '1' }], 'after its answer they must not')
+  },
+)
