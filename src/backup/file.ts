@@ -9,11 +9,26 @@ const gzipLevel = 1
 
 type Sink = (bytes: Buffer) => Promise<void>
 
-/** Compresses what `save` gives to its sink. @throws what `save` or the output throws */
-export async function compressTo<Result>(output: Writable, save: (sink: Sink) => Promise<Result>): Promise<Result> {
+/**
+ * Compresses what `save` gives to its sink. The signal also ends the wait for an output that takes nothing.
+ * @throws what `save` or the output throws, or the signal's AbortError
+ */
+export async function compressTo<Result>(
+  output: Writable,
+  signal: AbortSignal,
+  save: (sink: Sink) => Promise<Result>,
+): Promise<Result> {
   const source = new PassThrough()
+  // A destroyed stream forgets the write that it was about to pass on.
+  const closed = new Promise<never>((_, reject) => {
+    source.once('close', () => reject(source.errored ?? new Error('the output has ended')))
+  })
+  closed.catch(() => undefined)
   const write = (bytes: Buffer) =>
-    new Promise<void>((resolve, reject) => source.write(bytes, (error) => (error ? reject(error) : resolve())))
+    Promise.race([
+      closed,
+      new Promise<void>((resolve, reject) => source.write(bytes, (error) => (error ? reject(error) : resolve()))),
+    ])
   const saving = save(write).then(
     (result) => {
       source.end()
@@ -24,7 +39,10 @@ export async function compressTo<Result>(output: Writable, save: (sink: Sink) =>
       throw error
     },
   )
-  const [saved, written] = await Promise.allSettled([saving, piped(source, createGzip({ level: gzipLevel }), output)])
+  const [saved, written] = await Promise.allSettled([
+    saving,
+    piped(source, createGzip({ level: gzipLevel }), output, { signal }),
+  ])
   // First the output's: after it the sink only tells that the stream has ended.
   if (written.status === 'rejected') throw written.reason
   if (saved.status === 'rejected') throw saved.reason

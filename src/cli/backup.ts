@@ -10,7 +10,7 @@ import { collections } from '../collections.ts'
 import { programVersion } from '../database/data-version.ts'
 import { isSnapshotLost } from '../database/failures.ts'
 import { StartError } from '../start-error.ts'
-import { handleInterrupts, printError, runCli } from './command.ts'
+import { printError, runFileCommand } from './command.ts'
 import { withDatabase } from './open-database.ts'
 import { progress } from './progress.ts'
 
@@ -34,7 +34,7 @@ const clientOptions = { appName: 'rookery backup', socketTimeoutMS: 310_000 }
 async function saveTo(output: Writable, signal: AbortSignal): Promise<Trailer> {
   const lines = progress()
   try {
-    return await compressTo(output, (sink) =>
+    return await compressTo(output, signal, (sink) =>
       withDatabase(clientOptions, ({ client, databaseName }) =>
         saveBackup(client, databaseName, {
           collections: savedOf(collections),
@@ -92,27 +92,11 @@ function toFileError(error: unknown, path: string): unknown {
   return new StartError(`${path} cannot be written (${code}): check the path, its permissions and the free space.`)
 }
 
-async function run(path: string): Promise<number> {
-  const interrupts = handleInterrupts()
+async function run(path: string, signal: AbortSignal): Promise<number> {
   if (path === '-' && process.stdout.isTTY) throw new StartError('Standard output is a terminal: name a file.')
-  try {
-    const { documents, sha256 } =
-      path === '-' ? await saveTo(process.stdout, interrupts.signal) : await saveToFile(path, interrupts.signal)
-    printError(`${documents.toLocaleString('en')} documents, checksum ${sha256.slice(0, 16)}`)
-    return 0
-  } catch (error) {
-    const exitCode = interrupts.exitCode()
-    if (exitCode === null) throw error
-    printError('Interrupted: there is no backup.')
-    return exitCode
-  }
+  const { documents, sha256 } = path === '-' ? await saveTo(process.stdout, signal) : await saveToFile(path, signal)
+  printError(`${documents.toLocaleString('en')} documents, checksum ${sha256.slice(0, 16)}`)
+  return 0
 }
 
-await runCli({
-  help,
-  args: { allowPositionals: true },
-  run: ({ positionals: [path, ...more] }) => {
-    if (path === undefined || more.length > 0) throw new StartError('Name one file: see --help.')
-    return run(path)
-  },
-})
+await runFileCommand({ help, interrupted: 'Interrupted: there is no backup.', run })

@@ -38,6 +38,33 @@ function parseArguments<const Config extends ParseArgsConfig>(config: Config): P
   }
 }
 
+type FileCommand = {
+  help: string
+  /** What is said when an interrupt has ended it. */
+  interrupted: string
+  run(path: string, signal: AbortSignal): Promise<number>
+}
+
+/** Runs a command whose only argument is a file. The first interrupt aborts the signal, and decides the exit code. */
+export const runFileCommand = ({ help, interrupted, run }: FileCommand): Promise<void> =>
+  runCli({
+    help,
+    args: { allowPositionals: true },
+    async run({ positionals: [path, ...more] }) {
+      if (path === undefined || more.length > 0) throw new StartError('Name one file: see --help.')
+      const interrupts = handleInterrupts()
+      try {
+        const code = await run(path, interrupts.signal)
+        return interrupts.exitCode() ?? code
+      } catch (error) {
+        const exitCode = interrupts.exitCode()
+        if (exitCode === null) throw error
+        printError(interrupted)
+        return exitCode
+      }
+    },
+  })
+
 /** The first SIGINT or SIGTERM aborts `signal`, and a second one exits the process. */
 export function handleInterrupts(): { signal: AbortSignal; exitCode(): number | null } {
   const controller = new AbortController()

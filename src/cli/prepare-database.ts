@@ -12,11 +12,11 @@ import { print, runCli } from './command.ts'
 const help = `Usage: node src/cli/prepare-database.ts
 
 Initiates the replica set of the MongoDB at MONGODB_URI with the hosts that it names, adds those that an existing set lacks,
-and creates or updates the server's user
-(DB_USER, DB_PASSWORD), those of separate services, rookery-accounts (ACCOUNTS_DB_PASSWORD) and rookery-posts
-(POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD). The service database-init of compose.yaml runs it at every start: it changes only what is missing or
-different, so it can be repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE:
-see docs/decisions/0006-compose-database.md.
+and creates or updates the server's user (DB_USER, DB_PASSWORD), those of separate services, rookery-accounts
+(ACCOUNTS_DB_PASSWORD) and rookery-posts (POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD). The
+service database-init of compose.yaml runs it at every start: it changes only what is missing or different, so it can be
+repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE: see
+docs/decisions/0006-compose-database.md.
 
 Exit code: 0 done, 78 a variable is missing or the key file's mode is wrong, 69 MongoDB is not ready within 2 minutes.
 `

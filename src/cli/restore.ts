@@ -12,7 +12,7 @@ import { remainingDrift, resultLine, summaryLines } from '../reconcile/report.ts
 import { createSweeps } from '../reconcile/sweeps.ts'
 import { StartError } from '../start-error.ts'
 import { localWriter } from '../write-operations.ts'
-import { handleInterrupts, print, printError, runCli } from './command.ts'
+import { print, printError, runFileCommand } from './command.ts'
 import { withDatabase } from './open-database.ts'
 import { progress } from './progress.ts'
 
@@ -99,24 +99,4 @@ async function restore(path: string, signal: AbortSignal): Promise<number> {
   })
 }
 
-async function run(path: string): Promise<number> {
-  const interrupts = handleInterrupts()
-  try {
-    const code = await restore(path, interrupts.signal)
-    return interrupts.exitCode() ?? code
-  } catch (error) {
-    const exitCode = interrupts.exitCode()
-    if (exitCode === null) throw error
-    printError('Interrupted: repeat it with the same file.')
-    return exitCode
-  }
-}
-
-await runCli({
-  help,
-  args: { allowPositionals: true },
-  run: ({ positionals: [path, ...more] }) => {
-    if (path === undefined || more.length > 0) throw new StartError('Name one file: see --help.')
-    return run(path)
-  },
-})
+await runFileCommand({ help, interrupted: 'Interrupted: repeat it with the same file.', run: restore })

@@ -50,5 +50,3 @@ export function answerWatch(ping: () => Promise<unknown>) {
     },
   }
 }
-
-export type AnswerWatch = ReturnType<typeof answerWatch>

@@ -5,12 +5,12 @@ import { backOffMs } from '../back-off.ts'
 import type { NoteRefusal } from '../database/access-refusals.ts'
 import { type Position, positionAt, positionOfToken, secondsBefore, timeOf } from './position.ts'
 
-export type ChangeKind = 'post' | 'edited' | 'counts' | 'removed'
+type ChangeKind = 'post' | 'edited' | 'counts' | 'removed'
 
 /** What a commit did to a post. Not the post itself: that is read when the change is sent. */
 export type Change = { position: Position; kind: ChangeKind; post: string }
 
-export type ChangeListener = {
+type ChangeListener = {
   /** The history begins here. Called again when changes have been lost. */
   begin(position: Position): void
   /**

@@ -245,5 +245,3 @@ export function fanOut(parts: Parts) {
     },
   }
 }
-
-export type FanOut = ReturnType<typeof fanOut>

@@ -9,7 +9,7 @@ export const heartbeatMs = 15_000
 /** For a client that reads nothing any more, once its stream has ended. */
 const closeAfterMs = 10_000
 
-export type ReaderOptions = {
+type ReaderOptions = {
   raw: ServerResponse
   viewer: Viewer | null
   timeline: OpenTimeline | undefined

@@ -1,7 +1,8 @@
-import { Readable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { BSON, type Db, Long } from 'mongodb'
 import t from 'tap'
 import { savedOf } from '../../src/backup/collections.ts'
+import { compressTo } from '../../src/backup/file.ts'
 import { type BackupPart, backupEncoder, decodeBackup, type Trailer } from '../../src/backup/format.ts'
 import { assertNotRestoring, assertRestorable, finishRestore, loadBackup } from '../../src/backup/load.ts'
 import { saveBackup } from '../../src/backup/save.ts'
@@ -148,4 +149,17 @@ t.test('what is not one whole backup is refused with the reason', async (t) => {
   }
   await t.rejects(read(whole, whole), { message: 'bytes follow its end' })
   await t.rejects(read(Buffer.concat([BSON.serialize({ rookeryBackup: 2 }), whole])), { message: /of this version/ })
+})
+
+t.test('an interrupt ends a backup whose reader takes nothing', async (t) => {
+  const interrupt = new AbortController()
+  // The streams alone keep no process alive.
+  const alive = setInterval(() => undefined, 1_000)
+  t.teardown(() => clearInterval(alive))
+  const stalled = new Writable({ highWaterMark: 1, write: () => setImmediate(() => interrupt.abort()) })
+  const random = () => Buffer.from(Array.from({ length: 100_000 }, () => Math.floor(Math.random() * 256)))
+  const saving = compressTo(stalled, interrupt.signal, async (sink) => {
+    for (let n = 0; n < 50; n += 1) await sink(random())
+  })
+  await t.rejects(saving, { name: 'AbortError' })
 })
