@@ -92,7 +92,7 @@ t.test('httpx reads a stream line by line', await needs(python, '-c', 'import ht
   const { url } = await testServer(t)
   const { client } = await signUp(url)
   const program = fileURLToPath(new URL('read_stream.py', import.meta.url))
-  const child = spawn(python, [program, `${url}/v1/stream`, 'removed'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(python, [program, `${url}/v1/stream`], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill())
   const lines = linesOf(child)
   await eventually(() => isShown(lines, ['open text/event-stream']))

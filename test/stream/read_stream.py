@@ -1,11 +1,10 @@
-"""Prints the events of a stream, one "name data" a line, until the first that is named as the second argument."""
+"""Prints the events of a stream, one "name data" a line, until it is killed."""
 
 import sys
 
 import httpx
 
-url, last = sys.argv[1:]
-with httpx.Client(timeout=60) as client, client.stream("GET", url) as response:
+with httpx.Client(timeout=60) as client, client.stream("GET", sys.argv[1]) as response:
     response.raise_for_status()
     print("open", response.headers["content-type"], flush=True)
     event = {}
@@ -14,8 +13,6 @@ with httpx.Client(timeout=60) as client, client.stream("GET", url) as response:
         if line == "":
             if "data" in event:
                 print(event["event"], event["data"], flush=True)
-                if event["event"] == last:
-                    break
             event = {}
         elif name:
             event[name] = value
