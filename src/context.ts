@@ -26,6 +26,7 @@ import { slidingWindow } from './limits/sliding-window.ts'
 import { successfulLogins } from './limits/successful-logins.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
+import { postPages } from './posts/page-views.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { pulse } from './pulse/pulse.ts'
@@ -103,6 +104,7 @@ export function createContext(config: AppConfig, parts: Parts) {
         return secrets.current.peppers
       },
     }),
+    postPages: postPages(db, { accounts, reactions }),
     posts,
     pulse: pulse(),
     reactions,

@@ -1,7 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import { batchRead } from '../database/batch-reads.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type Counts, type CountsDocument, noCounts } from './counts.ts'
 import { Username } from './schema.ts'
@@ -37,19 +36,22 @@ export function accountStore(db: Db, transact: Transact) {
   const usernames: Collection<UsernameDocument> = db.collection('usernames')
   const counts: Collection<CountsDocument> = db.collection('accountCounts')
 
-  const profileOf = batchLoader<AccountDocument>(async (ids) => {
-    const found = await accounts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
-    return new Map(found.map((account) => [account._id.toString(), account]))
+  const profileOf = batchRead<AccountDocument, AccountDocument>(db, {
+    collection: 'accounts',
+    filter: (ids) => ({ _id: { $in: ids.map(toUuid) } }),
+    toEntry: (account) => [account._id.toString(), account],
   })
 
-  const countsOf = batchLoader<Counts>(async (ids) => {
-    const found = await counts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
-    return new Map(found.map(({ _id, revision: _, ...counts }) => [_id.toString(), counts]))
+  const countsOf = batchRead<CountsDocument, Counts>(db, {
+    collection: 'accountCounts',
+    filter: (ids) => ({ _id: { $in: ids.map(toUuid) } }),
+    toEntry: ({ _id, revision: _, ...counts }) => [_id.toString(), counts],
   })
 
-  const nameOf = batchLoader<UsernameDocument>(async (names) => {
-    const found = await usernames.find({ _id: { $in: [...names] } }, singleBatch(names.length)).toArray()
-    return new Map(found.map((name) => [name._id, name]))
+  const nameOf = batchRead<UsernameDocument, UsernameDocument>(db, {
+    collection: 'usernames',
+    filter: (names) => ({ _id: { $in: [...names] } }),
+    toEntry: (name) => [name._id, name],
   })
 
   async function find(name: string): Promise<UsernameDocument | undefined> {

@@ -6,9 +6,11 @@ type Read<Value> = { resolve(value: Value | undefined): void; reject(error: unkn
  * Coalesces reads by id from one turn of the event loop into one query. No read joins a query that was sent before: its
  * snapshot might be older than a write that was acknowledged to the caller.
  * @param load - reads distinct keys; its error is thrown by all of their reads
+ * @param schedule - calls its argument at the end of the turn
  */
 export function batchLoader<Value>(
   load: (keys: readonly string[]) => Promise<Map<string, Value>>,
+  schedule: (send: () => void) => void = setImmediate,
 ): (key: string) => Promise<Value | undefined> {
   let pending = new Map<string, Read<Value>[]>()
 
@@ -30,7 +32,7 @@ export function batchLoader<Value>(
 
   return (key) => {
     const { promise, resolve, reject } = Promise.withResolvers<Value | undefined>()
-    if (pending.size === 0) setImmediate(send)
+    if (pending.size === 0) schedule(send)
     const sameKey = pending.get(key)
     if (sameKey) sameKey.push({ resolve, reject })
     else pending.set(key, [{ resolve, reject }])

@@ -1,8 +1,7 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import { batchRead } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import type { FollowResult, follow } from './follow.ts'
@@ -15,15 +14,18 @@ export type FollowWriter = { follow: Submitted<typeof follow> }
 export function followStore(db: Db, writer: FollowWriter) {
   const follows: Collection<FollowDocument> = db.collection('follows')
 
-  const find = batchLoader<true>(async (names) => {
-    const keys = names.map((name) => {
-      const [from = '', to = ''] = name.split(' ')
-      return followKey(from, to)
-    })
-    const found = await follows
-      .find(keysFilter(keys), { projection: { _id: 1 }, hint: idHint, ...singleBatch(keys.length) })
-      .toArray()
-    return new Map(found.map(({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true]))
+  const find = batchRead<Pick<FollowDocument, '_id'>, true>(db, {
+    collection: 'follows',
+    filter: (names) =>
+      keysFilter(
+        names.map((name) => {
+          const [from = '', to = ''] = name.split(' ')
+          return followKey(from, to)
+        }),
+      ),
+    projection: { _id: 1 },
+    hint: idHint,
+    toEntry: ({ _id: { from, to } }) => [pairName(from.toString(), to.toString()), true],
   })
 
   async function page(

@@ -8,12 +8,14 @@ import { invalid, notFound, Problem } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
 import { fingerprintOf } from './idempotency.ts'
+import type { PostPages } from './page-views.ts'
 import { CreateBody, CreateHeaders, EditBody, PostPage, PostParams, PostView } from './schema.ts'
 import type { PostStore } from './store.ts'
-import { type PostViewContext, requirePost, viewPost, viewPostPage } from './view.ts'
+import { type PostViewContext, readPostView, requirePost, viewPost } from './view.ts'
 
 type Context = PostViewContext & {
   accounts: Pick<AccountStore, 'author' | 'idOf'>
+  postPages: PostPages
   posts: PostStore
   sweepers: { posts: Sweeper }
 }
@@ -23,7 +25,7 @@ const howToFindOut = 'GET /v1/posts/{id} shows the post as it is.'
 const forbidden = () => new Problem('forbidden', 'Only the author may change or delete a post.')
 
 export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, posts } = context
+  const { accounts, postPages, posts } = context
 
   scope.get(
     '/posts',
@@ -36,7 +38,7 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         response: { 200: PostPage },
       },
     },
-    async (request) => viewPostPage(context, 'posts', request.query, viewerOf(request), posts.listRoots),
+    async (request) => postPages.read('posts', request.query, viewerOf(request), posts.listRoots),
   )
 
   scope.get(
@@ -51,9 +53,9 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       },
     },
     async (request) => {
-      const post = await posts.find(request.params.id)
-      if (!post) throw notFound()
-      return viewPost(context, post, viewerOf(request))
+      const view = await readPostView(context, request.params.id, viewerOf(request))
+      if (!view) throw notFound()
+      return view
     },
   )
 
@@ -72,7 +74,7 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     async (request) => {
       const { username } = request.params
       const list = `posts by ${username.toLowerCase()}`
-      return viewPostPage(context, list, request.query, viewerOf(request), async (position) => {
+      return postPages.read(list, request.query, viewerOf(request), async (position) => {
         const author = await accounts.idOf(username)
         if (author === undefined) throw notFound()
         return posts.listByAuthor(author, position)
@@ -94,7 +96,7 @@ export const publicPostRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
     },
     async (request) => {
       const { id } = request.params
-      return viewPostPage(context, `replies to ${id}`, request.query, viewerOf(request), async (position) => {
+      return postPages.read(`replies to ${id}`, request.query, viewerOf(request), async (position) => {
         await requirePost(context, id)
         return posts.listReplies(id, position)
       })

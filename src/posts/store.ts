@@ -1,9 +1,9 @@
-import type { Collection, Db, Filter } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import type { Db, Filter } from 'mongodb'
+import { batchRead, turnReads } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
+import { recent } from '../database/recent.ts'
 import { sharedQuery } from '../database/shared-query.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import { noCounts } from './counts.ts'
@@ -28,32 +28,43 @@ export type EditOutcome = { outcome: 'edited'; post: Post } | { outcome: 'not-au
 type Hint = (typeof listIndexes)[keyof typeof listIndexes]
 
 export function postStore(db: Db, writer: PostWriter) {
-  const posts: Collection<PostDocument> = db.collection('posts')
+  const turn = turnReads(db)
+  const authors = recent<string>(10_000)
 
-  const find = batchLoader<Post>(async (ids) => {
-    const found = await posts.find({ _id: { $in: ids.map(toUuid) } }, singleBatch(ids.length)).toArray()
-    return new Map(found.map(toPost).map((post) => [post.id, post]))
+  const find = batchRead<PostDocument, Post>(db, {
+    collection: 'posts',
+    filter: (ids) => ({ _id: { $in: ids.map(toUuid) } }),
+    toEntry(found) {
+      const post = toPost(found)
+      authors.note(post.id, post.author)
+      return [post.id, post]
+    },
   })
 
   async function readPage(filter: Filter<PostDocument>, hint: Hint, { after, limit }: Position): Promise<Post[]> {
-    const found = await posts
-      .find(
-        { ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) },
-        { hint, ...singleBatch(limit + 1), ...boundedTime },
-      )
-      .sort({ _id: -1 })
-      .limit(limit + 1)
-      .toArray()
-    return found.map(toPost)
+    const found = await turn.query({
+      collection: 'posts',
+      filter: { ...filter, ...(after !== undefined && { _id: { $lt: toUuid(after) } }) },
+      hint,
+      sort: { _id: -1 },
+      limit: limit + 1,
+      count: limit + 1,
+      ...boundedTime,
+    })
+    // The collection holds nothing else.
+    return (found as PostDocument[]).map(toPost)
   }
 
-  const shared = sharedQuery<readonly Post[]>()
+  const shared = sharedQuery<readonly Post[]>(turn.schedule)
 
   const page = (list: string, filter: Filter<PostDocument>, hint: Hint, position: Position) =>
     shared(`${list} ${position.after} ${position.limit}`, () => readPage(filter, hint, position))
 
   return {
     find,
+
+    /** The author of a post that this process has read, whether or not it still exists: it never changes. */
+    knownAuthor: authors.of,
 
     /** Creates a post; with a claim, at most one for its key, however many concurrent requests repeat it. */
     async create(

@@ -1,26 +1,52 @@
-import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
-import { type PageQuery, type Position, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import type { ReactionStore } from '../reactions/store.ts'
+import type { ReactionValue } from '../reactions/value.ts'
 import type { Post } from './model.ts'
 import type { PostStore } from './store.ts'
 
 type Authors = Pick<AccountStore, 'author'>
-
 export type PostViewContext = { accounts: Authors; reactions: Pick<ReactionStore, 'valueOf'> }
+export type PostReadContext = PostViewContext & { posts: Pick<PostStore, 'find' | 'knownAuthor'> }
 
-export async function viewPosts(
-  { accounts, reactions }: PostViewContext,
-  posts: readonly Post[],
+const viewerPart = (viewer: string | undefined, reaction: ReactionValue | undefined) =>
+  viewer === undefined ? null : { reaction: reaction ?? null }
+
+/** Undefined unless the post and its author exist. Everything is read at once where the author is known. */
+export async function readPostView(
+  { accounts, posts, reactions }: PostReadContext,
+  id: string,
   viewer: string | undefined,
 ) {
+  const known = posts.knownAuthor(id)
+  const [post, knownAuthor, reaction] = await Promise.all([
+    posts.find(id),
+    known === undefined ? undefined : accounts.author(known),
+    viewer === undefined ? undefined : reactions.valueOf(id, viewer),
+  ])
+  if (!post) return undefined
+  const author = knownAuthor ?? (await accounts.author(post.author))
+  return author && { ...post, author, viewer: viewerPart(viewer, reaction) }
+}
+
+/** What a view has beside the post itself. */
+export const readParts = (
+  { accounts, reactions }: PostViewContext,
+  { id, author }: Pick<Post, 'id' | 'author'>,
+  viewer: string | undefined,
+) => Promise.all([accounts.author(author), viewer === undefined ? undefined : reactions.valueOf(id, viewer)])
+
+export type Parts = ReturnType<typeof readParts>
+
+export async function viewPosts(
+  context: PostViewContext,
+  posts: readonly Post[],
+  viewer: string | undefined,
+  begun: ReadonlyMap<string, Parts> = new Map(),
+) {
   const views = posts.map(async (post) => {
-    const [author, reaction] = await Promise.all([
-      accounts.author(post.author),
-      viewer === undefined ? undefined : reactions.valueOf(post.id, viewer),
-    ])
-    return author ? [{ ...post, author, viewer: viewer === undefined ? null : { reaction: reaction ?? null } }] : []
+    const [author, reaction] = await (begun.get(post.id) ?? readParts(context, post, viewer))
+    return author ? [{ ...post, author, viewer: viewerPart(viewer, reaction) }] : []
   })
   return (await Promise.all(views)).flat()
 }
@@ -32,23 +58,7 @@ export async function viewPost(context: PostViewContext, post: Post, viewer: str
   return view
 }
 
-export async function viewPostPage(
-  context: PostViewContext,
-  list: string,
-  query: z.infer<typeof PageQuery>,
-  viewer: string | undefined,
-  read: (position: Position) => Promise<readonly Post[]>,
-) {
-  const position = positionOf(list, query)
-  const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)
-  return { items: await viewPosts(context, items, viewer), nextCursor }
-}
-
 /** @throws Problem `not-found` unless the post and its author exist. */
-export async function requirePost(
-  { accounts, posts }: { accounts: Authors; posts: Pick<PostStore, 'find'> },
-  id: string,
-): Promise<void> {
-  const post = await posts.find(id)
-  if (!post || !(await accounts.author(post.author))) throw notFound()
+export async function requirePost(context: PostReadContext, id: string): Promise<void> {
+  if (!(await readPostView(context, id, undefined))) throw notFound()
 }

@@ -1,20 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { AccountStore } from '../accounts/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { pageFrom, positionOf } from '../http/pages.ts'
 import { notFound } from '../http/problems.ts'
 import { PostParams } from '../posts/schema.ts'
-import type { PostStore } from '../posts/store.ts'
-import { requirePost, viewPosts } from '../posts/view.ts'
+import { type PostReadContext, readPostView, requirePost } from '../posts/view.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import { ReactBody, ReactedPostPage, ReactedView, ReactionPage, ReactionsQuery } from './schema.ts'
 import type { ReactionStore } from './store.ts'
 
-type Context = {
-  accounts: Pick<AccountStore, 'author'>
-  posts: Pick<PostStore, 'find'>
-  reactions: ReactionStore
-}
+type Context = PostReadContext & { reactions: ReactionStore }
 
 const tags = ['reactions']
 const howToFindOut = 'GET /v1/posts/{id} shows your reaction.'
@@ -53,7 +47,7 @@ export const publicReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope
 }
 
 export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { posts, reactions } = context
+  const { reactions } = context
 
   scope.get(
     '/account/reactions',
@@ -74,8 +68,7 @@ export const ownReactionRoutes: FastifyPluginAsyncZod<Context> = async (scope, c
       const found = await reactions.listByAccount(account, position, value)
       const { items, nextCursor } = pageFrom(list, position.limit, found, ({ order }) => order)
       const views = items.map(async ({ post: id, value, reactedAt }) => {
-        const found = await posts.find(id)
-        const [post] = found ? await viewPosts(context, [found], account) : []
+        const post = await readPostView(context, id, account)
         return post ? [{ post, value, reactedAt }] : []
       })
       return { items: (await Promise.all(views)).flat(), nextCursor }

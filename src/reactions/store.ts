@@ -1,8 +1,7 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import { batchRead } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import { idHint, keysFilter, listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'
@@ -22,13 +21,17 @@ export type ReactionWriter = {
 export function reactionStore(db: Db, writer: ReactionWriter) {
   const reactions: Collection<ReactionDocument> = db.collection('reactions')
 
-  const find = batchLoader<ReactionValue>(async (names) => {
-    const keys = names.map((name) => {
-      const [post = '', account = ''] = name.split(' ')
-      return reactionKey(post, account)
-    })
-    const found = await reactions.find(keysFilter(keys), { hint: idHint, ...singleBatch(keys.length) }).toArray()
-    return new Map(found.map(({ post, account, value }) => [pairName(post.toString(), account.toString()), value]))
+  const find = batchRead<ReactionDocument, ReactionValue>(db, {
+    collection: 'reactions',
+    filter: (names) =>
+      keysFilter(
+        names.map((name) => {
+          const [post = '', account = ''] = name.split(' ')
+          return reactionKey(post, account)
+        }),
+      ),
+    hint: idHint,
+    toEntry: ({ post, account, value }) => [pairName(post.toString(), account.toString()), value],
   })
 
   async function page(

@@ -1,7 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchLoader } from '../database/batch-loader.ts'
+import { batchRead } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { singleBatch } from '../database/single-batch.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { SessionOwner, Viewer } from './access-token.ts'
@@ -43,11 +42,11 @@ export function sessionStore(
   const sessions: Collection<SessionDocument> = db.collection('sessions')
   const own = ({ account, session }: SessionOwner) => ({ _id: toUuid(session), account: toUuid(account) })
 
-  const readPublic = batchLoader<PublicSession>(async (names) => {
-    const found = await sessions
-      .find<PublicSession>(ownersFilter(names), { projection: publicFields, ...singleBatch(names.length) })
-      .toArray()
-    return new Map(found.map((session) => [ownerNameOf(session), session]))
+  const readPublic = batchRead<PublicSession, PublicSession>(db, {
+    collection: 'sessions',
+    filter: ownersFilter,
+    projection: publicFields,
+    toEntry: (session) => [ownerNameOf(session), session],
   })
 
   const readSeen = (found: readonly { _id: UUID }[]) =>

@@ -3,18 +3,14 @@ import { untilAnswered } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { accountTurn } from '../limits/client-turn.ts'
 import { PostPage } from '../posts/schema.ts'
-import type { PostStore } from '../posts/store.ts'
-import { type PostViewContext, viewPosts } from '../posts/view.ts'
+import { type PostReadContext, readPostView } from '../posts/view.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { TimelineStore } from './store.ts'
 
-type Context = PostViewContext & {
-  posts: Pick<PostStore, 'find'>
-  timelines: TimelineStore
-}
+type Context = PostReadContext & { timelines: TimelineStore }
 
 export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { posts, timelines } = context
+  const { timelines } = context
 
   scope.get(
     '/timeline',
@@ -36,10 +32,9 @@ export const timelineRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         signal: untilAnswered(reply),
       })
       const { items, nextCursor } = pageFrom(list, position.limit, ids, (id) => id)
-      const found = await Promise.all(items.map(posts.find))
+      const views = await Promise.all(items.map((id) => readPostView(context, id, account)))
       // A post may have been deleted since its id was read.
-      const existing = found.filter((post) => post !== undefined)
-      return { items: await viewPosts(context, existing, account), nextCursor }
+      return { items: views.filter((view) => view !== undefined), nextCursor }
     },
   )
 }
