@@ -5,7 +5,10 @@ import type { Effect, FaultProxy } from './fault-proxy.ts'
 import { randomMs, seconds } from './random-time.ts'
 
 /** Half of the faults hit a commit, after which the server does not know the outcome. */
-const commands = ['commitTransaction', 'find', 'commitTransaction', 'update', 'commitTransaction', 'insert'] as const
+const commands = [
+  ...(['commitTransaction', 'find', 'commitTransaction', 'update'] as const),
+  ...(['commitTransaction', 'insert', 'commitTransaction', 'aggregate'] as const),
+]
 const commandTimeoutMs = 5_000
 
 const oneOf = <Item>(items: readonly Item[]): Item | undefined => items[randomInt(items.length)]

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import * as schemas from '../api-schemas.ts'
 import type { Answer, Call, Client } from '../client.ts'
@@ -8,7 +9,11 @@ import type { Directory } from '../people/directory.ts'
 import type { Checker, Excess } from './checker.ts'
 import type { Finding } from './finding.ts'
 
-const maxTries = 3
+/**
+ * The pauses between the tries. On a busy machine the server may answer the deletion of an account before it has withdrawn
+ * the account's reactions, replies and follows: until then they are counted, and hidden from the lists.
+ */
+const pausesMs = [0, 2_000, 8_000]
 /**
  * A short reaction of another account, gone when it is looked into, would meet the two reads of a count and the one of its
  * list as easily as the answer that it follows: never to do so in 20 cases has a chance of less than one in 4^20.
@@ -24,6 +29,7 @@ type Size = { seen: number; foreign: number; most: number }
  * behind a count does not explain either, and what stays, is a finding; and what the answers to writes alone have.
  */
 export class ExcessInvestigation {
+  #pausesMs: readonly number[]
   #client: Pick<Client, 'send'>
   #directory: Directory
   #checker: Checker
@@ -34,7 +40,14 @@ export class ExcessInvestigation {
   /** What was gone when it was looked into, by the answers that had it. */
   #vanished = { ofWrites: [] as Finding[], ofReads: 0 }
 
-  constructor(client: Pick<Client, 'send'>, directory: Directory, checker: Checker, history: History) {
+  constructor(
+    client: Pick<Client, 'send'>,
+    directory: Directory,
+    checker: Checker,
+    history: History,
+    pauses = pausesMs,
+  ) {
+    this.#pausesMs = pauses
     this.#client = client
     this.#directory = directory
     this.#checker = checker
@@ -66,7 +79,8 @@ export class ExcessInvestigation {
 
   async #investigate({ count, isOfWrite, finding }: Excess): Promise<void> {
     let last: Size | null = null
-    for (let tries = 0; tries < maxTries; tries += 1) {
+    for (const pauseMs of this.#pausesMs) {
+      await sleep(pauseMs)
       const size = await this.#measure(count)
       if (size === null) return
       if (size.seen - size.most <= size.foreign) {

@@ -113,7 +113,7 @@ export const publicAccountRoutes: FastifyPluginAsyncZod<ReadContext> = async (sc
   )
 }
 
-type OwnContext = { accounts: Pick<AccountStore, 'find' | 'update'>; mutex: KeyedMutex }
+type OwnContext = { accounts: Pick<AccountStore, 'complete' | 'find' | 'update'>; mutex: KeyedMutex }
 
 export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { accounts, mutex }) => {
   scope.get(
@@ -146,7 +146,7 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
         mutex(account, () => accounts.update(account, change, deadline)),
       )
       if (result.outcome === 'not-found') throw unauthenticated()
-      return viewOwn(result.account)
+      return viewOwn(await accounts.complete(result.profile))
     },
   )
 }

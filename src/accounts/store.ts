@@ -29,6 +29,8 @@ export type Account = {
   createdAt: Date
   counts: Counts
 }
+/** An account without its counts. */
+export type Profile = Readonly<AccountDocument>
 export type Author = { id: string; username: string; displayName: string }
 
 export function accountStore(db: Db, transact: Transact) {
@@ -112,15 +114,18 @@ export function accountStore(db: Db, transact: Transact) {
       id: string,
       change: { displayName?: string; bio?: string },
       deadline?: number,
-    ): Promise<{ outcome: 'updated'; account: Account } | { outcome: 'not-found' }> {
+    ): Promise<{ outcome: 'updated'; profile: Profile } | { outcome: 'not-found' }> {
       const update = { $set: change, $inc: { revision: 1 } }
       const changed = await transact(
         (session) => accounts.findOneAndUpdate({ _id: toUuid(id) }, update, { session, returnDocument: 'after' }),
         deadline,
       )
       if (!changed) return { outcome: 'not-found' }
-      return { outcome: 'updated', account: toAccount(changed, await countsOf(id)) }
+      return { outcome: 'updated', profile: changed }
     },
+
+    /** Apart from `update`: what is written stays written if this read fails. */
+    complete: async (profile: Profile): Promise<Account> => toAccount(profile, await countsOf(profile._id.toString())),
 
     async author(id: string): Promise<Author | undefined> {
       const profile = await profileOf(id)

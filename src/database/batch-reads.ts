@@ -1,24 +1,8 @@
 import type { Db, Document, Filter, Hint } from 'mongodb'
 import { batchLoader } from './batch-loader.ts'
-import { singleBatch } from './single-batch.ts'
+import { type Query, unionQuery } from './union-query.ts'
 
-/**
- * Which documents to read.
- * @property hint - an index, where MongoDB might choose another
- * @property count - at most so many are found
- */
-type Query = {
-  collection: string
-  filter: Document
-  projection?: Document
-  hint?: Hint
-  sort?: Record<string, 1 | -1>
-  limit?: number
-  maxTimeMS?: number
-  count: number
-}
-
-type Part = Query & { resolve(found: Document[]): void; reject(error: unknown): void }
+type Part = { query: Query; resolve(found: Document[]): void; reject(error: unknown): void }
 
 /** What a feature reads by key; at most one document has a key. */
 export type BatchRead<Stored extends Document, Value> = {
@@ -66,78 +50,41 @@ function createTurnReads(db: Db): TurnReads {
   let sends: (() => void)[] = []
   let parts: Part[] = []
 
-  function run(): void {
-    // One may schedule others.
-    for (const send of sends) send()
-    sends = []
-    const queries = parts
-    parts = []
-    // A query has one hint.
-    const first = queries.find(({ hint }) => hint !== undefined) ?? queries[0]
-    if (!first) return
-    const others = queries.filter((query) => query !== first)
-    const together = [first, ...others.filter(({ hint }) => hint === undefined)]
-    for (const group of [together, ...others.filter(({ hint }) => hint !== undefined).map((query) => [query])]) {
-      void settle(group, group.length === 1 ? findOne(db, group) : findAll(db, group))
+  async function send(group: readonly Part[]): Promise<void> {
+    try {
+      const queries = group.map(({ query }) => query)
+      for (const [n, found] of (await unionQuery(db, queries)).entries()) group[n]?.resolve(found)
+    } catch (error) {
+      for (const { reject } of group) reject(error)
     }
   }
 
+  function run(): void {
+    // One may schedule others.
+    for (const sendOne of sends) sendOne()
+    sends = []
+    const due = parts
+    parts = []
+    // A query has one hint.
+    const first = due.find(hasHint) ?? due[0]
+    if (!first) return
+    const others = due.filter((part) => part !== first)
+    const together = [first, ...others.filter((part) => !hasHint(part))]
+    void send(together)
+    for (const part of others.filter(hasHint)) void send([part])
+  }
+
   return {
-    schedule(send) {
+    schedule(sendOne) {
       if (sends.length === 0) setImmediate(run)
-      sends.push(send)
+      sends.push(sendOne)
     },
     query(query) {
       const { promise, resolve, reject } = Promise.withResolvers<Document[]>()
-      parts.push({ ...query, resolve, reject })
+      parts.push({ query, resolve, reject })
       return promise
     },
   }
 }
 
-async function settle(parts: readonly Part[], reading: Promise<Document[][]>): Promise<void> {
-  try {
-    const found = await reading
-    for (const [n, { resolve }] of parts.entries()) resolve(found[n] ?? [])
-  } catch (error) {
-    for (const { reject } of parts) reject(error)
-  }
-}
-
-async function findOne(db: Db, [part]: readonly Part[]): Promise<Document[][]> {
-  if (!part) return []
-  const { collection, filter, count, resolve: _, reject: __, ...options } = part
-  return [
-    await db
-      .collection(collection)
-      .find(filter, { ...options, ...singleBatch(count) })
-      .toArray(),
-  ]
-}
-
-const stagesOf = ({ filter, projection, sort, limit }: Query, part: number): Document[] => [
-  { $match: filter },
-  ...(sort ? [{ $sort: sort }] : []),
-  ...(limit === undefined ? [] : [{ $limit: limit }]),
-  ...(projection ? [{ $project: projection }] : []),
-  { $replaceWith: { part: { $literal: part }, found: '$$ROOT' } },
-]
-
-async function findAll(db: Db, parts: readonly Part[]): Promise<Document[][]> {
-  const [first, ...others] = parts
-  if (!first) return []
-  const pipeline = [
-    ...stagesOf(first, 0),
-    ...others.map((query, n) => ({ $unionWith: { coll: query.collection, pipeline: stagesOf(query, n + 1) } })),
-  ]
-  const times = parts.flatMap(({ maxTimeMS }) => maxTimeMS ?? [])
-  const options = {
-    ...(first.hint !== undefined && { hint: first.hint }),
-    ...(times.length > 0 && { maxTimeMS: Math.max(...times) }),
-    ...singleBatch(parts.reduce((sum, { count }) => sum + count, 0)),
-  }
-  const found: Document[][] = parts.map(() => [])
-  const cursor = db.collection(first.collection).aggregate<{ part: number; found: Document }>(pipeline, options)
-  for (const { part, found: document } of await cursor.toArray()) found[part]?.push(document)
-  return found
-}
+const hasHint = ({ query }: Part) => query.hint !== undefined

@@ -33,7 +33,9 @@ export async function usedActions(db: Db, username: string): Promise<Set<string>
   return new Set(
     entries.flatMap((entry) => {
       const collection = entry.ns.slice(db.databaseName.length + 1)
-      return actionsOf(entry).map((action) => `${collection} ${action}`)
+      const stages: Document[] = entry.command?.pipeline ?? []
+      const united = stages.flatMap(({ $unionWith }) => ($unionWith ? `${$unionWith.coll} find` : []))
+      return [...actionsOf(entry).map((action) => `${collection} ${action}`), ...united]
     }),
   )
 }

@@ -14,20 +14,26 @@ const post = {
   counts: { likes: 0, dislikes: 0, replies: 0 },
 }
 
+/** @property stillCounted - how many reads of the post count a like that no list shows */
+type Sent = { ofWrites: number; ofReads: number; stillCounted?: number }
+
 /** A server without likes, and what the answers to writes and reads have had too much all the same. */
-async function investigate({ ofWrites, ofReads }: { ofWrites: number; ofReads: number }) {
+async function investigate({ ofWrites, ofReads, stillCounted = 0 }: Sent) {
   const [history, checker, directory] = [new History(), new Checker(), new Directory()]
   history.listen(checker)
   directory.addAccount('ann')
   directory.announce('ann/0', null)
   directory.resolve(post)
+  let reads = 0
   const answers = { isUncertain: false, isSessionInvalid: false, interrupted: false, cause: '200', ms: 1 }
   const send = async ({ path, observe }: Call) => {
-    const body = path.endsWith(id) ? post : { items: [], nextCursor: null }
+    const likes = path.endsWith(id) && reads++ < stillCounted ? 1 : 0
+    const counted = { ...post, counts: { ...post.counts, likes } }
+    const body = path.endsWith(id) ? counted : { items: [], nextCursor: null }
     observe?.({ status: 200, body, isSessionInvalid: false, sentAt: performance.now() })
     return { ...answers, status: 200, body }
   }
-  const investigation = new ExcessInvestigation({ send }, directory, checker, history)
+  const investigation = new ExcessInvestigation({ send }, directory, checker, history, [0, 0, 0])
   const values = { object: count, expected: '0', seen: '1', requestIds: ['a request'] }
   const finding: Excess['finding'] = { rule: 'C', ...values, times: { sent: 0, answered: 1 } }
   for (const [times, isOfWrite] of [
@@ -52,4 +58,10 @@ t.test('what another account may have done and undone is none', async (t) => {
   t.same(await investigate({ ofWrites: 19, ofReads: 0 }), [])
   t.same(await investigate({ ofWrites: 20, ofReads: 1 }), [])
   t.same(await investigate({ ofWrites: 0, ofReads: 100 }), [])
+})
+
+t.test('a count that its list does not explain is a finding only if it stays', async (t) => {
+  t.same(await investigate({ ofWrites: 0, ofReads: 1, stillCounted: 4 }), [], 'the content of a deleted account')
+  const seen = '1, of which 0 are of other accounts'
+  t.match(await investigate({ ofWrites: 0, ofReads: 1, stillCounted: 6 }), [{ rule: 'C', object: count, seen }])
 })
