@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parse } from 'secure-json-parse'
+import { hasTooManyValues, maxValues } from './body-values.ts'
 import { clientLeft, invalid, Problem, unsupportedMediaType } from './problems.ts'
 
 /** Of a media type with its parameters: to read 16 KiB of them would take 2 ms. */
@@ -11,6 +12,8 @@ const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 const takesBody = (request: FastifyRequest) => request.routeOptions.schema?.body !== undefined
 const malformed = () => new Problem('malformed-json', 'Send the body as JSON in UTF-8.')
+const tooManyValues = () =>
+  invalid({ pointer: '/body', detail: `Must have at most ${maxValues} members and items, at every depth together.` })
 
 const utf8Charsets = new Set(['', 'charset=utf-8', 'charset="utf-8"'])
 
@@ -35,6 +38,7 @@ export function parseBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(takesBody(request) ? malformed() : null)
     if (!isJson(request)) return done(unsupportedMediaType())
+    if (hasTooManyValues(body)) return done(tooManyValues())
     try {
       done(null, parse(utf8.decode(body), undefined, { protoAction: 'error', constructorAction: 'error' }))
     } catch {

@@ -117,6 +117,12 @@ export const payloadTooLarge = () => new Problem('payload-too-large', 'Send a bo
 export const unsupportedMediaType = () =>
   new Problem('unsupported-media-type', 'Send the body as application/json, in UTF-8 and uncompressed.')
 
+/** Node's parser keeps no more of a request: some versions of Node 24 drop the others. */
+export const maxHeaders = 1_000
+
+export const headersTooLarge = () =>
+  new Problem('headers-too-large', 'Send at most 16 KiB of headers, and fewer than 1,000.')
+
 export const uriTooLong = () => new Problem('uri-too-long', 'Send a URL of at most 4,096 characters.')
 
 export function databaseUnavailable(cause?: unknown, retryAfterSeconds = 1): Problem {

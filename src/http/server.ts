@@ -5,7 +5,7 @@ import { logWhenClosed } from '../operations/logging.ts'
 import { sendProblem } from './errors.ts'
 import { findFramingFault } from './framing.ts'
 import { type Handler, handleInOrder } from './pipelining.ts'
-import { invalid, maxUrlLength, notFound, type Problem, uriTooLong } from './problems.ts'
+import { headersTooLarge, invalid, maxHeaders, maxUrlLength, notFound, type Problem, uriTooLong } from './problems.ts'
 import { answerOnSocket } from './socket-errors.ts'
 
 const maxBodyBytes = 16 * 1024
@@ -75,6 +75,11 @@ export function serverOptions(
 }
 
 function findRejection(request: IncomingMessage, reply: FastifyReply): Problem | undefined {
+  // A second Host, or a Transfer-Encoding, may be among those that Node dropped.
+  if (request.rawHeaders.length >= 2 * maxHeaders) {
+    reply.header('connection', 'close')
+    return headersTooLarge()
+  }
   const fault = findFramingFault(request)
   if (!fault) return (request.url?.length ?? 0) > maxUrlLength ? uriTooLong() : undefined
   // The end of the body is ambiguous, so the rest of the connection cannot be trusted (request smuggling).

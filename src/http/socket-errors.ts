@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { newId } from '../database/ids.ts'
-import { invalid, maxUrlLength, Problem, uriTooLong } from './problems.ts'
+import { headersTooLarge, invalid, maxUrlLength, Problem, uriTooLong } from './problems.ts'
 
 const closeDelayMs = 1_000
 
@@ -16,7 +16,7 @@ function socketProblem({ code, rawPacket }: ConnectionError): Problem {
   if (code === 'HPE_HEADER_OVERFLOW') {
     // Fastify types the packet as a Buffer's JSON form; it is the Buffer that Node read last.
     const packet = Buffer.isBuffer(rawPacket) ? rawPacket.toString('latin1') : ''
-    return overlongUrl.test(packet) ? uriTooLong() : new Problem('headers-too-large', 'Send at most 16 KiB of headers.')
+    return overlongUrl.test(packet) ? uriTooLong() : headersTooLarge()
   }
   return invalid({ pointer: '', detail: 'The request must be valid HTTP/1.1.' })
 }

@@ -32,6 +32,17 @@ t.test('request bodies', async (t) => {
     expectProblem(t, await ask(port, 'DELETE', '/v1/session', plain), 'unsupported-media-type')
   })
 
+  t.test('a body of more than 100 members and items is refused before it is parsed', async (t) => {
+    const members = (count: number) => `{${Array.from({ length: count }, (_, n) => `"${n}":0`).join()}}`
+    const faultsOf = async (body: string) => pointersOf(await post({ headers: json, body }))
+    t.equal((await faultsOf(members(100))).length, 20, '100 members: each of the first 20 faults')
+    for (const body of [members(101), `{"text":${'['.repeat(100)}${']'.repeat(100)}}`, `${'['.repeat(8_000)}`]) {
+      t.same(await faultsOf(body), ['/body'], body.slice(0, 20))
+    }
+    const answer = await post({ headers: json, body: JSON.stringify({ text: `\\",{[`.repeat(100) }) })
+    t.equal(answer.status, 201, 'what a text holds is no value')
+  })
+
   t.test('a route with a body answers an empty one of any media type with malformed-json', async (t) => {
     for (const type of [undefined, 'application/json', 'text/plain', 'nonsense']) {
       const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type }

@@ -44,6 +44,16 @@ t.test('request framing', { timeout: 120_000 }, async (t) => {
     t.same(field((await ask(port, 'GET', '/v1/posts')).body, 'items'), [], 'no post is created')
   })
 
+  t.test('as many headers as Node keeps are too many, so that none is dropped', async (t) => {
+    // Three more stand beside them.
+    const others = 'a:\r\n'.repeat(997)
+    const bytes = `POST /v1/session HTTP/1.1\r\n${host}Content-Type: application/json\r\n${others}Transfer-Encoding: chunked\r\n\r\n${chunks}`
+    const answers = await raw(port, `${bytes}${live}`)
+    t.equal(answers.length, 1)
+    expectProblem(t, answers[0], 'headers-too-large')
+    t.equal(answers[0]?.headers.connection, 'close')
+  })
+
   t.test('an unambiguously framed request is accepted', async (t) => {
     const hosts = ['localhost', 'localhost:5000', '127.0.0.1:5000', '[::1]:5000', 'a-b_c.example', '']
     for (const name of hosts) {
