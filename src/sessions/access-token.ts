@@ -2,6 +2,7 @@ import jwt from '@fastify/jwt'
 import fp from 'fastify-plugin'
 import { z } from 'zod'
 import { Id } from '../http/wire-types.ts'
+import { recentMap } from '../limits/recent-map.ts'
 import { kidForm, type LiveKeys, signingKey } from '../secrets/key-ring.ts'
 import { jwtKeysOf, registeredSecret } from './jwt-keys.ts'
 import { boundedWait } from './key-refresh.ts'
@@ -10,6 +11,8 @@ export const maxAccessTokenSeconds = 900
 /** The largest tolerated difference between the clocks of two servers. */
 export const clockSkewSeconds = 60
 const maxVerifiedTokens = 10_000
+/** Of a few requests. */
+const maxDecodedTokens = 100
 
 export type SessionOwner = { account: string; session: string }
 
@@ -30,6 +33,7 @@ declare module 'fastify' {
       isPlausible(token: string): boolean
       /** As `read`; a token with an unknown key, which another server may have read already, waits up to 3 s for it. */
       readOrRefresh(token: string): Promise<Viewer | undefined>
+      /** Of a token that could not be read: whether its key is known, so that its signature is wrong. */
       isForged(token: string): boolean
     }
   }
@@ -100,15 +104,27 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     jwtKeys = jwtKeysOf(current)
   }
 
+  /** Each step of a request decodes its tokens. */
+  const decodedLately = recentMap<{ parts: Token | undefined }>(maxDecodedTokens)
+
+  function partsOf(token: string): Token | undefined {
+    if (!form.test(token)) return undefined
+    const known = decodedLately.get(token)
+    if (known) return known.parts
+    let parts: Token | undefined
+    try {
+      parts = Token.parse(app.jwt.decode(token))
+    } catch {
+      // No token of ours.
+    }
+    decodedLately.set(token, { parts })
+    return parts
+  }
+
   /** @returns the parts of a token that would be valid if its signature were, which remains to be verified */
   function decode(token: string): Token | undefined {
-    if (!form.test(token)) return undefined
-    try {
-      const decoded = Token.parse(app.jwt.decode(token))
-      return isTimely(decoded.payload) ? decoded : undefined
-    } catch {
-      return undefined
-    }
+    const parts = partsOf(token)
+    return parts && isTimely(parts.payload) ? parts : undefined
   }
 
   function verify(token: string): { viewer: Viewer; exp: number } | undefined {
@@ -139,7 +155,7 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
 
   function isForged(token: string): boolean {
     const key = jwtKeys.get(decode(token)?.header.kid ?? '')
-    return key !== undefined && verify(token) === undefined
+    return key !== undefined && !verified.has(token)
   }
 
   function namesUnknownKey(token: string): boolean {

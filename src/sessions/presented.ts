@@ -7,13 +7,19 @@ import type { SessionStore } from './store.ts'
 /** A request may have hundreds of cookies with one name. Of those that look like ours, so many are verified. */
 export const maxVerified = 8
 /** Of the access cookies with the form of ours, so many are decoded to find them. */
-const maxDecoded = 4 * maxVerified
+const maxDecoded = 2 * maxVerified
+
+/** The access cookies that can be verified at a bearable cost. In the order in which they count. */
+export function presentedAccessTokens(request: FastifyRequest, cookies: SessionCookies): string[] {
+  const { accessTokens } = request.server
+  const candidates = cookies.access(request).filter(accessTokens.hasForm).slice(0, maxDecoded)
+  return candidates.filter(accessTokens.isPlausible).slice(0, maxVerified)
+}
 
 /** The newest of each session. Call it outside transactions: a token with an unknown key waits for that key. */
 export async function presentedViewers(request: FastifyRequest, cookies: SessionCookies): Promise<Viewer[]> {
   const { accessTokens, securityLog } = request.server
-  const candidates = cookies.access(request).filter(accessTokens.hasForm).slice(0, maxDecoded)
-  const tokens = candidates.filter(accessTokens.isPlausible).slice(0, maxVerified)
+  const tokens = presentedAccessTokens(request, cookies)
   const read = await Promise.all(tokens.map(accessTokens.readOrRefresh))
   if (tokens.some((token, n) => read[n] === undefined && accessTokens.isForged(token))) {
     securityLog.record('authn_token_forged', { request, detail: { reason: 'signature' } })

@@ -7,6 +7,7 @@ import { EventStream, eventStreamType } from '../http/responses.ts'
 import { clientTurn } from '../limits/client-turn.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
+import { presentedAccessTokens } from '../sessions/presented.ts'
 import { openStreams } from './open-streams.ts'
 import { StreamHeaders, StreamQuery } from './schema.ts'
 import type { StreamHub } from './streams.ts'
@@ -23,7 +24,8 @@ export const streamRoute: FastifyPluginAsyncZod<Context> = async (scope, { cooki
   /** A stream ends with the access token that opened it, and so never after its session. */
   function endsAt(request: FastifyRequest): number {
     const { accessTokens } = request.server
-    const own = cookies.access(request).filter((token) => accessTokens.read(token)?.session === request.viewer?.session)
+    const tokens = presentedAccessTokens(request, cookies)
+    const own = tokens.filter((token) => accessTokens.read(token)?.session === request.viewer?.session)
     return Math.max(...own.map((token) => accessTokens.expiryOf(token)?.getTime() ?? 0))
   }
 
