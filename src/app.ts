@@ -26,6 +26,7 @@ import { serializerCompiler } from './http/serializer.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
 import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
+import { requestClient } from './limits/request-client.ts'
 import { requestPace } from './limits/request-pace.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { limitUnreadAnswers } from './limits/unread-answers.ts'
@@ -69,6 +70,7 @@ export async function buildApp(
   const headers = securityHeaders({ secure: config.cookieSecure })
   const inOutage = outageRoom({
     headers,
+    clientOf: requestClient(config.trustedProxies),
     ping: () => app.signals.command({ ping: 1 }),
     onRefused(refused) {
       app.countRejected('database-unavailable', refused)

@@ -5,63 +5,99 @@ import { newId } from '../database/ids.ts'
 import { countPerSecond } from './count-per-second.ts'
 import type { Handler } from './pipelining.ts'
 import { databaseUnavailable, problemType } from './problems.ts'
+import { whenComplete } from './when-complete.ts'
 
 /** A failover takes a few seconds: so many requests wait for the new primary. */
 const defaultMaxWaiting = 500
 /** The clients of an outage come back at different times. */
 const retryAfterSeconds = [1, 2, 3, 4, 5]
-/** Requests below it may wait for the database; health checks must never be refused. */
-const databasePath = '/v1/'
+/** Of one address, and of one network: others must find room. */
+const shares = { address: 0.5, network: 0.75 }
+
+type Client = { address: string; network: string }
 
 type Options = {
   /** Those of every response. */
   headers: Readonly<Record<string, string>>
+  /** Whose a request is; undefined when the client has left. */
+  clientOf: (request: IncomingMessage) => Client | undefined
   ping: () => Promise<unknown>
   onRefused: (refused: number) => void
   maxWaiting?: number
 }
 
 /**
- * While the database does not answer, only `maxWaiting` requests wait for it, until their deadline. Each further one is
- * refused within 50 ms. This happens before Fastify sees it: in an outage most of the requests are refused, and often.
+ * Whether a request may wait for the database: health checks must never be refused. The router also takes a URL with its
+ * host, and one with percent-encoding, which no other path of ours has.
  */
-export function outageRoom({ headers, ping, onRefused, maxWaiting = defaultMaxWaiting }: Options) {
+const mayWait = (url = '') => url.startsWith('/v1/') || !url.startsWith('/') || url.includes('%')
+
+/**
+ * While the database does not answer, only `maxWaiting` requests wait for it, until their deadline, and of one address or
+ * network a share of them. Each further one is refused within 50 ms, before Fastify sees it: in an outage most of the
+ * requests are refused, and often. A request counts once its body is there.
+ */
+export function outageRoom({ headers, clientOf, ping, onRefused, maxWaiting = defaultMaxWaiting }: Options) {
   const database = answerWatch(ping)
   const refuse = refusal(headers)
   const report = countPerSecond(onRefused)
-  const waiting = new Set<ServerResponse>()
+  const waiting = new Map<ServerResponse, Client>()
+  /** Of those that wait, by address and by network. */
+  const counts = new Map<string, number>()
 
-  /** A stream that has begun waits no more. */
-  function isFull(): boolean {
-    if (waiting.size < maxWaiting) return false
-    for (const response of waiting) if (response.headersSent) waiting.delete(response)
-    return waiting.size >= maxWaiting
+  function count({ address, network }: Client, difference: 1 | -1): void {
+    for (const key of [address, network]) {
+      const sum = (counts.get(key) ?? 0) + difference
+      if (sum > 0) counts.set(key, sum)
+      else counts.delete(key)
+    }
   }
 
-  function admit(response: ServerResponse): void {
-    waiting.add(response)
+  function leave(response: ServerResponse): boolean {
+    const client = waiting.get(response)
+    if (client) count(client, -1)
+    return waiting.delete(response)
+  }
+
+  const isFullFor = ({ address, network }: Client): boolean =>
+    waiting.size >= maxWaiting ||
+    (counts.get(address) ?? 0) >= maxWaiting * shares.address ||
+    (counts.get(network) ?? 0) >= maxWaiting * shares.network
+
+  /** A stream that has begun waits no more. */
+  function isFull(client: Client): boolean {
+    if (!isFullFor(client)) return false
+    for (const response of waiting.keys()) if (response.headersSent) leave(response)
+    return isFullFor(client)
+  }
+
+  function admit(client: Client, response: ServerResponse): void {
+    if (response.closed || response.headersSent) return
+    waiting.set(response, client)
+    count(client, 1)
     response.once('close', () => {
-      if (waiting.delete(response) && response.writableFinished && response.statusCode < 300) database.noteAnswer()
+      if (leave(response) && response.writableFinished && response.statusCode < 300) database.noteAnswer()
     })
   }
 
   return (handle: Handler): Handler => {
-    function decide(isAnswering: boolean, request: IncomingMessage, response: ServerResponse): void {
-      // The client has left before the verdict.
-      if (response.closed) return
-      if (isAnswering) {
-        admit(response)
-        handle(request, response)
-      } else {
-        refuse(response)
-        report()
-      }
-    }
     return (request, response) => {
-      if (!request.url?.startsWith(databasePath)) return handle(request, response)
-      const isAnswering = isFull() ? database.isAnswering() : true
-      if (typeof isAnswering === 'boolean') decide(isAnswering, request, response)
-      else void isAnswering.then((answers) => decide(answers, request, response))
+      const client = mayWait(request.url) ? clientOf(request) : undefined
+      if (!client) return handle(request, response)
+      const decide = (isAnswering: boolean): void => {
+        // The client has left before the verdict.
+        if (response.closed) return
+        if (isAnswering) {
+          whenComplete(request, () => admit(client, response))
+          handle(request, response)
+        } else {
+          refuse(response)
+          report()
+        }
+      }
+      const isAnswering = isFull(client) ? database.isAnswering() : true
+      if (typeof isAnswering === 'boolean') decide(isAnswering)
+      else void isAnswering.then(decide)
     }
   }
 }

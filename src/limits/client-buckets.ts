@@ -5,7 +5,7 @@ import { type Bucket, tokenBuckets } from './token-bucket.ts'
 
 export const networkFactor = 4
 
-type ClientKeys = { address: string; network: string }
+export type ClientKeys = { address: string; network: string }
 
 const known = recentMap<ClientKeys>(10_000)
 

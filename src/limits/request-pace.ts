@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { canonicalAddress } from '../http/client-address.ts'
-import { forwardedClient, trustedRanges } from '../http/forwarded.ts'
-import { clientKeys, networkFactor } from './client-buckets.ts'
+import { networkFactor } from './client-buckets.ts'
 import { nextDueMs } from './leaky-bucket.ts'
 import { recentMap } from './recent-map.ts'
+import { requestClient } from './request-client.ts'
 
 /** With the most connections that an address or network may have, none waits longer. */
 const maxDelayMs = 1_000
@@ -20,7 +19,7 @@ export function requestPace(
   { perSecond, trustedProxies }: Options,
   nowMs: () => number = () => performance.now(),
 ): (request: IncomingMessage) => number {
-  const isTrusted = trustedRanges(trustedProxies)
+  const clientOf = requestClient(trustedProxies)
   const paces = {
     address: { perSecond, burst: perSecond },
     network: { perSecond: perSecond * networkFactor, burst: perSecond * networkFactor },
@@ -35,11 +34,8 @@ export function requestPace(
     return Math.min(Math.max(0, dueMs - now), maxDelayMs)
   }
 
-  return ({ headers, socket: { remoteAddress } }) => {
-    if (remoteAddress === undefined) return 0
-    const peer = canonicalAddress(remoteAddress)
-    const client = isTrusted(peer) ? forwardedClient(headers, peer, isTrusted) : undefined
-    const { address, network } = clientKeys(client?.outcome === 'found' ? client.ip : peer)
-    return Math.max(delayMs('address', address), delayMs('network', network))
+  return (request) => {
+    const client = clientOf(request)
+    return client ? Math.max(delayMs('address', client.address), delayMs('network', client.network)) : 0
   }
 }

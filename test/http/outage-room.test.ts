@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
@@ -6,8 +7,17 @@ import { outageRoom } from '../../src/http/outage-room.ts'
 import { serverOptions } from '../../src/http/server.ts'
 import { eventually } from '../eventually.ts'
 
+type Options = { maxWaiting?: number; clientOf?: (request: IncomingMessage) => { address: string; network: string } }
+
+let clients = 0
+/** Every request is another client's. */
+function others() {
+  clients += 1
+  return { address: `address ${clients}`, network: `network ${clients}` }
+}
+
 /** A server whose requests end when they are told to. Two may wait for a database that answers no ping until it is told to. */
-async function setUp(t: Test) {
+async function setUp(t: Test, { maxWaiting = 2, clientOf = others }: Options = {}) {
   const started: string[] = []
   const releases: (() => void)[] = []
   const database = { answers: false, unanswered: [] as (() => void)[] }
@@ -17,7 +27,7 @@ async function setUp(t: Test) {
     if (!database.answers) await new Promise<void>((resolve) => database.unanswered.push(resolve))
   }
   const app = Fastify(
-    serverOptions(headers, { guard: outageRoom({ headers, ping, onRefused: () => undefined, maxWaiting: 2 }) }),
+    serverOptions(headers, { guard: outageRoom({ headers, clientOf, ping, onRefused: () => undefined, maxWaiting }) }),
   )
   app.addHook('onRequest', async () => {
     hooks += 1
@@ -28,11 +38,12 @@ async function setUp(t: Test) {
     await new Promise<void>((resolve) => releases.push(resolve))
     return name
   })
+  app.post('/v1/posts', async () => started.push('write'))
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo // TCP always
-  const read = async (name: string) => {
-    const response = await fetch(`http://127.0.0.1:${port}/${name}`)
+  const read = async (name: string, headers = {}) => {
+    const response = await fetch(`http://127.0.0.1:${port}/${name}`, { headers })
     return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }
   }
   return { database, port, read, started, release: () => releases.shift()?.(), hooks: () => hooks }
@@ -114,4 +125,57 @@ t.test('a client that leaves gives its place to another', async (t) => {
   })
   for (let n = 0; n < 3; n += 1) release()
   await second
+})
+
+t.test('of one address half wait, of one network three quarters, and others find room', async (t) => {
+  const clientOf = ({ headers: { client: address = '' } }: IncomingMessage) => ({
+    address: String(address),
+    network: `network ${String(address)[0]}`,
+  })
+  const { read, started, release } = await setUp(t, { maxWaiting: 8, clientOf })
+  const waiting: Promise<unknown>[] = []
+  const wait = async (...clients: string[]) => {
+    for (const client of clients) waiting.push(read('v1/posts/1', { client }))
+    await eventually(() => started.length === waiting.length)
+  }
+  const statusOf = async (client: string) => (await read('v1/posts/1', { client })).status
+  await wait('a1', 'a1', 'a1', 'a1')
+  t.equal(await statusOf('a1'), 503, 'the address')
+  await wait('a2', 'a2')
+  t.equal(await statusOf('a3'), 503, 'the network')
+  await wait('b1', 'b2')
+  t.equal(await statusOf('c1'), 503, 'all')
+  for (let n = 0; n < 8; n += 1) release()
+  await Promise.all(waiting)
+})
+
+t.test('requests whose bodies have not arrived take no room', async (t) => {
+  const { port, read, started, release } = await setUp(t)
+  const sockets = [1, 2, 3].map(() => connect(port, '127.0.0.1'))
+  for (const socket of sockets) {
+    await once(socket, 'connect')
+    socket.write('POST /v1/posts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{')
+  }
+  const two = [read('v1/posts/1'), read('v1/posts/2')]
+  await eventually(() => started.length === 2)
+  t.equal((await read('v1/posts/3')).status, 503, 'the room was empty')
+  for (const socket of sockets) socket.end('}')
+  await eventually(() => started.length === 5)
+  release()
+  release()
+  await Promise.all(two)
+})
+
+t.test('no other way to write a path leads past the room', async (t) => {
+  const { port, read, started, release } = await setUp(t)
+  const two = [read('v1/posts/1'), read('%761/posts/2')]
+  await eventually(() => started.length === 2)
+  for (const path of ['/%761/posts/3', 'http://x/v1/posts/3']) {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    t.match(String((await socket.toArray())[0]), /^HTTP\/1.1 503/, path)
+  }
+  release()
+  release()
+  await Promise.all(two)
 })
