@@ -3,6 +3,8 @@ import { type Position, secondsBefore, secondsOf } from './position.ts'
 
 /** Some 10 MB. */
 const maxEntries = 50_000
+/** Of a stream that resumes. Their posts are read for it alone: more would cost as much as 50 pages of a list. */
+const maxResumed = 5_000
 /** Counts are sent later than their change, and so after changes that are later: those of so many seconds are repeated. */
 const countsDelaySeconds = 2
 /** The clocks of cluster time never differ so much: a position of this later time is none that a server has given. */
@@ -62,9 +64,10 @@ export function eventLog(capacity = maxEntries) {
       return head
     },
 
-    /** The number from which a stream that has seen `position` resumes; undefined if the log does not reach so far. */
+    /** The number from which a stream that has seen `position` resumes; undefined if that is too long ago. */
     numberAfter(position: Position): number | undefined {
       if (position < floor || secondsOf(position) > secondsOf(head) + maxAheadSeconds) return undefined
+      if (entries.length - indexOf(position) > maxResumed) return undefined
       return first + indexOf(secondsBefore(position, countsDelaySeconds))
     },
 

@@ -41,6 +41,15 @@ t.test('the event log reads from a number, and finds the number of a position', 
   t.same(log.read(log.end, 1), [])
 })
 
+t.test('a stream resumes after at most 5,000 changes, however many more the log keeps', async (t) => {
+  const log = eventLog()
+  log.begin(at(100))
+  log.append(Array.from({ length: 5_010 }, (_, n) => change(110, n)))
+  t.equal(log.numberAfter(at(110, 8)), undefined)
+  t.equal(log.numberAfter(at(110, 5_000)), log.end - 5_010, 'the counts of the last 2 seconds do not count')
+  t.ok(log.read(log.end - 5_010, 1), 'a reader that is slow goes on')
+})
+
 t.test('counts of a post are due at once, and then every 300 ms', async (t) => {
   let now = 0
   const pacer = countsPacer(() => now)
