@@ -11,6 +11,7 @@ import {
   outcomeUnknown,
   overloaded,
   Problem,
+  type ProblemCode,
   payloadTooLarge,
   problemType,
   unsupportedMediaType,
@@ -21,6 +22,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Logs the requests refused with `overloaded`: an attack must not write a line for each. */
     reportOverload(reason: string): void
+    /** Logs the requests that the database failed: in an outage those are many. */
+    reportOutage(code: ProblemCode, reason: string): void
   }
 }
 
@@ -77,7 +80,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   // Without a stack: during an outage every request fails in the same way.
   if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
-    if (!isRefused) request.log.warn({ code, reason: reasonOf(cause) }, 'database unavailable')
+    if (!isRefused) request.server.reportOutage(code, reasonOf(cause))
   } else if (code === 'overloaded') request.server.reportOverload(reasonOf(cause))
   else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
   else recordRefusal(problem, request)
@@ -89,11 +92,24 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problem.body(request.id)))
 }
 
+/** A line a second for each code, with the latest reason: drivers' reasons name sockets, and so are many. */
+function outageReport({ log }: FastifyInstance): FastifyInstance['reportOutage'] {
+  const latest = new Map<string, string>()
+  const report = countPerSecond((requests, code) => {
+    log.warn({ code, requests, reason: latest.get(code) }, 'database unavailable')
+  })
+  return (code, reason) => {
+    latest.set(code, reason)
+    report(code)
+  }
+}
+
 export function answerWithProblems(app: FastifyInstance): void {
   const reportOverload = countPerSecond((refused, reason) => {
     app.log.warn({ refused, reason }, 'requests refused: overloaded')
   })
   app.decorate('reportOverload', reportOverload)
+  app.decorate('reportOutage', outageReport(app))
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(), request, reply))
 }

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { OverloadedError } from '../../src/database/failures.ts'
 import { answerWithProblems } from '../../src/http/errors.ts'
-import { overloaded } from '../../src/http/problems.ts'
+import { databaseUnavailable, overloaded } from '../../src/http/problems.ts'
 import { eventually } from '../eventually.ts'
 
 t.test(
@@ -32,5 +32,31 @@ t.test(
     t.ok(lines.length < 50, `${lines.length} lines`)
     t.ok(lines.every(({ level }) => level === 40))
     t.notMatch(JSON.stringify(lines), /stack|\.ts:/)
+  },
+)
+
+t.test(
+  'requests that the database failed are logged once a second with their number and the latest reason',
+  async (t) => {
+    const lines: { code?: string; requests?: number; reason?: string }[] = []
+    const log: FastifyBaseLogger = pino({ level: 'debug' }, { write: (line) => void lines.push(JSON.parse(line)) })
+    const app = Fastify({ loggerInstance: log, logController: new LogController({ disableRequestLogging: true }) })
+    t.teardown(() => app.close())
+    app.decorate('databaseUser', {
+      noteRefusal: () => false,
+      replace: async () => ({ outcome: 'unchanged' }),
+      onReplaced: () => undefined,
+    })
+    answerWithProblems(app)
+    let failures = 0
+    app.get('/', async () => {
+      failures += 1
+      throw databaseUnavailable(new Error(`socket ${failures} closed`))
+    })
+    for (let n = 0; n < 200; n += 1) t.equal((await app.inject('/')).statusCode, 503)
+    const logged = () => lines.reduce((sum, { requests = 0 }) => sum + requests, 0)
+    await eventually(() => logged() === 200)
+    t.ok(lines.length < 50, `${lines.length} lines`)
+    t.match(lines.at(-1), { code: 'database-unavailable', reason: 'Error: socket 200 closed' })
   },
 )
