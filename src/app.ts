@@ -24,6 +24,7 @@ import { outageRoom } from './http/outage-room.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { serializerCompiler } from './http/serializer.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
+import { closeOnUnreadBodies } from './http/unread-bodies.ts'
 import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
 import { requestClient } from './limits/request-client.ts'
@@ -100,6 +101,7 @@ export async function buildApp(
   measureReadiness(app.metrics, readiness)
   sendHeaders(app, headers)
   limitRequests(app)
+  closeOnUnreadBodies(app)
   supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
   limitUnreadAnswers(app)

@@ -1,8 +1,8 @@
 import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
-import { Problem } from './problems.ts'
+import { methodNotAllowed } from './problems.ts'
 
-// CONNECT never reaches a route: Node closes the connection.
+// CONNECT never reaches a route: see socket-errors.ts.
 const everyMethod = METHODS.filter((method) => method !== 'CONNECT')
 
 /**
@@ -26,7 +26,7 @@ export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstanc
         schema: { hide: true },
         // Before the body is read, and before any check of the URL's real route.
         onRequest: async () => {
-          throw new Problem('method-not-allowed', `This URL supports only ${allow}.`, { headers: { allow } })
+          throw methodNotAllowed(allow)
         },
         handler: () => undefined,
       })

@@ -110,6 +110,12 @@ export const shuttingDown = () =>
 /** Never received: a 4xx, so that logs and metrics do not count it as a server error. */
 export const clientLeft = () => new Problem('request-timeout', 'The client disconnected before the server answered.')
 
+/** @param allow - the methods that the URL supports, as in the header of this name */
+export const methodNotAllowed = (allow: string) =>
+  new Problem('method-not-allowed', `This URL supports ${allow === '' ? 'no such request' : `only ${allow}`}.`, {
+    headers: { allow },
+  })
+
 export const maxUrlLength = 4_096
 
 export const payloadTooLarge = () => new Problem('payload-too-large', 'Send a body of at most 16 KiB.')

@@ -6,14 +6,15 @@ import { sendProblem } from './errors.ts'
 import { findFramingFault } from './framing.ts'
 import { type Handler, handleInOrder } from './pipelining.ts'
 import { headersTooLarge, invalid, maxHeaders, maxUrlLength, notFound, type Problem, uriTooLong } from './problems.ts'
-import { answerOnSocket } from './socket-errors.ts'
+import { answerOnSocket, refuseConnect } from './socket-errors.ts'
+import { closeIfUnread } from './unread-bodies.ts'
 
 const maxBodyBytes = 16 * 1024
 
 type DelayOf = (request: IncomingMessage) => number
 
 /** Node's server with every limit that closes a connection. Fastify would set some of them on its first server only. */
-function createLimitedServer(handle: Handler, delayMsOf: DelayOf): Server {
+function createLimitedServer(handle: Handler, delayMsOf: DelayOf, headers: Readonly<Record<string, string>>): Server {
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -40,6 +41,7 @@ function createLimitedServer(handle: Handler, delayMsOf: DelayOf): Server {
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) response.writeContinue()
     server.emit('request', request, response)
   })
+  server.on('connect', refuseConnect(headers))
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   return server
 }
@@ -58,7 +60,7 @@ export function serverOptions(
 ): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
-    serverFactory: (handle) => createLimitedServer(guard(handle), delayMsOf),
+    serverFactory: (handle) => createLimitedServer(guard(handle), delayMsOf, headers),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,
@@ -68,6 +70,7 @@ export function serverOptions(
     frameworkErrors: (error, request, reply) => {
       logWhenClosed(request, reply)
       reply.headers({ ...headers, 'cache-control': 'no-store' })
+      closeIfUnread(request.raw, reply)
       sendProblem(findRejection(request.raw, reply) ?? error, request, reply)
     },
     clientErrorHandler: answerOnSocket(headers),

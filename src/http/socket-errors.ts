@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { newId } from '../database/ids.ts'
-import { headersTooLarge, invalid, maxUrlLength, Problem, uriTooLong } from './problems.ts'
+import { headersTooLarge, invalid, maxUrlLength, methodNotAllowed, Problem, uriTooLong } from './problems.ts'
 
 const closeDelayMs = 1_000
 
@@ -52,17 +52,32 @@ export function answerOnSocket(headers: Readonly<Record<string, string>>) {
     const id = newId()
     this.countRejected(problem.code)
     this.log.info({ reqId: id, code: problem.code }, 'request rejected on the socket')
-    const body = JSON.stringify(problem.body(id))
-    const head = {
-      ...headers,
-      'content-type': 'application/problem+json; charset=utf-8',
-      'content-length': Buffer.byteLength(body),
-      'x-request-id': id,
-      'cache-control': 'no-store',
-      connection: 'close',
-    }
-    const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
-    socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
-    setTimeout(() => socket.destroy(), closeDelayMs).unref()
+    endWith(problem, id, socket, headers)
+  }
+}
+
+function endWith(problem: Problem, id: string, socket: Socket, headers: Readonly<Record<string, string>>): void {
+  const body = JSON.stringify(problem.body(id))
+  const head = {
+    ...headers,
+    ...problem.headers,
+    'content-type': 'application/problem+json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': id,
+    'cache-control': 'no-store',
+    connection: 'close',
+  }
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
+  socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
+  setTimeout(() => socket.destroy(), closeDelayMs).unref()
+}
+
+/** Node passes CONNECT to no request handler, and no longer listens to the socket. */
+export function refuseConnect(headers: Readonly<Record<string, string>>) {
+  return (_: IncomingMessage, socket: ParsedSocket): void => {
+    socket.on('error', () => undefined).on('data', () => undefined)
+    // The client would take this response for that of an earlier request.
+    if (socket._httpMessage) socket.destroy()
+    else endWith(methodNotAllowed(''), newId(), socket, headers)
   }
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { testServer } from '../helper.ts'
-import { ask, cookieOf, expectProblem, field, raw, rawText } from './wire.ts'
+import { ask, cookieOf, expectProblem, field, raw } from './wire.ts'
 
 const host = 'Host: localhost\r\n'
 const live = `GET /health/live HTTP/1.1\r\n${host}\r\n`
@@ -101,7 +101,7 @@ t.test('request framing', { timeout: 120_000 }, async (t) => {
     )
   })
 
-  t.test('Upgrade is ignored and CONNECT closes the connection', async (t) => {
+  t.test('Upgrade is ignored, and CONNECT gets 405 on a connection that closes', async (t) => {
     for (const protocol of ['websocket', 'h2c', 'TLS/1.0']) {
       const upgrade = `GET /health/live HTTP/1.1\r\n${host}Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
       const answers = await raw(port, [upgrade, live], 2)
@@ -112,7 +112,12 @@ t.test('request framing', { timeout: 120_000 }, async (t) => {
       )
     }
     for (const target of ['example.org:443', '/v1/posts']) {
-      t.equal(await rawText(port, `CONNECT ${target} HTTP/1.1\r\nHost: example.org:443\r\n\r\n${live}`), '', target)
+      const connect = `CONNECT ${target} HTTP/1.1\r\nHost: example.org:443\r\n\r\n`
+      const answers = await raw(port, `${connect}${live}`)
+      t.equal(answers.length, 1, target)
+      expectProblem(t, answers[0], 'method-not-allowed', target)
+      t.match(answers[0]?.headers, { allow: '', connection: 'close' })
+      t.match(await raw(port, [live, connect], 2), [{ status: 200 }, { status: 405 }], 'after another request')
     }
   })
 })
