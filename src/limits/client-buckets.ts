@@ -46,6 +46,13 @@ export function clientBuckets({ name, description, perAddress }: Quota) {
       return bucket
     },
 
+    /** Takes a token for a request that has been answered: too late to refuse it. */
+    settle(ip: string): void {
+      const { address, network } = clientKeys(ip)
+      addresses.settle(address)
+      networks.settle(network)
+    },
+
     release(ip: string): void {
       const { address, network } = clientKeys(ip)
       addresses.release(address)

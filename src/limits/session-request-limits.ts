@@ -12,12 +12,18 @@ declare module 'fastify' {
   }
 }
 
-type Quotas = { readsPerAddress: number; refreshesPerAccount: number }
+/** So many refreshes of an account in 15 minutes are none of a flood: one behind the same address does not stop them. */
+const undisturbedQuota = 10
 
-export function sessionRequestLimits({ readsPerAddress, refreshesPerAccount }: Quotas) {
+type Quotas = { readsPerAddress: number; refreshesPerAccount: number; writesPerAddress: number }
+
+export function sessionRequestLimits({ readsPerAddress, refreshesPerAccount, writesPerAddress }: Quotas) {
   const refreshes = { name: 'refreshes', description: 'refreshes' }
   return {
     refreshes: tokenBuckets({ ...refreshes, quota: refreshesPerAccount, windowSeconds: limitWindowSeconds }),
+    undisturbed: tokenBuckets({ ...refreshes, quota: undisturbedQuota, windowSeconds: limitWindowSeconds }),
+    /** Of all accounts: each writes, so that those of 20 accounts on as many connections would slow all reads. */
+    fromAddress: clientBuckets({ ...refreshes, perAddress: writesPerAddress }),
     /** Those without a live session. They cost what reads cost, but reads must not stop a neighbour's refresh. */
     strangers: clientBuckets({
       name: 'session-requests',
@@ -37,7 +43,7 @@ type Options = {
 
 /** A logout with a live session is not limited: it ends the session. */
 export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLimits, ...options }) => {
-  const { refreshes, strangers } = sessionRequestLimits
+  const { fromAddress, refreshes, strangers, undisturbed } = sessionRequestLimits
   const isRefresh = ({ routeOptions }: FastifyRequest) => routeOptions.config.limitedAs === 'refresh'
   scope.addHook('onRoute', (route) => {
     if (route.config?.limitedAs !== undefined) mayAnswer429(route)
@@ -47,6 +53,7 @@ export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLi
     if (isRefresh(request)) {
       const accounts = options.claimedAccounts(request)
       const [first] = accounts
+      if (accounts.some(undisturbed.isEmpty)) fromAddress.check(request.client.ip)
       // Only looked at: a stranger who knows the account's id must not use up its quota. One account's must not stop another.
       if (first !== undefined && accounts.every(refreshes.isEmpty)) refreshes.check(first)
     } else if (await options.hasLiveSession(request)) return
@@ -55,6 +62,8 @@ export const limitSessionRequests = fp<Options>(async (scope, { sessionRequestLi
   scope.addHook('onSend', async (request, reply) => {
     if (!isRefresh(request) || reply.statusCode !== 200 || request.viewer === null) return
     strangers.release(request.client.ip)
+    fromAddress.settle(request.client.ip)
+    undisturbed.settle(request.viewer.account)
     reply.headers(refreshes.headersOf(refreshes.settle(request.viewer.account)))
   })
 })

@@ -39,7 +39,8 @@ export function tokenBuckets(limit: Limit, { maxBuckets = 100_000, nowMs = () =>
       ratelimit: `"${name}";r=${Math.floor(bucket.tokens)};t=${secondsOf(bucket)}`,
     }),
 
-    isEmpty: (subject: string): boolean => bucketOf(subject).tokens < 1,
+    /** Without a bucket for a subject that has none: a client that only claims subjects must not displace those of others. */
+    isEmpty: (subject: string): boolean => buckets.get(subject) !== undefined && bucketOf(subject).tokens < 1,
 
     /** @throws Problem `rate-limited` if the bucket is empty */
     check: (subject: string): void => refuseIfEmpty(bucketOf(subject)),

@@ -83,6 +83,26 @@ t.test('refreshes are limited by account; another cannot use up its quota', asyn
   t.equal((await refresh(await cookieOf(port, 'bob'))).status, 200, 'another account has its own quota')
 })
 
+t.test('accounts that refresh often share a limit of their address; others behind it go on', async (t) => {
+  const { port } = await testServer(t, { LIMIT_WRITES_PER_ADDRESS: '15' })
+  const refresher = async (name: string) => {
+    let cookie = await cookieOf(port, name)
+    return async (others = '') => {
+      const headers = { cookie: `${others}${cookie}` }
+      const answer = await ask(port, 'POST', '/v1/session/refresh', { headers })
+      if (answer.status === 200) cookie = cookieHeader(answer.headers)
+      return answer
+    }
+  }
+  const [ann, bob] = [await refresher('ann'), await refresher('bob')]
+  for (let n = 1; n <= 15; n += 1) t.equal((await ann()).status, 200)
+  expectLimited(t, await ann(), 'refreshes-by-address', 15)
+  const unused = `refresh=${randomBytes(64).toString('base64url')}; `
+  expectLimited(t, await ann(unused), 'refreshes-by-address', 15)
+  for (let n = 1; n <= 10; n += 1) t.equal((await bob()).status, 200)
+  expectLimited(t, await bob(), 'refreshes-by-address', 15)
+})
+
 t.test('refreshes and logouts without a live session are limited by address; those with one go on', async (t) => {
   const { port } = await testServer(t, { LIMIT_READS_PER_ADDRESS: '5', TRUSTED_PROXIES })
   const send = (method: string, path: string, cookie: string, from = '203.0.113.1') =>

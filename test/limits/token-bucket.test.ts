@@ -88,3 +88,11 @@ t.test('a network has four times the quota of an address, which one address alon
     clients.consume(elsewhere)
   }
 })
+
+t.test('a subject that is only looked at takes no room', async (t) => {
+  const buckets = tokenBuckets({ name: 'x', description: 'x', quota: 1, windowSeconds: 60 })
+  t.equal(buckets.isEmpty('claimed'), false)
+  t.equal(buckets.size, 0)
+  buckets.consume('known')
+  t.equal(buckets.isEmpty('known'), true)
+})
