@@ -177,6 +177,7 @@ t.test('behind trusted proxies', async (t) => {
       '203.0.113.1 10.0.0.1',
       'x'.repeat(8_000),
       `${'1.1.1.1,'.repeat(500)}?`,
+      `${'1.1.1.1,'.repeat(125)}203.0.113.1`,
     ]
     for (const text of [...list, ...bracketed, ...others]) {
       const answer = await ask(port, 'GET', '/v1/posts', { headers: { 'x-forwarded-for': text } })
@@ -198,6 +199,7 @@ t.test('behind trusted proxies', async (t) => {
       'for=6.6.6.6;x=", for=203.0.113.1',
       'for=6.6.6.6;x=", for="203.0.113.1:80"',
       `for=a,${' '.repeat(8_000)}@`,
+      `${'for=1.1.1.1,'.repeat(84)}for=203.0.113.1`,
     ]
     for (const forwarded of [...elements, ...injected]) {
       const answer = await ask(port, 'GET', '/v1/posts', { headers: { forwarded } })
