@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchRead } from '../database/batch-reads.ts'
 import { timeOf, toUuid } from '../database/ids.ts'
 import type { Transact } from '../database/transaction.ts'
+import { batchRead } from '../database/turn-reads.ts'
 import { type Counts, type CountsDocument, noCounts } from './counts.ts'
 import { Username } from './schema.ts'
 

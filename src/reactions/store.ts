@@ -1,7 +1,7 @@
 import type { Collection, Db, Filter, UUID } from 'mongodb'
-import { batchRead } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
+import { batchRead } from '../database/turn-reads.ts'
 import type { Position } from '../http/pages.ts'
 import type { Submitted } from '../writer/operation.ts'
 import { idHint, keysFilter, listIndexes, pairName, type ReactionDocument, reactionKey } from './model.ts'

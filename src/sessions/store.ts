@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
-import { batchRead } from '../database/batch-reads.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { batchRead } from '../database/turn-reads.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { SessionOwner, Viewer } from './access-token.ts'
