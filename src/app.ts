@@ -93,6 +93,7 @@ export async function buildApp(
 
   const otherMethods = refuseOtherMethods(app)
   answerWithProblems(app)
+  const tracing = config.tracing && (await (await import('./telemetry/tracing.ts')).traceRequests(app, config.tracing))
   queueChanges(app, headers)
   logRequests(app)
   await app.register(metrics, { address: config.metrics, process, secretAges })
@@ -117,7 +118,7 @@ export async function buildApp(
   }
   const collections = collectionsOf(services)
   await app.register(database, {
-    connection,
+    connection: { ...connection, ...tracing },
     collections,
     views: viewsOf(services),
     uses: usesOf(services),

@@ -16,6 +16,7 @@ import { findSourceFaults } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
+import { readTracing, tracingVariables } from './telemetry/config.ts'
 
 const isOrigin = (text: string) => {
   const url = URL.canParse(text) ? new URL(text) : undefined
@@ -99,6 +100,7 @@ const variables = z.object({
     .optional(),
   SECURITY_LOG: z.enum(['stdout', 'off'], 'must be stdout or off').optional(),
   SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
+  ...tracingVariables,
   ...limitVariables,
 })
 
@@ -233,6 +235,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
     reservedUsernames: settings.RESERVED_USERNAMES ?? [],
     usernameHoldDays: settings.USERNAME_HOLD_DAYS ?? (production ? 30 : 0),
     log: { level: settings.LOG_LEVEL ?? 'info', readable: !production, security: settings.SECURITY_LOG !== 'off' },
+    tracing: readTracing(settings),
     limits: readLimits(settings, production),
   }
 }

@@ -32,6 +32,7 @@ t.test('the values in env.sample are the defaults', async (t) => {
     entries.filter(({ name, value }) => value === '' && !/^(VAULT|AWS)_/.test(name)).map(({ name }) => name),
     [
       'TRUSTED_PROXIES',
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
       'MONGODB_URI',
       'DB_PASSWORD',
       'DB_CREDENTIALS',

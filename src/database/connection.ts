@@ -4,7 +4,13 @@ import { isDatabaseOutOfReach } from './failures.ts'
 import { explainUnreachable } from './unreachable.ts'
 import { hostsOf } from './uri-variable.ts'
 
-export type Connection = { uri: string; username: string; password: string }
+export type Connection = {
+  uri: string
+  username: string
+  password: string
+  /** Called with each client for requests, whose commands the driver then reports. */
+  observeClient?: (client: MongoClient) => void
+}
 
 export const databaseOf = (uri: string): string => /^[^/]+\/\/[^/]+\/([^?]+)/.exec(uri)?.[1] ?? 'rookery'
 
@@ -23,7 +29,7 @@ const optionsOf = {
 } satisfies Record<Purpose, MongoClientOptions>
 
 /** Majority reads and journaled majority writes: what was acknowledged stays visible, and survives SIGKILL and failover. */
-export const clientOptions = ({ uri, username, password }: Connection, purpose?: Purpose) =>
+export const clientOptions = ({ uri, username, password, observeClient }: Connection, purpose?: Purpose) =>
   ({
     auth: { username, password },
     ...(!/[?&]authSource=/i.test(uri) && { authSource: 'admin' }),
@@ -39,6 +45,7 @@ export const clientOptions = ({ uri, username, password }: Connection, purpose?:
     connectTimeoutMS: 2_000,
     socketTimeoutMS: 30_000,
     heartbeatFrequencyMS: 1_000,
+    ...(observeClient && purpose === 'requests' && { monitorCommands: true }),
     ...(purpose && withoutThoseOf(uri, optionsOf[purpose])),
   }) satisfies MongoClientOptions
 
@@ -49,6 +56,7 @@ const withoutThoseOf = (uri: string, options: MongoClientOptions): MongoClientOp
 /** @throws what {@link toConnectionError} explains */
 export async function connectClient(connection: Connection, purpose: Purpose): Promise<MongoClient> {
   const client = new MongoClient(connection.uri, clientOptions(connection, purpose))
+  if (purpose === 'requests') connection.observeClient?.(client)
   try {
     return await client.connect()
   } catch (error) {

@@ -81,6 +81,7 @@ export const database = fp<Options>(async (app, options) => {
     await prepareDatabase(name, options)
     const purpose = role === 'writer' ? 'writer' : 'requests'
     await app.register(mongodb, { url: connection.uri, database: name, ...clientOptions(connection, purpose) })
+    if (purpose === 'requests') connection.observeClient?.(app.mongo.client)
     const main = liveClient(app.mongo.client, name)
     const signals = await open('signals')
     const writer = role === 'both' ? await open('writer') : main

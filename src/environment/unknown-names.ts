@@ -18,7 +18,7 @@ const namesOfOthers = [
 ]
 
 /** Families of names that have more members than the server reads. */
-const familiesOfOthers = /^(AWS|VAULT)_/
+const familiesOfOthers = /^(AWS|OTEL|VAULT)_/
 const familyOfCompose = /^COMPOSE_/
 
 /** One fault for each name in `.env` that nothing reads. */

@@ -43,7 +43,7 @@ export function createLogger(
   const lines = pretty({
     sync: true,
     ignore:
-      'pid,hostname,version,reqId,method,path,status,ms,account,code,log,event,outcome,ip,nameHash,detail,suppressed',
+      'pid,hostname,version,reqId,method,path,status,ms,account,code,trace_id,span_id,log,event,outcome,ip,nameHash,detail,suppressed',
     translateTime: 'HH:MM:ss',
     ...(destination && { destination, colorize: false }),
   })
@@ -53,7 +53,8 @@ export function createLogger(
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)
 
 /** Probes come every second from each balancer and orchestrator, the pulse from each open page, which has 30 files. */
-const isFrequent = (path: string) => path.startsWith('/health/') || path.startsWith('/page/') || path === '/v1/pulse'
+export const isFrequent = (path: string) =>
+  path.startsWith('/health/') || path.startsWith('/page/') || path === '/v1/pulse'
 
 const quietLevels = new Set(['warn', 'error', 'fatal', 'silent'])
 
