@@ -8,15 +8,16 @@ import { backupRole, createServiceRoles, roleNameOf } from '../service-roles.ts'
 import { serviceNames } from '../services.ts'
 import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
+import { readSecretVariable } from './secret-variable.ts'
 
 const help = `Usage: node src/cli/prepare-database.ts
 
 Initiates the replica set of the MongoDB at MONGODB_URI with the hosts that it names, adds those that an existing set lacks,
 and creates or updates the server's user (DB_USER, DB_PASSWORD), those of separate services, rookery-accounts
-(ACCOUNTS_DB_PASSWORD) and rookery-posts (POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD). The
-service database-init of compose.yaml runs it at every start: it changes only what is missing or different, so it can be
-repeated at any time and after any interruption. It logs in with the key file MONGODB_KEY_FILE: see
-docs/decisions/0006-compose-database.md.
+(ACCOUNTS_DB_PASSWORD) and rookery-posts (POSTS_DB_PASSWORD), and that of backups, rookery-backup (BACKUP_DB_PASSWORD).
+Each password can also come from a file: DB_PASSWORD_FILE and so on. The service database-init of compose.yaml runs it at
+every start: it changes only what is missing or different, so it can be repeated at any time and after any interruption. It
+logs in with the key file MONGODB_KEY_FILE: see docs/decisions/0006-compose-database.md.
 
 Exit code: 0 done, 78 a variable is missing or the key file's mode is wrong, 69 MongoDB is not ready within 2 minutes.
 `
@@ -57,17 +58,24 @@ async function readKey(file: string): Promise<string> {
 }
 
 /**
- * The host of the primary; initiates the set if the first host has none.
+ * The host of the primary, from the first host that names one; initiates the set if no host has one, which MongoDB does only
+ * while all of them answer.
  * @throws Error at the deadline; a replica set that was initiated for other hosts never has a primary
  */
-async function primaryOf({ replicaSet, hosts: [first = '', ...others] }: Target, key: string, deadline: number) {
+async function primaryOf({ replicaSet, hosts }: Target, key: string, deadline: number): Promise<string> {
+  const [first = '', ...others] = hosts
   for (; performance.now() < deadline; await sleep(200)) {
-    const primary = await withAdmin(first, key, adminTimeoutMs, async (admin) => {
-      const hello = await admin.command({ hello: 1 })
-      if (!hello.setName) await initiateReplicaSet(admin, replicaSet, first, ...others)
-      return hello.isWritablePrimary ? first : hello.primary
-    })
-    if (typeof primary === 'string') return primary
+    let isInitiated = false
+    for (const host of hosts) {
+      const ask = withAdmin(host, key, adminTimeoutMs, (admin) => admin.command({ hello: 1 }))
+      // Another one may know the primary.
+      const hello = await ask.catch(() => undefined)
+      if (hello?.isWritablePrimary) return host
+      if (typeof hello?.primary === 'string') return hello.primary
+      if (hello?.setName) isInitiated = true
+    }
+    if (!isInitiated)
+      await withAdmin(first, key, adminTimeoutMs, (admin) => initiateReplicaSet(admin, replicaSet, first, ...others))
   }
   throw new Error('its replica set has no primary')
 }
@@ -96,21 +104,25 @@ async function checkLogin({ uri, databaseName }: Target, auth: Credentials): Pro
 }
 
 /** The users of separate services and of backups, where they have a password. Each has the name of its role. */
-function otherUsers(): { role: string; password: string }[] {
+async function otherUsers(): Promise<{ role: string; password: string }[]> {
   const users = [
     ...serviceNames.map((service) => ({ role: roleNameOf(service), variable: `${service.toUpperCase()}_DB_PASSWORD` })),
     { role: backupRole, variable: 'BACKUP_DB_PASSWORD' },
   ]
-  return users.flatMap(({ role, variable }) => {
-    const password = process.env[variable]
-    return password ? [{ role, password }] : []
-  })
+  const read = users.map(async ({ role, variable }) => ({ role, password: await readSecretVariable(variable) }))
+  return (await Promise.all(read)).flatMap(({ role, password }) => (password ? [{ role, password }] : []))
 }
 
 async function prepareDatabase(): Promise<number> {
   const target = parseTarget(requireVariable('MONGODB_URI'))
   const keyFile = requireVariable('MONGODB_KEY_FILE')
-  const credentials = { username: process.env.DB_USER || 'rookery', password: requireVariable('DB_PASSWORD') }
+  const password = await readSecretVariable('DB_PASSWORD')
+  if (password === undefined)
+    throw new StartError(
+      'DB_PASSWORD is not set: generate one with openssl rand -hex 32, or name its file in DB_PASSWORD_FILE',
+    )
+  const credentials = { username: process.env.DB_USER || 'rookery', password }
+  const others = await otherUsers()
   const { hosts, databaseName, replicaSet } = target
   const host = hosts.join(',')
   for (const deadline = performance.now() + timeoutMs; ; await sleep(500)) {
@@ -120,7 +132,7 @@ async function prepareDatabase(): Promise<number> {
         await addMembers(admin, hosts)
         await createServiceRoles(admin, databaseName)
         await ensureRoleUser(admin, credentials, { role: roleNameOf(), db: databaseName })
-        for (const { role, password } of otherUsers())
+        for (const { role, password } of others)
           await ensureRoleUser(admin, { username: role, password }, { role, db: databaseName })
       })
       await checkLogin(target, credentials)

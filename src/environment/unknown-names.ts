@@ -1,4 +1,4 @@
-/** What `.env` may contain beside the server's own variables: for npm run roles, and for compose.yaml. */
+/** What `.env` may contain beside the server's own variables: for npm run roles, and for the compose files. */
 const namesOfOthers = [
   'ACCOUNTS_DB_PASSWORD',
   'ADMIN_DB_CREDENTIALS',
@@ -14,6 +14,7 @@ const namesOfOthers = [
   'NODE_IMAGE',
   'POSTS_DB_PASSWORD',
   'PROMETHEUS_IMAGE',
+  'SECRETS_DIR',
   'TLS_DIR',
 ]
 

@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MongoClient } from 'mongodb'
 import t, { type Test } from 'tap'
 import { withAdmin } from '../../src/embedded-mongod/admin.ts'
 import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
@@ -59,7 +60,9 @@ t.test('a key file that its user may not read is refused at once', { skip }, asy
   t.match(await runWithKey(t, 0o200), { code: 78, error: /^The key file \S+ cannot be read: [^\n]*\n$/ })
 })
 
-/** A mongod of a replica set, not yet initiated. */
+const mongods = new Map<string, ChildProcess>()
+
+/** A mongod of a replica set, not yet initiated. @returns its host */
 async function startMember(t: Test, folder: string, keyFile: string): Promise<string> {
   const port = await findFreePort()
   const dbpath = await mkdtemp(join(folder, 'member-'))
@@ -70,7 +73,9 @@ async function startMember(t: Test, folder: string, keyFile: string): Promise<st
     if (mongod.exitCode === null && mongod.signalCode === null) await once(mongod, 'exit')
   })
   if (!(await waitUntilListening(port, AbortSignal.timeout(60_000)))) throw new Error('mongod does not listen')
-  return `127.0.0.1:${port}`
+  const host = `127.0.0.1:${port}`
+  mongods.set(host, mongod)
+  return host
 }
 
 t.test('a set of one becomes one of three, and three new hosts a set of three', { timeout: 300_000 }, async (t) => {
@@ -106,4 +111,46 @@ t.test('a set of one becomes one of three, and three new hosts a set of three', 
     await startMember(t, folder, keyFile),
   ]
   t.match(await prepare(...fresh), { code: 0, out: /is ready/ })
+
+  // The first host that the URI names does not answer: the others know the primary that they elect.
+  const [lost = ''] = fresh
+  mongods.get(lost)?.kill('SIGKILL')
+  t.match(await prepare(...fresh), { code: 0, out: /is ready/ })
+})
+
+t.test('passwords come from files, too; both are an error', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const { databaseName } = db
+  const username = `user_${randomBytes(6).toString('hex')}`
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-passwords-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'db-password')
+  const password = randomBytes(12).toString('hex')
+  await writeFile(file, `${password}\n`)
+  const env = {
+    MONGODB_URI: connection.uri,
+    MONGODB_KEY_FILE: process.env.TEST_MONGOD_KEY_FILE,
+    DB_USER: username,
+    DB_PASSWORD_FILE: file,
+  }
+  t.teardown(() =>
+    asAdmin(connection, async (admin) => {
+      await admin.command({ dropUser: username })
+      await admin.client.db(databaseName).command({ dropAllRolesFromDatabase: 1 })
+    }),
+  )
+  // It logs in as the user at the end.
+  t.match(await startCommand(t, 'cli/prepare-database.ts', env).ended, { code: 0, out: /is ready/, error: '' })
+  const client = new MongoClient(connection.uri, { auth: { username, password }, authSource: 'admin' })
+  t.teardown(() => client.close())
+  await client.db(databaseName).listCollections().toArray()
+  for (const [given, error] of [
+    [{ DB_PASSWORD: password }, /DB_PASSWORD and DB_PASSWORD_FILE are both set/],
+    [{ DB_PASSWORD_FILE: '' }, /DB_PASSWORD is not set: generate one with openssl rand -hex 32, or name its file/],
+    [{ DB_PASSWORD_FILE: join(folder, 'none') }, /DB_PASSWORD_FILE names a file that cannot be read/],
+    [{ POSTS_DB_PASSWORD_FILE: join(folder, 'none') }, /POSTS_DB_PASSWORD_FILE names a file that cannot be read/],
+  ] as const) {
+    const ended = await startCommand(t, 'cli/prepare-database.ts', { ...env, ...given }).ended
+    t.match(ended, { code: 78, out: '', error })
+  }
 })

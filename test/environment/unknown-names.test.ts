@@ -40,9 +40,10 @@ t.test('names of other programs are left alone', async (t) => {
     t.equal(nearest(name), undefined, name)
 })
 
-t.test('.env may contain what compose.yaml reads', async (t) => {
-  const compose = await readFile(new URL('../../compose.yaml', import.meta.url), 'utf8')
-  const names = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name = '']) => name)
+t.test('.env may contain what the compose files read', async (t) => {
+  const files = ['compose.yaml', 'compose.secrets.yaml'].map((name) => new URL(`../../${name}`, import.meta.url))
+  const compose = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('')
+  const names = [...compose.matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(([, name = '']) => name)
   t.ok(names.includes('POSTS_DB_PASSWORD'))
   t.same(unknownNameFaults([...names, 'COMPOSE_PROJECT_NAME'], allVariableNames), [])
   t.match(unknownNameFaults(['PROT'], allVariableNames), [/^PROT in \.env is not .*: did you mean PORT\?$/])
