@@ -7,6 +7,7 @@ import { Registry } from 'prom-client'
 import type { Config } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
 import { measureSecretAges, serveClusterMetrics } from '../operations/metrics.ts'
+import { metricsSum } from '../operations/metrics-sum.ts'
 import { measureProcess } from '../operations/process-metrics.ts'
 import { measureWorkers } from '../operations/worker-metrics.ts'
 import type { SecretRefresh } from '../secrets/refresh.ts'
@@ -33,6 +34,7 @@ export async function startPrimary(
   measureProcess(registry, 'primary')
   measureSecretAges(registry, ages)
   const slots: Slot[] = []
+  const sum = metricsSum()
   let replacing: Promise<void> | undefined
   const workers = measureWorkers(registry, () => slots)
   let closeMetrics = async () => {}
@@ -49,8 +51,11 @@ export async function startPrimary(
       socket: join(socketDir, 'writer'),
       orphanedSessions,
     })
-    const fork = (orphanedSessions: readonly string[]) =>
-      forkWorker({ role, startMessage: () => startMessage(orphanedSessions), refreshSecrets: refresh })
+    const fork = (orphanedSessions: readonly string[]) => {
+      const worker = forkWorker({ role, startMessage: () => startMessage(orphanedSessions), refreshSecrets: refresh })
+      sum.add(worker)
+      return worker
+    }
     const slot = superviseSlot(role, fork, log, (reason) => workers.noteReplacement(role, reason))
     slots.push(slot)
     return slot
@@ -62,8 +67,8 @@ export async function startPrimary(
   }
 
   async function collectMetrics() {
-    const all = await Promise.all([registry.getMetricsAsJSON(), ...slots.map((slot) => slot.metrics())])
-    return all.filter((metrics) => metrics !== undefined)
+    const own = await registry.getMetricsAsJSON()
+    return [own, ...(await sum.collect(slots.flatMap((slot) => slot.workers())))]
   }
 
   async function updateSecrets(next: Secrets): Promise<void> {

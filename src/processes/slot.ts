@@ -18,7 +18,8 @@ export type ReplacementReason = 'exited' | 'silent'
 export type Slot = {
   role: Role
   ready: Promise<string>
-  metrics: WorkerHandle['metrics']
+  /** Those that can answer: the present worker, and one that it is replacing. */
+  workers(): readonly WorkerHandle[]
   updateSecrets: WorkerHandle['updateSecrets']
   silentMs(): number
   /**
@@ -142,7 +143,7 @@ export function superviseSlot(
   return {
     role,
     ready: first,
-    metrics: () => worker.metrics(),
+    workers: () => [worker, ...[...others].filter((other) => ready.has(other))],
     updateSecrets: async (changes) =>
       void (await Promise.all([worker, ...others].map((each) => each.updateSecrets(changes)))),
     silentMs: () => watch.silentMs(),

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { ProcessMetrics } from '../operations/metrics.ts'
+import type { MeasuredProcess } from '../operations/metrics-sum.ts'
 import type { RefreshReason } from '../secrets/live.ts'
 import type { Secrets } from '../secrets/secrets.ts'
 import { StartError } from '../start-error.ts'
@@ -16,7 +17,7 @@ const updateTimeoutMs = { keys: 2_000, database: 20_000 }
 
 export type WorkerExit = { status: number | string; startError: string | undefined }
 
-export type WorkerHandle = {
+export type WorkerHandle = MeasuredProcess & {
   pid: number | undefined
   /** Resolves with the worker's URL; rejects when the worker exits first, with its StartError if it sent one. */
   ready: Promise<string>
@@ -54,6 +55,8 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   const exited = Promise.withResolvers<WorkerExit>()
   let startError: string | undefined
   let cutRequests = 0
+  const gone = Promise.withResolvers<void>()
+  const metricsListeners: ((metrics: ProcessMetrics) => void)[] = []
   let resolveMetrics = (_: ProcessMetrics) => {}
   let resolveUpdate = () => {}
   const sessions = new Set<string>()
@@ -62,8 +65,10 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   worker.once('online', () => send(startMessage()))
   worker.on('message', (message: WorkerMessage) => {
     if (message.kind === 'ready') ready.resolve(message.url)
-    else if (message.kind === 'metrics') resolveMetrics(message.metrics)
-    else if (message.kind === 'secrets-updated') resolveUpdate()
+    else if (message.kind === 'metrics') {
+      for (const listener of metricsListeners) listener(message.metrics)
+      resolveMetrics(message.metrics)
+    } else if (message.kind === 'secrets-updated') resolveUpdate()
     else if (message.kind === 'cut') cutRequests = message.requests
     else if (message.kind === 'refresh-secrets')
       refreshSecrets(message.reason).finally(() => send({ kind: 'secrets-refreshed', id: message.id }))
@@ -75,8 +80,13 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
   worker.on('error', (error) => {
     ready.reject(error)
     // A process that could not be started has no exit.
-    if (worker.process.pid === undefined) exited.resolve({ status: 'not started', startError: error.message })
+    if (worker.process.pid === undefined) {
+      exited.resolve({ status: 'not started', startError: error.message })
+      gone.resolve()
+    }
   })
+  // After its last message, which its exit might precede.
+  worker.once('disconnect', () => gone.resolve())
   worker.once('exit', (code, signal) => {
     const status = signal ?? code
     exited.resolve({ status, startError })
@@ -96,6 +106,8 @@ export function forkWorker({ role, startMessage, refreshSecrets }: Options): Wor
     ready: ready.promise,
     exited: exited.promise,
     sessions,
+    gone: gone.promise,
+    onMetrics: (listener) => void metricsListeners.push(listener),
     onSign: (listener) => void worker.on('message', listener),
     async metrics() {
       const answer = new Promise<ProcessMetrics>((resolve) => {

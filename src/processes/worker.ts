@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { collectionsOf, usesOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
@@ -13,6 +14,9 @@ import { serveWriter } from '../writer/server.ts'
 import { type MeasuredService, startApiServer } from './api-server.ts'
 import type { PrimaryMessage, StartMessage, WorkerMessage } from './messages.ts'
 import { signOfLifeMs } from './watchdog.ts'
+
+/** More than the readiness checks take, whose results are metrics. */
+const lastMetricsTimeoutMs = 2_500
 
 const send = (message: WorkerMessage) => void process.send?.(message)
 const onSession = (id: string) => send({ kind: 'session', id })
@@ -100,8 +104,18 @@ async function start(message: StartMessage): Promise<MeasuredService> {
   return service
 }
 
+/** To the sum of the primary, which goes on. Metrics that cannot be collected in time, as in an outage, are not sent. */
+async function sendLastMetrics({ metrics }: MeasuredService): Promise<void> {
+  const sent = metrics().then(
+    (last) => send({ kind: 'metrics', metrics: last }),
+    () => undefined,
+  )
+  await Promise.race([sent, sleep(lastMetricsTimeoutMs)])
+}
+
 async function stop(service: MeasuredService | undefined, isReplaced: boolean): Promise<void> {
   const requests = (await service?.drain({ isReplaced })) ?? 0
+  if (service && isReplaced) await sendLastMetrics(service)
   await service?.close()
   process.send?.({ kind: 'cut', requests } satisfies WorkerMessage, () => process.exit(0))
 }

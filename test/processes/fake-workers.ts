@@ -36,7 +36,6 @@ export function fakeWorkers(t: Test, isHanging = () => false, areReadyAtOnce = f
       stops.push(isReplaced)
       exit(0)
     }
-    const metrics = async () => undefined
     return {
       pid: started.length,
       ready: ready.promise,
@@ -46,7 +45,9 @@ export function fakeWorkers(t: Test, isHanging = () => false, areReadyAtOnce = f
         const timer = setInterval(() => void (isHanging() || listener()), 100)
         t.teardown(() => clearInterval(timer))
       },
-      metrics,
+      metrics: async () => undefined,
+      onMetrics: () => undefined,
+      gone: exited.promise.then(() => undefined),
       async updateSecrets() {
         entry.updates += 1
       },
