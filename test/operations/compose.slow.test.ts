@@ -16,6 +16,7 @@ const Service = z.object({
   secrets: z.array(z.string()).default([]),
   ports: z.array(z.string()).default([]),
   entrypoint: z.array(z.string()).default([]),
+  command: z.array(z.string()).default([]),
 })
 const Compose = z.object({
   services: z.record(z.string(), Service),
@@ -121,6 +122,14 @@ t.test('compose', async (t) => {
         message: new RegExp(`${missing} is not set\\. Generate one`),
       })
     }
+  })
+
+  t.test('the robots accept their command: the server is on another host than they are', async (t) => {
+    const command = plain.get('bot')?.services.bot?.command ?? []
+    const args = command.map((part) => part.replace('http://api:5000', 'http://rookery.invalid'))
+    t.notSame(args, command)
+    const bot = run(process.execPath, [join(root, 'run.mjs'), 'bot/index.ts', ...args])
+    await t.rejects(bot, { message: /No server responds at http:\/\/rookery\.invalid/ })
   })
 
   t.test(
