@@ -49,9 +49,10 @@ function restricted(processor: SpanProcessor): SpanProcessor {
   }
 }
 
-function reportDroppedSpans(log: Log): void {
+/** Such as spans that were dropped, or a variable of the exporter that it cannot use. */
+function reportWarnings(log: Log): void {
   const report = sampled((_, reason: string) => {
-    log.warn({ reason }, 'spans were dropped')
+    log.warn({ reason }, 'tracing reports a fault')
   })
   const ignore = () => undefined
   // Its errors are failed exports, which are reported above.
@@ -66,7 +67,7 @@ function reportDroppedSpans(log: Log): void {
  * further ones are dropped.
  */
 export function spanExport({ endpoint, serviceName, sampledShare }: TracingConfig, log: Log) {
-  reportDroppedSpans(log)
+  reportWarnings(log)
   const exporter = reportingFailures(new OTLPTraceExporter({ url: `${endpoint}/v1/traces` }), log)
   const own = resourceFromAttributes({
     'service.name': serviceName,

@@ -10,9 +10,8 @@ import { useTraceContext } from './trace-context.ts'
 
 /** The ids that find a request's trace from a line of its log. */
 function logTrace(request: FastifyRequest): void {
-  const context = request.opentelemetry().span?.spanContext()
-  if (context === undefined || !isSpanContextValid(context)) return
-  request.log = request.log.child({ trace_id: context.traceId, span_id: context.spanId })
+  const ids = request.opentelemetry().span?.spanContext()
+  if (ids && isSpanContextValid(ids)) request.log = request.log.child({ trace_id: ids.traceId, span_id: ids.spanId })
 }
 
 /**

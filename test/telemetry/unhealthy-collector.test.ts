@@ -18,15 +18,8 @@ t.test('a collector that never answers delays no request, and a shutdown less th
   t.ok(collector.held.length > 0, 'it got a batch')
   // The exporter, which waits for ten seconds, had not given up by then.
   t.notMatch(lines.join(''), /spans could not be exported/)
-})
-
-t.test('a collector that answers after the shutdown does no harm', async (t) => {
-  const collector = await startCollector(t, 'hang')
-  const { app, port } = await testServer(t, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
-  await ask(port, 'GET', '/v1/posts')
-  await app.close()
+  // An answer that comes late does no harm.
   const { held } = collector
-  t.equal(held.length, 1)
   await Promise.all(held.map((response) => new Promise<void>((resolve) => response.end('{}', resolve))))
 })
 
