@@ -118,7 +118,6 @@ async function bench(connection: Connection): Promise<number> {
 
 /** On disk, compressed, with all indexes. */
 async function printBytes(db: Db, size: Size): Promise<void> {
-  await db.admin().command({ fsync: 1 })
   const counted: [what: string, count: number, collections: string[]][] = [
     ['account (profile, name, counts)', size.accounts, ['accounts', 'usernames', 'accountCounts']],
     ['post', size.posts, ['posts']],
