@@ -1,0 +1,119 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Report } from '../../bot/report/schema.ts'
+import { type LocalServer, spawnProgram } from '../../bot/spawn-server.ts'
+import { eventually } from '../eventually.ts'
+import { startCrowd } from './crowd.ts'
+import type { Fault, FaultName, OngoingFault } from './faults.ts'
+import { type Attempt, isSuccess, startProbes } from './probes.ts'
+import type { Site } from './sites.ts'
+
+/** The servers have recovered when no request of the probes has failed for so long. */
+const steadyMs = 3_000
+/** When to give up: the longest span of 503 is 30 s on a quiet machine. */
+const recoveryMs = 120_000
+/**
+ * MongoDB's timeouts are by the clock: 10 s until an election, and as long until a driver takes a server for lost. What
+ * comes after them, such as the election and a mongod's start, takes as long as the machine's load makes it: on two cores
+ * under a load of 10 it took up to 2.5 times as long as alone.
+ */
+const patience = 2.5
+
+export type Result = {
+  name: FaultName
+  limit: Fault['limit']
+  /** Until the last 503, from where the limit counts. */
+  spanMs: number
+  refused: number
+  requests: number
+  longestMs: number
+  /** Why it failed; empty: it passed. */
+  reasons: string[]
+}
+
+/** Makes a fault happen under the robots and the probes, and judges what they saw. */
+export async function runTrial(site: Site, fault: Fault, folder: string, stop: AbortSignal): Promise<Result> {
+  const { limit } = fault
+  await eventually(async () => (await Promise.all(site.servers.map(isReady))).every(Boolean), { withinMs: recoveryMs })
+  const crowd = await startCrowd(site.url, folder, fault.name)
+  const probes = await startProbes(site.servers.map(({ url }) => url))
+  const recovered = (sinceMs: number) =>
+    eventually(() => stop.aborted || probes.steadyMs(sinceMs) > steadyMs, { withinMs: recoveryMs, everyMs: 50 })
+  let ongoing: OngoingFault | undefined
+  try {
+    await recovered(performance.now())
+    const beganMs = performance.now()
+    ongoing = await fault.begin(site)
+    if (ongoing.lastsMs === 'until recovered') await recovered(beganMs)
+    else await delay(ongoing.lastsMs, undefined, { signal: stop })
+    const endedMs = performance.now()
+    await ongoing.end()
+    ongoing = undefined
+    await recovered(performance.now())
+    stop.throwIfAborted()
+    await probes.stop()
+    const report = await crowd.end()
+    const drift = await reconcile(site, join(folder, `${fault.name}.reconcile.log`))
+    const { attempts } = probes
+    const refused = attempts.filter(({ status }) => status === 503)
+    const last503Ms = Math.max(0, ...refused.map(({ answeredMs }) => answeredMs))
+    const spanMs = Math.max(0, last503Ms - (limit.from === 'beginning' ? beganMs : endedMs))
+    return {
+      ...{ name: fault.name, limit, spanMs, refused: refused.length, requests: attempts.length },
+      longestMs: Math.max(...attempts.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
+      reasons: [
+        ...spanFaults(spanMs, refused.length, limit),
+        ...probeFaults(attempts, site, fault),
+        ...crowdFaults(report, limit),
+        ...(drift === 0 ? [] : [`reconcile exited with ${drift}`]),
+        ...(site.running() === site.servers.length ? [] : ['a server has exited']),
+      ],
+    }
+  } finally {
+    // The next fault begins without this one.
+    await ongoing?.end()
+    await probes.stop()
+    await crowd.kill()
+  }
+}
+
+const isReady = async ({ url }: LocalServer) => (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok === true
+
+function spanFaults(spanMs: number, refused: number, { seconds, from }: Fault['limit']): string[] {
+  if (seconds === 0) return refused === 0 ? [] : [`${refused} requests got 503`]
+  const span = `503 until ${(spanMs / 1_000).toFixed(1)} s after the ${from} of the fault`
+  return spanMs <= seconds * 1_000 * patience ? [] : [span]
+}
+
+/** What no fault explains: another status, no answer, or a failure at a server that the fault does not hit. */
+function probeFaults(attempts: readonly Attempt[], { servers }: Site, { hits }: Fault): string[] {
+  const isHit = (server: string) => hits === undefined || hits.some((number) => servers[number]?.url === server)
+  const unexpected = attempts.filter(
+    (attempt) => !isSuccess(attempt) && !(attempt.status === 503 && isHit(attempt.server)),
+  )
+  const counts = Object.entries(Object.groupBy(unexpected, ({ kind, status }) => `${kind}: ${status}`))
+  return counts.map(([what, of = []]) => `the probes' ${what}, ${of.length} times`)
+}
+
+/** One robot comes back with an expired access token, which it refreshes: the contract's 401. */
+function crowdFaults({ check, errors, unexpected }: Report, { seconds }: Fault['limit']): string[] {
+  const isExplained = (cause: string) =>
+    cause === '401 unauthenticated' ||
+    (seconds > 0 && /^503 (database-unavailable|outcome-unknown|overloaded)/.test(cause))
+  const causes = [...errors.filter(({ cause }) => !isExplained(cause)), ...unexpected]
+  return [
+    ...(check.verdict === 'agrees' ? [] : [check.summary, ...check.findings.map(({ text }) => text)]),
+    ...causes.map(({ action, cause, count }) => `the robots' ${action}: ${cause}, ${count} times`),
+  ]
+}
+
+/** Recounts as an operator does. Resolves to the exit code: 0 without drift. */
+async function reconcile({ servers: [server] }: Site, log: string): Promise<number | null> {
+  const file = await open(log, 'w')
+  try {
+    return await spawnProgram(file.fd, ['run.mjs', 'src/cli/reconcile.ts'], server?.settings ?? {}).ended
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,66 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { reportSchema } from '../../bot/report/schema.ts'
+import { findFreePort } from '../../src/embedded-mongod/port.ts'
+import { freshFolder, root } from '../main/server-process.ts'
+
+const missing = ['nginx', 'envsubst', 'openssl', 'curl', 'git'].filter((name) => spawnSync(name, ['-h']).error)
+const skip = missing.length > 0 ? `${missing.join(', ')} not installed` : false
+/** `TEST_RATE=80 TEST_DURATION=150s` are the guide's own: over 10,000 requests, for a machine that does nothing else. */
+const { TEST_RATE: RATE = '20', TEST_DURATION: DURATION = '100s' } = process.env
+
+/** The shell commands of a section of docs/operations.md, in their order. */
+async function commandsOf(section: string): Promise<string[]> {
+  const guide = await readFile(join(root, 'docs/operations.md'), 'utf8')
+  const [, body = ''] = guide.split(`\n## ${section}\n`)
+  const [own = ''] = body.split('\n## ')
+  return [...own.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = '']) => commands)
+}
+
+/** A process group of its own, which ends with the test, however far it got; also mongod and nginx, which leave it. */
+async function run(t: Test, commands: string, env: NodeJS.ProcessEnv) {
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', commands], {
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const said = Promise.all([text(shell.stdout), text(shell.stderr)])
+  t.teardown(async () => {
+    for (const name of ['nginx', 'mongodb']) {
+      const pid = Number(await readFile(join(env.FOLDER ?? '', `${name}.pid`), 'utf8').catch(() => 0))
+      if (pid > 0) spawnSync('kill', [String(pid)])
+    }
+    if (shell.pid !== undefined) spawnSync('kill', ['-KILL', '--', `-${shell.pid}`])
+  })
+  return said.then(([out, error]) => ({ code: shell.exitCode, out, error }))
+}
+
+t.test(
+  'the commands of "Two servers on one machine" lead from a clone to robots that get no error while servers restart',
+  { skip, timeout: 470_000 },
+  async (t) => {
+    const blocks = await commandsOf('Two servers on one machine')
+    t.equal(blocks.length, 6)
+    const FOLDER = await freshFolder(t)
+    const ports: number[] = []
+    for (const _ of ['https', 'mongod', 'first', 'second']) ports.push(await findFreePort(ports))
+    const [HTTPS_PORT, MONGODB_PORT, PORT_1, PORT_2] = ports.map(String)
+    // Nothing of this test run must reach the commands, such as a database or a port.
+    const { HOME, PATH = '', TMPDIR, TEST_MONGOD_BINARY = '' } = process.env
+    const { code, out, error } = await run(t, blocks.join('\n'), {
+      ...{ HOME, TMPDIR, PATH: `${PATH}:${dirname(TEST_MONGOD_BINARY)}:/usr/sbin`, REPOSITORY: root },
+      ...{ FOLDER, HTTPS_PORT, MONGODB_PORT, PORT_1, PORT_2, RATE, DURATION },
+    })
+    t.comment(out.slice(-2_000))
+    t.equal(code, 0, `${out}\n${error}`.slice(-5_000))
+    const report = reportSchema.parse(JSON.parse(await readFile(join(FOLDER, 'report.json'), 'utf8')))
+    t.equal(report.check.verdict, 'agrees')
+    const errors = report.errors.filter(({ cause }) => cause !== '401 unauthenticated')
+    t.same(errors, [], `${report.total.count} requests, no error`)
+    t.same(report.unexpected, [])
+    t.ok(report.total.count > 1_000)
+  },
+)
