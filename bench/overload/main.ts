@@ -39,10 +39,10 @@ function readOptions() {
 /** Prints goodput at several multiples of the peak that closed loops reach, on this machine. */
 async function compareOverHttp(): Promise<void> {
   process.stdout.write(
-    'load  arrivals/s  goodput/s  of peak  refused/s  unsent/s  late/s  p99 ms  server CPU  load CPU\n',
+    'load  arrivals/s  goodput/s  of peak  refused/s  unsent/s  late/s  p99 ms  server CPU  load CPU  log lines\n',
   )
   await measureOverHttp({ seconds: httpSeconds, rounds: httpRounds }, (loaded) => {
-    const { load, perSecond, goodput, peak, refused, unsent, late, p99Ms, serverCpuUs, cpuUs } = loaded
+    const { load, perSecond, goodput, peak, refused, unsent, late, p99Ms, serverCpuUs, cpuUs, logLines } = loaded
     const cells = [
       `${load}×`.padStart(4),
       format(perSecond).padStart(11),
@@ -54,6 +54,7 @@ async function compareOverHttp(): Promise<void> {
       format(p99Ms).padStart(7),
       `${format(serverCpuUs / httpSeconds / 10_000)}%`.padStart(11),
       `${format(cpuUs / httpSeconds / 10_000)}%`.padStart(9),
+      format(logLines).padStart(10),
     ]
     process.stdout.write(`${cells.join(' ')}\n`)
   })

@@ -1,3 +1,6 @@
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { temporaryFolder } from '../../src/temporary-folder.ts'
 import { startLoad } from '../load/load.ts'
 import { type Plan, slotFor } from '../load/plan.ts'
 import { withMongod } from '../mongod.ts'
@@ -8,15 +11,22 @@ import { type Arrivals, startArrivals } from './arrivals.ts'
 
 export type Settings = { seconds: number; rounds: number }
 
-export type Loaded = Arrivals & { load: number; perSecond: number; goodput: number; peak: number; serverCpuUs: number }
+export type Loaded = Arrivals & {
+  load: number
+  perSecond: number
+  goodput: number
+  peak: number
+  serverCpuUs: number
+  /** What the server logged, without the lines of requests that LOG_LEVEL=info adds. */
+  logLines: number
+}
 
 const posts = 100
 const accountCount = 2_000
 /** More than wait in the server while it refuses in time; it accepts 10,000. */
 const connections = 8_000
 const peakConnections = [256, 1_024]
-const loads = [1, 2, 4]
-const options = { bcryptCost: 4, processes: 1, profileDir: undefined }
+const loads = [1, 2, 3, 4]
 
 /**
  * Reactions at multiples of the peak, which closed loops find first, on the server and a mongod of its own.
@@ -24,6 +34,9 @@ const options = { bcryptCost: 4, processes: 1, profileDir: undefined }
  */
 export const measureOverHttp = ({ seconds, rounds }: Settings, onLoaded: (loaded: Loaded) => void) =>
   withMongod(async (connection) => {
+    const folder = await temporaryFolder('rookery-bench-')
+    const logFile = join(folder, 'log')
+    const options = { bcryptCost: 4, processes: 1, profileDir: undefined, logFile }
     const server = await startServer('rookery', connection, options)
     const [closed, open] = [startLoad(), startArrivals()]
     try {
@@ -50,17 +63,23 @@ export const measureOverHttp = ({ seconds, rounds }: Settings, onLoaded: (loaded
         for (const count of peakConnections) peak = Math.max(peak, await peakOf(count))
         for (const load of loads) {
           const cpuUsBefore = await server.cpuUs()
+          const linesBefore = await countLines(logFile)
           const perSecond = load * peak
           const arrivals = await open.request({ port, durationMs: seconds * 1_000, perSecond, plans, values, done })
           done = arrivals.done
           const serverCpuUs = (await server.cpuUs()) - cpuUsBefore
-          onLoaded({ ...arrivals, load, perSecond, goodput: arrivals.acknowledged / seconds, peak, serverCpuUs })
+          const logLines = (await countLines(logFile)) - linesBefore
+          const goodput = arrivals.acknowledged / seconds
+          onLoaded({ ...arrivals, load, perSecond, goodput, peak, serverCpuUs, logLines })
         }
       }
     } finally {
       await Promise.all([server.stop(), closed.stop(), open.stop()])
+      await rm(folder, { recursive: true, force: true })
     }
   })
+
+const countLines = async (file: string) => (await readFile(file, 'utf8')).split('\n').length - 1
 
 async function prepare(port: number): Promise<{ plans: Plan[]; values: string[] }> {
   const accounts = await signUp('rookery', port, accountCount)

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { destination, pino } from 'pino'
 import { buildApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Connection } from '../../src/database/connection.ts'
@@ -29,9 +30,10 @@ async function createConfig({ uri, username, password }: Connection, bcryptCost:
 }
 
 /** The server, as src/main.ts starts it. */
-export async function rookery(connection: Connection, { bcryptCost, processes }: ServerOptions) {
+export async function rookery(connection: Connection, { bcryptCost, processes, logFile }: ServerOptions) {
   const config = await createConfig(connection, bcryptCost, processes)
-  return (processes === 1 ? startApiServer : startPrimary)(config, connection, createLogger(config.log))
+  const log = logFile ? pino({ level: 'warn' }, destination({ dest: logFile, sync: true })) : createLogger(config.log)
+  return (processes === 1 ? startApiServer : startPrimary)(config, connection, log)
 }
 
 /** The same server with one transaction for each reaction. */

@@ -5,6 +5,8 @@ export type ServerOptions = {
   processes: number
   /** Where Rookery writes CPU profiles. */
   profileDir: string | undefined
+  /** Where Rookery, with one process, writes its log, without the lines of requests; default: none but errors, to standard output. */
+  logFile?: string
 }
 
 export type Server = {

@@ -27,8 +27,11 @@ export type OngoingFault = { lastsMs: number | 'until recovered'; end(): Promise
 
 export type Fault = {
   name: FaultName
-  /** For how long requests can get 503, in seconds from the beginning or the end of the fault; 0: no request fails. */
-  limit: { seconds: number; from: 'beginning' | 'end' }
+  /**
+   * For how long requests can get 503, in seconds from the beginning or the end of the fault; 0: no request fails. A full
+   * disk shows when mongod next needs space, so that it counts from the first request that fails.
+   */
+  limit: { seconds: number; from: 'beginning' | 'first 503' | 'end' }
   /** The numbers of the servers that can fail; default: all. */
   hits?: readonly number[]
   begin(site: Site): Promise<OngoingFault>
@@ -97,7 +100,7 @@ export const setFaults = (set: ReplicaSet): Fault[] => [
 /** The disk of one member is full, which is primary then. */
 export const memberDiskFault = (set: ReplicaSet, member: Member, disk: SmallDisk): Fault => ({
   name: 'primary-disk-full',
-  limit: { seconds: 30, from: 'beginning' },
+  limit: { seconds: 12, from: 'first 503' },
   async begin() {
     for (; (await set.primary()) !== member; await delay(500))
       await member.command({ replSetStepUp: 1 }).catch(() => undefined)

@@ -58,7 +58,9 @@ export async function runTrial(site: Site, fault: Fault, folder: string, stop: A
     const { attempts } = probes
     const refused = attempts.filter(({ status }) => status === 503)
     const last503Ms = Math.max(0, ...refused.map(({ answeredMs }) => answeredMs))
-    const spanMs = Math.max(0, last503Ms - (limit.from === 'beginning' ? beganMs : endedMs))
+    const first503Ms = Math.min(...refused.map(({ sentMs }) => sentMs))
+    const fromMs = { beginning: beganMs, 'first 503': first503Ms, end: endedMs }[limit.from]
+    const spanMs = Math.max(0, last503Ms - fromMs)
     return {
       ...{ name: fault.name, limit, spanMs, refused: refused.length, requests: attempts.length },
       longestMs: Math.max(...attempts.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
