@@ -10,7 +10,7 @@ import { StartError } from '../start-error.ts'
 import { print, runCli } from './command.ts'
 import { readSecretVariable } from './secret-variable.ts'
 
-const help = `Usage: node src/cli/prepare-database.ts
+const help = `Usage: npm run prepare-database
 
 Initiates the replica set of the MongoDB at MONGODB_URI with the hosts that it names, adds those that an existing set lacks,
 and creates or updates the server's user (DB_USER, DB_PASSWORD), those of separate services, rookery-accounts

@@ -105,7 +105,10 @@ export const memberDiskFault = (set: ReplicaSet, member: Member, disk: SmallDisk
     for (; (await set.primary()) !== member; await delay(500))
       await member.command({ replSetStepUp: 1 }).catch(() => undefined)
     await disk.fill()
-    await untilOther(set, member)
+    await untilOther(set, member).catch(async (error: Error) => {
+      await disk.free()
+      throw error
+    })
     return {
       lastsMs: 'until recovered',
       async end() {
@@ -170,7 +173,8 @@ export const connectionsFault: Fault = {
 }
 
 async function untilOther(set: ReplicaSet, primary: Member): Promise<void> {
-  await eventually(async () => (await set.primary()) !== primary, { everyMs: 100 })
+  // A full disk shows at the next checkpoint at the latest, a minute later.
+  await eventually(async () => (await set.primary()) !== primary, { everyMs: 100, withinMs: 120_000 })
 }
 
 const isOk = async (url: string) => (await fetch(url).catch(() => undefined))?.ok === true

@@ -32,12 +32,13 @@ export async function runFaults(names: readonly FaultName[], folder: string, sto
 
   async function runAt(site: Site, faults: readonly Fault[]): Promise<void> {
     for (const fault of faults) {
-      if (!names.includes(fault.name) || stop.aborted) continue
+      if (!names.includes(fault.name)) continue
       const { name, limit } = fault
       const result = await runTrial(site, fault, folder, stop).catch((error: Error) => ({
         ...{ name, limit, spanMs: 0, refused: 0, requests: 0, longestMs: 0 },
         reasons: [error.message],
       }))
+      if (stop.aborted) return
       total[result.reasons.length === 0 ? 'passed' : 'failed'] += 1
       for (const line of resultLines(result)) printLine(line)
     }

@@ -5,8 +5,8 @@ import type { Report } from '../../bot/report/schema.ts'
 import { type LocalServer, spawnProgram } from '../../bot/spawn-server.ts'
 import { eventually } from '../eventually.ts'
 import { startCrowd } from './crowd.ts'
-import type { Fault, FaultName, OngoingFault } from './faults.ts'
-import { type Attempt, isSuccess, startProbes } from './probes.ts'
+import type { Fault, FaultName } from './faults.ts'
+import { type Attempt, isSuccess, type Probes, startProbes } from './probes.ts'
 import type { Site } from './sites.ts'
 
 /** The servers have recovered when no request of the probes has failed for so long. */
@@ -34,49 +34,74 @@ export type Result = {
 
 /** Makes a fault happen under the robots and the probes, and judges what they saw. */
 export async function runTrial(site: Site, fault: Fault, folder: string, stop: AbortSignal): Promise<Result> {
-  const { limit } = fault
   await eventually(async () => (await Promise.all(site.servers.map(isReady))).every(Boolean), { withinMs: recoveryMs })
   const crowd = await startCrowd(site.url, folder, fault.name)
-  const probes = await startProbes(site.servers.map(({ url }) => url))
-  const recovered = (sinceMs: number) =>
-    eventually(() => stop.aborted || probes.steadyMs(sinceMs) > steadyMs, { withinMs: recoveryMs, everyMs: 50 })
-  let ongoing: OngoingFault | undefined
   try {
-    await recovered(performance.now())
-    const beganMs = performance.now()
-    ongoing = await fault.begin(site)
-    if (ongoing.lastsMs === 'until recovered') await recovered(beganMs)
-    else await delay(ongoing.lastsMs, undefined, { signal: stop })
-    const endedMs = performance.now()
-    await ongoing.end()
-    ongoing = undefined
-    await recovered(performance.now())
-    stop.throwIfAborted()
-    await probes.stop()
+    const seen = await withProbes(site, (probes) => undergo(site, fault, probes, stop))
     const report = await crowd.end()
-    const drift = await reconcile(site, join(folder, `${fault.name}.reconcile.log`))
-    const { attempts } = probes
-    const refused = attempts.filter(({ status }) => status === 503)
-    const last503Ms = Math.max(0, ...refused.map(({ answeredMs }) => answeredMs))
-    const first503Ms = Math.min(...refused.map(({ sentMs }) => sentMs))
-    const fromMs = { beginning: beganMs, 'first 503': first503Ms, end: endedMs }[limit.from]
-    const spanMs = Math.max(0, last503Ms - fromMs)
-    return {
-      ...{ name: fault.name, limit, spanMs, refused: refused.length, requests: attempts.length },
-      longestMs: Math.max(...attempts.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
-      reasons: [
-        ...spanFaults(spanMs, refused.length, limit),
-        ...probeFaults(attempts, site, fault),
-        ...crowdFaults(report, limit),
-        ...(drift === 0 ? [] : [`reconcile exited with ${drift}`]),
-        ...(site.running() === site.servers.length ? [] : ['a server has exited']),
-      ],
-    }
+    const exitCode = await reconcile(site, join(folder, `${fault.name}.reconcile.log`))
+    return judge(site, fault, seen, [
+      ...crowdFaults(report, fault.limit),
+      ...(exitCode === 0 ? [] : [`reconcile exited with ${exitCode}`]),
+    ])
   } finally {
-    // The next fault begins without this one.
-    await ongoing?.end()
-    await probes.stop()
     await crowd.kill()
+  }
+}
+
+type Seen = { attempts: readonly Attempt[]; beganMs: number; endedMs: number }
+
+async function withProbes<T>({ servers }: Site, use: (probes: Probes) => Promise<T>): Promise<T> {
+  const probes = await startProbes(servers.map(({ url }) => url))
+  try {
+    return await use(probes)
+  } finally {
+    await probes.stop()
+  }
+}
+
+/** From steady success to steady success, with the fault between them. */
+async function undergo(site: Site, fault: Fault, probes: Probes, stop: AbortSignal): Promise<Seen> {
+  const recoveredSince = async (sinceMs: number) => {
+    const isSteady = () => stop.aborted || probes.steadyMs(sinceMs) > steadyMs
+    await eventually(isSteady, { withinMs: recoveryMs, everyMs: 50 }).catch(() => {
+      throw new Error(`the servers have not recovered within ${recoveryMs / 1_000} s`)
+    })
+    stop.throwIfAborted()
+  }
+  await recoveredSince(performance.now())
+  const beganMs = performance.now()
+  const { lastsMs, end } = await fault.begin(site)
+  let endedMs = beganMs
+  try {
+    if (lastsMs === 'until recovered') await recoveredSince(beganMs)
+    else await delay(lastsMs, undefined, { signal: stop })
+  } finally {
+    endedMs = performance.now()
+    await end()
+  }
+  await recoveredSince(performance.now())
+  return { attempts: probes.attempts, beganMs, endedMs }
+}
+
+function judge(site: Site, fault: Fault, { attempts, beganMs, endedMs }: Seen, reasons: readonly string[]): Result {
+  const { name, limit } = fault
+  const refused = attempts.filter(({ status }) => status === 503)
+  const fromMs = {
+    beginning: beganMs,
+    'first 503': Math.min(...refused.map(({ sentMs }) => sentMs)),
+    end: endedMs,
+  }[limit.from]
+  const spanMs = Math.max(0, ...refused.map(({ answeredMs }) => answeredMs - fromMs))
+  return {
+    ...{ name, limit, spanMs, refused: refused.length, requests: attempts.length },
+    longestMs: Math.max(...attempts.map(({ sentMs, answeredMs }) => answeredMs - sentMs)),
+    reasons: [
+      ...spanFaults(spanMs, refused.length, limit),
+      ...probeFaults(attempts, site, fault),
+      ...reasons,
+      ...(site.running() === site.servers.length ? [] : ['a server has exited']),
+    ],
   }
 }
 
