@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Report, reportSchema } from '../../bot/report/schema.ts'
+import { lastLines } from './last-lines.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** Longer than any fault: the robots go on until they are told to end. */
@@ -16,14 +17,16 @@ export type Crowd = Awaited<ReturnType<typeof startCrowd>>
  * @param name - of their files in the folder
  */
 export async function startCrowd(url: string, folder: string, name: string) {
+  const ledger = join(folder, `${name}.ledger`)
   const json = join(folder, `${name}.json`)
   const size = ['--robots', '6', '--rate', '30', '--for', longest, '--silence', longest]
-  const bot = spawn(process.execPath, ['bot/index.ts', '--url', url, ...size, '--json', json], {
+  const bot = spawn(process.execPath, ['bot/index.ts', '--url', url, ...size, '--json', json, '--ledger', ledger], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const log = createWriteStream(join(folder, `${name}.log`))
+  const logFile = join(folder, `${name}.log`)
+  const log = createWriteStream(logFile)
   bot.stderr.pipe(log, { end: false })
   const ended = once(bot, 'close')
   await new Promise<void>((resolve, reject) => {
@@ -32,7 +35,7 @@ export async function startCrowd(url: string, folder: string, name: string) {
       // The line of the pulse, every 5 seconds.
       if (/ at work; .*; day: \d/.test(chunk.toString())) resolve()
     })
-    ended.then(() => reject(new Error(`the robots ended before their day: see ${log.path}`)))
+    ended.then(async () => reject(new Error(`the robots ended before their day:\n${await lastLines(logFile)}`)))
   })
   return {
     /** Ends the day; resolves with the report when the robots have compared the server with their ledger. */

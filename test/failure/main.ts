@@ -35,6 +35,6 @@ async function run(names: readonly FaultName[], logs: string | undefined): Promi
 /** Copies the files of the folder, without the data in its folders. */
 async function keepLogs(folder: string, logs: string): Promise<void> {
   const isKept = (path: string) =>
-    path === folder || (dirname(path) === folder && ['.log', '.json'].includes(extname(path)))
+    path === folder || (dirname(path) === folder && ['.log', '.json', '.ledger'].includes(extname(path)))
   await cp(folder, logs, { recursive: true, filter: isKept })
 }

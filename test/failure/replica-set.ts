@@ -10,6 +10,7 @@ import { findMongod } from '../../src/embedded-mongod/find-binary.ts'
 import { findFreePort, waitUntilListening } from '../../src/embedded-mongod/port.ts'
 import { createServiceRoles, roleNameOf } from '../../src/service-roles.ts'
 import { eventually } from '../eventually.ts'
+import { lastLines } from './last-lines.ts'
 
 const name = 'three'
 const username = 'rookery'
@@ -79,6 +80,7 @@ async function createMember({ binary, keyFile, key, dataFolder, log }: MemberFil
   const args = [
     ...['--replSet', name, '--keyFile', keyFile, '--dbpath', dataFolder, '--nounixsocket'],
     ...['--bind_ip', '127.0.0.1', '--port', String(port), '--oplogSize', '50', '--wiredTigerCacheSizeGB', '0.25'],
+    ...['--logpath', log, '--logappend', '--quiet'],
     ...['--setParameter', 'diagnosticDataCollectionEnabled=false'],
     // As docs/operations.md suggests for a replica set.
     ...['--setParameter', 'transactionLifetimeLimitSeconds=10'],
@@ -101,7 +103,7 @@ async function createMember({ binary, keyFile, key, dataFolder, log }: MemberFil
         if (mongod === started) mongod = undefined
       })
       const isListening = await waitUntilListening(port, AbortSignal.timeout(60_000))
-      if (!isListening) throw new Error(`the mongod on port ${port} does not listen: see ${log}`)
+      if (!isListening) throw new Error(`a mongod does not listen:\n${await lastLines(log)}`)
       void exited
     },
     async kill() {

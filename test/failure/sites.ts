@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type FaultProxy, startFaultProxy } from '../../bot/chaos/fault-proxy.ts'
 import { isRunning, type LocalServer, waitUntilReady, withLocalServer } from '../../bot/spawn-server.ts'
 import { withBalancer } from './balancer.ts'
+import { lastLines } from './last-lines.ts'
 import type { ReplicaSet } from './replica-set.ts'
 
 /** What a fault hits: servers, and an address whose connections they share. */
@@ -74,7 +75,8 @@ async function withServers<T>(
       directory,
       { ...common, ...first },
       async (server) => {
-        if (!(await waitUntilReady(server))) throw new Error(`a server did not start: see ${directory}.log`)
+        if (!(await waitUntilReady(server)))
+          throw new Error(`a server did not start:\n${await lastLines(`${directory}.log`)}`)
         return withServers(folder, others, use, [...servers, server])
       },
       log.fd,
