@@ -123,10 +123,13 @@ function probeFaults(attempts: readonly Attempt[], { servers }: Site, { hits }: 
   return counts.map(([what, of = []]) => `the probes' ${what}, ${of.length} times`)
 }
 
-/** One robot comes back with an expired access token, which it refreshes: the contract's 401. */
+/**
+ * One robot comes back with an expired access token, which it refreshes: the contract's 401. Robots delete posts and accounts
+ * that others read: the ledger judges each 404.
+ */
 function crowdFaults({ check, errors, unexpected }: Report, { seconds }: Fault['limit']): string[] {
   const isExplained = (cause: string) =>
-    cause === '401 unauthenticated' ||
+    ['401 unauthenticated', '404 not-found'].includes(cause) ||
     (seconds > 0 && /^503 (database-unavailable|outcome-unknown|overloaded)/.test(cause))
   const causes = [...errors.filter(({ cause }) => !isExplained(cause)), ...unexpected]
   return [
