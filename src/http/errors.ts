@@ -2,6 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { isAccessRefused, isDatabaseOutOfReach, OutcomeUnknownError, OverloadedError } from '../database/failures.ts'
 import { recordRefusal } from '../operations/refusal-events.ts'
 import { countPerSecond } from './count-per-second.ts'
+import { failureReport } from './failure-report.ts'
 import { safeMethods } from './origin.ts'
 import {
   clientLeft,
@@ -11,7 +12,6 @@ import {
   outcomeUnknown,
   overloaded,
   Problem,
-  type ProblemCode,
   payloadTooLarge,
   problemType,
   unsupportedMediaType,
@@ -22,8 +22,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Logs the requests refused with `overloaded`: an attack must not write a line for each. */
     reportOverload(reason: string): void
-    /** Logs the requests that the database failed: in an outage those are many. */
-    reportOutage(code: ProblemCode, reason: string): void
+    /** Logs a request that failed because of the database. */
+    reportFailure: ReturnType<typeof failureReport>
   }
 }
 
@@ -77,10 +77,9 @@ const reasonOf = (cause: unknown) => (cause instanceof Error ? `${cause.name}: $
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const problem = toProblem(error, request)
   const { cause = problem, code } = problem
-  // Without a stack: during an outage every request fails in the same way.
   if (code === 'database-unavailable' || code === 'outcome-unknown') {
     const isRefused = request.server.databaseUser.noteRefusal(cause)
-    if (!isRefused) request.server.reportOutage(code, reasonOf(cause))
+    if (!isRefused) request.server.reportFailure(request, code, cause)
   } else if (code === 'overloaded') request.server.reportOverload(reasonOf(cause))
   else if (problem.status >= 500) request.log.error({ err: cause, code }, 'request failed')
   else recordRefusal(problem, request)
@@ -92,24 +91,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
     .send(JSON.stringify(problem.body(request.id)))
 }
 
-/** A line a second for each code, with the latest reason: drivers' reasons name sockets, and so are many. */
-function outageReport({ log }: FastifyInstance): FastifyInstance['reportOutage'] {
-  const latest = new Map<string, string>()
-  const report = countPerSecond((requests, code) => {
-    log.warn({ code, requests, reason: latest.get(code) }, 'database unavailable')
-  })
-  return (code, reason) => {
-    latest.set(code, reason)
-    report(code)
-  }
-}
-
 export function answerWithProblems(app: FastifyInstance): void {
   const reportOverload = countPerSecond((refused, reason) => {
     app.log.warn({ refused, reason }, 'requests refused: overloaded')
   })
   app.decorate('reportOverload', reportOverload)
-  app.decorate('reportOutage', outageReport(app))
+  app.decorate('reportFailure', failureReport(app.log))
   app.setErrorHandler(sendProblem)
   app.setNotFoundHandler((request, reply) => sendProblem(notFound(), request, reply))
 }

@@ -11,7 +11,7 @@ import { freshFolder, root } from '../main/server-process.ts'
 const missing = ['nginx', 'envsubst', 'openssl', 'curl', 'git'].filter((name) => spawnSync(name, ['-h']).error)
 const skip = missing.length > 0 ? `${missing.join(', ')} not installed` : false
 /** `TEST_RATE=80 TEST_DURATION=150s` are the guide's own: over 10,000 requests, for a machine that does nothing else. */
-const { TEST_RATE: RATE = '20', TEST_DURATION: DURATION = '100s' } = process.env
+const { TEST_RATE: RATE = '20', TEST_DURATION: DURATION = '75s' } = process.env
 
 /** The shell commands of a section of docs/operations.md, in their order. */
 async function commandsOf(section: string): Promise<string[]> {
@@ -57,6 +57,7 @@ t.test(
     const programs = t.testdir({ mongod: t.fixture('symlink', TEST_MONGOD_BINARY) })
     const { code, out, error } = await run(t, blocks.join('\n'), {
       ...{ HOME, TMPDIR, PATH: `${PATH}:${programs}:/usr/sbin`, REPOSITORY: root },
+      npm_config_prefer_offline: 'true',
       ...{ FOLDER, HTTPS_PORT, MONGODB_PORT, PORT_1, PORT_2, RATE, DURATION },
     })
     t.comment(out.slice(-2_000))
