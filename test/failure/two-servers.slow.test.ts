@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -9,7 +10,8 @@ import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { freshFolder, root } from '../main/server-process.ts'
 
 const missing = ['nginx', 'envsubst', 'openssl', 'curl', 'git'].filter((name) => spawnSync(name, ['-h']).error)
-const skip = missing.length > 0 ? `${missing.join(', ')} not installed` : false
+const isClone = existsSync(join(root, '.git'))
+const skip = missing.length > 0 ? `${missing.join(', ')} not installed` : !isClone && 'this is no clone of a repository'
 /** `TEST_RATE=80 TEST_DURATION=150s` are the guide's own: over 10,000 requests, for a machine that does nothing else. */
 const { TEST_RATE: RATE = '20', TEST_DURATION: DURATION = '75s' } = process.env
 
@@ -31,6 +33,8 @@ async function run(t: Test, commands: string, env: NodeJS.ProcessEnv) {
   const said = Promise.all([text(shell.stdout), text(shell.stderr)])
   const exited = once(shell, 'exit')
   t.teardown(async () => {
+    // The last commands end everything.
+    if (shell.exitCode === 0) return
     for (const name of ['nginx', 'mongodb']) {
       const pid = Number(await readFile(join(env.FOLDER ?? '', `${name}.pid`), 'utf8').catch(() => 0))
       if (pid > 0) spawnSync('kill', [String(pid)])
