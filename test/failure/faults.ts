@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FaultProxy } from '../../bot/chaos/fault-proxy.ts'
 import { eventually } from '../eventually.ts'
 import { openManyConnections } from './many-connections.ts'
@@ -102,8 +101,12 @@ export const memberDiskFault = (set: ReplicaSet, member: Member, disk: SmallDisk
   name: 'primary-disk-full',
   limit: { seconds: 12, from: 'first 503' },
   async begin() {
-    for (; (await set.primary()) !== member; await delay(500))
+    const isPrimary = async () => (await set.primary()) === member
+    for (let tries = 0; tries < 10 && !(await isPrimary()); tries += 1) {
+      // Refused while an election is in progress, or before the member has caught up.
       await member.command({ replSetStepUp: 1 }).catch(() => undefined)
+      await eventually(isPrimary, { withinMs: 5_000, everyMs: 100 }).catch(() => undefined)
+    }
     await disk.fill()
     await untilOther(set, member).catch(async (error: Error) => {
       await disk.free()

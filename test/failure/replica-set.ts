@@ -99,12 +99,13 @@ async function createMember({ binary, keyFile, key, dataFolder, log }: MemberFil
       const started = spawnGuarded(binary, args, file.fd)
       await file.close()
       mongod = started
-      const exited = started.exited.then(() => {
+      const exit = new AbortController()
+      void started.exited.then(() => {
         if (mongod === started) mongod = undefined
+        exit.abort()
       })
-      const isListening = await waitUntilListening(port, AbortSignal.timeout(60_000))
-      if (!isListening) throw new Error(`a mongod does not listen:\n${await lastLines(log)}`)
-      void exited
+      if (!(await waitUntilListening(port, exit.signal)))
+        throw new Error(`a mongod does not listen:\n${await lastLines(log)}`)
     },
     async kill() {
       const { exited } = mongod ?? {}
