@@ -20,10 +20,9 @@ t.test('the activity of an account', async (t) => {
   const events = async (client: Client) => (await read(client)).items.map(({ event }) => event)
   const logIn = async (username: string, presented = password) => {
     const client = makeClient(url)
-    const { headers } = await client.post('v1/session', {
-      json: { username, password: presented },
-      headers: { 'user-agent': 'owl/1.0' },
-    })
+    const { headers } = await retry503(() =>
+      client.post('v1/session', { json: { username, password: presented }, headers: { 'user-agent': 'owl/1.0' } }),
+    )
     return { client, cookies: setCookies(headers) }
   }
   const accountOf = async (client: Client) => new UUID((await client.get<{ id: string }>('v1/account')).body.id)

@@ -12,12 +12,14 @@ async function readsDuring(db: Db, work: () => Promise<unknown>): Promise<Record
   await db.collection('start').findOne()
   await work()
   await db.command({ profile: 0 })
-  const profile = db.collection<{ ns: string; op: string }>('system.profile')
+  type Entry = { ns: string; op: string; command?: { pipeline?: { $unionWith?: { coll: string } }[] } }
+  const profile = db.collection<Entry>('system.profile')
   const reads: Record<string, number> = {}
-  for (const { ns, op } of await profile.find().toArray()) {
+  for (const { ns, op, command } of await profile.find().toArray()) {
     const name = ns.slice(db.databaseName.length + 1)
     if (['insert', 'update', 'remove'].includes(op) || (name === 'revocations' && op === 'getmore')) continue
-    reads[name] = (reads[name] ?? 0) + 1
+    const united = command?.pipeline?.flatMap(({ $unionWith }) => $unionWith?.coll ?? []) ?? []
+    for (const read of [name, ...united]) reads[read] = (reads[read] ?? 0) + 1
   }
   await profile.drop()
   // The profile is a ring of 1 MB.
