@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
-import { type FixedBody, fixedBody, sendFixed } from '../http/fixed-body.ts'
+import { fixedBody, sendFixed } from '../http/fixed-body.ts'
+import { remembered } from '../http/remembered.ts'
 import { limitReads, type ReadLimits } from '../limits/read-limits.ts'
 import { contentSecurityPolicy } from './content-security-policy.ts'
 
@@ -25,12 +26,11 @@ const files = [
 export const docsPage: FastifyPluginAsync<{ readLimits: ReadLimits }> = async (page, { readLimits }) => {
   await page.register(limitReads, { readLimits })
   for (const { urls, path, mediaType, cache = 'public, max-age=3600' } of files) {
-    let body: Promise<FixedBody> | undefined
+    const body = remembered(async () => fixedBody(mediaType, await readFile(path)))
     for (const url of urls) {
       page.get(url, { schema: { hide: true } }, async (request, reply) => {
-        body ??= readFile(path).then((bytes) => fixedBody(mediaType, bytes))
         reply.headers({ 'cache-control': cache, 'content-security-policy': contentSecurityPolicy })
-        return sendFixed(request, reply, await body)
+        return sendFixed(request, reply, await body())
       })
     }
   }
