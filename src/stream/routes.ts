@@ -60,9 +60,10 @@ export const streamRoute: FastifyPluginAsyncZod<Context> = async (scope, { cooki
         connection: 'close',
       })
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
-      const release = open.acquire(client.ip)
+      let end = (): void => void reply.raw.destroy()
+      const release = open.acquire(client.ip, () => end())
       reply.raw.once('close', release)
-      const body = await streams.open({
+      const reader = await streams.open({
         raw: reply.raw,
         viewer,
         endsAt: viewer ? endsAt(request) : Number.POSITIVE_INFINITY,
@@ -71,7 +72,8 @@ export const streamRoute: FastifyPluginAsyncZod<Context> = async (scope, { cooki
         ticket: { ...clientTurn(client.ip, viewer?.account), signal: untilAnswered(reply) },
         onClose: release,
       })
-      return reply.send(body)
+      end = reader.end
+      return reply.send(reader.body)
     },
   )
 }

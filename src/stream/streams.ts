@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Db } from 'mongodb'
 import { Counter, Gauge, type Registry } from 'prom-client'
@@ -199,7 +198,7 @@ export function streamHub(parts: Parts) {
 
   return {
     /** A stream that begins now, or after `lastEventId`. @throws MongoError if the database is out of reach */
-    async open(options: StreamOptions): Promise<Readable> {
+    async open(options: StreamOptions): Promise<Pick<Reader, 'body' | 'end'>> {
       const { raw, viewer, endsAt, isTimeline, lastEventId, ticket } = options
       const position = lastEventId ?? (await startNow())
       ticket.signal.throwIfAborted()
@@ -222,7 +221,7 @@ export function streamHub(parts: Parts) {
         if (!isCurrent) waiting.set(reader, position)
         readers.add(reader)
       }
-      return reader.body
+      return reader
     },
 
     endAll: readers.endAll,

@@ -74,16 +74,29 @@ t.test('counts of a post are due at once, and then every 300 ms', async (t) => {
 })
 
 t.test('streams are bounded by address, by network and in all', async (t) => {
-  const streams = openStreams(2)
-  const first = streams.acquire('2001:db8:1:1::1')
-  streams.acquire('2001:db8:1:1::2')
+  const streams = openStreams(2, 14)
+  const ended: string[] = []
+  const acquire = (ip: string) => streams.acquire(ip, () => ended.push(ip))
+  const first = acquire('2001:db8:1:1::1')
+  acquire('2001:db8:1:1::2')
   t.throws(() => streams.check('2001:db8:1:1:3::'), { code: 'rate-limited' }, 'a /64 is one address')
   first()
   first()
-  streams.acquire('2001:db8:1:1::1')
-  t.throws(() => streams.acquire('2001:db8:1:1::1'), { code: 'rate-limited' }, 'released once')
-  for (let n = 2; n <= 4; n += 1) for (const host of [1, 2]) streams.acquire(`2001:db8:1:${n}::${host}`)
-  t.throws(() => streams.acquire('2001:db8:1:9::'), { code: 'rate-limited', message: /network/ })
-  for (let n = 0; n < 4_992; n += 1) streams.acquire(`10.${n >> 8}.${n & 255}.1`)
-  t.throws(() => streams.acquire('192.0.2.1'), { code: 'overloaded' })
+  acquire('2001:db8:1:1::1')
+  t.throws(() => acquire('2001:db8:1:1::1'), { code: 'rate-limited' }, 'released once')
+  for (let n = 2; n <= 4; n += 1) for (const host of [1, 2]) acquire(`2001:db8:1:${n}::${host}`)
+  t.throws(() => acquire('2001:db8:1:9::'), { code: 'rate-limited', message: /network/ })
+  for (let n = 1; n <= 6; n += 1) acquire(`10.0.${n}.1`)
+  t.same(ended, [], 'the process is full')
+  acquire('10.0.7.1')
+  t.same(ended, ['2001:db8:1:1::1'], 'one of the network with the most gives way')
+  for (let n = 8; n <= 12; n += 1) acquire(`10.0.${n}.1`)
+  t.same(
+    ended.map((ip) => ip.slice(9)),
+    ['1:1::1', '1:2::2', '1:3::2', '1:4::2', '1:1::2', '1:2::1'],
+    'of its addresses first those with the most',
+  )
+  t.throws(() => acquire('10.0.1.1'), { code: 'overloaded' }, 'no other network has more')
+  acquire('10.0.13.1')
+  t.throws(() => acquire('10.0.14.1'), { code: 'overloaded' })
 })
