@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { FastifyHttpOptions, FastifyInstance, FastifyReply } from 'fastify'
 import { newId } from '../database/ids.ts'
 import { logWhenClosed } from '../operations/logging.ts'
+import { endConnectionsOf } from './end-connection.ts'
 import { sendProblem } from './errors.ts'
 import { findFramingFault } from './framing.ts'
 import { type Handler, handleInOrder } from './pipelining.ts'
@@ -34,6 +35,7 @@ function createLimitedServer(handle: Handler, delayMsOf: DelayOf, headers: Reado
   )
   // Disconnects clients that do not read. Longer than any response takes: see deadline.ts; some requests queue twice.
   server.setTimeout(90_000)
+  endConnectionsOf(server)
   // Without dropMaxConnection, node:cluster passes a connection that every process refuses round forever.
   Object.assign(server, { maxConnections: 10_000, dropMaxConnection: true })
   // No 100 Continue for a body that is too large. A server may ignore other expectations (RFC 9110, 10.1.1).

@@ -88,7 +88,9 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
     for (const [socket, client] of idleOfBusiest([...clients.values()], excess)) {
       remove(socket, client)
       closed.inc({ reason: 'idle' })
-      socket.destroy()
+      // The kernel would keep what is unread.
+      if (socket.writableLength > 0) socket.resetAndDestroy()
+      else socket.destroy()
     }
     noteScan()
   }

@@ -17,7 +17,7 @@ type Unread = { socket: Socket; network: string; length: number }
 
 /**
  * Bounds what waits in memory for clients that read slowly or not at all, in this process: above it, connections are
- * closed, first those of the network for which the most waits.
+ * closed, first those of the network for which the most waits. They are reset: the kernel, too, forgets what is unread.
  */
 export function limitUnreadAnswers(app: FastifyInstance, maxLength = defaultMaxLength): void {
   const networks = new Map<Socket, string>()
@@ -32,7 +32,7 @@ export function limitUnreadAnswers(app: FastifyInstance, maxLength = defaultMaxL
     }
     if (lengthOf(unread) <= maxLength) return
     const excess = ofBusiest(unread, lengthOf(unread) - maxLength * keptShare)
-    for (const { socket } of excess) socket.destroy()
+    for (const { socket } of excess) socket.resetAndDestroy()
     noteClosed(excess.length)
   }
 

@@ -6,7 +6,7 @@ import type { Position } from './position.ts'
 import type { OpenTimeline } from './timelines.ts'
 
 export const heartbeatMs = 15_000
-/** For a client that reads nothing any more, once its stream has ended. */
+/** For a client that reads nothing any more, once its stream has ended: see http/end-connection.ts. */
 const closeAfterMs = 10_000
 
 type ReaderOptions = {
@@ -72,7 +72,7 @@ export function openReader({ raw, onReady, onClose, ...options }: ReaderOptions)
       reader.isOpen = false
       if (text !== undefined) body.push(text)
       body.push(null)
-      setTimeout(() => raw.destroy(), closeAfterMs).unref()
+      setTimeout(() => raw.socket?.resetAndDestroy(), closeAfterMs).unref()
     },
   }
   return reader

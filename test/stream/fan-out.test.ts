@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { mock } from 'node:test'
 import { pino } from 'pino'
 import t from 'tap'
 import type { Change } from '../../src/stream/change-feed.ts'
@@ -57,7 +58,13 @@ function fixture(ended: (reader: Reader) => boolean = () => false) {
 
   /** A stream whose client has not read `raw.writableLength` bytes yet. */
   function open() {
-    const raw = { writableLength: 0, destroy: () => undefined }
+    let isReset = false
+    const socket = {
+      resetAndDestroy() {
+        isReset = true
+      },
+    }
+    const raw = { writableLength: 0, socket }
     const reader = openReader({
       // The members that a reader uses.
       raw: raw as unknown as ServerResponse,
@@ -70,7 +77,7 @@ function fixture(ended: (reader: Reader) => boolean = () => false) {
       onReady: readers.onReady,
       onClose: readers.remove,
     })
-    const stream = { raw, reader, text: '' }
+    const stream = { raw, reader, text: '', isReset: () => isReset }
     reader.body.setEncoding('utf8').on('data', (text) => {
       stream.text += text
     })
@@ -182,4 +189,15 @@ t.test('when changes are lost, every stream is told', async (t) => {
   await eventually(() => streams.every(({ text }) => /^id: \w+\nevent: lagged\n/m.test(text)))
   t.same(lagged, ['unknown-position', 'unknown-position'])
   t.notOk(streams.some(({ reader }) => reader.isOpen))
+})
+
+t.test('the connection of an ended stream that its client does not read is reset', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { reader, isReset } = fixture().open()
+  reader.end()
+  mock.timers.tick(9_999)
+  t.notOk(isReset())
+  mock.timers.tick(1)
+  t.ok(isReset())
 })
