@@ -2,6 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyInstance } from 'fastify'
 import { newId } from '../database/ids.ts'
+import { endConnection } from './end-connection.ts'
 import { headersTooLarge, invalid, maxUrlLength, methodNotAllowed, Problem, uriTooLong } from './problems.ts'
 
 const closeDelayMs = 1_000
@@ -68,8 +69,8 @@ function endWith(problem: Problem, id: string, socket: Socket, headers: Readonly
     connection: 'close',
   }
   const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}`)
-  socket.end([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
-  setTimeout(() => socket.destroy(), closeDelayMs).unref()
+  socket.write([`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`, ...lines, '', body].join('\r\n'))
+  endConnection(socket, closeDelayMs)
 }
 
 /** Node passes CONNECT to no request handler, and no longer listens to the socket. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { endConnection } from './end-connection.ts'
 
 /** To discard so much costs less than a new connection. */
 const maxDiscardedBytes = 64 * 1024
@@ -14,10 +15,7 @@ export function closeIfUnread(request: IncomingMessage, reply: FastifyReply): vo
   if (request.complete || !isLong(request)) return
   const { socket } = request
   reply.header('connection', 'close')
-  socket.destroySoon = () => {
-    socket.end()
-    setTimeout(() => socket.destroy(), closeDelayMs).unref()
-  }
+  socket.destroySoon = () => endConnection(socket, closeDelayMs)
 }
 
 /** Closes the connection of a request that was answered before its body arrived, if that is long. */

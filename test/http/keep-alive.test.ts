@@ -40,11 +40,18 @@ t.test('persistent connections', { timeout: 120_000 }, async (t) => {
     const accepted = once(app.server, 'connection')
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume()
     const [served] = await accepted
+    let isReset = false
+    const { resetAndDestroy } = served
+    served.resetAndDestroy = () => {
+      isReset = true
+      return resetAndDestroy.call(served)
+    }
     const closed = once(served, 'close')
     const startedAtMs = performance.now()
     socket.write('nonsense\r\n\r\n')
     await closed
     t.ok(performance.now() - startedAtMs < 30_000, 'within 30 seconds')
+    t.ok(isReset, 'what it has not read is forgotten')
     socket.destroy()
   })
 
