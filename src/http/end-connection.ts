@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** For the client to read what it has been sent, and to close. */
-const defaultCloseMs = 10_000
+const defaultCloseMs = 30_000
 
 /**
  * Ends a connection, and resets it if its client has not closed it by then. Otherwise the kernel would keep what the client
