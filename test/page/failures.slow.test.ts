@@ -133,3 +133,53 @@ t.test('a stream that is refused is opened again, and the list read again', inCh
   await postOf(page, 'In between').waitFor()
   await page.getByText('Live', { exact: true }).waitFor()
 })
+
+t.test('the account, a profile and what was liked come back by themselves after an outage', inChromium, async (t) => {
+  const { url } = await testServer(t)
+  const { page } = await openPage(t, url)
+  await signUpOn(page, 'resilient')
+  await write(page, 'Liked')
+  await postOf(page, 'Liked').getByRole('button', { name: 'Like 0', exact: true }).click()
+  await postOf(page, 'Liked').getByRole('button', { name: 'Like 1', exact: true, pressed: true }).waitFor()
+  for (const [view, ready] of [
+    ['settings', 'This one'],
+    ['settings', 'account created'],
+    ['@resilient', '0 followers'],
+    ['@resilient/followers', 'None yet.'],
+    ['reactions', new Date().toISOString().slice(0, 10)],
+    ['reactions', 'Liked'],
+  ] as const) {
+    const isOfSession = /v1.session$/
+    await page.route('**/v1/**', (route) =>
+      isOfSession.test(route.request().url())
+        ? route.continue()
+        : route.fulfill(problem('The server is being updated.')),
+    )
+    await page.goto(`${url}/#/${view}`)
+    await page.getByText('The server is being updated.').first().waitFor()
+    await page.unroute('**/v1/**')
+    await page.getByText(ready, { exact: true }).first().waitFor()
+    await page.goto(`${url}/#/`)
+    await postOf(page, 'Liked').waitFor()
+  }
+  t.equal(await page.getByText('The server is being updated.').count(), 0)
+})
+
+t.test('what will not be there later is not asked for again', inChromium, async (t) => {
+  const { url } = await testServer(t)
+  const { page } = await openPage(t, url)
+  await page.clock.install()
+  let reads = 0
+  page.on('request', (request) => {
+    if (request.url().includes('nobody_here')) reads += 1
+  })
+  await page.goto(`${url}/#/@nobody_here`)
+  await page.getByRole('heading', { name: 'Not found' }).waitFor()
+  await page.clock.fastForward(60_000)
+  await page.goto(`${url}/#/@nobody_here/followers`)
+  await page.getByRole('alert').waitFor()
+  await page.clock.fastForward(60_000)
+  await page.goto(`${url}/#/`)
+  await page.locator('.state[data-state="live"]').waitFor()
+  t.equal(reads, 2)
+})

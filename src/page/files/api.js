@@ -15,6 +15,11 @@ export class Failure extends Error {
     this.errors = errors
   }
 
+  /** Whether the same request may succeed later. */
+  get isTemporary() {
+    return this.status === 0 || this.status === 429 || this.status >= 500
+  }
+
   /** Whether a change may have been carried out. */
   get isUnknown() {
     return this.status === 0 || this.status === 502 || this.code === 'outcome-unknown'

@@ -1,6 +1,7 @@
 import { el } from './dom.js'
 import { removePost, updatePost } from './known-posts.js'
 import { followStream } from './live.js'
+import { checkOwnReaction } from './own-reactions.js'
 import { pagedList } from './paged-list.js'
 import { postView } from './post-view.js'
 import { noteCounts } from './reactions.js'
@@ -26,15 +27,15 @@ const pointerRestMs = 10_000
  * @param {(post: Post) => boolean} parts.accepts - which posts of the stream belong to it
  * @param {string | Node} parts.empty
  * @param {string} parts.label
+ * @param {() => void} [parts.onFresh] - what was read before may be out of date
  */
-export function feed({ path, scope, accepts, empty, label }) {
+export function feed({ path, scope, accepts, empty, label, onFresh }) {
   /** @type {Map<string, ReturnType<typeof postView>>} */
   const views = new Map()
   /** @type {Post[]} The newest first. */
   let held = []
   let isPaused = false
 
-  let reloads = 0
   let pointerMovedAt = Number.NEGATIVE_INFINITY
 
   const list = pagedList(`${path}?limit=50`, showOld, empty, forgetAll)
@@ -77,12 +78,6 @@ export function feed({ path, scope, accepts, empty, label }) {
     list.note.hidden = list.items.children.length > 0
   }
 
-  async function reload() {
-    reloads += 1
-    await list.reload()
-    reloads -= 1
-  }
-
   /** @param {Post} post */
   function add(post) {
     if (!accepts(post) || views.has(post.id) || held.some(({ id }) => id === post.id)) return
@@ -105,6 +100,7 @@ export function feed({ path, scope, accepts, empty, label }) {
       el('li', { class: 'new' }, viewOf({ ...post, viewer: post.viewer ?? viewer }).element),
     )
     list.items.prepend(...added)
+    for (const { id, counts } of posts) if (counts.likes + counts.dislikes > 0) checkOwnReaction(id)
     if (added.length > 0) list.note.hidden = true
     trim()
     showWaiting()
@@ -136,7 +132,7 @@ export function feed({ path, scope, accepts, empty, label }) {
 
   const pace = setInterval(() => {
     // What arrives during a read may be missing in its answer.
-    if (held.length === 0 || reloads > 0) return
+    if (held.length === 0 || list.isReloading()) return
     if (isInUse()) showWaiting()
     else showHeld()
   }, paceMs)
@@ -147,7 +143,10 @@ export function feed({ path, scope, accepts, empty, label }) {
 
   const stop = followStream(
     {
-      onFresh: reload,
+      onFresh() {
+        list.reload()
+        onFresh?.()
+      },
       onPost: add,
       onEdited(post) {
         const { text, editedAt } = post
@@ -157,6 +156,7 @@ export function feed({ path, scope, accepts, empty, label }) {
       },
       onCounts(id, counts) {
         noteCounts(id, counts)
+        checkOwnReaction(id)
         for (const post of held) if (post.id === id) post.counts = counts
       },
       onRemoved(id) {
@@ -172,7 +172,7 @@ export function feed({ path, scope, accepts, empty, label }) {
     scope,
   )
   // Not only when the stream opens: it may be refused.
-  reload()
+  list.reload()
 
   return {
     element,

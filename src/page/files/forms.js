@@ -14,7 +14,8 @@ export const errorLine = () => el('p', { class: 'error', role: 'alert', hidden: 
  */
 export function tellError(line, text) {
   line.hidden = text === undefined
-  line.textContent = text ?? ''
+  // A screen reader tells each change.
+  if (line.textContent !== (text ?? '')) line.textContent = text ?? ''
 }
 
 /** @param {unknown} failure */

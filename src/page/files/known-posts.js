@@ -2,7 +2,7 @@ import { onTabMessage } from './tabs.js'
 
 /** @import { PostPatch } from '../types.d.ts' */
 
-/** @typedef {{ update(patch: PostPatch): void, remove(): void }} Shown */
+/** @typedef {{ createdAt: string, update(patch: PostPatch): void, remove(): void }} Shown */
 
 /** What shows each post now. @type {Map<string, Set<Shown>>} */
 const shown = new Map()
@@ -19,6 +19,9 @@ export function showsNoMore(id, view) {
   views?.delete(view)
   if (views?.size === 0) shown.delete(id)
 }
+
+/** @param {string} id @returns {string | undefined} nothing if the post is not shown */
+export const createdAtOf = (id) => [...(shown.get(id) ?? [])][0]?.createdAt
 
 /** @param {string} id @param {PostPatch} patch */
 export function updatePost(id, patch) {

@@ -1,4 +1,5 @@
 import { login, refresh } from './api.js'
+import { checkSessionSoon } from './session.js'
 
 /** @import { Post, Counts } from '../types.d.ts' */
 
@@ -30,6 +31,7 @@ export function followStream(listener, scope) {
   let retry
   let delayMs = retryMs.first
   let isFresh = true
+  let isOpen = false
   let lastTick = Date.now()
 
   function stop() {
@@ -47,12 +49,15 @@ export function followStream(listener, scope) {
     source = opened
     opened.onopen = () => {
       delayMs = retryMs.first
+      isOpen = true
       listener.onState('live')
       if (isFresh) listener.onFresh()
       isFresh = false
     }
     opened.onerror = () => {
       listener.onState('offline')
+      if (isOpen) checkSessionSoon()
+      isOpen = false
       // After any status but 200 the browser gives up.
       if (opened.readyState === EventSource.CLOSED) retry = setTimeout(startAgain, delayMs * (0.5 + Math.random() / 2))
     }

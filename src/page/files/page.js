@@ -1,3 +1,4 @@
+import { Failure } from './api.js'
 import { el } from './dom.js'
 import { logInView, signUpView } from './enter-view.js'
 import { messageOf } from './forms.js'
@@ -6,8 +7,9 @@ import { forgetPosts } from './known-posts.js'
 import { accountsView, profileView } from './profile-view.js'
 import { showPulse } from './pulse.js'
 import { reactionsView } from './reactions-view.js'
+import { retrying } from './retry.js'
 import { linkTo } from './routes.js'
-import { me, onSessionChange, readSession } from './session.js'
+import { hasLostSession, me, onSessionChange, readSession } from './session.js'
 import { settingsView } from './settings-view.js'
 import { threadView } from './thread-view.js'
 
@@ -17,6 +19,7 @@ import { threadView } from './thread-view.js'
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id)) // of index.html
 const main = byId('main')
 const sessionRetryMs = 3_000
+const lost = el('p', { role: 'alert' }, 'You are logged out: the session has expired or was ended elsewhere.')
 
 /** @type {[pattern: RegExp, view: (...parts: string[]) => View | Promise<View>][]} */
 const views = [
@@ -49,13 +52,22 @@ async function viewOf(hash) {
     const parts = pattern.exec(hash)?.slice(1).map(decoded)
     if (parts) return view(...parts)
   }
-  return failedView('There is no such page.')
+  return failedView('Not found', 'There is no such page.')
 }
 
-/** @param {string} message @returns {View} */
-function failedView(message) {
-  const element = el('div', {}, el('h1', { tabindex: -1 }, 'Not here'), el('p', { role: 'alert' }, message))
-  return { title: 'Not here', element }
+/** @param {string} title @param {string} message @returns {View} */
+function failedView(title, message) {
+  const element = el('div', {}, el('h1', { tabindex: -1 }, title), el('p', { role: 'alert' }, message))
+  return { title, element }
+}
+
+const again = retrying(() => show(false), main)
+
+/** @param {unknown} failure */
+function unreadView(failure) {
+  again.failed(failure)
+  const isTemporary = failure instanceof Failure && failure.isTemporary
+  return failedView(isTemporary ? 'Not available now' : 'Not found', messageOf(failure))
 }
 
 /** @type {View | undefined} */
@@ -74,7 +86,8 @@ async function show(isNavigation) {
   // A question that belonged to the view before.
   for (const dialog of document.querySelectorAll('dialog')) dialog.close()
   forgetPosts()
-  const view = await viewOf(location.hash).catch((failure) => failedView(messageOf(failure)))
+  if (isNavigation) again.reset()
+  const view = await viewOf(location.hash).catch(unreadView)
   if (turn !== turns) {
     view.close?.()
     return
@@ -82,7 +95,7 @@ async function show(isNavigation) {
   current?.close?.()
   current = view
   document.title = view.title === 'Newest' ? 'Rookery' : `${view.title} · Rookery`
-  main.replaceChildren(view.element)
+  main.replaceChildren(...(hasLostSession() ? [lost] : []), view.element)
   showNavigation()
   if (!isNavigation) return
   scrollTo(0, 0)

@@ -1,6 +1,7 @@
 import { call } from './api.js'
 import { el } from './dom.js'
 import { errorLine, messageOf, tellError } from './forms.js'
+import { retrying } from './retry.js'
 
 /**
  * A list of the API, a page at a time.
@@ -16,9 +17,11 @@ export function pagedList(path, show, empty, onReplace) {
   const error = errorLine()
   const more = el('button', { type: 'button', class: 'more', hidden: true, onclick: readMore }, 'Show more')
   const element = el('div', {}, items, note, error, more)
+  const again = retrying(reload, element)
   /** @type {string | null} */
   let cursor = null
   let reads = 0
+  let reloads = 0
 
   /** @param {boolean} isFirst */
   async function read(isFirst) {
@@ -31,12 +34,19 @@ export function pagedList(path, show, empty, onReplace) {
       if (turn !== reads) return undefined
       cursor = page.nextCursor
       more.hidden = cursor === null
+      more.textContent = 'Show more'
       tellError(error)
+      again.reset()
       return /** @type {Item[]} */ (page.items)
     } catch (failure) {
       if (turn === reads) {
         tellError(error, messageOf(failure))
         more.hidden = false
+        if (isFirst) {
+          cursor = null
+          more.textContent = 'Try again'
+          again.failed(failure)
+        }
       }
       return undefined
     } finally {
@@ -46,7 +56,9 @@ export function pagedList(path, show, empty, onReplace) {
 
   /** Reads the first page again, in place of what is shown. */
   async function reload() {
+    reloads += 1
     const found = await read(true)
+    reloads -= 1
     if (!found) return
     onReplace?.()
     items.replaceChildren(...found.map((item) => el('li', {}, show(item))))
@@ -74,5 +86,5 @@ export function pagedList(path, show, empty, onReplace) {
     more.hidden = false
   }
 
-  return { element, items, note, reload, forgetCursor }
+  return { element, items, note, reload, isReloading: () => reloads > 0, forgetCursor }
 }

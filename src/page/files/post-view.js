@@ -146,6 +146,7 @@ export function postView(first, { isWhole = false, onRemoved } = {}) {
   }
 
   const view = {
+    createdAt: first.createdAt,
     /** @param {import('../types.d.ts').PostPatch} patch */
     update(patch) {
       post = { ...post, ...patch, counts: { ...post.counts, ...patch.counts } }

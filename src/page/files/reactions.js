@@ -10,6 +10,16 @@ import { tellTabs } from './tabs.js'
 /** The posts whose reaction is being changed. @type {Map<string, Pending>} */
 const pending = new Map()
 
+/** How often the reader has begun to change a reaction. */
+let changes = 0
+
+/** @returns {() => boolean} whether the reader has changed no reaction since: what was read in that time is up to date */
+export function watchReactions() {
+  const before = changes
+  const isQuiet = pending.size === 0
+  return () => isQuiet && before === changes
+}
+
 /**
  * The post as it will be.
  * @param {State} state
@@ -45,6 +55,7 @@ export async function react(post, wanted) {
   /** @type {Pending} */
   const state = { wanted, streamed: undefined }
   pending.set(post.id, state)
+  changes += 1
   try {
     for (;;) {
       const sent = state.wanted

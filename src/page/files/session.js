@@ -3,8 +3,17 @@ import { onTabMessage, tellTabs } from './tabs.js'
 
 /** @import { Account } from '../types.d.ts' */
 
+const checkEveryMs = 15_000
+
 /** @type {Account | undefined} */
 let account
+let isLost = false
+
+/** An answer is ignored once a later one has been applied. */
+let turns = 0
+let lastApplied = 0
+let isChecking = false
+let willCheckSoon = false
 
 /** @type {(() => void)[]} */
 const listeners = []
@@ -12,30 +21,66 @@ const listeners = []
 /** The account that is logged in. */
 export const me = () => account
 
+/** Whether the account was logged out by something else than this page. */
+export const hasLostSession = () => isLost
+
 /** @param {() => void} listener */
 export function onSessionChange(listener) {
   listeners.push(listener)
 }
 
-/** @param {Account | undefined} next */
-function become(next) {
+/** @param {Account | undefined} next @param {number} [turn] */
+function become(next, turn = ++turns) {
+  if (turn < lastApplied) return
+  lastApplied = turn
   const isSame = account?.id === next?.id
   account = next
   login.isActive = next !== undefined
+  if (next) isLost = false
+  if (isSame) return
   login.readsAsStranger = false
-  if (!isSame) for (const listener of listeners) listener()
+  for (const listener of listeners) listener()
 }
 
-login.onLost = () => become(undefined)
+login.onLost = () => {
+  isLost ||= account !== undefined
+  become(undefined)
+}
 
 /** Finds out who is logged in. */
 export async function readSession() {
+  const turn = ++turns
   const answer = await call('GET', '/v1/session').catch((failure) => {
     if (failure instanceof Failure && failure.status === 401) return undefined
     throw failure
   })
-  become(answer?.account)
+  become(answer?.account, turn)
 }
+
+/** Finds out whether the session still exists: it may have been ended on another device. */
+async function checkSession() {
+  if (!account || document.hidden || isChecking) return
+  isChecking = true
+  await readSession().catch(() => undefined)
+  isChecking = false
+}
+
+/**
+ * A stream ends with its session. It also ends when the server stops, and then not all pages ask at once; and when this
+ * browser changes the password, whose answer brings the new cookies a moment later.
+ */
+export function checkSessionSoon() {
+  if (willCheckSoon) return
+  willCheckSoon = true
+  const delayMs = 1_000 + Math.random() * 2_000
+  setTimeout(() => {
+    willCheckSoon = false
+    checkSession()
+  }, delayMs)
+}
+
+setInterval(checkSession, checkEveryMs)
+document.addEventListener('visibilitychange', checkSession)
 
 /**
  * @param {string} path - `/v1/accounts` to sign up, `/v1/session` to log in
@@ -50,6 +95,13 @@ export async function enter(path, body) {
 export async function logOut() {
   await call('DELETE', '/v1/session')
   leave()
+}
+
+/** The server has begun a new session, which may read more than that of a one-time password. */
+export async function passwordChanged() {
+  login.readsAsStranger = false
+  await readSession()
+  tellTabs({ kind: 'session' })
 }
 
 /** After the session has ended on the server. */

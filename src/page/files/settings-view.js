@@ -6,7 +6,7 @@ import { errorLine, field, form, messageOf, newId, tellError, textOf } from './f
 import { pagedList } from './paged-list.js'
 import { newPasswordField, passwordField } from './password.js'
 import { linkTo } from './routes.js'
-import { leave, logOut, me, readSession, updateMe } from './session.js'
+import { leave, logOut, me, passwordChanged, updateMe } from './session.js'
 import { timeOf } from './time.js'
 import { twoStepButton } from './two-step-button.js'
 
@@ -54,7 +54,7 @@ function password({ username }) {
       }
       await call('PUT', '/v1/account/password', { body })
       element.reset()
-      await readSession()
+      await passwordChanged()
       saved.textContent = 'Changed. All other sessions have ended.'
     },
     'Change the password',
