@@ -143,7 +143,7 @@ t.test('the account, a profile and what was liked come back by themselves after 
   await postOf(page, 'Liked').getByRole('button', { name: 'Like 1', exact: true, pressed: true }).waitFor()
   for (const [view, ready] of [
     ['settings', 'This one'],
-    ['settings', 'account created'],
+    ['settings', 'Account created'],
     ['@resilient', '0 followers'],
     ['@resilient/followers', 'None yet.'],
     ['reactions', new Date().toISOString().slice(0, 10)],

@@ -1,7 +1,7 @@
 import { composer } from './compose.js'
 import { el } from './dom.js'
 import { feed } from './feed.js'
-import { robotsHint } from './robots-hint.js'
+import { foldedRobotsHint, robotsHint } from './robots-hint.js'
 import { linkTo } from './routes.js'
 import { me } from './session.js'
 
@@ -27,18 +27,20 @@ function welcome() {
 /**
  * @param {string} title
  * @param {ReturnType<typeof feed>} posts
+ * @param {...HTMLElement} hints
  * @returns {View}
  */
-function postsView(title, posts) {
+function postsView(title, posts, ...hints) {
   const write = () => composer({ label: 'What is new?', button: 'Post', onPosted: posts.addOwn }).element
   const top = me() ? [el('h1', { tabindex: -1 }, title), write()] : [welcome()]
-  const element = el('div', {}, ...top, posts.element)
+  const element = el('div', {}, ...top, ...hints, posts.element)
   return { title, element, close: posts.close }
 }
 
 export function newestView() {
   const empty = el('div', {}, el('p', {}, 'Nothing has been posted yet.'), ...robotsHint())
-  return postsView('Newest', feed({ path: '/v1/posts', accepts: isRoot, empty, label: 'Newest posts' }))
+  const posts = feed({ path: '/v1/posts', accepts: isRoot, empty, label: 'Newest posts' })
+  return postsView('Newest', posts, ...foldedRobotsHint())
 }
 
 export function timelineView() {

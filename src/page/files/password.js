@@ -13,6 +13,9 @@ function suggestion() {
   return (letters.join('').match(/.{4}/g) ?? []).join('-')
 }
 
+/** As typed or after NFKC, whichever is shorter: the server demands both. @param {string} password */
+const lengthOf = (password) => Math.min([...password].length, [...password.normalize('NFKC')].length)
+
 /**
  * The server's own estimate knows many more passwords than this.
  * @param {string} password
@@ -20,18 +23,13 @@ function suggestion() {
  */
 function hintFor(password, username) {
   const characters = [...password.normalize('NFKC').toLowerCase()]
-  if (characters.length === 0) return `At least ${minLength} characters. Several unrelated words are easy to remember.`
+  const length = lengthOf(password)
+  if (length === 0) return `At least ${minLength} characters. Several unrelated words are easy to remember.`
   if (username.length > 2 && characters.join('').includes(username.toLowerCase()))
     return 'Must not contain the username.'
-  if (characters.length < minLength) return `${characters.length} of ${minLength} characters.`
+  if (length < minLength) return `${length} of ${minLength} characters.`
   if (new Set(characters).size < 6) return 'Few different characters are easy to guess.'
-  return 'Long enough. Rookery also refuses what is known or easy to guess.'
-}
-
-/** @param {string} password */
-function strengthOf(password) {
-  const characters = [...password.normalize('NFKC').toLowerCase()]
-  return Math.min(1, characters.length / minLength) * Math.min(1, new Set(characters).size / 9)
+  return `${length} characters: long enough. Rookery also refuses what is easy to guess, and passwords from known leaks.`
 }
 
 /**
@@ -54,23 +52,23 @@ export function passwordField(label, name, autocomplete) {
 }
 
 /**
- * A field for a new password: a meter, a hint while typing, and a suggestion.
+ * A field for a new password: a bar for its length, a hint while typing, and a suggestion.
  * @param {string} label
  * @param {string} name
  * @param {() => string} username
  */
 export function newPasswordField(label, name, username) {
   const { element, input, reveal } = passwordField(label, name, 'new-password')
-  const meter = el('meter', { min: 0, max: 1, low: 0.6, high: 0.95, optimum: 1, 'aria-label': 'Strength' })
-  const hint = el('p', { class: 'hint', id: `${input.id}-strength`, 'aria-live': 'polite' })
+  const bar = el('progress', { max: minLength, value: 0, 'aria-label': 'Length' })
+  const hint = el('p', { class: 'hint', id: `${input.id}-length`, 'aria-live': 'polite' })
   const suggest = el('button', { type: 'button', class: 'quiet', onclick: useSuggestion }, 'Suggest one')
   input.setAttribute('aria-describedby', `${hint.id} ${input.getAttribute('aria-describedby')}`)
-  input.after(meter, hint)
+  input.after(bar, hint)
   element.append(suggest)
   function show() {
     const text = hintFor(input.value, username())
     if (hint.textContent !== text) hint.textContent = text
-    meter.value = strengthOf(input.value)
+    bar.value = Math.min(minLength, lengthOf(input.value))
   }
   function useSuggestion() {
     input.value = suggestion()

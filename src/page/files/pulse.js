@@ -12,12 +12,20 @@ const series = [
   { key: 'posts', label: 'Posts', unit: 'a second' },
   { key: 'reactions', label: 'Reactions', unit: 'a second' },
   { key: 'errors', label: 'Errors', unit: 'a second' },
-  { key: 'p95Ms', label: 'p95', unit: 'ms' },
+  { key: 'p95Ms', label: 'Response time', unit: 'or less for 95 % of requests' },
 ]
 
-/** @param {number | null} value */
-const format = (value) =>
-  value === null ? '–' : value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })
+/** @param {number} value */
+const rounded = (value) => value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 })
+
+/** @param {number} ms */
+const duration = (ms) => (ms < 1_000 ? `${rounded(ms)} ms` : `${rounded(ms / 1_000)} s`)
+
+/** @param {keyof PulseCounts} key @param {number | null} value */
+function format(key, value) {
+  if (value === null) return '–'
+  return key === 'p95Ms' ? duration(value) : rounded(value)
+}
 
 /**
  * One figure of the pulse: its last value, and a line of 60 seconds that begins at zero.
@@ -47,8 +55,8 @@ function figure({ key, label, unit }) {
       line.setAttribute('d', `M${points}`)
       area.setAttribute('d', `M0 ${height}L${points}L59 ${height}Z`)
       element.classList.toggle('flat', highest === 0)
-      value.textContent = format(values.at(-1) ?? (key === 'p95Ms' ? null : 0))
-      most.textContent = `at most ${format(highest)}`
+      value.textContent = format(key, values.at(-1) ?? (key === 'p95Ms' ? null : 0))
+      most.textContent = `at most ${format(key, highest)}`
     },
   }
 }

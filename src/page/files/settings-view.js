@@ -1,4 +1,6 @@
+import { activityWords } from './activity-words.js'
 import { call } from './api.js'
+import { clientName } from './client-name.js'
 import { confirmed } from './confirm.js'
 import { el } from './dom.js'
 import { saveExport } from './export.js'
@@ -80,7 +82,8 @@ function graveButton(label, question, act, purpose = '') {
 }
 
 /** @param {string} ip @param {string} userAgent */
-const clientOf = (ip, userAgent) => el('span', { class: 'client' }, `${ip} · ${userAgent || 'unknown client'}`)
+const clientOf = (ip, userAgent) =>
+  el('span', { class: 'client' }, `${ip} · `, el('span', { title: userAgent }, clientName(userAgent)))
 
 function sessions() {
   const list = pagedList('/v1/sessions', show, 'None.')
@@ -109,7 +112,7 @@ function activity() {
     el(
       'div',
       { class: 'line' },
-      el('strong', {}, `${event.replaceAll('-', ' ')}${count && count > 1 ? ` (${count} times)` : ''}`),
+      el('strong', {}, `${activityWords(event)}${count && count > 1 ? ` (${count} times)` : ''}`),
       timeOf(at),
       clientOf(ip, userAgent),
     )

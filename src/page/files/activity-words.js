@@ -1,0 +1,16 @@
+const words = new Map([
+  ['account-created', 'Account created'],
+  ['login', 'Logged in'],
+  ['login-failed', 'Wrong password at a login'],
+  ['confirm-failed', 'Wrong password when asked once more'],
+  ['logout', 'Logged out'],
+  ['refresh-reused', 'Session ended: it was used from a copy'],
+  ['session-revoked', 'Session ended from the list'],
+  ['session-confirmed', 'Password entered once more'],
+  ['password-changed', 'Password changed'],
+  ['exported', 'Data exported'],
+  ['suspended', 'Account suspended by an operator'],
+])
+
+/** What happened to an account, for its owner. @param {string} event - of the API */
+export const activityWords = (event) => words.get(event) ?? event.replaceAll('-', ' ')
