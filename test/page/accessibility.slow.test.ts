@@ -25,7 +25,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const { url } = await testServer(t)
     const { client } = await signUp(url, 'author')
     const { id } = await client.post('v1/posts', { json: { text: 'A post' } }).json<{ id: string }>()
-    const { page } = await openPage(t, url)
+    const { page, context } = await openPage(t, url)
     // An animation in progress has other colours.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await assertAccessible(t, page, 'the newest posts, logged out')
@@ -43,6 +43,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await postOf(page, 'A post').getByRole('button', { name: 'Like 1', exact: true, pressed: true }).waitFor()
     await postOf(page, 'A post').getByRole('button', { name: 'Reply' }).click()
     await write(page, 'My own')
+    await page.locator('summary').click()
     await assertAccessible(t, page, 'the newest posts')
     for (const [view, selector] of [
       ['timeline', 'article'],
@@ -64,6 +65,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await assertAccessible(t, page, 'the dialog')
     await page.goBack()
     await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await context.clearCookies()
+    await page.getByText('You are logged out').waitFor()
+    await assertAccessible(t, page, 'a session that was lost')
   })
 }
 

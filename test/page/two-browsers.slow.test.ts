@@ -26,7 +26,7 @@ const untilLoggedOut = async (page: Page) => {
   await page.locator('nav').getByRole('link', { name: 'Log in' }).waitFor()
 }
 
-t.test('a session that ends elsewhere is shown without a click, in a view with a stream', inChromium, async (t) => {
+t.test('a session that ends elsewhere is shown without a click, with and without a stream', inChromium, async (t) => {
   const { url } = await testServer(t)
   const { page } = await openPage(t, url)
   t.equal(await page.getByText('You are logged out').count(), 0, 'not to a stranger')
