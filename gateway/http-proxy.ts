@@ -11,7 +11,8 @@ export async function startHttpProxy({ host, port, addresses }: GatewayOptions):
     http2: false,
     replyOptions: {
       getUpstream: (request) => `http://${addresses[serviceOf(request.url)]}`,
-      rewriteRequestHeaders: (request, { forwarded: _, ...headers }) => ({
+      // Only this gateway says who the client is, and a client must not choose what is traced.
+      rewriteRequestHeaders: (request, { forwarded: _, traceparent: _id, tracestate: _state, ...headers }) => ({
         ...headers,
         'x-forwarded-for': [request.headers['x-forwarded-for'], request.ip].flat().filter(Boolean).join(', '),
       }),
