@@ -32,6 +32,12 @@ type Options = {
  */
 const mayWait = (url = '') => url.startsWith('/v1/') || !url.startsWith('/') || url.includes('%')
 
+/** Of the pulse, a stream, or a logout without a session, a success says nothing of the database. */
+const asksDatabase = (url = '') => /^\/v1\/(posts|accounts?|timeline)\b/.test(url)
+
+const isAnswerOfDatabase = ({ req, statusCode, writableFinished }: ServerResponse) =>
+  writableFinished && statusCode < 300 && asksDatabase(req.url)
+
 /**
  * While the database does not answer, only `maxWaiting` requests wait for it, until their deadline, and of one address or
  * network a share of them. Each further one is refused within 50 ms, before Fastify sees it: in an outage most of the
@@ -76,7 +82,7 @@ export function outageRoom({ headers, clientOf, ping, onRefused, maxWaiting = de
     waiting.set(response, client)
     count(client, 1)
     response.once('close', () => {
-      if (leave(response) && response.writableFinished && response.statusCode < 300) database.noteAnswer()
+      if (leave(response) && isAnswerOfDatabase(response)) database.noteAnswer()
     })
   }
 

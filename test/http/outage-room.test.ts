@@ -33,6 +33,7 @@ async function setUp(t: Test, { maxWaiting = 2, clientOf = others }: Options = {
     hooks += 1
   })
   app.get('/others', async () => 'read')
+  for (const url of ['/v1/pulse', '/v1/session']) app.get(url, async () => 'without the database')
   app.get<{ Params: { name: string } }>('/v1/posts/:name', async ({ params: { name } }) => {
     started.push(name)
     await new Promise<void>((resolve) => releases.push(resolve))
@@ -147,6 +148,25 @@ t.test('of one address half wait, of one network three quarters, and others find
   t.equal(await statusOf('c1'), 503, 'all')
   for (let n = 0; n < 8; n += 1) release()
   await Promise.all(waiting)
+})
+
+t.test('an answer that needs no database does not say that it answers', async (t) => {
+  const clientOf = ({ headers: { client = '' } }: IncomingMessage) => ({
+    address: `${client}`,
+    network: `of ${client}`,
+  })
+  const { port, read, started, release } = await setUp(t, { maxWaiting: 4, clientOf })
+  const two = [1, 2].map((n) => read(`v1/posts/${n}`, { client: 'a' }))
+  await eventually(() => started.length === 2)
+  for (const path of ['v1/pulse', 'v1/session', '%761/pulse', 'v1/%70ulse'])
+    for (let n = 0; n < 5; n += 1) {
+      t.equal((await read(path, { client: 'b' })).status, 200, path)
+      const { status } = await fetch(`http://127.0.0.1:${port}/v1/posts`, { method: 'POST', headers: { client: 'a' } })
+      t.equal(status, 503, `after ${path}, of the address that has its half`)
+    }
+  release()
+  release()
+  await Promise.all(two)
 })
 
 t.test('requests whose bodies have not arrived take no room', async (t) => {
