@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -54,7 +55,11 @@ async function startServer(name: string, settings: Record<string, string>): Prom
   })
   const ended = once(child, 'close')
   const lines = createInterface(child.stdout)
-  await new Promise<void>((resolve) => lines.on('line', (line) => line.includes('listens on') && resolve()))
+  const listens = new Promise<void>((resolve) => lines.on('line', (line) => line.includes('listens on') && resolve()))
+  const failed = ended.then(() => Promise.reject(new Error('the server did not start')))
+  // Awaited only while it starts.
+  failed.catch(() => undefined)
+  await Promise.race([listens, failed])
   note(name, performance.now() - start)
   const url = `http://127.0.0.1:${port}`
   await signUp(url, 'first sign-up')
@@ -66,7 +71,12 @@ async function startServer(name: string, settings: Record<string, string>): Prom
 const directory = await temporaryFolder('rookery-bench-start-')
 try {
   await withMongod(async ({ uri, username, password }) => {
-    const running = { MONGODB_URI: uri, DB_USER: username, DB_PASSWORD: password, JWT_SIGN_KEY: 'k'.repeat(32) }
+    const running = {
+      MONGODB_URI: uri,
+      DB_USER: username,
+      DB_PASSWORD: password,
+      JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    }
     const embedded = { MONGODB_URI: '', DATA_DIR: directory }
     // The first start fills the directory and the cache of compiled code.
     for (const settings of [running, embedded]) await startServer('unused', settings)
