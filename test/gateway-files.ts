@@ -29,6 +29,7 @@ const others = new Set([
   'http/slow-clients',
   'http/sockets',
   'http/tiny-chunks',
+  'http/unread-bodies',
   'http/validation',
   // Tokens signed with JWT_SIGN_KEY, which posts refuses.
   'sessions/access-token',
