@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { inChromium } from '../clients/chromium.ts'
@@ -112,6 +113,26 @@ t.test('an own reaction of another browser is shown, with few requests', inChrom
     await robot.put(`v1/posts/${await idOf('first')}/reaction`, { json: { value: n % 2 ? 'like' : 'dislike' } })
   await postOf(page, 'first').getByRole('button', { name: 'Like 2', exact: true, pressed: true }).waitFor()
   t.ok(reads < 20, `${reads} requests`)
+})
+
+t.test('reactions of others lead to fewer and fewer requests', inChromium, async (t) => {
+  const { url } = await testServer(t)
+  const { page } = await openPage(t, url)
+  await signUpOn(page, 'reader')
+  await write(page, 'popular')
+  const id = await postOf(page, 'popular').getAttribute('data-id')
+  const { client: robot } = await signUp(url, 'robot')
+  const readsAt = () =>
+    page.evaluate<number[]>(`performance.getEntriesByType('resource')
+      .filter(({ name }) => name.includes('/v1/account/reactions')).map(({ startTime }) => startTime)`)
+  let found: number[] = []
+  for (let n = 0; found.length < 2; n += 1) {
+    await robot.put(`v1/posts/${id}/reaction`, { json: { value: n % 2 ? 'like' : 'dislike' }, throwHttpErrors: true })
+    await sleep(200)
+    found = await readsAt()
+  }
+  const [first = 0, second = 0] = found
+  t.ok(second - first >= 3_900, `${Math.round(second - first)} ms from the first read to the second`)
 })
 
 t.test('an own reaction older than the last 100 is right, too', inChromium, async (t) => {

@@ -1,8 +1,8 @@
 import { onTabMessage } from './tabs.js'
 
-/** @import { PostPatch } from '../types.d.ts' */
+/** @import { PostPatch, Reaction } from '../types.d.ts' */
 
-/** @typedef {{ createdAt: string, update(patch: PostPatch): void, remove(): void }} Shown */
+/** @typedef {{ createdAt: string, reaction: Reaction | null, update(patch: PostPatch): void, remove(): void }} Shown */
 
 /** What shows each post now. @type {Map<string, Set<Shown>>} */
 const shown = new Map()
@@ -22,6 +22,9 @@ export function showsNoMore(id, view) {
 
 /** @param {string} id @returns {string | undefined} nothing if the post is not shown */
 export const createdAtOf = (id) => [...(shown.get(id) ?? [])][0]?.createdAt
+
+/** The reader's own, as it is shown. @param {string} id */
+export const reactionOf = (id) => [...(shown.get(id) ?? [])][0]?.reaction ?? null
 
 /** @param {string} id @param {PostPatch} patch */
 export function updatePost(id, patch) {

@@ -1,12 +1,15 @@
 import { call, Failure } from './api.js'
-import { createdAtOf, updatePost } from './known-posts.js'
+import { createdAtOf, reactionOf, updatePost } from './known-posts.js'
 import { watchReactions } from './reactions.js'
 import { me } from './session.js'
 
 /** @import { Post, Reaction } from '../types.d.ts' */
 
-/** At most one refresh in this time, however many counts change; less often while there is no answer. */
-const paceMs = { first: 2_000, last: 30_000 }
+/**
+ * At most one refresh in this time, however many counts change; less often while they are the doing of others, or one
+ * account with a click every 2 seconds would have all pages read, and while there is no answer.
+ */
+const paceMs = { first: 2_000, quiet: 16_000, last: 30_000 }
 const maxSingleReads = 10
 
 /** @typedef {[id: string, reaction: Reaction | null]} OwnReaction */
@@ -15,6 +18,7 @@ const maxSingleReads = 10
 const stale = new Set()
 let isWaiting = false
 let delayMs = paceMs.first
+let lastReadMs = Number.NEGATIVE_INFINITY
 
 /** After a sign that the reader's own reaction to a post may have changed: the stream names counts only. @param {string} id */
 export function checkOwnReaction(id) {
@@ -26,7 +30,9 @@ export function checkOwnReaction(id) {
 function wait() {
   if (isWaiting) return
   isWaiting = true
-  setTimeout(refresh, delayMs)
+  // The stream tells all pages at once.
+  const pauseMs = Math.max(paceMs.first, lastReadMs + delayMs - performance.now())
+  setTimeout(refresh, pauseMs * (1 + Math.random() / 2))
 }
 
 async function refresh() {
@@ -34,9 +40,14 @@ async function refresh() {
   const ids = [...stale].filter((id) => createdAtOf(id) !== undefined)
   stale.clear()
   // A tab that becomes visible reads its posts anyway.
-  const found = account && ids.length > 0 && !document.hidden ? await read(ids) : []
+  const isRead = account && ids.length > 0 && !document.hidden
+  const found = isRead ? await read(ids) : []
   isWaiting = false
-  delayMs = found ? paceMs.first : Math.min(delayMs * 2, paceMs.last)
+  if (isRead) {
+    const hasNews = found?.some(([id, reaction]) => reactionOf(id) !== reaction)
+    delayMs = hasNews ? paceMs.first : Math.min(delayMs * 2, found ? paceMs.quiet : paceMs.last)
+    lastReadMs = performance.now()
+  }
   if (me()?.id !== account) return
   if (!found) for (const id of ids) stale.add(id)
   for (const [id, reaction] of found ?? []) updatePost(id, { viewer: { reaction } })

@@ -147,6 +147,9 @@ export function postView(first, { isWhole = false, onRemoved } = {}) {
 
   const view = {
     createdAt: first.createdAt,
+    get reaction() {
+      return post.viewer?.reaction ?? null
+    },
     /** @param {import('../types.d.ts').PostPatch} patch */
     update(patch) {
       post = { ...post, ...patch, counts: { ...post.counts, ...patch.counts } }
