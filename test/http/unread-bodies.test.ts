@@ -7,7 +7,7 @@ import { answersIn } from './wire.ts'
 const posting = (path: string, length: number) =>
   `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`
 
-t.test('a body that nobody reads', async (t) => {
+t.test('a body that is not read', async (t) => {
   const { port } = await testServer(t)
 
   /** Sends a body for as long as the server reads. @returns the answer, once the server has closed the connection */
