@@ -1,10 +1,10 @@
 import type { Db } from 'mongodb'
 import type { z } from 'zod'
-import { recent } from '../database/recent.ts'
 import { sharedQuery } from '../database/shared-query.ts'
 import { turnReads } from '../database/turn-reads.ts'
 import { type PageQuery, type Position, pageFrom, positionOf } from '../http/pages.ts'
 import { sendAlike } from '../http/serializer.ts'
+import { recentMap } from '../limits/recent-map.ts'
 import type { Post } from './model.ts'
 import { type Parts, type PostViewContext, readParts, viewPosts } from './view.ts'
 
@@ -12,13 +12,13 @@ type PageView = { items: Awaited<ReturnType<typeof viewPosts>>; nextCursor: stri
 
 /** Pages of posts. One that several requests without a session ask for in one turn of the event loop is read once. */
 export function postPages(db: Db, context: PostViewContext) {
-  const pages = recent<readonly Pick<Post, 'id' | 'author'>[]>(200)
+  const pages = recentMap<readonly Pick<Post, 'id' | 'author'>[]>(200)
   const shared = sharedQuery<PageView>(turnReads(db).schedule)
 
   /** Of the posts that the page held the last time, so that they are read at the same time as the page. */
   function begin(page: string, viewer: string | undefined): Map<string, Parts> {
     const begun = new Map<string, Parts>()
-    for (const post of pages.of(page) ?? []) {
+    for (const post of pages.get(page) ?? []) {
       const parts = readParts(context, post, viewer)
       // Awaited only if the page still holds the post.
       parts.catch(() => undefined)
@@ -39,7 +39,7 @@ export function postPages(db: Db, context: PostViewContext) {
       async function build(): Promise<PageView> {
         const begun = begin(page, viewer)
         const { items, nextCursor } = pageFrom(list, position.limit, await read(position), ({ id }) => id)
-        pages.note(
+        pages.set(
           page,
           items.map(({ id, author }) => ({ id, author })),
         )

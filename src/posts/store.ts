@@ -1,10 +1,10 @@
 import type { Db, Filter } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import { boundedTime } from '../database/max-time.ts'
-import { recent } from '../database/recent.ts'
 import { sharedQuery } from '../database/shared-query.ts'
 import { batchRead, turnReads } from '../database/turn-reads.ts'
 import type { Position } from '../http/pages.ts'
+import { recentMap } from '../limits/recent-map.ts'
 import type { Submitted } from '../writer/operation.ts'
 import { noCounts } from './counts.ts'
 import type { createPost } from './create.ts'
@@ -29,14 +29,14 @@ type Hint = (typeof listIndexes)[keyof typeof listIndexes]
 
 export function postStore(db: Db, writer: PostWriter) {
   const turn = turnReads(db)
-  const authors = recent<string>(10_000)
+  const authors = recentMap<string>(10_000)
 
   const find = batchRead<PostDocument, Post>(db, {
     collection: 'posts',
     filter: (ids) => ({ _id: { $in: ids.map(toUuid) } }),
     toEntry(found) {
       const post = toPost(found)
-      authors.note(post.id, post.author)
+      authors.set(post.id, post.author)
       return [post.id, post]
     },
   })
@@ -64,7 +64,7 @@ export function postStore(db: Db, writer: PostWriter) {
     find,
 
     /** The author of a post that this process has read, whether or not it still exists: it never changes. */
-    knownAuthor: authors.of,
+    knownAuthor: authors.get,
 
     /** Creates a post; with a claim, at most one for its key, however many concurrent requests repeat it. */
     async create(
