@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { eventually } from '../eventually.ts'
 import type { makeClient } from '../helper.ts'
@@ -25,9 +24,6 @@ function parseBlock(block: string, lastId: string): Event & { hasData: boolean }
 }
 
 type Options = { path?: string; headers?: Record<string, string> }
-
-/** A stream begins a second in the past, when the posts of an earlier test may have been removed from the same database. */
-export const pastIsQuiet = () => sleep(1_100)
 
 /** Opens a stream and collects its events until the test ends. */
 export async function openStream(t: Test, url: string, { path = '/v1/stream', headers = {} }: Options = {}) {

@@ -1,14 +1,13 @@
 import t from 'tap'
 import { eventually } from '../eventually.ts'
 import { signUp, testServer } from '../helper.ts'
-import { openStream, pastIsQuiet, post } from './event-stream.ts'
+import { openStream, post } from './event-stream.ts'
 
 type Post = { id: string }
 
 t.test('posts, replies, edits, counts and deletions come in the order of their commits', async (t) => {
   const { url } = await testServer(t)
   const { client } = await signUp(url)
-  await pastIsQuiet()
   const stream = await openStream(t, url)
   t.match(stream, { status: 200, headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' } })
   t.equal(stream.headers['content-type'], 'text/event-stream; charset=utf-8')
@@ -22,8 +21,12 @@ t.test('posts, replies, edits, counts and deletions come in the order of their c
   await client.delete(`v1/posts/${root}`)
   await stream.until('removed', root)
   const kinds = stream.events.map(({ event, data }) => `${event} ${data.id}`)
+  // A stream begins in the past, when the posts of an earlier test may have been removed from the same database.
+  const isEarlier = ({ event, data }: (typeof stream.events)[number]) =>
+    event === 'removed' && data.id !== root && data.id !== reply
+  const own = stream.events.filter((each) => !isEarlier(each)).map(({ event, data }) => `${event} ${data.id}`)
   t.same(
-    kinds.filter((name) => !name.startsWith('counts')),
+    own.filter((name) => !name.startsWith('counts')),
     [`post ${root}`, `post ${reply}`, `edited ${root}`, `removed ${root}`],
   )
   t.ok(kinds.includes(`counts ${root}`), 'the reply counts')
