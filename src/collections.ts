@@ -12,6 +12,7 @@ import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
 import type { ServiceName, Services } from './services.ts'
+import { usedChallengeIndexes } from './sessions/challenges.ts'
 import { deviceIndexes } from './sessions/devices.ts'
 import { lastSeenIndexes } from './sessions/last-seen.ts'
 import { sessionIndexes } from './sessions/model.ts'
@@ -38,6 +39,7 @@ export const collections: Collections = {
   revocations: revocationIndexes,
   sessions: sessionIndexes,
   throttle: fixedWindowIndexes,
+  usedChallenges: usedChallengeIndexes,
   usernames: usernameIndexes,
   versions: [],
   writers: [],
@@ -68,6 +70,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     sessionOwners: ['createCollection', 'find'],
     sessions: ['find', 'insert', 'update', 'remove'],
     throttle: ['find', 'insert', 'update'],
+    usedChallenges: ['insert'],
     usernames: ['find', 'insert', 'update', 'remove'],
     versions: ['find', 'insert', 'update'],
     writers: ['find', 'insert', 'update'],

@@ -49,7 +49,7 @@ export function credentialStore(db: Db) {
     /** Unless the credential has changed since it was verified. Always writes, so that a concurrent change conflicts. */
     async recordLogin(
       account: string,
-      { version, oneTime }: Credential,
+      { version, oneTime }: Pick<Credential, 'version' | 'oneTime'>,
       { at, rehashed }: { at: Date; rehashed: StoredPassword | undefined },
       session: ClientSession,
     ): Promise<{ outcome: 'recorded' | 'changed' }> {

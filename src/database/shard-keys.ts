@@ -33,6 +33,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   revocations: whole,
   sessions: byHash('account'),
   throttle: byHash('_id'),
+  usedChallenges: byHash('_id'),
   usernames: { field: '_id', by: 'range', asksAll: {} },
   versions: whole,
   writers: whole,

@@ -1,8 +1,11 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { cookieValues } from '../http/cookie-header.ts'
+import { challengeSeconds } from './challenges.ts'
 
 const deviceMaxAgeSeconds = 400 * 86_400
+
+export type ChallengeCookie = 'passkey' | 'second-factor'
 
 // Not "cookies": that would delete the known device, and the cookies of all subdomains of our registered domain.
 const clearedSiteData = '"cache", "storage"'
@@ -13,6 +16,7 @@ export function sessionCookies(secure: boolean) {
   const access = name('session')
   const refresh = name('refresh')
   const device = name('device')
+  const challenges = { passkey: name('passkey'), 'second-factor': name('second-factor') } as const
   const lax: CookieSerializeOptions = { path: '/', httpOnly: true, secure, sameSite: 'lax' }
   const strict: CookieSerializeOptions = { ...lax, sameSite: 'strict' }
   /** With `Expires`, because Java's CookieManager takes a cookie that has only `Max-Age` for one of RFC 2965. */
@@ -27,6 +31,8 @@ export function sessionCookies(secure: boolean) {
     access: (request: FastifyRequest) => values(request, access),
     refresh: (request: FastifyRequest) => values(request, refresh),
     device: (request: FastifyRequest) => values(request, device),
+    /** Of a ceremony that this browser has begun: see challenges.ts. */
+    challenge: (request: FastifyRequest, of: ChallengeCookie) => values(request, challenges[of]),
 
     /** @param maxAge - the lifetimes, in seconds. */
     setSession(
@@ -39,6 +45,12 @@ export function sessionCookies(secure: boolean) {
     },
     setDevice(reply: FastifyReply, token: string) {
       reply.setCookie(device, token, { ...strict, ...lasting(deviceMaxAgeSeconds) })
+    },
+    setChallenge(reply: FastifyReply, of: ChallengeCookie, token: string) {
+      reply.setCookie(challenges[of], token, { ...strict, ...lasting(challengeSeconds) })
+    },
+    clearChallenge(reply: FastifyReply, of: ChallengeCookie) {
+      reply.clearCookie(challenges[of], strict)
     },
     clearSession(reply: FastifyReply) {
       reply.header('clear-site-data', clearedSiteData)

@@ -1,15 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ClientSession } from 'mongodb'
 import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
-import type { ActivityStore } from '../activity/store.ts'
 import { isLiveOneTimePassword, looksOneTime } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
-import type { Transact } from '../database/transaction.ts'
-import { withDatabaseDeadline, withWriteDeadline } from '../http/deadline.ts'
+import { withDatabaseDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import { clientTurn } from '../limits/client-turn.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
@@ -17,28 +13,23 @@ import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
+import { type BeginContext, type BegunSession, beginSession, invalidCredentials } from './begin-session.ts'
 import type { DeviceStore } from './devices.ts'
-import { type IssueContext, issueSession } from './issue.ts'
 import { carriedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
-import type { IssuedSession, SessionStore } from './store.ts'
+import type { SessionStore } from './store.ts'
 
-export type LoginContext = IssueContext & {
+export type LoginContext = BeginContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
-  activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'touch'>
   devices: Pick<DeviceStore, 'find' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
   successfulLogins: SuccessfulLogins
-  mutex: KeyedMutex
   passwords: Pick<PasswordService, 'assertRoom' | 'verify'>
   securityLog: SecurityLog
   sessions: SessionStore
-  transact: Transact
 }
-
-export const invalidCredentials = () => new Problem('invalid-credentials', 'The username or password is wrong.')
 
 const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
@@ -51,9 +42,9 @@ export async function logIn(
   reply: FastifyReply,
   { username, password }: z.infer<typeof LoginBody>,
   context: LoginContext,
-): Promise<IssuedSession & { device: string }> {
-  const { accounts, activity, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { mutex, passwords, securityLog, successfulLogins } = context
+): Promise<BegunSession> {
+  const { accounts, cookies, credentials, devices, failedLogins, loginThrottle } = context
+  const { passwords, securityLog, successfulLogins } = context
   const { client } = request
   const presented = cookies.device(request)
   if (presented.length === 0) {
@@ -95,18 +86,7 @@ export async function logIn(
     // If this fails, what is released must not be released again.
     release = async () => {}
     if (isLimited) release = await successfulLogins.acquire(attempt)
-    const begin = async (transaction: ClientSession) => {
-      const login = { at: new Date(), rehashed }
-      const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
-      if (outcome === 'changed') throw invalidCredentials()
-      await activity.record(account, 'login', client, transaction)
-      const passwordChangeRequired = credential.oneTime !== undefined
-      return issueSession(request, { account, carried, passwordChangeRequired }, context, transaction)
-    }
-    // All logins of an account write its credential.
-    const issued = await withWriteDeadline(request, (deadline) =>
-      mutex(account, () => context.transact(begin, deadline)),
-    )
+    const issued = await beginSession(request, { account, credential, carried, rehashed }, context)
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
     securityLog.record('authn_login_success', { request })
     return issued

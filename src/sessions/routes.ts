@@ -6,6 +6,7 @@ import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
+import { answerLoggedIn } from './begin-session.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
 import { endCarried, endSession } from './end.ts'
 import { setSessionCookies } from './issue.ts'
@@ -36,11 +37,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     },
     async (request, reply) => {
       const issued = await logIn(request, reply, request.body, context)
-      // Before the cookies: a response that fails must not log in.
-      const view = await viewLoggedIn(context, issued.session)
-      setSessionCookies(request, reply, cookies, issued)
-      cookies.setDevice(reply, issued.device)
-      return view
+      return answerLoggedIn(request, reply, issued, context)
     },
   )
 
