@@ -1,31 +1,23 @@
-import { execFile } from 'node:child_process'
-import { parseArgs, promisify } from 'node:util'
+import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { privateIdentity } from '../../bot/content.ts'
 import { prepareTargets } from '../../bot/load/only-targets.ts'
-import { type Report, reportSchema } from '../../bot/report/schema.ts'
 import { waitUntilReady, withLocalServer, withTemporaryDirectory } from '../../bot/spawn-server.ts'
+import { PeerUnavailable } from '../peers/install.ts'
+import { autocannon } from './autocannon.ts'
+import { measureBareSocket } from './bare-socket.ts'
+import { bot } from './bot.ts'
+import type { Generator, Job, Round } from './round.ts'
+import { openVegeta } from './vegeta.ts'
 
 const help = `Usage: npm run bench:load-generators -- [--rate <n>] [--seconds <n>] [--rounds <n>]
 
-Reads a post at the same rate with the bot (--only read-post) and with autocannon, which npx downloads, in turn, from a
-server of its own. Prints the medians of both and what a request costs the bot. Defaults: 500 a second, 10 s, 5 rounds.
+Reads a post at the same rate with the bot (--only read-post), with vegeta, which needs Go, and with autocannon, which
+npx downloads, in turn, from a server of its own. Prints the medians of all, what a request costs the bot, and what it costs
+a bare socket of Node.js. Defaults: 500 a second, 10 s, 5 rounds.
 `
 
-const autocannon = 'autocannon@9.0.0'
-const connections = '50'
-const { rate, seconds, rounds, help: isHelp } = readOptions()
-
-type Round = { p50: number; p99: number; perSecond: number; cpuMicros: number | null; invalid: string[] }
-
-const run = promisify(execFile)
-const maxBuffer = 64 * 1024 * 1024
-
-const autocannonResult = z.object({
-  latency: z.object({ p50: z.number(), p99: z.number() }),
-  requests: z.object({ average: z.number() }),
-})
-
+const { help: isHelp, rounds, ...load } = readOptions()
 if (isHelp) process.stdout.write(help)
 else
   await withTemporaryDirectory('load-generators', (directory) =>
@@ -33,67 +25,42 @@ else
       if (!(await waitUntilReady(server))) throw new Error('The server did not start.')
       const createIdentity = (index: number) => privateIdentity(index, index, 'bench')
       const { targets } = await prepareTargets('read-post', new URL(server.url), undefined, createIdentity, 1)
-      const path = targets[0]?.path ?? ''
-      const results: { bot: Round[]; autocannon: Round[] } = { bot: [], autocannon: [] }
-      // The first round of each warms the server up.
-      for (let round = 0; round <= rounds; round += 1) {
-        const pair = { bot: await runBot(server.url), autocannon: await runAutocannon(server.url + path) }
-        if (round === 0) continue
-        results.bot.push(pair.bot)
-        results.autocannon.push(pair.autocannon)
-        print(
-          `round ${round}: bot p50 ${pair.bot.p50}, p99 ${pair.bot.p99}; autocannon p50 ${pair.autocannon.p50}, p99 ${pair.autocannon.p99} ms`,
-        )
-        for (const reason of pair.bot.invalid) print(`  the bot's figures are invalid: ${reason}`)
-      }
-      summarize(results)
+      await compare({ url: new URL(targets[0]?.path ?? '', server.url), ...load })
     }),
   )
 
-function summarize({ bot, autocannon }: { bot: Round[]; autocannon: Round[] }): void {
-  print(`medians of ${rounds} rounds at ${rate} requests a second`)
-  for (const metric of ['p50', 'p99', 'perSecond'] as const) {
-    const [ours, theirs] = [bot, autocannon].map((all) => median(all.map((round) => round[metric])))
-    print(
-      `${metric.padEnd(10)} bot ${format(ours)}  autocannon ${format(theirs)}  ratio ${format((ours ?? 0) / (theirs ?? 1))}`,
-    )
+async function compare(job: Job): Promise<void> {
+  const generators = [bot, ...(await vegetaIfThere()), autocannon]
+  const results = new Map<Generator, Round[]>(generators.map((generator) => [generator, []]))
+  const bare: number[] = []
+  // The first round of each warms the server up.
+  for (let number = 0; number <= rounds; number += 1) {
+    for (const generator of generators) {
+      const round = await generator.run(job)
+      if (number === 0) continue
+      results.get(generator)?.push(round)
+      print(`round ${number}: ${generator.name} p50 ${format(round.p50)}, p99 ${format(round.p99)} ms`)
+      for (const reason of round.invalid) print(`  its figures are invalid: ${reason}`)
+    }
+    if (number > 0) bare.push(await measureBareSocket(job))
   }
-  print(`CPU of the bot: ${format(median(bot.flatMap(({ cpuMicros }) => cpuMicros ?? [])))} µs a request`)
+  print(`\nmedians of ${rounds} rounds at ${job.rate} requests a second`)
+  for (const [{ name }, found] of results) {
+    const medianOf = (metric: 'p50' | 'p99' | 'perSecond') => format(median(found.map((round) => round[metric])))
+    print(`${name.padEnd(10)} p50 ${medianOf('p50')} ms  p99 ${medianOf('p99')} ms  ${medianOf('perSecond')}/s`)
+  }
+  const cpu = median((results.get(bot) ?? []).flatMap(({ cpuMicros }) => cpuMicros ?? []))
+  print(`CPU for each request: bot ${format(cpu)} µs, a bare socket of Node.js ${format(median(bare))} µs`)
 }
 
-async function runBot(url: string): Promise<Round> {
-  const args = ['--only', 'read-post', '--rate', String(rate), '--for', `${seconds}s`, '--ramp', '2s', '--json', '-']
-  // The bot exits with 5 when this machine is too busy for valid figures.
-  const { stdout } = await run(process.execPath, ['bot/index.ts', '--url', url, ...args], { maxBuffer }).catch(
-    (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
-  )
-  const report: Report = reportSchema.parse(JSON.parse(stdout))
-  const { latency, perSecond, count } = report.total
-  const cpuSeconds = report.series.reduce((sum, { cpu }) => sum + cpu, 0)
-  const cpuMicros = (cpuSeconds * 1_000_000) / Math.max(1, count)
-  return {
-    p50: latency.p50 ?? Number.NaN,
-    p99: latency.p99 ?? Number.NaN,
-    perSecond,
-    cpuMicros,
-    invalid: report.load.invalid,
+async function vegetaIfThere(): Promise<Generator[]> {
+  try {
+    return [await openVegeta()]
+  } catch (error) {
+    if (!(error instanceof PeerUnavailable)) throw error
+    print(`vegeta is left out: ${error.message}`)
+    return []
   }
-}
-
-async function runAutocannon(url: string): Promise<Round> {
-  const args = [
-    '--connections',
-    connections,
-    '--overallRate',
-    String(rate),
-    '--duration',
-    String(seconds),
-    '--json',
-    url,
-  ]
-  const { stdout } = await run('npx', ['--yes', autocannon, ...args], { maxBuffer })
-  const { latency, requests } = autocannonResult.parse(JSON.parse(stdout))
-  return { ...latency, perSecond: requests.average, cpuMicros: null, invalid: [] }
 }
 
 function readOptions() {
@@ -119,8 +86,8 @@ function median(numbers: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-function format(value: number | undefined): string {
-  return value === undefined ? '-' : value.toFixed(2)
+function format(value: number): string {
+  return value.toFixed(2)
 }
 
 function print(line: string): void {

@@ -30,8 +30,11 @@ else
     withLocalServer(directory, { LOG_LEVEL: 'silent' }, async (server) => {
       if (!(await waitUntilReady(server))) throw new Error('The server did not start.')
       for (const { name, hogs, mustBe } of halves) {
-        const codes = await beside(hogs, () => exitCodes(server.url))
+        const runs = await beside(hogs, () => runBots(server.url))
+        const codes = runs.map(({ code }) => code)
         const right = codes.filter(mustBe).length
+        const lines = runs.filter(({ code }) => !mustBe(code)).flatMap(({ invalid }) => invalid)
+        for (const line of lines) process.stdout.write(`${name}: ${line}\n`)
         if (right < codes.length) process.exitCode = 1
         process.stdout.write(`${name}: ${right} of ${codes.length} as they must be; exit codes ${codes.join(' ')}\n`)
       }
@@ -47,15 +50,21 @@ async function beside<T>(hogs: number, use: () => Promise<T>): Promise<T> {
   }
 }
 
-async function exitCodes(url: string): Promise<number[]> {
+/** An exit code, and the lines that say why the figures are invalid. */
+type BotRun = { code: number; invalid: string[] }
+
+async function runBots(url: string): Promise<BotRun[]> {
   const args = ['--only', 'read-post', '--rate', '200', '--for', `${values.seconds}s`, '--ramp', '2s', '--url', url]
-  const codes: number[] = []
-  for (let run = 0; run < Number(values.runs); run += 1) codes.push(await exitCode(['bot/index.ts', ...args]))
-  return codes
+  const runs: BotRun[] = []
+  for (let run = 0; run < Number(values.runs); run += 1) runs.push(await runBot(['bot/index.ts', ...args]))
+  return runs
 }
 
-function exitCode(command: string[]): Promise<number> {
+function runBot(command: string[]): Promise<BotRun> {
   return new Promise((resolve) => {
-    execFile(process.execPath, command, (error) => resolve(typeof error?.code === 'number' ? error.code : 0))
+    execFile(process.execPath, command, (error, stdout, stderr) => {
+      const invalid = `${stdout}\n${stderr}`.split('\n').filter((line) => /invalid|own event loop|CPU/.test(line))
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, invalid })
+    })
   })
 }

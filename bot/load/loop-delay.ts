@@ -29,6 +29,11 @@ export function watchLoopDelay() {
       return max
     },
     p99: (): number => delays.percentile(99) ?? 0,
+    /** Forgets the delays so far. */
+    reset(): void {
+      delays.reset()
+      longest = 0
+    },
     stop: (): void => clearInterval(timer),
   }
 }

@@ -70,6 +70,7 @@ export class Measurements {
   start(at = this.#now()): void {
     if (this.#stoppedAt !== null) return
     this.#startedAt = at
+    this.#ownLoad.reset()
     this.#series = this.#newSeries()
     this.#total = new ActionCounter()
     this.#actions.clear()

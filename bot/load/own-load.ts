@@ -8,7 +8,7 @@ import { watchLoopDelay } from './loop-delay.ts'
  */
 export type OwnLoadSample = { cpu: number; loopDelayMs: number; steal: number | null }
 
-export type OwnLoad = { sample(): OwnLoadSample; loopDelayP99(): number; stop(): void }
+export type OwnLoad = { sample(): OwnLoadSample; loopDelayP99(): number; reset(): void; stop(): void }
 
 /** Starts to measure this process. */
 export function measureOwnLoad(readStat: () => string | null = readProcStat): OwnLoad {
@@ -32,6 +32,7 @@ export function measureOwnLoad(readStat: () => string | null = readProcStat): Ow
       return sample
     },
     loopDelayP99: loop.p99,
+    reset: loop.reset,
     stop: loop.stop,
   }
 }

@@ -6,7 +6,10 @@ import { type MeasuredOperation, Measurements } from '../../../bot/load/measurem
 function measured({ cpu = 0.1, loopDelayP99 = 0 } = {}) {
   const clock = { now: 0 }
   const own = { cpu, loopDelayMs: 0, steal: 0 }
-  const ownLoad = { sample: () => own, loopDelayP99: () => loopDelayP99, stop: () => {} }
+  const reset = () => {
+    loopDelayP99 = 0
+  }
+  const ownLoad = { sample: () => own, loopDelayP99: () => loopDelayP99, reset, stop: () => {} }
   const measurements = new Measurements(() => clock.now, ownLoad)
   const run = (operation: Partial<MeasuredOperation>, observations: Observation[] = []) => {
     const complete = {
@@ -142,6 +145,13 @@ t.test(
     t.match(busy.measurements.figures().invalid, [/over 80% of a core for 3 s from second 0/])
   },
 )
+
+t.test('a delay of the ramp, before the measured time, makes no figures invalid', async (t) => {
+  const { measurements, run } = measured({ loopDelayP99: 50 })
+  measurements.start(0)
+  for (let i = 0; i < 100; i += 1) run({ answered: 10 })
+  t.strictSame(measurements.figures().invalid, [])
+})
 
 t.test('a ramp that ends after the run changes no figures', async (t) => {
   const { measurements, clock, run } = measured()

@@ -5,7 +5,10 @@ import type { RunView } from '../../../bot/report/view.ts'
 import { eventually } from '../../eventually.ts'
 
 t.test('30 s without an answer end the run, once; before, the display tells the silence', async (t) => {
-  const ownLoad = { sample: () => ({ cpu: 0, loopDelayMs: 0, steal: null }), loopDelayP99: () => 0, stop: () => {} }
+  const ownLoad = {
+    sample: () => ({ cpu: 0, loopDelayMs: 0, steal: null }),
+    ...{ loopDelayP99: () => 0, reset: () => {}, stop: () => {} },
+  }
   let now = 0
   const measurements = new Measurements(() => now, ownLoad)
   const shown: RunView[] = []

@@ -9,7 +9,12 @@ type Sample = { seconds?: number; perSecond?: number; latencyMs?: (second: numbe
 export function sampleFigures({ seconds = 60, perSecond = 20, latencyMs = () => 5, actions = ['like'] }: Sample = {}) {
   let now = 0
   const own = { cpu: 0.2, loopDelayMs: 0.4, steal: 0.01 }
-  const measurements = new Measurements(() => now, { sample: () => own, loopDelayP99: () => 0.3, stop: () => {} })
+  const measurements = new Measurements(() => now, {
+    sample: () => own,
+    loopDelayP99: () => 0.3,
+    reset: () => {},
+    stop: () => {},
+  })
   for (let second = 0; second < seconds; second += 1)
     for (let i = 0; i < perSecond; i += 1) {
       const intended = second * 1000 + (i * 1000) / perSecond
