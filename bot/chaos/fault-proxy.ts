@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { commandOf, splitMessages } from './wire-messages.ts'
+import { collectionOf, commandOf, splitMessages } from './wire-messages.ts'
 
 /**
  * What happens to a command: MongoDB never receives it (`drop`) or receives it late (`holdMs`); its reply never arrives
@@ -9,8 +9,11 @@ import { commandOf, splitMessages } from './wire-messages.ts'
  */
 export type Effect = 'drop' | 'drop-reply' | 'cut' | 'cut-reply' | { holdMs: number }
 
-/** Applies to the next `times` commands of a name (default 1), after `skip` of them have passed. */
-export type CommandFault = { command: string; effect: Effect; times?: number; skip?: number }
+/**
+ * Applies to the next `times` commands of a name (default 1), after `skip` of them have passed; with a `collection`, only to
+ * those on it.
+ */
+export type CommandFault = { command: string; collection?: string; effect: Effect; times?: number; skip?: number }
 
 /** `requests` travel to MongoDB, `replies` to its client. */
 export type Direction = 'requests' | 'replies'
@@ -25,7 +28,7 @@ export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>
  * configuration would bypass the proxy.
  */
 export async function startFaultProxy(mongodPort: number) {
-  const armed: { command: string; effect: Effect; left: number; skip: number; happened: number }[] = []
+  const armed: (CommandFault & { left: number; skip: number; happened: number })[] = []
   const links = new Set<Record<Direction, Socket>>()
   const frozen = new Set<Direction>()
   let isDisconnected = false
@@ -34,7 +37,10 @@ export async function startFaultProxy(mongodPort: number) {
 
   function takeEffect(message: Buffer): Effect | undefined {
     const command = commandOf(message)
-    const fault = armed.find((candidate) => candidate.command === command && candidate.left > 0)
+    const fault = armed.find(
+      ({ left, collection, ...candidate }) =>
+        candidate.command === command && left > 0 && (!collection || collection === collectionOf(message)),
+    )
     if (!fault) return undefined
     if (fault.skip > 0) {
       fault.skip -= 1
@@ -98,8 +104,8 @@ export async function startFaultProxy(mongodPort: number) {
 
   return {
     port,
-    arm({ command, effect, times = 1, skip = 0 }: CommandFault): ArmedFault {
-      const fault = { command, effect, left: times, skip, happened: 0 }
+    arm({ times = 1, skip = 0, ...which }: CommandFault): ArmedFault {
+      const fault = { ...which, left: times, skip, happened: 0 }
       armed.push(fault)
       return {
         happened: () => fault.happened,
