@@ -13,7 +13,9 @@ import type { Finding } from './finding.ts'
  * The pauses between the tries. On a busy machine the server may answer the deletion of an account before it has withdrawn
  * the account's reactions, replies and follows: until then they are counted, and hidden from the lists.
  */
-const pausesMs = [0, 2_000, 8_000]
+const pausesMs = { usual: [0, 2_000, 8_000], afterSlowDeletion: [20_000, 30_000] }
+/** One that takes longer may have left more to the background than a few seconds are enough for. */
+const slowDeletionMs = 3_000
 /**
  * A short reaction of another account, gone when it is looked into, would meet the two reads of a count and the one of its
  * list as easily as the answer that it follows: never to do so in 20 cases has a chance of less than one in 4^20.
@@ -29,7 +31,7 @@ type Size = { seen: number; foreign: number; most: number }
  * behind a count does not explain either, and what stays, is a finding; and what the answers to writes alone have.
  */
 export class ExcessInvestigation {
-  #pausesMs: readonly number[]
+  #pausesMs: typeof pausesMs
   #client: Pick<Client, 'send'>
   #directory: Directory
   #checker: Checker
@@ -39,6 +41,7 @@ export class ExcessInvestigation {
   #running = new Map<string, Promise<void>>()
   /** What was gone when it was looked into, by the answers that had it. */
   #vanished = { ofWrites: [] as Finding[], ofReads: 0 }
+  #hasSlowDeletion = false
 
   constructor(
     client: Pick<Client, 'send'>,
@@ -52,6 +55,11 @@ export class ExcessInvestigation {
     this.#directory = directory
     this.#checker = checker
     this.#history = history
+    history.listen({
+      end: ({ action, sent, answered }) => {
+        this.#hasSlowDeletion ||= action === 'delete account' && (answered ?? sent) - sent > slowDeletionMs
+      },
+    })
   }
 
   look(excess: Excess): void {
@@ -79,7 +87,7 @@ export class ExcessInvestigation {
 
   async #investigate({ count, isOfWrite, finding }: Excess): Promise<void> {
     let last: Size | null = null
-    for (const pauseMs of this.#pausesMs) {
+    for (const pauseMs of this.#pauses()) {
       await sleep(pauseMs)
       const size = await this.#measure(count)
       if (size === null) return
@@ -94,6 +102,11 @@ export class ExcessInvestigation {
     if (last === null) return
     const seen = `${last.seen}, of which ${last.foreign} are of other accounts`
     this.#claim(finding, { expected: `at most ${last.most}`, seen })
+  }
+
+  *#pauses(): Generator<number> {
+    yield* this.#pausesMs.usual
+    if (this.#hasSlowDeletion) yield* this.#pausesMs.afterSlowDeletion
   }
 
   #claim({ object, requestIds }: Finding, values: { expected: string; seen: string }): void {

@@ -17,6 +17,7 @@ import { releaseSoon } from '../limits/release.ts'
 import type { SlidingWindow } from '../limits/sliding-window.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { PostStore } from '../posts/store.ts'
+import { readPostView } from '../posts/view.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
@@ -30,8 +31,8 @@ type Context = {
   devices: Pick<DeviceStore, 'list'>
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   limits: { exportsPerAccount: number }
-  posts: Pick<PostStore, 'listByAuthor'>
-  reactions: Pick<ReactionStore, 'listByAccount'>
+  posts: Pick<PostStore, 'find' | 'knownAuthor' | 'listByAuthor'>
+  reactions: Pick<ReactionStore, 'listByAccount' | 'valueOf'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
   slidingWindow: Pick<SlidingWindow, 'acquire' | 'check'>
@@ -43,6 +44,15 @@ const chunkSize = 200
 const maxConcurrentReads = 4
 
 type Parts = Context & { queue: FairQueue; ticket: Ticket }
+
+/** What another account has deleted is gone at once, although some of it may still be stored. */
+async function onlyVisible<Item>(
+  items: readonly Item[],
+  toRecord: (item: Item) => Promise<object | false | undefined>,
+): Promise<object[]> {
+  const records = await Promise.all(items.map(toRecord))
+  return records.filter((record) => typeof record === 'object')
+}
 
 async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
   const { queue, ticket } = parts
@@ -65,17 +75,22 @@ async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[
     yield chunk.map(({ author: _, ...post }) => ({ type: 'post', ...post }))
   }
   for await (const chunk of chunks(reactions.listByAccount, ({ order }) => order)) {
-    yield chunk.map(({ post, value, reactedAt }) => ({ type: 'reaction', post, value, reactedAt }))
+    yield await onlyVisible(chunk, async ({ post, value, reactedAt }) => {
+      const isVisible = (await readPostView(parts, post, undefined)) !== undefined
+      return isVisible && { type: 'reaction', post, value, reactedAt }
+    })
   }
   for await (const chunk of chunks(follows.listFollowing, ({ order }) => order)) {
-    yield await Promise.all(
-      chunk.map(async ({ to, since }) => ({ type: 'following', account: await accounts.author(to), since })),
-    )
+    yield await onlyVisible(chunk, async ({ to, since }) => {
+      const account = await accounts.author(to)
+      return account && { type: 'following', account, since }
+    })
   }
   for await (const chunk of chunks(follows.listFollowers, ({ order }) => order)) {
-    yield await Promise.all(
-      chunk.map(async ({ from, since }) => ({ type: 'follower', account: await accounts.author(from), since })),
-    )
+    yield await onlyVisible(chunk, async ({ from, since }) => {
+      const account = await accounts.author(from)
+      return account && { type: 'follower', account, since }
+    })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Db } from 'mongodb'
+import type { Db, UUID } from 'mongodb'
 import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
@@ -18,12 +18,16 @@ const linesOf = (body: string): Line[] => {
     .map((line): Line => JSON.parse(line))
 }
 
-async function seedReactions(db: Db, account: string, count: number) {
+/** Likes as many copies of a post. */
+async function seedReactions(db: Db, account: string, count: number, original: string) {
   const own = toUuid(account)
-  const documents = Array.from({ length: count }, () => {
-    const post = toUuid(newId())
-    return { _id: { post, account: own }, post, account: own, value: 'like', order: toUuid(newId()) }
-  })
+  const posts = Array.from({ length: count }, () => toUuid(newId()))
+  const copied = await db.collection<{ _id: UUID }>('posts').findOne({ _id: toUuid(original) })
+  await db.collection<{ _id: UUID }>('posts').insertMany(posts.map((_id) => ({ ...copied, _id })))
+  const documents = posts.map((post) => ({
+    ...{ _id: { post, account: own }, post, account: own },
+    ...{ value: 'like', order: toUuid(newId()) },
+  }))
   await db.collection<{ _id: object }>('reactions').insertMany(documents)
 }
 
@@ -45,7 +49,7 @@ t.test('an export has everything that is stored of the account, and no secret or
   await ann.client.put(`v1/posts/${other}/reaction`, { json: { value: 'dislike' } })
   await ann.client.put('v1/accounts/bob_stays/follow')
   await bob.client.put('v1/accounts/ann_takes/follow')
-  await seedReactions(db, await idOf(ann), 450)
+  await seedReactions(db, await idOf(ann), 450, other)
   await makeClient(url).post('v1/session', { json: { username: 'ann_takes', password: 'not at all her password' } })
   const confirmed = await confirm(ann)
   const answer = await exportOf(ann)
@@ -106,8 +110,9 @@ t.test('an export adds one activity event, and HEAD adds none', async (t) => {
 t.test('an export is cut off when its session ends, and lacks the end line', async (t) => {
   const { url, db } = await testServer(t)
   const ann = await signUp(url)
+  const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: 'Liked' } })).body
   await confirm(ann)
-  await seedReactions(db, await idOf(ann), 30_000)
+  await seedReactions(db, await idOf(ann), 30_000, id)
   const abort = new AbortController()
   const response = await fetch(`${url}/v1/account/export`, {
     headers: { cookie: await ann.client.jar.getCookieString(url) },
@@ -173,4 +178,21 @@ t.test('an export for another site is refused as a change is', async (t) => {
   t.equal(await db.collection('activity').countDocuments({ event: 'exported' }), 0)
   for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { 'sec-fetch-site': 'none' }, { origin: url }])
     t.equal((await ask(headers)).statusCode, 200)
+})
+
+t.test('an export leaves out what others have deleted, although it is still stored', async (t) => {
+  const { url, db } = await testServer(t)
+  const [ann, bob] = [await signUp(url), await signUp(url)]
+  const { id } = (await bob.client.post<{ id: string }>('v1/posts', { json: { text: 'Soon gone' } })).body
+  await ann.client.put(`v1/posts/${id}/reaction`, { json: { value: 'like' } })
+  await ann.client.put(`v1/accounts/${bob.username}/follow`)
+  await bob.client.put(`v1/accounts/${ann.username}/follow`)
+  await confirm(ann)
+  const typesOf = async () => linesOf((await exportOf(ann)).body).map(({ type }) => type)
+  const before = await typesOf()
+  for (const type of ['reaction', 'following', 'follower']) t.ok(before.includes(type), type)
+  // As in a deletion that has hidden the account, and withdrawn nothing of it yet.
+  await db.collection<{ _id: UUID }>('accounts').deleteOne({ _id: toUuid(await idOf(bob)) })
+  const after = await typesOf()
+  for (const type of ['reaction', 'following', 'follower']) t.notOk(after.includes(type), type)
 })

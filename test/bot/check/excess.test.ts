@@ -14,12 +14,18 @@ const post = {
   counts: { likes: 0, dislikes: 0, replies: 0 },
 }
 
-/** @property stillCounted - how many reads of the post count a like that no list shows */
-type Sent = { ofWrites: number; ofReads: number; stillCounted?: number }
+/**
+ * @property stillCounted - how many reads of the post count a like that no list shows
+ * @property deletionMs - how long the deletion of an account took before
+ */
+type Sent = { ofWrites: number; ofReads: number; stillCounted?: number; deletionMs?: number }
+
+const pauses = { usual: [0, 0, 0], afterSlowDeletion: [0, 0] }
 
 /** A server without likes, and what the answers to writes and reads have had too much all the same. */
-async function investigate({ ofWrites, ofReads, stillCounted = 0 }: Sent) {
-  const [history, checker, directory] = [new History(), new Checker(), new Directory()]
+async function investigate({ ofWrites, ofReads, stillCounted = 0, deletionMs = 0 }: Sent) {
+  let now = 0
+  const [history, checker, directory] = [new History(() => now), new Checker(), new Directory()]
   history.listen(checker)
   directory.addAccount('ann')
   directory.announce('ann/0', null)
@@ -33,7 +39,10 @@ async function investigate({ ofWrites, ofReads, stillCounted = 0 }: Sent) {
     observe?.({ status: 200, body, isSessionInvalid: false, sentAt: performance.now() })
     return { ...answers, status: 200, body }
   }
-  const investigation = new ExcessInvestigation({ send }, directory, checker, history, [0, 0, 0])
+  const investigation = new ExcessInvestigation({ send }, directory, checker, history, pauses)
+  const deletion = history.begin({ robot: 1, action: 'delete account' })
+  now = deletionMs
+  history.end(deletion, { status: 204, cause: '204', requestId: null })
   const values = { object: count, expected: '0', seen: '1', requestIds: ['a request'] }
   const finding: Excess['finding'] = { rule: 'C', ...values, times: { sent: 0, answered: 1 } }
   for (const [times, isOfWrite] of [
@@ -64,4 +73,10 @@ t.test('a count that its list does not explain is a finding only if it stays', a
   t.same(await investigate({ ofWrites: 0, ofReads: 1, stillCounted: 4 }), [], 'the content of a deleted account')
   const seen = '1, of which 0 are of other accounts'
   t.match(await investigate({ ofWrites: 0, ofReads: 1, stillCounted: 6 }), [{ rule: 'C', object: count, seen }])
+})
+
+t.test('after a deletion that took long, what a server withdraws later has more time', async (t) => {
+  const slow = { ofWrites: 0, ofReads: 1, deletionMs: 3_001 }
+  t.same(await investigate({ ...slow, stillCounted: 8 }), [])
+  t.match(await investigate({ ...slow, stillCounted: 10 }), [{ rule: 'C', object: count }])
 })
