@@ -32,7 +32,7 @@ import { sweepPosts } from './posts/sweep.ts'
 import { pulse } from './pulse/pulse.ts'
 import { reactionStore } from './reactions/store.ts'
 import type { LiveSecrets } from './secrets/live.ts'
-import { challengeStore } from './sessions/challenges.ts'
+import { challengeKeys, challengeStore } from './sessions/challenges.ts'
 import { sessionCookies } from './sessions/cookies.ts'
 import { deviceStore } from './sessions/devices.ts'
 import { lastSeen } from './sessions/last-seen.ts'
@@ -82,7 +82,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     accounts,
     activity,
     analytics: analyticsStore(db),
-    challenges: challengeStore(db, throttleKey),
+    challenges: challengeStore(db, () => challengeKeys(secrets.current.signKeys, throttleKey)),
     clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: notingAccounts(deletion, removals),
     cookies: sessionCookies(config.cookieSecure),

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Binary, type ClientSession, type Collection, type Db, MongoServerError } from 'mongodb'
+import { type KeyRing, signingKey } from '../secrets/key-ring.ts'
 
 /** What a challenge is for: one of another purpose is refused. */
 export type ChallengePurpose = 'passkey-registration' | 'passkey-login' | 'passkey-confirm' | 'second-factor'
@@ -19,34 +20,48 @@ const duplicateKey = 11_000
 /** A request may carry many cookies of one name. */
 const maxVerified = 8
 
+/**
+ * The keys of challenges, that of the key that signs now first. Each is made of a key of the ring and the throttle key: a
+ * challenge can say that a password was right, and the database, and so a backup, may hold the throttle key.
+ */
+export function challengeKeys(ring: KeyRing, throttleKey: string): Buffer[] {
+  const present = signingKey(ring, new Date())
+  const keys = present ? [present, ...ring.filter((key) => key !== present)] : ring
+  const secrets = keys.flatMap((key) => (key.algorithm === 'HS256' ? key.secret : (key.d ?? [])))
+  return secrets.map((secret) => createHmac('sha256', secret).update(`challenges: ${throttleKey}`).digest())
+}
+
 export const usedChallengeIndexes = [{ key: { expiresAt: 1 }, expireAfterSeconds: 60 }] as const
 
 /**
  * Challenges live in the browser's cookie and are authenticated (HMAC-SHA-256), so that issuing one writes nothing: only its
  * use does, which makes it single-use over all processes.
- * @param secret - shared by all processes
+ * @param keys - of all processes: the first authenticates new challenges, any of them an issued one
  */
-export function challengeStore(db: Db, secret: string, nowMs = Date.now) {
+export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Date.now) {
   const used: Collection<UsedChallengeDocument> = db.collection('usedChallenges')
-  const keyFor = (use: string) => createHmac('sha256', secret).update(`challenges: ${use}`).digest()
-  const [tokenKey, valueKey] = [keyFor('token'), keyFor('value')]
-  const macOf = (text: string) => createHmac('sha256', tokenKey).update(text).digest()
+  const macOf = (key: Buffer, use: 'token' | 'value', text: string) =>
+    createHmac('sha256', key).update(`${use}: ${text}`).digest()
 
   function parse(token: string, purpose: ChallengePurpose): Challenge | undefined {
-    const [, given, subject = '', issuedAt, id = '', mac = ''] = form.exec(token) ?? []
-    if (given !== purpose) return undefined
+    const [, issuedFor, subject = '', issuedAt, id = '', mac = ''] = form.exec(token) ?? []
+    if (issuedFor !== purpose) return undefined
     const text = token.slice(0, token.lastIndexOf('.'))
-    if (!timingSafeEqual(macOf(text), Buffer.from(mac, 'base64url'))) return undefined
+    const presented = Buffer.from(mac, 'base64url')
+    const key = keys().find((each) => timingSafeEqual(macOf(each, 'token', text), presented))
+    if (!key) return undefined
     const expiresAt = new Date(Number(issuedAt) + challengeSeconds * 1_000)
     if (expiresAt.getTime() <= nowMs()) return undefined
-    return { id, purpose, subject, value: createHmac('sha256', valueKey).update(text).digest(), expiresAt }
+    return { id, purpose, subject, value: macOf(key, 'value', text), expiresAt }
   }
 
   return {
     /** @returns the token for the cookie, and the challenge */
     issue(purpose: ChallengePurpose, subject = ''): { token: string; challenge: Challenge } {
       const text = `${purpose}.${subject}.${nowMs()}.${randomBytes(16).toString('base64url')}`
-      const token = `${text}.${macOf(text).toString('base64url')}`
+      const [key] = keys()
+      if (!key) throw new Error('no key of the ring can issue a challenge')
+      const token = `${text}.${macOf(key, 'token', text).toString('base64url')}`
       const challenge = parse(token, purpose)
       if (!challenge) throw new Error(`no challenge can be issued for ${subject}`)
       return { token, challenge }
