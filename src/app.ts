@@ -29,6 +29,7 @@ import { queueChanges } from './http/waiting-room.ts'
 import { limitConnections } from './limits/connections.ts'
 import { requestClient } from './limits/request-client.ts'
 import { requestPace } from './limits/request-pace.ts'
+import { limitRequestsInProgress } from './limits/requests-in-progress.ts'
 import { throttleKey } from './limits/throttle-key.ts'
 import { limitUnreadAnswers } from './limits/unread-answers.ts'
 import { clockReadiness } from './operations/clock-check.ts'
@@ -78,9 +79,19 @@ export async function buildApp(
       log.warn({ refused }, `${refused} requests were refused: the database does not answer`)
     },
   })
+  const admit = limitRequestsInProgress({
+    headers,
+    perAddress: config.limits.connectionsPerAddress,
+    trustedProxies: config.trustedProxies,
+    onRefused(refused, limit) {
+      app.countRejected('rate-limited', refused)
+      log.warn({ refused, limit }, `${refused} requests were refused: a client behind a proxy has too many in progress`)
+    },
+  })
   const app: FastifyInstance = Fastify({
     ...serverOptions(headers, {
       delayMsOf: requestPace({ perSecond: config.limits.requestsPerSecond, ...config }),
+      admit,
       guard: inOutage,
     }),
     loggerInstance: log,

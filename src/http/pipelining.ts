@@ -18,17 +18,22 @@ const bytesOf = ({ url = '', rawHeaders, headers }: IncomingMessage): number =>
  * Handles a connection's requests one after another (RFC 9112, 9.3.2), and none after a response that closes it (9.6).
  * Node would start all that have arrived, and buffer the responses of a client that does not read.
  * @param delayMsOf - for how long a request waits when its turn has come, in milliseconds
+ * @param admit - may answer a request instead, before it waits
  */
-export function handleInOrder(handle: Handler, delayMsOf: (request: IncomingMessage) => number): Handler {
+export function handleInOrder(
+  handle: Handler,
+  delayMsOf: (request: IncomingMessage) => number,
+  admit: (handle: Handler) => Handler,
+): Handler {
   const pipelinedOn = new WeakMap<Socket, { requests: number; bytes: number }>()
   const handleOfPresent: Handler = (request, response) => {
     if (request.socket.writable) handle(request, response)
   }
-  const start: Handler = (request, response) => {
+  const start = admit((request, response) => {
     const delayMs = delayMsOf(request)
     if (delayMs === 0) handleOfPresent(request, response)
     else setTimeout(handleOfPresent, delayMs, request, response).unref()
-  }
+  })
   return (request, response) => {
     // Node's parser accepts RTSP methods too, which cannot be registered with the router.
     if (!methods.has(request.method ?? '')) request.method = 'OPTIONS'

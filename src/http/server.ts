@@ -15,7 +15,11 @@ const maxBodyBytes = 16 * 1024
 type DelayOf = (request: IncomingMessage) => number
 
 /** Node's server with every limit that closes a connection. Fastify would set some of them on its first server only. */
-function createLimitedServer(handle: Handler, delayMsOf: DelayOf, headers: Readonly<Record<string, string>>): Server {
+function createLimitedServer(
+  handle: Handler,
+  { delayMsOf, admit }: Pick<Required<Before>, 'delayMsOf' | 'admit'>,
+  headers: Readonly<Record<string, string>>,
+): Server {
   const server = createServer(
     {
       headersTimeout: 10_000,
@@ -27,11 +31,15 @@ function createLimitedServer(handle: Handler, delayMsOf: DelayOf, headers: Reado
       // Node would answer without a problem body; findFramingFault checks Host.
       requireHostHeader: false,
     },
-    handleInOrder((request, response) => {
-      // Each part of the server that a request's end concerns listens: they are more than Node takes for a leak.
-      response.setMaxListeners(0)
-      handle(request, response)
-    }, delayMsOf),
+    handleInOrder(
+      (request, response) => {
+        // Each part of the server that a request's end concerns listens: they are more than Node takes for a leak.
+        response.setMaxListeners(0)
+        handle(request, response)
+      },
+      delayMsOf,
+      admit,
+    ),
   )
   // Disconnects clients that do not read. Longer than any response takes: see deadline.ts; some requests queue twice.
   server.setTimeout(90_000)
@@ -51,6 +59,8 @@ function createLimitedServer(handle: Handler, delayMsOf: DelayOf, headers: Reado
 type Before = {
   /** For how long each request waits, in milliseconds. */
   delayMsOf?: DelayOf
+  /** May answer a request before it waits. */
+  admit?: (handle: Handler) => Handler
   /** May answer a request instead of Fastify. */
   guard?: (handle: Handler) => Handler
 }
@@ -58,11 +68,11 @@ type Before = {
 /** Fastify's options. `headers` are those of every response, needed here for responses that bypass the hooks. */
 export function serverOptions(
   headers: Readonly<Record<string, string>>,
-  { delayMsOf = () => 0, guard = (handle) => handle }: Before = {},
+  { delayMsOf = () => 0, admit = (handle) => handle, guard = (handle) => handle }: Before = {},
 ): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
-    serverFactory: (handle) => createLimitedServer(guard(handle), delayMsOf, headers),
+    serverFactory: (handle) => createLimitedServer(guard(handle), { delayMsOf, admit }, headers),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
     return503OnClosing: false,

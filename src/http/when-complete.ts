@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 
+export const hasNoBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0
+
 /** Calls `act` when all of a request's body has been received, whether or not it is read. At once if there is none. */
 export function whenComplete(request: IncomingMessage, act: () => void): void {
-  const { 'content-length': length = 0, 'transfer-encoding': coding } = request.headers
-  if (request.complete || (coding === undefined && Number(length) === 0)) {
+  if (request.complete || hasNoBody(request)) {
     act()
     return
   }

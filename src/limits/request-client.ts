@@ -16,3 +16,14 @@ export function requestClient(trustedProxies: readonly string[]): (request: Inco
     return clientKeys(client?.outcome === 'found' ? client.ip : peer)
   }
 }
+
+/** As {@link requestClient}, but undefined too for a request that a peer sent for itself, or for another trusted proxy. */
+export function proxiedClient(trustedProxies: readonly string[]): (request: IncomingMessage) => ClientKeys | undefined {
+  const isTrusted = trustedRanges(trustedProxies)
+  return ({ headers, socket: { remoteAddress } }) => {
+    const peer = remoteAddress === undefined ? '' : canonicalAddress(remoteAddress)
+    if (peer === '' || !isTrusted(peer)) return undefined
+    const client = forwardedClient(headers, peer, isTrusted)
+    return client.outcome === 'found' && !isTrusted(client.ip) ? clientKeys(client.ip) : undefined
+  }
+}
