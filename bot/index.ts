@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
 import '../require-node.mjs'
 
 /**
@@ -17,5 +18,7 @@ if (process.execArgv.some((argument) => argument.includes('tsx'))) process.exitC
 else {
   // A static import would let an old Node.js fail on syntax before require-node.mjs can print its message.
   const { main } = await import('./command.ts')
+  // A large crowd makes much garbage, with which V8 would let the heap of 1,000 robots grow to 2 GB.
+  setFlagsFromString('--optimize-for-size')
   await main(process.argv.slice(2))
 }
