@@ -3,6 +3,10 @@ import { Problem } from './problems.ts'
 import { defaultOrigins } from './public-origins.ts'
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** The origins of this server's own pages, in the order of `PUBLIC_ORIGIN`; beneath `/v1`. */
+    publicOrigins: () => ReadonlySet<string>
+  }
   interface FastifyContextConfig {
     /** For a GET: refused cross-site as a change is. */
     refusesCrossSite?: boolean
@@ -23,6 +27,7 @@ export const refuseCrossSite = fp<{ host: string; port: number; publicOrigins: r
       origins ??= new Set(defaultOrigins(host, actual))
       return origins
     }
+    app.decorate('publicOrigins', allowedOrigins)
     // While the server drains, it no longer has an address.
     app.addHook('onListen', async () => void allowedOrigins())
     app.addHook('onRequest', async ({ method, headers, routeOptions }) => {

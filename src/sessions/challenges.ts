@@ -55,6 +55,9 @@ export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Da
     return { id, purpose, subject, value: macOf(key, 'value', text), expiresAt }
   }
 
+  const readAll = (purpose: ChallengePurpose, presented: readonly string[]): Challenge[] =>
+    presented.slice(0, maxVerified).flatMap((token) => parse(token, purpose) ?? [])
+
   return {
     /** @returns the token for the cookie, and the challenge */
     issue(purpose: ChallengePurpose, subject = ''): { token: string; challenge: Challenge } {
@@ -68,13 +71,10 @@ export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Da
     },
 
     /** The first of these tokens that is valid. It may have been used. */
-    read(purpose: ChallengePurpose, presented: readonly string[]): Challenge | undefined {
-      for (const token of presented.slice(0, maxVerified)) {
-        const challenge = parse(token, purpose)
-        if (challenge) return challenge
-      }
-      return undefined
-    },
+    read: (purpose: ChallengePurpose, presented: readonly string[]): Challenge | undefined =>
+      readAll(purpose, presented)[0],
+
+    readAll,
 
     /** Alone, or in the transaction of what it permits. */
     async use(

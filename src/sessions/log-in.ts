@@ -31,7 +31,7 @@ export type LoginContext = BeginContext & {
   sessions: SessionStore
 }
 
-const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
+export const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
 /**
  * An attempt counts against the limits from just before its hash is computed: those in the queue must block no other.

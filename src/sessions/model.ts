@@ -27,6 +27,8 @@ export type SessionDocument = {
   passwordChangeRequired?: boolean
   /** Incremented by every export. */
   exports?: number
+  /** Incremented by each change that a session must be live for when it is committed. */
+  changes?: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */
   endsAt: Date
   ip: string

@@ -19,15 +19,18 @@ import { endSession } from './end.ts'
 import { maxCheckSeconds } from './model.ts'
 import type { SessionStore } from './store.ts'
 
-type Context = {
+export type ProofContext = {
   activity: Pick<ActivityStore, 'record'>
-  credentials: Pick<CredentialStore, 'find'>
   failedLogins: FailedLogins
   mutex: KeyedMutex
-  passwords: Pick<PasswordService, 'verify'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'end' | 'failAttempt' | 'releaseAttempt' | 'reserveAttempt'>
   transact: Transact
+}
+
+type Context = ProofContext & {
+  credentials: Pick<CredentialStore, 'find'>
+  passwords: Pick<PasswordService, 'verify'>
 }
 
 const limit: Limit = {
@@ -47,11 +50,30 @@ export async function reauthenticate<T>(
   request: FastifyRequest,
   reply: FastifyReply,
   password: string,
-  { activity, credentials, failedLogins, mutex, passwords, securityLog, sessions, transact }: Context,
+  context: Context,
   work: (credential: Credential) => Promise<T>,
 ): Promise<T> {
+  const { account } = requireViewer(request)
+  const credential = await context.credentials.find(account)
+  const check = (ticket: Ticket) => context.passwords.verify(password, account, credential, ticket)
+  const prove = async () => {
+    const { matches } = await whileQueued(request, reply, check, account)
+    return matches ? credential : undefined
+  }
+  return reauthenticateBy(request, prove, context, work)
+}
+
+/**
+ * As above, with another proof than the password.
+ * @param prove - resolves to undefined for a wrong proof, which counts as a wrong password
+ */
+export async function reauthenticateBy<Proof, T>(
+  request: FastifyRequest,
+  prove: () => Promise<Proof | undefined>,
+  { activity, failedLogins, mutex, securityLog, sessions, transact }: ProofContext,
+  work: (proof: Proof) => Promise<T>,
+): Promise<T> {
   const viewer = requireViewer(request)
-  const credential = await credentials.find(viewer.account)
   const attempt = await sessions.reserveAttempt(viewer)
   if (attempt.outcome === 'busy') throw rateLimited(limit, 1)
   // Its end was not committed, or the processes that checked the last passwords have exited.
@@ -66,20 +88,19 @@ export async function reauthenticate<T>(
   if (failed.outcome === 'exhausted') await end()
   throw invalidCredentials()
 
-  /** The attempt is over when its password has been checked, however long the work takes. */
-  async function verify(): Promise<Credential | undefined> {
-    const check = (ticket: Ticket) => passwords.verify(password, viewer.account, credential, ticket)
+  /** The attempt is over when its proof has been checked, however long the work takes. */
+  async function verify(): Promise<Proof | undefined> {
+    let proof: Proof | undefined
     try {
-      const { matches } = await whileQueued(request, reply, check, viewer.account)
-      if (!matches || !credential) return undefined
+      proof = await prove()
     } catch (error) {
       if (isServerFault(error)) await release()
       // A client that hangs up has used its attempt all the same.
       else if ((await sessions.failAttempt(viewer, id)).outcome === 'exhausted') await end()
       throw error
     }
-    await release()
-    return credential
+    if (proof) await release()
+    return proof
   }
 
   function release(): Promise<void> {

@@ -182,6 +182,13 @@ export function sessionStore(
       return { outcome: matchedCount === 1 ? 'noted' : 'not-found' }
     },
 
+    /** For a change that only a live session makes. Always writes, so that a concurrent end of the session conflicts. */
+    async touch(viewer: SessionOwner, transaction: ClientSession): Promise<{ outcome: 'touched' | 'not-found' }> {
+      const live = { ...own(viewer), ...notExpired() }
+      const { matchedCount } = await sessions.updateOne(live, { $inc: { changes: 1 } }, { session: transaction })
+      return { outcome: matchedCount === 1 ? 'touched' : 'not-found' }
+    },
+
     async end(viewer: SessionOwner, transaction: ClientSession): Promise<EndResult> {
       const found = await sessions.findOne({ ...own(viewer), ...notExpired() }, { session: transaction })
       if (!found) return { outcome: 'not-found' }

@@ -60,7 +60,7 @@ t.test('with 20,000 drifting posts and 1,300 orphaned reactions, at most 500 are
     'accounts   1 checked, drift 0',
     'reactions  31,300 checked, drift 1,300',
   ])
-  t.equal(lines[11], 'days       1 checked, drift 1,300', 'orphaned reactions are in no daily count')
+  t.equal(lines[results.length - 1], 'days       1 checked, drift 1,300', 'orphaned reactions are in no daily count')
   t.same(lines.slice(-2), ['  and 21,281 more', 'drift 22,600'])
   t.ok(
     results.every(({ shown }) => shown.length <= 20),

@@ -19,6 +19,8 @@ t.test('a challenge is read from its token, by every process, for its purpose on
   t.equal(challenge.subject, account)
   t.equal(elsewhere.read('passkey-login', [token]), undefined)
   t.same(elsewhere.read('second-factor', ['', 'x.y.z', token]), challenge, 'among other cookies of the name')
+  const other = elsewhere.issue('second-factor')
+  t.same(elsewhere.readAll('second-factor', [token, 'x', other.token]), [challenge, other.challenge])
   t.equal(challengeStore(db, keys(undefined, 'another throttle key')).read('second-factor', [token]), undefined)
 })
 
