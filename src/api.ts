@@ -19,6 +19,9 @@ import { limitSessionRequests } from './limits/session-request-limits.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi/plugin.ts'
 import { home } from './page/home.ts'
+import { confirmOptionsRoute } from './passkeys/confirm.ts'
+import { passkeyLoginRoutes } from './passkeys/login-routes.ts'
+import { passkeyRoutes } from './passkeys/routes.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { measurePulse, pulseRoute } from './pulse/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
@@ -75,6 +78,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           await strangers.register(paceRefusals, context)
           strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
+          await strangers.register(passkeyLoginRoutes, context)
           await strangers.register(async (sessions) => {
             await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
             await sessions.register(sessionRoutes, context)
@@ -111,6 +115,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
             await reauthenticated.register(passwordRoutes, context)
             await reauthenticated.register(async (withPassword) => {
               await withPassword.register(requireChosenPassword)
+              await withPassword.register(confirmOptionsRoute, context)
               await withPassword.register(confirmRoute, context)
             })
           })
@@ -119,6 +124,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
             await withPassword.register(accountRoutes, context)
             await withPassword.register(activityRoutes, context)
             await withPassword.register(ownSessionRoutes, context)
+            await withPassword.register(passkeyRoutes, context)
             await withPassword.register(exportRoute, context)
             await withPassword.register(deleteAccountRoute, context)
           })

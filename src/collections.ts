@@ -8,6 +8,7 @@ import type { Views } from './database/views.ts'
 import { followIndexes } from './follows/model.ts'
 import { fixedWindowIndexes } from './limits/fixed-window.ts'
 import { slidingWindowIndexes } from './limits/sliding-window.ts'
+import { passkeyIndexes } from './passkeys/model.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
@@ -31,6 +32,7 @@ export const collections: Collections = {
   idempotency: idempotencyIndexes,
   keys: [],
   lastSeen: lastSeenIndexes,
+  passkeys: passkeyIndexes,
   posts: postIndexes,
   reactionDays: [],
   reactions: reactionIndexes,
@@ -61,6 +63,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     idempotency: ['remove'],
     keys: ['find', 'insert', 'update'],
     lastSeen: ['find', 'insert', 'update'],
+    passkeys: ['find', 'insert', 'update', 'remove'],
     posts: ['find', 'update', 'remove'],
     reactionDays: ['insert', 'update'],
     reactions: ['find', 'remove'],

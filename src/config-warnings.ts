@@ -4,7 +4,8 @@ import { allVariableNames, type Config } from './config.ts'
 import { hostsOf, usesTls } from './database/uri-variable.ts'
 import type { Environment } from './environment/environment.ts'
 import { nearMisses } from './environment/unknown-names.ts'
-import { isLoopback } from './http/public-origins.ts'
+import { defaultOrigins, isLoopback } from './http/public-origins.ts'
+import { relyingPartyOf } from './passkeys/relying-party.ts'
 
 export type ConfigWarning = { text: string; fields: Record<string, string> }
 
@@ -67,6 +68,12 @@ async function permissiveSettings(config: Config, env: Environment, root: string
     warnings.push({
       text: 'the connection to MongoDB on another machine is not encrypted: set tls=true in MONGODB_URI',
       fields: { hosts: hosts.join(',') },
+    })
+  const origins = config.publicOrigins ?? defaultOrigins(config.host, config.port)
+  if (config.services.includes('accounts') && relyingPartyOf(origins) === undefined)
+    warnings.push({
+      text: 'passkeys are off: they need an https origin with a host name in PUBLIC_ORIGIN',
+      fields: { origins: origins.join(',') },
     })
   return warnings
 }

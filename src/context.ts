@@ -26,6 +26,7 @@ import { slidingWindow } from './limits/sliding-window.ts'
 import { successfulLogins } from './limits/successful-logins.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
+import { passkeyStore } from './passkeys/store.ts'
 import { postPages } from './posts/page-views.ts'
 import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
@@ -97,6 +98,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     limits,
     loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
+    passkeys: passkeyStore(db),
     passwordMinLength,
     passwords: passwordService({
       cost: bcryptCost,

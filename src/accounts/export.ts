@@ -16,6 +16,7 @@ import { readQueue } from '../limits/read-queue.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SlidingWindow } from '../limits/sliding-window.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
+import type { PasskeyStore } from '../passkeys/store.ts'
 import type { PostStore } from '../posts/store.ts'
 import { readPostView } from '../posts/view.ts'
 import type { ReactionStore } from '../reactions/store.ts'
@@ -30,6 +31,7 @@ type Context = {
   activity: Pick<ActivityStore, 'list' | 'record'>
   devices: Pick<DeviceStore, 'list'>
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
+  passkeys: Pick<PasskeyStore, 'list'>
   limits: { exportsPerAccount: number }
   posts: Pick<PostStore, 'find' | 'knownAuthor' | 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount' | 'valueOf'>
@@ -56,7 +58,7 @@ async function onlyVisible<Item>(
 
 async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
   const { queue, ticket } = parts
-  const { accounts, activity, devices, follows, posts, reactions, sessions } = parts
+  const { accounts, activity, devices, follows, passkeys, posts, reactions, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
   yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
@@ -65,6 +67,9 @@ async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[
     read: (account: string, position: Position) => Promise<readonly T[]>,
     keyOf: (item: T) => string,
   ) => allPages((position) => queue(() => read(account, position), ticket), keyOf, chunkSize)
+  for await (const chunk of chunks(passkeys.list, ({ id }) => id)) {
+    yield chunk.map((passkey) => ({ type: 'passkey', ...passkey }))
+  }
   for await (const chunk of chunks(sessions.list, ({ id }) => id)) {
     yield chunk.map(({ account: _, ...session }) => ({ type: 'session', ...session }))
   }

@@ -1,5 +1,6 @@
 import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
+import type { PasskeyStore } from '../passkeys/store.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { AccountStore } from './store.ts'
@@ -9,6 +10,7 @@ export type RemoveContext = {
   accounts: Pick<AccountStore, 'delete'>
   credentials: Pick<CredentialStore, 'delete'>
   devices: Pick<DeviceStore, 'deleteAll'>
+  passkeys: Pick<PasskeyStore, 'deleteAll'>
   sessions: Pick<SessionStore, 'endAll'>
   tombstones: Pick<TombstoneStore, 'add'>
   usernameHoldDays: number
@@ -17,7 +19,7 @@ export type RemoveContext = {
 /** Hides an account with all of its content, and ends its sessions. delete-content.ts deletes the content afterwards. */
 export async function removeAccount(
   account: string,
-  { accounts, credentials, devices, sessions, tombstones, usernameHoldDays }: RemoveContext,
+  { accounts, credentials, devices, passkeys, sessions, tombstones, usernameHoldDays }: RemoveContext,
   transaction: ClientSession,
 ): Promise<{ outcome: 'removed' | 'not-found' }> {
   const deleted = await accounts.delete(account, usernameHoldDays, transaction)
@@ -26,5 +28,6 @@ export async function removeAccount(
   await sessions.endAll(account, transaction)
   await credentials.delete(account, transaction)
   await devices.deleteAll(account, transaction)
+  await passkeys.deleteAll(account, transaction)
   return { outcome: 'removed' }
 }

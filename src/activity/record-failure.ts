@@ -20,7 +20,7 @@ export type RecordFailureCommand = {
 
 export type RecordFailureResult = { outcome: 'recorded' | 'account-not-found' }
 
-/** Records failed attempts with a password. Repeats share an item: see fold.ts. */
+/** Records attempts that were refused. Repeats share an item: see fold.ts. */
 export const recordFailure: WriteOperation<RecordFailureCommand, RecordFailureResult> = {
   name: 'recordFailure',
   key: ({ account }) => account,

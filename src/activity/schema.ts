@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { pageOf } from '../http/pages.ts'
 import { Count, Time } from '../http/wire-types.ts'
 
-/** Attempts with a wrong password: {@link recordFailure} of record-failure.ts writes them. */
-export const failureEvents = ['login-failed', 'confirm-failed'] as const
+/** Attempts that were refused: {@link recordFailure} of record-failure.ts writes them. */
+export const failureEvents = ['login-failed', 'confirm-failed', 'passkey-cloned'] as const
 
 export type FailureEvent = (typeof failureEvents)[number]
 
@@ -16,6 +16,8 @@ const ActivityEvent = z.enum([
   'session-revoked',
   'session-confirmed',
   'password-changed',
+  'passkey-added',
+  'passkey-removed',
   'exported',
   'suspended',
 ])

@@ -21,6 +21,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   idempotency: byHash('_id', { _id: 'the sweep of a deleted account' }),
   keys: whole,
   lastSeen: byHash('_id'),
+  passkeys: byHash('account'),
   posts: byHash('_id', {
     author: 'timelines; an account’s posts',
     replyTo: 'the replies to a post',

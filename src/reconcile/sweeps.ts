@@ -4,6 +4,7 @@ import { tombstoneStore } from '../accounts/tombstone.ts'
 import { activityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type FollowWriter, followStore } from '../follows/store.ts'
+import { passkeyStore } from '../passkeys/store.ts'
 import { type PostWriter, postStore } from '../posts/store.ts'
 import { sweepPosts } from '../posts/sweep.ts'
 import { type ReactionWriter, reactionStore } from '../reactions/store.ts'
@@ -27,6 +28,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
     tombstones,
   }
   const devices = deviceStore(db)
+  const passkeys = passkeyStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   return {
     post: sweepPosts(db, reactions),
@@ -35,6 +37,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
       activity: stores.activity.deleteAll,
       devices: (account) => transact((transaction) => devices.deleteAll(account, transaction)),
       idempotency: stores.posts.deleteIdempotencyRecords,
+      passkeys: (account) => transact((transaction) => passkeys.deleteAll(account, transaction)),
       sessions: (account) => transact((transaction) => sessions.endAll(account, transaction)),
     },
   }

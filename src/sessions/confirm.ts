@@ -2,6 +2,8 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
+import type { AssertionContext } from '../passkeys/authentication.ts'
+import { confirmWithPasskey } from '../passkeys/confirm.ts'
 import { requireViewer } from './auth-hooks.ts'
 import { invalidCredentials } from './begin-session.ts'
 import { viewLoggedIn } from './current-session.ts'
@@ -13,7 +15,7 @@ import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn } from './schema.ts'
 
-type Context = LoginContext & { tokenRotation: TokenRotation }
+type Context = AssertionContext & LoginContext & { tokenRotation: TokenRotation }
 
 export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { activity, cookies, mutex, securityLog, tokenRotation, transact } = context
@@ -23,7 +25,7 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
     {
       schema: {
         operationId: 'confirmSession',
-        summary: 'Confirm the session with your password',
+        summary: 'Confirm the session with your password or a passkey',
         tags: ['sessions'],
         body: ConfirmBody,
         response: { 200: LoggedIn },
@@ -31,17 +33,17 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
       config: {
         countsForSession: true,
         responseHeaders: ['set-cookie'],
-        problems: ['invalid-credentials'],
+        problems: ['forbidden', 'invalid-credentials'],
         howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
       },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
-      const { password } = request.body
-      const confirmed = await reauthenticate(request, reply, password, context, ({ oneTime }) => {
-        // Of a session that an earlier version began: a one-time password serves to choose another.
-        if (oneTime) throw invalidCredentials()
+      // ConfirmBody has one of them.
+      const { password = '', passkey } = request.body
+      const rotate = (useUp?: (transaction: ClientSession) => Promise<void>) => {
         const confirm = async (transaction: ClientSession) => {
+          await useUp?.(transaction)
           const rotated = await tokenRotation.confirm(viewer, presentedRefreshTokens(request, cookies), transaction)
           // As for a wrong password: a client whose session has ended must not learn that the password was right.
           if (rotated.outcome === 'unknown') throw invalidCredentials()
@@ -54,11 +56,19 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
         }
         // All confirmations of a session write its document.
         return withWriteDeadline(request, (deadline) => mutex(viewer.session, () => transact(confirm, deadline)))
-      })
+      }
+      const confirmed = passkey
+        ? await confirmWithPasskey(request, passkey, context, rotate)
+        : await reauthenticate(request, reply, password, context, ({ oneTime }) => {
+            // Of a session that an earlier version began: a one-time password serves to choose another.
+            if (oneTime) throw invalidCredentials()
+            return rotate()
+          })
       const isReused = confirmed.outcome === 'reused'
       securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
       if (isReused) throw unauthenticated()
       setSessionCookies(request, reply, cookies, confirmed)
+      if (passkey) cookies.clearChallenge(reply, 'passkey')
       return viewLoggedIn(context, confirmed.session)
     },
   )

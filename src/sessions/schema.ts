@@ -4,6 +4,7 @@ import { PresentedPassword } from '../credentials/policy.ts'
 import { pageOf } from '../http/pages.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
+import { AuthenticationResponse } from '../passkeys/browser-responses.ts'
 
 export const SessionView = z
   .object({
@@ -22,18 +23,30 @@ export const SessionPage = pageOf(SessionView).meta({ id: 'SessionPage' })
 
 export const LoggedIn = z.object({ account: AccountView, session: SessionView }).meta({ id: 'LoggedIn' })
 
+/** Whatever is typed, so that a wrong one is no fault of the request. */
+export const PresentedUsername = z
+  .string()
+  .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
+  .meta({ maxLength: 256 })
+
 export const LoginBody = z
   .strictObject({
-    username: z
-      .string()
-      .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
-      .meta({ maxLength: 256 }),
+    username: PresentedUsername,
     password: PresentedPassword,
   })
   .meta({ examples: [{ username: exampleUsername, password: examplePassword }] })
 
+/** Not a union of objects: to generated clients, that would be a class for each. */
 export const ConfirmBody = z
-  .strictObject({ password: PresentedPassword })
-  .meta({ examples: [{ password: examplePassword }] })
+  .strictObject({ password: PresentedPassword.optional(), passkey: AuthenticationResponse.optional() })
+  .refine(({ password, passkey }) => password !== undefined || passkey !== undefined, {
+    path: ['password'],
+    error: 'Must be present, or else passkey.',
+  })
+  .refine(({ password, passkey }) => password === undefined || passkey === undefined, {
+    path: ['passkey'],
+    error: 'Must not be present beside password.',
+  })
+  .meta({ minProperties: 1, examples: [{ password: examplePassword }] })
 
 export const SessionParams = z.object({ id: Id })

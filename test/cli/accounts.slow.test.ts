@@ -107,7 +107,7 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
     t.match(out, /^state {6}active$/m)
     t.match(
       out,
-      /^sessions {3}2 live\n( {2}\S+ last seen \S+ 127\.0\.0\.1 ".*"\n){2}activity\n {2}\S+ login 127\.0\.0\.1 "/m,
+      /^passkeys {3}0\nsessions {3}2 live\n( {2}\S+ last seen \S+ 127\.0\.0\.1 ".*"\n){2}activity\n {2}\S+ login 127\.0\.0\.1 "/m,
     )
     t.match(out, /\\"x\\""$/m, 'what the client sent is escaped')
     t.notMatch(out, /[^\n\x20-\x7e]|\$2[aby]\$|a secret of mine/)

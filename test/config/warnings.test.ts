@@ -59,6 +59,23 @@ t.test(
   },
 )
 
+t.test('production warns if no origin has a host name for passkeys', async (t) => {
+  const insecure = { COOKIE_SECURE: 'false', ALLOW_INSECURE_COOKIES: 'true' }
+  const MONGODB_URI = `${production.MONGODB_URI}&tls=true`
+  const from = (PUBLIC_ORIGIN: string, more = {}) => warnings({ ...production, MONGODB_URI, PUBLIC_ORIGIN, ...more })
+  for (const [origin, more] of [
+    ['https://192.0.2.1', {}],
+    ['http://rookery.example', insecure],
+  ] as const)
+    t.match(
+      await from(origin, more),
+      [{ text: /passkeys are off.*PUBLIC_ORIGIN/, fields: { origins: origin } }],
+      origin,
+    )
+  t.same(await from('https://192.0.2.1,https://rookery.example'), [])
+  t.same(await from('http://localhost:5000', insecure), [])
+})
+
 t.test('production warns of MongoDB on another machine without TLS', async (t) => {
   const from = (MONGODB_URI: string) => warnings({ ...production, MONGODB_URI })
   for (const [uri, hosts] of [

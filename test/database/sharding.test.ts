@@ -12,6 +12,7 @@ import { transactor } from '../../src/database/transaction.ts'
 import { localWriter } from '../../src/write-operations.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, signUp, testConfig } from '../helper.ts'
+import { passkeyEnv } from '../passkeys/ceremonies.ts'
 import { useEveryRoute } from '../services/every-route.ts'
 import { startProfile } from '../services/used-actions.ts'
 import { readStatements, type Statement } from './fixtures/statements.ts'
@@ -66,7 +67,7 @@ t.test('what the code asks of MongoDB, by shard', { timeout: 120_000 }, async (t
   await startProfile(db)
   const lines: string[] = []
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(line) })
-  const app = await buildApp(await testConfig(connection, { USERNAME_HOLD_DAYS: '1' }), connection, log)
+  const app = await buildApp(await testConfig(connection, { ...passkeyEnv, USERNAME_HOLD_DAYS: '1' }), connection, log)
   t.teardown(() => app.close())
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   await useEveryRoute(t, url)

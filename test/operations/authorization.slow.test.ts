@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
+import { exampleRegistration } from '../../src/passkeys/browser-responses.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
+import type { Authenticator, Creation, Request } from '../passkeys/authenticator.ts'
+import { passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
 
 /** The columns of the table in docs/security.md. */
 const callers = ['no session', 'session', "other's", 'unconfirmed'] as const
@@ -18,6 +21,8 @@ async function readMatrix(): Promise<Row[]> {
 }
 
 const bodies: Record<string, unknown> = {
+  'PATCH /v1/passkeys/{id}': { name: 'Mine' },
+  'POST /v1/session/passkey/options': {},
   'PATCH /v1/account': { bio: 'Hello' },
   'PATCH /v1/posts/{id}': { text: 'Hello' },
   'POST /v1/posts': { text: 'Hello' },
@@ -37,20 +42,22 @@ t.test('the table in docs/security.md names every route', async (t) => {
 })
 
 t.test('every route admits the callers that the table names', async (t) => {
-  const { port, url } = await testServer(t)
-  const owner = await signUp(url)
+  const { port, url } = await testServer(t, passkeyEnv)
+  const owner = await passkeyUser(url)
   const post = await owner.client.post<{ id: string }>('v1/posts', { json: { text: 'Hello' } })
   const sessions = await owner.client.get<{ items: { id: string }[] }>('v1/sessions')
 
   /** A new account, with a post and a session of its own. */
   async function newcomer(isConfirmed: boolean) {
-    const { client, username } = await signUp(url)
+    const { authenticator, client, passkey, username } = await passkeyUser(url)
     const own = await client.post<{ id: string }>('v1/posts', { json: { text: 'Mine' } })
     const second = makeClient(url)
     const login = await second.post<{ session: { id: string } }>('v1/session', { json: { username, password } })
-    if (isConfirmed) await client.post('v1/session/confirm', { json: { password } })
-    const cookie = await client.jar.getCookieString(url)
-    return { cookie, username, post: own.body.id, session: login.body.session.id }
+    const caller = isConfirmed ? client : second
+    const cookie = await caller.jar.getCookieString(url)
+    const current = await client.get<{ session: { id: string } }>('v1/session')
+    const session = isConfirmed ? login.body.session.id : current.body.session.id
+    return { authenticator, cookie, username, passkey: passkey.id, post: own.body.id, session }
   }
 
   const readers = { confirmed: await newcomer(true), unconfirmed: await newcomer(false) }
@@ -67,19 +74,24 @@ t.test('every route admits the callers that the table names', async (t) => {
       if (wanted === '–') continue
       const isOther = caller === "other's"
       const own = await callerOf(method, caller)
-      const id = path.startsWith('/v1/sessions')
-        ? isOther
-          ? sessions.body.items[0]?.id
-          : own.session
-        : isOther
-          ? post.body.id
-          : own.post
+      const [owned, others] =
+        Object.entries({
+          '/v1/sessions': [own.session, sessions.body.items[0]?.id],
+          '/v1/passkeys': [own.passkey, owner.passkey.id],
+          '/v1': [own.post, post.body.id],
+        }).find(([prefix]) => path.startsWith(prefix))?.[1] ?? []
+      const id = isOther ? others : owned
       const isOwnName = path === '/v1/accounts/{username}' && !isOther
       const target = path.replace('{id}', String(id)).replace('{username}', isOwnName ? own.username : owner.username)
       const query = path === '/v1/analytics/reactions' ? '?from=2026-01-01&to=2026-01-02' : ''
+      const cookie = caller === 'no session' ? '' : own.cookie
+      const route = `${method} ${path}`
+      const answered = await answerChallenge(port, route, own.authenticator, cookie)
       const answer = await ask(port, method, `${target}${query}`, {
-        headers: caller === 'no session' ? {} : { cookie: own.cookie },
-        json: bodies[`${method} ${path}`] ?? newAccountOrLogin(`${method} ${path}`, own.username),
+        headers: answered?.headers ?? (cookie === '' ? {} : { cookie }),
+        json: answered
+          ? { ...answered.json, ...(isOther && { username: owner.username }) }
+          : (bodies[route] ?? newAccountOrLogin(route, own.username)),
       })
       const isLetIn = ![401, 403].includes(answer.status) && (answer.status !== 404 || wanted === '404')
       t.equal(isLetIn && wanted === 'yes' ? 'yes' : String(answer.status), wanted, `${method} ${path}: ${caller}`)
@@ -87,6 +99,19 @@ t.test('every route admits the callers that the table names', async (t) => {
     }
   }
 })
+
+/** The body of a route that takes what a browser makes of a challenge, with the challenge's cookie. */
+async function answerChallenge(port: number, route: string, authenticator: Authenticator, cookie: string) {
+  if (route !== 'POST /v1/passkeys' && route !== 'POST /v1/session/passkey') return undefined
+  const isLogin = route === 'POST /v1/session/passkey'
+  const json = isLogin ? {} : undefined
+  const options = await ask(port, 'POST', `${route.slice(5)}/options`, { headers: { cookie }, json })
+  if (options.status !== 200) return { headers: { cookie }, json: { response: exampleRegistration } }
+  const [challenge = ''] = (options.headers['set-cookie'] ?? []).map((line) => line.split(';')[0])
+  // The routes' own schemas made them.
+  const response = isLogin ? authenticator.get(options.body as Request) : authenticator.create(options.body as Creation)
+  return { headers: { cookie: cookie === '' ? challenge : `${cookie}; ${challenge}` }, json: { response } }
+}
 
 function newAccountOrLogin(route: string, username: string): unknown {
   if (route === 'POST /v1/session') return { username, password }

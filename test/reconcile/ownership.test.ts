@@ -101,6 +101,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
       db.collection<Document & { _id: object }>(name).insertOne(document)
     await insert('sessions', { _id: newUuid(), account, family: newUuid(), endsAt: inAnHour() })
     await insert('devices', { _id: { account, device: 'd' }, account, lastUsedAt: new Date() })
+    await insert('passkeys', { _id: newUuid(), account, credential: newUuid() })
     await insert('activity', { _id: newUuid(), account, event: 'login', at: new Date() })
     await insert('idempotency', { _id: key, at: new Date() })
     await insert('idempotency', { _id: { ...key, key: 'l' }, at: new Date() })
@@ -109,18 +110,20 @@ t.test('personal data of an account that does not exist is reported, and deleted
   t.same(lines.slice(7), [
     'sessions   3 checked, drift 1',
     'devices    3 checked, drift 1',
+    'passkeys   3 checked, drift 1',
     'activity   3 checked, drift 1',
     'records    6 checked, drift 2',
     'days       0 checked, drift 0',
     `  account ${gone}: does not exist, owns 1 sessions`,
     `  account ${gone}: does not exist, owns 1 devices`,
+    `  account ${gone}: does not exist, owns 1 passkeys`,
     `  account ${gone}: does not exist, owns 1 activity`,
     `  account ${gone}: does not exist, owns 2 idempotency`,
-    'drift 5',
+    'drift 6',
   ])
-  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (5 fixed)')
+  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (6 fixed)')
   t.equal((await runReconcile(target)).lines.at(-1), 'drift 0')
-  for (const name of ['sessions', 'devices', 'activity']) {
+  for (const name of ['sessions', 'devices', 'passkeys', 'activity']) {
     t.same((await db.collection(name).distinct('account')).map(String), [existing, waiting].map(String), name)
   }
   t.equal(await db.collection('idempotency').countDocuments(), 4)

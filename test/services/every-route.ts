@@ -1,9 +1,14 @@
 import type { Test } from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
+import { softwareAuthenticator } from '../passkeys/authenticator.ts'
+import { addPasskey, confirmBy, logInBy, origin } from '../passkeys/ceremonies.ts'
 
 type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
 
-/** Requests that cause each kind of query at least once: sign-up to deletion, by two accounts. */
+/**
+ * Requests that cause each kind of query at least once: sign-up to deletion, by two accounts. The server has `passkeyEnv` of
+ * passkeys/ceremonies.ts.
+ */
 export async function useEveryRoute(t: Test, url: string): Promise<void> {
   const ann = await signUp(url, 'ann_splits')
   const bob = await signUp(url, 'bob_splits')
@@ -27,6 +32,20 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
       json: { username, password },
     })
     return response.body.session.id
+  }
+
+  async function usePasskeys(user: typeof bob): Promise<void> {
+    const authenticator = softwareAuthenticator(origin)
+    const { body, statusCode } = await addPasskey(user.client, authenticator)
+    t.equal(statusCode, 201)
+    t.equal((await confirmBy(user.client, authenticator)).statusCode, 200)
+    t.equal((await logInBy(makeClient(url), authenticator, {}, { username: user.username })).statusCode, 200)
+    t.equal((await logInBy(makeClient(url), authenticator, { counter: 0 })).statusCode, 401)
+    await expect(user, [
+      ['get', 'v1/passkeys', 200],
+      ['patch', `v1/passkeys/${body.id}`, 200, { name: 'Renamed' }],
+      ['delete', `v1/passkeys/${body.id}`, 204],
+    ])
   }
 
   const cookie = await bob.client.jar.getCookieString(url)
@@ -69,6 +88,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['get', 'v1/account/activity', 200],
     ['delete', `v1/posts/${root}`, 204],
   ])
+  await usePasskeys(bob)
   await stream.body?.cancel()
   const data = await bob.client.get('v1/account/export', { responseType: 'text' })
   t.match(data.body, /"type":"post"[\s\S]*"type":"following"[\s\S]*\{"end":true\}\n$/)

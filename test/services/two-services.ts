@@ -5,6 +5,7 @@ import type { Connection } from '../../src/database/connection.ts'
 import { serializeKeyRing, toPublicRing } from '../../src/secrets/change-key-ring.ts'
 import { type ServiceName, serviceNames } from '../../src/services.ts'
 import { testConfig } from '../helper.ts'
+import { passkeyEnv } from '../passkeys/ceremonies.ts'
 import { ed25519Key } from '../secrets/rings.ts'
 
 const signing = [ed25519Key('shared')]
@@ -15,7 +16,13 @@ const rings: Record<ServiceName, string> = {
 
 /** Starts one service on a database, until the end of the test. Only accounts can sign tokens. */
 export async function startService(t: Test, service: ServiceName, connection: Connection) {
-  const env = { SERVICES: service, JWT_SIGN_KEY: '', JWT_SIGN_KEYS: rings[service], USERNAME_HOLD_DAYS: '1' }
+  const env = {
+    ...passkeyEnv,
+    SERVICES: service,
+    JWT_SIGN_KEY: '',
+    JWT_SIGN_KEYS: rings[service],
+    USERNAME_HOLD_DAYS: '1',
+  }
   const config = await testConfig(connection, env)
   const lines: string[] = []
   const app = await buildApp(config, connection, pino({ level: 'debug' }, { write: (line) => void lines.push(line) }))

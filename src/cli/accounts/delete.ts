@@ -1,6 +1,7 @@
 import { removeAccount } from '../../accounts/remove-account.ts'
 import { tombstoneStore } from '../../accounts/tombstone.ts'
 import { credentialStore } from '../../credentials/store.ts'
+import { passkeyStore } from '../../passkeys/store.ts'
 import { createSweeps } from '../../reconcile/sweeps.ts'
 import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
@@ -14,6 +15,7 @@ export const deleteCommand: AccountCommand = async ({ accounts, config, db, stop
     accounts,
     credentials: credentialStore(db),
     devices: deviceStore(db),
+    passkeys: passkeyStore(db),
     sessions: sessionStore(db, revocationCache(db)),
     tombstones: tombstoneStore(db),
     usernameHoldDays: config.usernameHoldDays,

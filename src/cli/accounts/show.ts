@@ -2,6 +2,7 @@ import { activityStore } from '../../activity/store.ts'
 import { credentialStore } from '../../credentials/store.ts'
 import { accountCounters } from '../../limits/account-counters.ts'
 import { throttleKey } from '../../limits/throttle-key.ts'
+import { passkeyStore } from '../../passkeys/store.ts'
 import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
@@ -18,12 +19,13 @@ export const showCommand: AccountCommand = async ({ accounts, config, db }, targ
   const { id } = target
   const credentials = credentialStore(db)
   const position = { after: undefined, limit: maxListed }
-  const [account, credential, lastLoginAt, sessions, devices, activity, failures] = await Promise.all([
+  const [account, credential, lastLoginAt, sessions, devices, passkeys, activity, failures] = await Promise.all([
     accounts.find(id),
     credentials.find(id),
     credentials.lastLoginAt(id),
     sessionStore(db, revocationCache(db)).list(id, position),
     deviceStore(db).list(id),
+    passkeyStore(db).list(id, position),
     activityStore(db).list(id, { after: undefined, limit: 10 }),
     throttleKey(db, config.secrets.throttleKey).then((key) => accountCounters(db, target, key).list()),
   ])
@@ -41,6 +43,7 @@ export const showCommand: AccountCommand = async ({ accounts, config, db }, targ
     `content    ${counted(counts.posts, 'post')}, ${counted(counts.followers, 'follower')}, ${counts.following} followed`,
     `failures   ${failures.map(({ limit, failures }) => `${failures} ${limit}`).join(', ') || 'none'}`,
     `devices    ${devices.length} known`,
+    `passkeys   ${passkeys.length}`,
     `sessions   ${sessions.length} live`,
     ...sessions.map(
       ({ createdAt, lastSeenAt, ip, userAgent }) =>

@@ -3,6 +3,8 @@ import type { ApiDocument, Operation } from './document-types.ts'
 const sources = [
   { operationId: 'createAccount', status: '201', parameter: 'username', below: '/v1/accounts/', pointer: '/username' },
   { operationId: 'createPost', status: '201', parameter: 'id', below: '/v1/posts/', pointer: '/id' },
+  { operationId: 'addPasskey', status: '201', parameter: 'id', below: '/v1/passkeys/', pointer: '/id' },
+  { operationId: 'listPasskeys', status: '200', parameter: 'id', below: '/v1/passkeys/', pointer: '/items/0/id' },
   { operationId: 'listSessions', status: '200', parameter: 'id', below: '/v1/sessions/', pointer: '/items/0/id' },
 ]
 

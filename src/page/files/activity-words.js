@@ -8,6 +8,9 @@ const words = new Map([
   ['session-revoked', 'Session ended from the list'],
   ['session-confirmed', 'Password entered once more'],
   ['password-changed', 'Password changed'],
+  ['passkey-added', 'Passkey added'],
+  ['passkey-removed', 'Passkey removed'],
+  ['passkey-cloned', 'Passkey refused: it may have been copied'],
   ['exported', 'Data exported'],
   ['suspended', 'Account suspended by an operator'],
 ])
