@@ -29,7 +29,7 @@ export const responseHeaders = {
   },
   'set-cookie': {
     description:
-      'Sets or clears the HttpOnly cookies of the session: the access token, the refresh token, and the known device. A client stores and sends them as a browser does.',
+      'Sets or clears the HttpOnly cookies of the session: the access token, the refresh token, the known device, and the challenge of a passkey. A client stores and sends them as a browser does.',
     example: 'session=eyJhbGciOiJIUzI1NiJ9…; Max-Age=900; Path=/; HttpOnly; SameSite=Lax',
   },
   vary: { description: 'The request headers that the response depends on.', example: 'Accept, Accept-Encoding' },

@@ -13,7 +13,6 @@ import { loadWebauthn, loadWebauthnHelpers } from './webauthn-library.ts'
 /** Of COSE (RFC 9053), in the order of preference: EdDSA, ES256, and RS256 for Windows Hello. */
 const algorithms = [-8, -7, -257]
 
-const maxCredentialIdBytes = 1_023
 /** An RSA key of 4,096 bits has 530. */
 const maxPublicKeyBytes = 1_024
 
@@ -79,10 +78,9 @@ export async function verifyRegistration(
     })
     if (!registrationInfo) return undefined
     const { aaguid, credential, credentialBackedUp, credentialDeviceType } = registrationInfo
-    const own = credentialBytes(credential.id)
-    if (own.length() > maxCredentialIdBytes || credential.publicKey.length > maxPublicKeyBytes) return undefined
+    if (credential.id !== id || credential.publicKey.length > maxPublicKeyBytes) return undefined
     return {
-      credential: own,
+      credential: credentialBytes(id),
       publicKey: new Binary(credential.publicKey),
       counter: credential.counter,
       deviceType: credentialDeviceType,

@@ -19,6 +19,7 @@ export type Lies = Partial<{
   counter: number
   attestation: 'packed'
   credentialIdBytes: number
+  publicKeyBytes: number
 }>
 
 type Credential = { id: Buffer; privateKey: KeyObject; userHandle: string; counter: number }
@@ -28,8 +29,15 @@ const flag = { userPresent: 1, userVerified: 4, backupEligible: 8, backedUp: 16,
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest()
 const textOf = (bytes: Buffer) => bytes.toString('base64url')
 
-/** ES256 (RFC 9053, 2.1). */
-function coseKey(publicKey: KeyObject): Cbor {
+/** ES256 (RFC 9053, 2.1); with `bytes`, an RSA key of about that length. */
+function coseKey(publicKey: KeyObject, bytes?: number): Cbor {
+  if (bytes !== undefined)
+    return new Map<number, Cbor>([
+      [1, 3],
+      [3, -257],
+      [-1, randomBytes(bytes)],
+      [-2, Buffer.from([1, 0, 1])],
+    ])
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
   const coordinate = (text: string) => Buffer.from(text, 'base64url')
   return new Map<number, Cbor>([
@@ -74,7 +82,12 @@ export function softwareAuthenticator(origin: string, { counts = true } = {}) {
       credentials.push(credential)
       const length = Buffer.alloc(2)
       length.writeUInt16BE(id.length)
-      const attested = Buffer.concat([Buffer.alloc(16), length, id, encodeCbor(coseKey(publicKey))])
+      const attested = Buffer.concat([
+        Buffer.alloc(16),
+        length,
+        id,
+        encodeCbor(coseKey(publicKey, lies.publicKeyBytes)),
+      ])
       const authData = authenticatorData(rp.id, credential.counter, lies, attested)
       const clientDataJSON = clientData('webauthn.create', challenge, lies)
       const certificate = encodeCbor(new Map([['x5c', randomBytes(64)]]))

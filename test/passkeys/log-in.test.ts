@@ -76,6 +76,9 @@ t.test('a login with a passkey', async (t) => {
     const options = await loginOptions(browser)
     t.equal((await send(browser, authenticator.get(options, { userVerified: false }))).statusCode, 401)
     t.equal((await send(browser, authenticator.get(options))).statusCode, 401, 'the right one comes too late')
+    const more = await loginOptions(browser)
+    t.equal((await send(browser, authenticator.get(more, { challenge: 'x'.repeat(43) }))).statusCode, 401)
+    t.equal((await send(browser, authenticator.get(more))).statusCode, 401, 'nor after an answer to another challenge')
   })
 
   t.test('a challenge is of its browser and its purpose', async (t) => {

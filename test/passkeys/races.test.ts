@@ -1,14 +1,15 @@
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { credentialStore } from '../../src/credentials/store.ts'
+import { newId } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { revocationCache } from '../../src/sessions/revocation-cache.ts'
 import { sessionStore } from '../../src/sessions/store.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, password } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
-import type { Creation, Request } from './authenticator.ts'
-import { confirm, eventsOf, listPasskeys, loginOptions, passkeyEnv, passkeyUser } from './ceremonies.ts'
+import { type Creation, type Request, softwareAuthenticator } from './authenticator.ts'
+import { confirm, eventsOf, listPasskeys, loginOptions, origin, passkeyEnv, passkeyUser } from './ceremonies.ts'
 
 type Server = Awaited<ReturnType<typeof twoServers>>
 
@@ -64,6 +65,32 @@ t.test('passkeys on two servers', async (t) => {
     const answers = await Promise.all(urls.map((server) => makeClient(server).post('v1/passkeys', { headers, json })))
     t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, 400])
     t.equal((await listPasskeys(client)).items.length, 2)
+  })
+
+  t.test('of two that are the 20th at once, in two sessions, one is added', async (t) => {
+    const { client, username } = await passkeyUser(url)
+    const other = makeClient(elsewhere)
+    await other.post('v1/session', { json: { username, password } })
+    await confirm(other)
+    const passkeys = db.collection<{ _id: UUID }>('passkeys')
+    const own = { account: new UUID((await client.get<{ id: string }>('v1/account')).body.id) }
+    const first = await passkeys.findOne(own)
+    const more = Array.from({ length: 18 }, () => ({ ...first, _id: new UUID(newId()), credential: new UUID() }))
+    await passkeys.insertMany(more)
+    for (let round = 0; round < 5; round += 1) {
+      const clients = [client, other]
+      const sends = await Promise.all(
+        clients.map(async (sender) => {
+          const { body } = await sender.post<Creation>('v1/passkeys/options')
+          const response = softwareAuthenticator(origin).create(body)
+          return () => sender.post('v1/passkeys', { json: { response } })
+        }),
+      )
+      const answers = await Promise.all(sends.map((send) => send()))
+      t.same(answers.map(({ statusCode }) => statusCode).sort(), [201, 403])
+      const { items } = await listPasskeys(client, '?limit=1')
+      await passkeys.deleteOne({ ...own, _id: new UUID(items[0]?.id) })
+    }
   })
 
   t.test('of two confirmations with one response at once, one confirms', async (t) => {

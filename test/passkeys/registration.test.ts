@@ -110,11 +110,15 @@ t.test('an account’s passkeys', async (t) => {
       'no user verification': { userVerified: false },
       'no user presence': { userPresent: false },
       'a credential id that is too long': { credentialIdBytes: 1_024 },
+      'a key that is too long': { publicKeyBytes: 1_025 },
     }
     for (const [name, lie] of Object.entries(lies)) {
       const refused = await addPasskey(client, softwareAuthenticator(origin), lie)
       t.match(refused, { statusCode: 400, body: { errors: [{ pointer: '/body/response' }] } }, name)
     }
+    const { body } = await client.post<Creation>('v1/passkeys/options')
+    const response = { ...softwareAuthenticator(origin).create(body), id: 'AAAA' }
+    t.equal((await client.post('v1/passkeys', { json: { response } })).statusCode, 400, 'another credential id')
     t.same((await listPasskeys(client)).items, [])
     t.equal((await addPasskey(client, softwareAuthenticator(origin))).statusCode, 201, 'and without a lie')
   })
