@@ -1,18 +1,13 @@
-import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { Binary } from 'mongodb'
+import { crockfordLetters, randomGroups } from './crockford.ts'
 import { normalisePassword } from './hashing.ts'
 import { type Credential, isSpent } from './store.ts'
 
-// Crockford's base 32: no letter is mistaken for another when read out.
-const letters = '0123456789abcdefghjkmnpqrstvwxyz'
-
-const form = new RegExp(`^(?:[${letters}]{5}-){4}[${letters}]{5}$`)
+const form = new RegExp(`^(?:[${crockfordLetters}]{5}-){4}[${crockfordLetters}]{5}$`)
 
 /** 125 random bits. */
-export function newOneTimePassword(): string {
-  const group = () => Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join('')
-  return Array.from({ length: 5 }, group).join('-')
-}
+export const newOneTimePassword = (): string => randomGroups(5, 5)
 
 export const looksOneTime = (password: string): boolean => form.test(normalisePassword(password))
 
