@@ -93,6 +93,7 @@ export async function prepareServices(
       ...(await settingsOf('accounts', ringFile)),
       ...(await fileOf('PASSWORD_PEPPER')),
       ...(await fileOf('THROTTLE_KEY')),
+      ...(await fileOf('TOTP_KEYS')),
     },
     posts: await settingsOf('posts', publicRingFile),
   }

@@ -25,6 +25,8 @@ import { passkeyRoutes } from './passkeys/routes.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { measurePulse, pulseRoute } from './pulse/routes.ts'
 import { ownReactionRoutes, publicReactionRoutes, reactionRoutes } from './reactions/routes.ts'
+import { secondFactorRoutes } from './second-factor/routes.ts'
+import { secondStepRoute } from './second-factor/second-step.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import type { Services } from './services.ts'
 import {
@@ -36,6 +38,7 @@ import {
 } from './sessions/auth-hooks.ts'
 import { confirmRoute } from './sessions/confirm.ts'
 import { currentSessionRoute } from './sessions/current-session.ts'
+import { deviceRoutes } from './sessions/device-routes.ts'
 import { jwks } from './sessions/jwks.ts'
 import { presentedRefreshTokens, presentedViewers } from './sessions/presented.ts'
 import { ownSessionRoutes, sessionRoutes } from './sessions/routes.ts'
@@ -79,6 +82,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
           await strangers.register(passkeyLoginRoutes, context)
+          await strangers.register(secondStepRoute, context)
           await strangers.register(async (sessions) => {
             await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
             await sessions.register(sessionRoutes, context)
@@ -117,6 +121,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
               await withPassword.register(requireChosenPassword)
               await withPassword.register(confirmOptionsRoute, context)
               await withPassword.register(confirmRoute, context)
+              await withPassword.register(secondFactorRoutes, context)
             })
           })
           await signedIn.register(async (withPassword) => {
@@ -125,6 +130,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
             await withPassword.register(activityRoutes, context)
             await withPassword.register(ownSessionRoutes, context)
             await withPassword.register(passkeyRoutes, context)
+            await withPassword.register(deviceRoutes, context)
             await withPassword.register(exportRoute, context)
             await withPassword.register(deleteAccountRoute, context)
           })

@@ -41,6 +41,7 @@ import { measureQueues } from './operations/queue-metrics.ts'
 import { measureReadiness, readinessChecks } from './operations/readiness.ts'
 import { measureWriter } from './operations/writer-metrics.ts'
 import { pageFiles } from './page/routes.ts'
+import { assertTotpKeysConfigured } from './second-factor/check-totp-keys.ts'
 import type { LiveKeys } from './secrets/key-ring.ts'
 import { type LiveSecrets, liveSecrets } from './secrets/live.ts'
 import type { SecretAge } from './secrets/refresh.ts'
@@ -127,6 +128,9 @@ export async function buildApp(
   const assertPeppers = async (db: Db, { peppers } = secrets.current) => {
     if (servesAccounts) await assertPeppersConfigured(db, peppers)
   }
+  const assertTotpKeys = async (db: Db, { totpKeys } = secrets.current) => {
+    if (servesAccounts) await assertTotpKeysConfigured(db, totpKeys)
+  }
   const collections = collectionsOf(services)
   await app.register(database, {
     connection: { ...connection, ...tracing },
@@ -137,6 +141,7 @@ export async function buildApp(
     async assertData(db) {
       await assertNotRestoring(db)
       await assertPeppers(db)
+      await assertTotpKeys(db)
     },
     crashRecovery,
     onAccessRefused: () => void secrets.refresh('database-refused'),
@@ -144,6 +149,7 @@ export async function buildApp(
   const { databaseUser, db, endOrphans, signals, transact, writing } = app
   secrets.prepare('database', async (next) => void (await databaseUser.replace(next.database)))
   secrets.prepare('peppers', (next) => assertPeppers(db, next))
+  secrets.prepare('totpKeys', (next) => assertTotpKeys(db, next))
   measureDatabase(app.metrics, signals, app.pools)
   const writer =
     remote ?? localWriter(writing.db, writing.transact, { ...measureWriter(app.metrics), onLocked: endOrphans })

@@ -12,6 +12,7 @@ import { passkeyIndexes } from './passkeys/model.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
 import { reactionIndexes } from './reactions/model.ts'
+import { secondFactorIndexes } from './second-factor/model.ts'
 import type { ServiceName, Services } from './services.ts'
 import { usedChallengeIndexes } from './sessions/challenges.ts'
 import { deviceIndexes } from './sessions/devices.ts'
@@ -39,6 +40,7 @@ export const collections: Collections = {
   removedAccounts: accountTombstoneIndexes,
   removedPosts: postTombstoneIndexes,
   revocations: revocationIndexes,
+  secondFactors: secondFactorIndexes,
   sessions: sessionIndexes,
   throttle: fixedWindowIndexes,
   usedChallenges: usedChallengeIndexes,
@@ -70,6 +72,7 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     removedAccounts: ['find', 'insert', 'update'],
     removedPosts: ['find', 'insert', 'update'],
     revocations: ['find', 'insert', 'update', 'changeStream'],
+    secondFactors: ['find', 'insert', 'update', 'remove'],
     sessionOwners: ['createCollection', 'find'],
     sessions: ['find', 'insert', 'update', 'remove'],
     throttle: ['find', 'insert', 'update'],

@@ -63,6 +63,8 @@ async function permissiveSettings(config: Config, env: Environment, root: string
         fields: { variable },
       })
   }
+  if (config.services.includes('accounts') && config.secrets.totpKeys.length === 0)
+    warnings.push({ text: 'no account can enrol an authenticator app: set TOTP_KEYS', fields: {} })
   const hosts = database.kind === 'external' ? plainRemoteHosts(database.uri) : []
   if (hosts.length > 0)
     warnings.push({

@@ -207,7 +207,8 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
   if (unread.length > 0) throw new StartError(unread.join('\n'), 'out-of-reach')
 
   const dataDir = resolve(root, settings.DATA_DIR ?? '.data')
-  const texts = { ...(await readGeneratedSecrets(reader, dataDir, createSecrets)), ...read.texts }
+  const generating = { create: createSecrets, isEmbedded: settings.MONGODB_URI === undefined }
+  const texts = { ...(await readGeneratedSecrets(reader, dataDir, generating)), ...read.texts }
   return {
     texts,
     secrets: parseSecrets(texts, rules, []),

@@ -17,6 +17,7 @@ import { keyedMutex } from './database/keyed-mutex.ts'
 import { idleSweeper, sweeper } from './database/sweeper.ts'
 import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
+import { failedCodes } from './limits/failed-codes.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
 import { readLimits } from './limits/read-limits.ts'
@@ -32,6 +33,7 @@ import { postStore } from './posts/store.ts'
 import { sweepPosts } from './posts/sweep.ts'
 import { pulse } from './pulse/pulse.ts'
 import { reactionStore } from './reactions/store.ts'
+import { secondFactorStore } from './second-factor/store.ts'
 import type { LiveSecrets } from './secrets/live.ts'
 import { challengeKeys, challengeStore } from './sessions/challenges.ts'
 import { sessionCookies } from './sessions/cookies.ts'
@@ -89,6 +91,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     cookies: sessionCookies(config.cookieSecure),
     credentials: credentialStore(db),
     devices: deviceStore(db),
+    failedCodes: failedCodes(attempts, limits.failedCodes),
     failedLogins: failedLogins(db, writer, log),
     feed,
     fixedWindow: fixedWindows,
@@ -116,6 +119,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     refusalPace: refusalPace(),
     revocations,
     successfulLogins: successfulLogins(fixedWindows, limits),
+    secondFactors: secondFactorStore(db, () => secrets.current.totpKeys),
     securityLog: securityLog({ log, isOn: config.log.security, nameKey: throttleKey, registry }),
     sessionOwners: owners,
     sessions: sessionStore(db, revocations, owners),

@@ -46,6 +46,8 @@ t.test('whole numbers are accepted at both ends of their range and refused outsi
     ['LIMIT_FAILED_LOGINS_PER_DEVICE', 1, 1_000, ({ limits }) => limits.failedLogins.device],
     ['LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_NETWORK', 1, 1_000, ({ limits }) => limits.failedLogins.accountAndNetwork],
     ['LIMIT_FAILED_LOGINS_IN_A_ROW', 1, 100, ({ limits }) => limits.failedLogins.inARow],
+    ['LIMIT_FAILED_CODES_PER_ACCOUNT', 1, 1_000, ({ limits }) => limits.failedCodes.account],
+    ['LIMIT_FAILED_CODES_IN_A_ROW', 1, 100, ({ limits }) => limits.failedCodes.inARow],
   ]
   for (const [name, min, max, read] of numbers) {
     for (const value of [min, max])

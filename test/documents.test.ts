@@ -4,9 +4,13 @@ import t from 'tap'
 import { secretNames } from '../src/secrets/names.ts'
 import { parsePeppers } from '../src/secrets/pepper.ts'
 import { findSignKeyFaults } from '../src/secrets/sign-key.ts'
+import { parseTotpKeys } from '../src/secrets/totp-keys.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const patterns = ['*.md', 'docs/**/*', 'env.sample', '.env*', '*.yaml', '*.json', 'Containerfile', '.ci/*']
+
+/** Whether the secret is a list of ids with secrets. */
+const isNamed = (name: string) => name === 'PASSWORD_PEPPER' || name === 'TOTP_KEYS'
 
 type Assignment = { name: string; value: string }
 
@@ -21,7 +25,7 @@ function findLiterals(text: string): Assignment[] {
   return found
     .map(([, name = '', ...values]) => ({ name, value: values.find((value) => value !== undefined) ?? '' }))
     .filter(({ name, value }) => {
-      const secret = name === 'PASSWORD_PEPPER' ? value.replace(/^[\w-]+:/, '') : value
+      const secret = isNamed(name) ? value.replace(/^[\w-]+:/, '') : value
       return secret !== '' && !/^[$…<%`]|^\.\.\.$/.test(secret)
     })
 }
@@ -30,6 +34,7 @@ function findLiterals(text: string): Assignment[] {
 function isRefused(name: string, value: string): boolean {
   const faults = name === 'JWT_SIGN_KEY' ? findSignKeyFaults(value) : []
   if (name === 'PASSWORD_PEPPER') parsePeppers(value, faults)
+  if (name === 'TOTP_KEYS') parseTotpKeys(value, faults)
   return faults.length > 0
 }
 

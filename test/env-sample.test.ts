@@ -27,7 +27,7 @@ t.test('the values in env.sample are the defaults', async (t) => {
   const { publicOrigins: _, ...defaults } = await readConfig(secrets)
   t.same(config, defaults)
   t.same(new Set(publicOrigins), new Set(defaultOrigins(config.host, config.port)))
-  const keys = ['JWT_SIGN_KEY', 'JWT_SIGN_KEYS', 'PASSWORD_PEPPER', 'THROTTLE_KEY']
+  const keys = ['JWT_SIGN_KEY', 'JWT_SIGN_KEYS', 'PASSWORD_PEPPER', 'TOTP_KEYS', 'THROTTLE_KEY']
   t.same(
     entries.filter(({ name, value }) => value === '' && !/^(VAULT|AWS)_/.test(name)).map(({ name }) => name),
     [

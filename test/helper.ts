@@ -71,6 +71,9 @@ async function empty(db: Db): Promise<boolean> {
   return true
 }
 
+/** Of all servers of a test: they share what is encrypted with it. */
+const totpKeys = `test:${randomBytes(32).toString('hex')}`
+
 /** The configuration of a test's server: any free port, cheap hashes, a random key; `env` overrides it. */
 export async function testConfig(
   connection: { uri: string; username: string; password: string },
@@ -85,6 +88,7 @@ export async function testConfig(
     DB_USER: connection.username,
     DB_PASSWORD: connection.password,
     JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+    TOTP_KEYS: totpKeys,
     // LOG_LEVEL does not apply to it: it would fill the output of tests that do not collect the log.
     SECURITY_LOG: 'off',
     ...env,

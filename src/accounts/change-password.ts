@@ -85,7 +85,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
-          const device = await devices.remember(account, [], transaction)
+          const device = await devices.remember(account, { presented: [], client: request.client }, transaction)
           return { ...(await sessions.create(account, request.client, transaction)), device: device.token }
         }
         return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))

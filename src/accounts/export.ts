@@ -20,6 +20,7 @@ import type { PasskeyStore } from '../passkeys/store.ts'
 import type { PostStore } from '../posts/store.ts'
 import { readPostView } from '../posts/view.ts'
 import type { ReactionStore } from '../reactions/store.ts'
+import type { SecondFactorStore } from '../second-factor/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -35,6 +36,7 @@ type Context = {
   limits: { exportsPerAccount: number }
   posts: Pick<PostStore, 'find' | 'knownAuthor' | 'listByAuthor'>
   reactions: Pick<ReactionStore, 'listByAccount' | 'valueOf'>
+  secondFactors: Pick<SecondFactorStore, 'find'>
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
   slidingWindow: Pick<SlidingWindow, 'acquire' | 'check'>
@@ -58,10 +60,12 @@ async function onlyVisible<Item>(
 
 async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
   const { queue, ticket } = parts
-  const { accounts, activity, devices, follows, passkeys, posts, reactions, sessions } = parts
+  const { accounts, activity, devices, follows, passkeys, posts, reactions, secondFactors, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
-  yield (await devices.list(account)).map((device) => ({ type: 'device', ...device }))
+  yield (await devices.list(account)).map(({ current: _, ...device }) => ({ type: 'device', ...device }))
+  const { totp, recoveryCodesLeft } = await secondFactors.find(account)
+  yield totp ? [{ type: 'totp', ...totp, recoveryCodesLeft }] : []
 
   const chunks = <T>(
     read: (account: string, position: Position) => Promise<readonly T[]>,

@@ -1,6 +1,7 @@
 import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
 import type { PasskeyStore } from '../passkeys/store.ts'
+import type { SecondFactorStore } from '../second-factor/store.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { AccountStore } from './store.ts'
@@ -11,6 +12,7 @@ export type RemoveContext = {
   credentials: Pick<CredentialStore, 'delete'>
   devices: Pick<DeviceStore, 'deleteAll'>
   passkeys: Pick<PasskeyStore, 'deleteAll'>
+  secondFactors: Pick<SecondFactorStore, 'delete'>
   sessions: Pick<SessionStore, 'endAll'>
   tombstones: Pick<TombstoneStore, 'add'>
   usernameHoldDays: number
@@ -19,7 +21,7 @@ export type RemoveContext = {
 /** Hides an account with all of its content, and ends its sessions. delete-content.ts deletes the content afterwards. */
 export async function removeAccount(
   account: string,
-  { accounts, credentials, devices, passkeys, sessions, tombstones, usernameHoldDays }: RemoveContext,
+  { accounts, credentials, devices, passkeys, secondFactors, sessions, tombstones, usernameHoldDays }: RemoveContext,
   transaction: ClientSession,
 ): Promise<{ outcome: 'removed' | 'not-found' }> {
   const deleted = await accounts.delete(account, usernameHoldDays, transaction)
@@ -29,5 +31,6 @@ export async function removeAccount(
   await credentials.delete(account, transaction)
   await devices.deleteAll(account, transaction)
   await passkeys.deleteAll(account, transaction)
+  await secondFactors.delete(account, transaction)
   return { outcome: 'removed' }
 }

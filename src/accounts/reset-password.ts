@@ -7,6 +7,7 @@ import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
 import { accountCounters } from '../limits/account-counters.ts'
 import { throttleKey } from '../limits/throttle-key.ts'
+import { deviceStore } from '../sessions/devices.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
@@ -20,7 +21,8 @@ export type ResetResult =
   | { outcome: 'not-found' }
 
 /**
- * Known devices stay known, and failed logins are forgotten: an attacker who goes on must not lock the owner out.
+ * Known devices stay known, and failed logins are forgotten: an attacker who goes on must not lock the owner out. No device
+ * stays trusted: a one-time password is no second factor.
  * @param givenThrottleKey - THROTTLE_KEY
  * @throws StartError when passwords in the database use a pepper that is not configured
  */
@@ -44,6 +46,7 @@ export async function resetPassword(
   const ended = await transact(async (transaction) => {
     const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
+    await deviceStore(db).endTrust(account, transaction)
     await activityStore(db).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })

@@ -3,7 +3,7 @@ import { pageOf } from '../http/pages.ts'
 import { Count, Time } from '../http/wire-types.ts'
 
 /** Attempts that were refused: {@link recordFailure} of record-failure.ts writes them. */
-export const failureEvents = ['login-failed', 'confirm-failed', 'passkey-cloned'] as const
+export const failureEvents = ['login-failed', 'confirm-failed', 'second-factor-failed', 'passkey-cloned'] as const
 
 export type FailureEvent = (typeof failureEvents)[number]
 
@@ -18,6 +18,11 @@ const ActivityEvent = z.enum([
   'password-changed',
   'passkey-added',
   'passkey-removed',
+  'totp-enrolled',
+  'totp-removed',
+  'recovery-code-used',
+  'recovery-codes-replaced',
+  'factors-reset',
   'exported',
   'suspended',
 ])

@@ -2,6 +2,7 @@ import { StartError } from '../start-error.ts'
 import { type AccountCommand, type Operator, operatorOn } from './accounts/command.ts'
 import { deleteCommand } from './accounts/delete.ts'
 import { endAllSessions, endSessionsCommand } from './accounts/end-sessions.ts'
+import { resetFactorsCommand } from './accounts/reset-factors.ts'
 import { resetPasswordCommand } from './accounts/reset-password.ts'
 import { showCommand } from './accounts/show.ts'
 import { suspendCommand, unsuspendCommand } from './accounts/suspend.ts'
@@ -15,7 +16,8 @@ const help = `Usage: npm run accounts -- COMMAND USERNAME
   show USERNAME            prints the account's state, sessions, failed logins and last activity
   reset-password USERNAME  sets a one-time password and ends all sessions: it is valid for one login within 24 hours, after
                            which the account's owner sets a new one (PUT /v1/account/password)
-  unlock USERNAME          clears the counters of failed logins, so that the owner can log in from anywhere
+  reset-factors USERNAME   removes the authenticator app, the recovery codes and the passkeys: the password alone logs in
+  unlock USERNAME          clears the counters of failed logins and wrong codes, so that the owner can log in from anywhere
   end-sessions USERNAME    ends all sessions: the owner has to log in again
   end-sessions --all --yes ends all sessions of all accounts
   suspend USERNAME         ends all sessions and refuses every login, as if the password were wrong; content stays visible
@@ -35,6 +37,7 @@ Exit code: 0 done, 1 no account has this username, 69 the database is out of rea
 const commands: Readonly<Record<string, AccountCommand>> = {
   show: showCommand,
   'reset-password': resetPasswordCommand,
+  'reset-factors': resetFactorsCommand,
   unlock: unlockCommand,
   'end-sessions': endSessionsCommand,
   suspend: suspendCommand,

@@ -64,9 +64,23 @@ export function credentialStore(db: Db) {
       return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
     },
 
+    /** For a login that needs a second step. Nothing if the password has changed since. */
+    async rehash(account: string, version: number, password: StoredPassword): Promise<void> {
+      await credentials.updateOne({ _id: toUuid(account), version }, { $set: { password }, $inc: { revision: 1 } })
+    },
+
     /** Makes the transaction conflict with every login of the account. */
-    async touch(account: string, session: ClientSession): Promise<void> {
-      await credentials.updateOne({ _id: toUuid(account) }, { $inc: { revision: 1 } }, { session })
+    async touch(account: string, session: ClientSession): Promise<{ outcome: 'touched' | 'not-found' }> {
+      const raise = { $inc: { revision: 1 } }
+      const { matchedCount } = await credentials.updateOne({ _id: toUuid(account) }, raise, { session })
+      return { outcome: matchedCount === 1 ? 'touched' : 'not-found' }
+    },
+
+    /** What was proven with the password before, such as the first step of a login, serves no more. */
+    async raiseVersion(account: string, session: ClientSession): Promise<{ outcome: 'raised' | 'not-found' }> {
+      const raise = { $inc: { version: 1, revision: 1 } }
+      const { matchedCount } = await credentials.updateOne({ _id: toUuid(account) }, raise, { session })
+      return { outcome: matchedCount === 1 ? 'raised' : 'not-found' }
     },
 
     async change(

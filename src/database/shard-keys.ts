@@ -32,6 +32,7 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   removedAccounts: whole,
   removedPosts: byHash('_id', { sweptAt: 'the sweep of deleted posts' }),
   revocations: whole,
+  secondFactors: byHash('_id', { 'totp.secret.key': 'the check of TOTP keys at the start' }),
   sessions: byHash('account'),
   throttle: byHash('_id'),
   usedChallenges: byHash('_id'),

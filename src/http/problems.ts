@@ -5,6 +5,7 @@ const catalogue = {
   'malformed-json': [400, 'Malformed JSON'],
   unauthenticated: [401, 'Authentication required'],
   'invalid-credentials': [401, 'Invalid credentials'],
+  'second-factor-required': [401, 'Second factor required'],
   forbidden: [403, 'Permission denied'],
   'cross-site': [403, 'Cross-site request blocked'],
   'confirmation-required': [403, 'Confirmation required'],

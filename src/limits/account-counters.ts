@@ -4,7 +4,7 @@ import { accountPrefixes } from './login-counters.ts'
 type Counter = { _id: string; taken: unknown[] }
 
 /**
- * The counters of failed logins that concern one account, whatever the address and device; for an operator.
+ * The counters of failed logins and wrong codes that concern one account, whatever the address and device; for an operator.
  * @param secret - of `throttleKey()`
  */
 export function accountCounters(db: Db, { id, username }: { id: string; username: string }, secret: string) {

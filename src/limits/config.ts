@@ -25,6 +25,9 @@ export const limitVariables = {
   LIMIT_FAILED_LOGINS_PER_DEVICE: integer(1, 1_000).optional(),
   // NIST SP 800-63B-4, 3.2.2: no more than 100.
   LIMIT_FAILED_LOGINS_IN_A_ROW: integer(1, 100).optional(),
+  LIMIT_FAILED_CODES_PER_ACCOUNT: integer(1, 1_000).optional(),
+  // As above.
+  LIMIT_FAILED_CODES_IN_A_ROW: integer(1, 100).optional(),
 }
 
 const settings = z.object(limitVariables)
@@ -54,6 +57,10 @@ export function readLimits(given: z.infer<typeof settings>, production: boolean)
       account: given.LIMIT_FAILED_LOGINS_PER_ACCOUNT ?? 100,
       device: given.LIMIT_FAILED_LOGINS_PER_DEVICE ?? 10,
       inARow: given.LIMIT_FAILED_LOGINS_IN_A_ROW ?? 100,
+    },
+    failedCodes: {
+      account: given.LIMIT_FAILED_CODES_PER_ACCOUNT ?? 20,
+      inARow: given.LIMIT_FAILED_CODES_IN_A_ROW ?? 100,
     },
   }
 }

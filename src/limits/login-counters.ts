@@ -24,7 +24,7 @@ export type Attempt = Claim & {
 }
 
 /** "In whatever time": as long as a device cookie lives. */
-const rowSeconds = 400 * 86_400
+export const rowSeconds = 400 * 86_400
 /** A stand-in's row protects nothing, and every name that is typed begins one. */
 const standInRowSeconds = 7 * 86_400
 
@@ -37,6 +37,9 @@ const names = {
   deviceRow: 'failed-logins-in-a-row-by-device',
 }
 
+/** Of the codes of authenticator apps: see failed-codes.ts. */
+export const codeCounterNames = { account: 'failed-codes-by-account', row: 'failed-codes-in-a-row' }
+
 /** A password may have been typed as the name, so only a keyed hash is stored. @param secret - shared by all processes */
 export function nameHash(secret: string) {
   const key = createHmac('sha256', secret).update('names of failed logins').digest()
@@ -47,7 +50,8 @@ export function nameHash(secret: string) {
 export function accountPrefixes(secret: string, { username, account }: { username: string; account: string }) {
   const name = nameHash(secret)(username).digest('base64url')
   const byName = [names.pair, names.accountAndNetwork, names.account].map((limit) => `${limit}:${name}`)
-  return [...byName, ...[names.device, names.row, names.deviceRow].map((limit) => `${limit}:${account}`)]
+  const byId = [names.device, names.row, names.deviceRow, codeCounterNames.account, codeCounterNames.row]
+  return [...byName, ...byId.map((limit) => `${limit}:${account}`)]
 }
 
 export function loginCounters(quotas: LoginQuotas, secret: string) {

@@ -13,7 +13,7 @@ export function recordRefusal(problem: Problem, request: FastifyRequest): void {
   else if (status === 403) securityLog.record('authz_fail', { request, detail: { reason: code } })
   else {
     const limit = limitOf(problem)
-    const event = limit.startsWith('failed-logins') ? 'authn_login_fail_max' : 'excess_rate_limit_exceeded'
+    const event = /^failed-(logins|codes)/.test(limit) ? 'authn_login_fail_max' : 'excess_rate_limit_exceeded'
     securityLog.record(event, { request, detail: { limit } })
   }
 }

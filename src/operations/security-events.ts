@@ -5,6 +5,7 @@
 export const securityEvents = {
   authn_confirm_fail: 'failure',
   authn_confirm_success: 'success',
+  authn_factor_change: 'success',
   authn_login_fail: 'failure',
   authn_login_fail_max: 'failure',
   authn_login_success: 'success',
@@ -12,6 +13,8 @@ export const securityEvents = {
   authn_passkey_cloned: 'failure',
   authn_passkey_removed: 'success',
   authn_password_change: 'success',
+  authn_second_factor_fail: 'failure',
+  authn_second_factor_required: 'success',
   authn_token_forged: 'failure',
   authn_token_reuse: 'failure',
   authz_admin: 'success',

@@ -8,6 +8,7 @@ import { passkeyStore } from '../passkeys/store.ts'
 import { type PostWriter, postStore } from '../posts/store.ts'
 import { sweepPosts } from '../posts/sweep.ts'
 import { type ReactionWriter, reactionStore } from '../reactions/store.ts'
+import { secondFactorStore } from '../second-factor/store.ts'
 import { deviceStore } from '../sessions/devices.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
@@ -29,6 +30,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
   }
   const devices = deviceStore(db)
   const passkeys = passkeyStore(db)
+  const secondFactors = secondFactorStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   return {
     post: sweepPosts(db, reactions),
@@ -38,6 +40,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
       devices: (account) => transact((transaction) => devices.deleteAll(account, transaction)),
       idempotency: stores.posts.deleteIdempotencyRecords,
       passkeys: (account) => transact((transaction) => passkeys.deleteAll(account, transaction)),
+      secondFactors: (account) => transact((transaction) => secondFactors.delete(account, transaction)),
       sessions: (account) => transact((transaction) => sessions.endAll(account, transaction)),
     },
   }

@@ -5,6 +5,7 @@ import { StartError } from '../start-error.ts'
 import type { SecretTexts } from './names.ts'
 import type { SecretReader } from './reader.ts'
 import { hasSource } from './source-faults.ts'
+import { generatedTotpKeys } from './totp-keys.ts'
 
 /**
  * Reads a generated secret: 256 random bits in a file of mode 0600.
@@ -38,16 +39,34 @@ export async function readOrCreateSecret(dataDir: string, name: string, create =
   throw new StartError(`${path} is empty: remove it, and the next start generates a new secret.`)
 }
 
+type Options = {
+  create: boolean
+  /** The others are required with an external database. */
+  isEmbedded: boolean
+}
+
 /** The secrets of the embedded mode that no variable sets. */
 export async function readGeneratedSecrets(
   reader: SecretReader,
   dataDir: string,
-  create: boolean,
+  { create, isEmbedded }: Options,
 ): Promise<SecretTexts> {
   const texts: SecretTexts = {}
   if (!hasSource(reader, 'DB_PASSWORD', 'DB_CREDENTIALS'))
     texts.DB_PASSWORD = await readOrCreateSecret(dataDir, 'db-password', create)
   if (!hasSource(reader, 'JWT_SIGN_KEY', 'JWT_SIGN_KEYS'))
     texts.JWT_SIGN_KEY = await readOrCreateSecret(dataDir, 'jwt-sign-key', create)
+  if (isEmbedded && !hasSource(reader, 'TOTP_KEYS')) {
+    const secret = await readTotpKey(dataDir, create)
+    if (secret !== undefined) texts.TOTP_KEYS = generatedTotpKeys(secret)
+  }
   return texts
+}
+
+/** A database of an earlier version has none until the server starts. */
+async function readTotpKey(dataDir: string, create: boolean): Promise<string | undefined> {
+  const name = 'totp-key'
+  if (create) return readOrCreateSecret(dataDir, name)
+  const text = await readFile(join(dataDir, name), 'utf8').catch(() => '')
+  return text.trim() || undefined
 }

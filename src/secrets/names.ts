@@ -6,6 +6,7 @@ export const secretNames = [
   'JWT_SIGN_KEYS',
   'PASSWORD_PEPPER',
   'THROTTLE_KEY',
+  'TOTP_KEYS',
 ] as const
 
 export type SecretName = (typeof secretNames)[number]

@@ -32,6 +32,8 @@ export type ProvenLogin = {
   carried: readonly SessionOwner[]
   /** The password's new hash, if its old one is outdated. */
   rehashed?: StoredPassword | undefined
+  /** The owner wants this browser to log in without a second factor. */
+  trustDevice?: boolean | undefined
   /** Writes what serves only once, such as a code. Throws if it has served. */
   useUp?: (transaction: ClientSession) => Promise<void>
 }
@@ -41,7 +43,7 @@ export const invalidCredentials = () => new Problem('invalid-credentials', 'The 
 /** @throws Problem `invalid-credentials` if the credential has changed since, or the account is suspended */
 export async function beginSession(
   request: FastifyRequest,
-  { account, credential, carried, rehashed, useUp }: ProvenLogin,
+  { account, credential, carried, rehashed, trustDevice, useUp }: ProvenLogin,
   context: BeginContext,
 ): Promise<BegunSession> {
   const { activity, credentials, mutex, transact } = context
@@ -52,7 +54,8 @@ export async function beginSession(
     await useUp?.(transaction)
     await activity.record(account, 'login', request.client, transaction)
     const passwordChangeRequired = credential.oneTime !== undefined
-    return issueSession(request, { account, carried, passwordChangeRequired }, context, transaction)
+    const session = { account, carried, passwordChangeRequired, trustDevice }
+    return issueSession(request, session, context, transaction)
   }
   // All logins of an account write its credential.
   return withWriteDeadline(request, (deadline) => mutex(account, () => transact(begin, deadline)))

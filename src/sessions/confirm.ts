@@ -1,9 +1,14 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import type { Credential } from '../credentials/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
+import type { FailedCodes } from '../limits/failed-codes.ts'
+import { releaseSoon } from '../limits/release.ts'
 import type { AssertionContext } from '../passkeys/authentication.ts'
 import { confirmWithPasskey } from '../passkeys/confirm.ts'
+import { type ProveContext, proveFactor, secondFactorRequired, type UseFactor } from '../second-factor/prove.ts'
+import type { SecondFactorStore } from '../second-factor/store.ts'
 import { requireViewer } from './auth-hooks.ts'
 import { invalidCredentials } from './begin-session.ts'
 import { viewLoggedIn } from './current-session.ts'
@@ -15,10 +20,16 @@ import { reauthenticate } from './reauthenticate.ts'
 import type { TokenRotation } from './refresh.ts'
 import { ConfirmBody, LoggedIn } from './schema.ts'
 
-type Context = AssertionContext & LoginContext & { tokenRotation: TokenRotation }
+type Context = AssertionContext &
+  LoginContext &
+  ProveContext & {
+    failedCodes: Pick<FailedCodes, 'clearRow'>
+    secondFactors: Pick<SecondFactorStore, 'isEnrolled'>
+    tokenRotation: TokenRotation
+  }
 
 export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, mutex, securityLog, tokenRotation, transact } = context
+  const { activity, cookies, failedCodes, mutex, secondFactors, securityLog, tokenRotation, transact } = context
 
   scope.post(
     '/session/confirm',
@@ -33,14 +44,14 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
       config: {
         countsForSession: true,
         responseHeaders: ['set-cookie'],
-        problems: ['forbidden', 'invalid-credentials'],
+        problems: ['forbidden', 'invalid-credentials', 'second-factor-required'],
         howToFindOut: 'GET /v1/session shows whether the session is confirmed.',
       },
     },
     async (request, reply) => {
       const viewer = requireViewer(request)
       // ConfirmBody has one of them.
-      const { password = '', passkey } = request.body
+      const { password = '', passkey, ...factor } = request.body
       const rotate = (useUp?: (transaction: ClientSession) => Promise<void>) => {
         const confirm = async (transaction: ClientSession) => {
           await useUp?.(transaction)
@@ -57,13 +68,23 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
         // All confirmations of a session write its document.
         return withWriteDeadline(request, (deadline) => mutex(viewer.session, () => transact(confirm, deadline)))
       }
+      let useFactor: UseFactor | undefined
+      const checkFactor = async () => {
+        if (!(await secondFactors.isEnrolled(viewer.account))) return
+        if ((factor.code ?? factor.recoveryCode) === undefined)
+          throw secondFactorRequired('Give code or recoveryCode beside the password.')
+        useFactor = await proveFactor(request, viewer.account, factor, context)
+      }
+      const confirmWithPassword = async ({ oneTime }: Credential) => {
+        // Of a session that an earlier version began: a one-time password serves to choose another.
+        if (oneTime) throw invalidCredentials()
+        const rotated = await rotate(useFactor)
+        if (useFactor) await releaseSoon(() => failedCodes.clearRow(viewer.account), request.log)
+        return rotated
+      }
       const confirmed = passkey
         ? await confirmWithPasskey(request, passkey, context, rotate)
-        : await reauthenticate(request, reply, password, context, ({ oneTime }) => {
-            // Of a session that an earlier version began: a one-time password serves to choose another.
-            if (oneTime) throw invalidCredentials()
-            return rotate()
-          })
+        : await reauthenticate(request, reply, password, context, confirmWithPassword, checkFactor)
       const isReused = confirmed.outcome === 'reused'
       securityLog.record(isReused ? 'authn_token_reuse' : 'authn_confirm_success', { request })
       if (isReused) throw unauthenticated()

@@ -13,17 +13,23 @@ export type IssueContext = {
   sessions: Pick<SessionStore, 'create' | 'end' | 'findNamed'>
 }
 
-export type NewSession = { account: string; carried: readonly SessionOwner[]; passwordChangeRequired?: boolean }
+export type NewSession = {
+  account: string
+  carried: readonly SessionOwner[]
+  passwordChangeRequired?: boolean
+  trustDevice?: boolean | undefined
+}
 
 /** Ends what the request carried, too: a browser has one session at a time. */
 export async function issueSession(
   request: FastifyRequest,
-  { account, carried, passwordChangeRequired }: NewSession,
+  { account, carried, passwordChangeRequired, trustDevice }: NewSession,
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string }> {
   await endCarried(carried, sessions, transaction)
-  const { token: device } = await devices.remember(account, cookies.device(request), transaction)
+  const browser = { presented: cookies.device(request), client: request.client, trust: trustDevice }
+  const { token: device } = await devices.remember(account, browser, transaction)
   return { ...(await sessions.create(account, request.client, transaction, passwordChangeRequired)), device }
 }
 

@@ -13,7 +13,10 @@ import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
+import { secondFactorRequired } from '../second-factor/prove.ts'
+import type { SecondFactorStore } from '../second-factor/store.ts'
 import { type BeginContext, type BegunSession, beginSession, invalidCredentials } from './begin-session.ts'
+import type { Challenge, ChallengeStore } from './challenges.ts'
 import type { DeviceStore } from './devices.ts'
 import { carriedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
@@ -21,21 +24,40 @@ import type { SessionStore } from './store.ts'
 
 export type LoginContext = BeginContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
-  credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'touch'>
-  devices: Pick<DeviceStore, 'find' | 'remember'>
+  challenges: ChallengeStore
+  credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'rehash' | 'touch'>
+  devices: Pick<DeviceStore, 'find' | 'isTrusted' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
   successfulLogins: SuccessfulLogins
   passwords: Pick<PasswordService, 'assertRoom' | 'verify'>
+  secondFactors: Pick<SecondFactorStore, 'isEnrolled'>
   securityLog: SecurityLog
   sessions: SessionStore
+}
+
+/** What a password has proven until the second step: of which account, and that it was the present one. */
+export type FirstStep = { account: string; version: number }
+
+function setChallenge(
+  reply: FastifyReply,
+  { account, version }: FirstStep,
+  { challenges, cookies }: Pick<LoginContext, 'challenges' | 'cookies'>,
+): void {
+  const { token } = challenges.issue('second-factor', `${account}:${version}`)
+  cookies.setChallenge(reply, 'second-factor', token)
+}
+
+export function firstStepOf({ subject }: Challenge): FirstStep {
+  const [account = '', version] = subject.split(':')
+  return { account, version: Number(version) }
 }
 
 export const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
 /**
  * An attempt counts against the limits from just before its hash is computed: those in the queue must block no other.
- * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`
+ * @throws Problem `invalid-credentials`, `second-factor-required`, `rate-limited`, `overloaded`
  */
 export async function logIn(
   request: FastifyRequest,
@@ -44,7 +66,7 @@ export async function logIn(
   context: LoginContext,
 ): Promise<BegunSession> {
   const { accounts, cookies, credentials, devices, failedLogins, loginThrottle } = context
-  const { passwords, securityLog, successfulLogins } = context
+  const { passwords, secondFactors, securityLog, successfulLogins } = context
   const { client } = request
   const presented = cookies.device(request)
   if (presented.length === 0) {
@@ -86,6 +108,13 @@ export async function logIn(
     // If this fails, what is released must not be released again.
     release = async () => {}
     if (isLimited) release = await successfulLogins.acquire(attempt)
+    if ((await secondFactors.isEnrolled(account)) && !(await devices.isTrusted(account, presented))) {
+      // The second step has no password to hash.
+      if (rehashed) await credentials.rehash(account, credential.version, rehashed)
+      setChallenge(reply, { account, version: credential.version }, context)
+      securityLog.record('authn_second_factor_required', { request })
+      throw secondFactorRequired('Give it within 5 minutes: POST /v1/session/second-factor.')
+    }
     const issued = await beginSession(request, { account, credential, carried, rehashed }, context)
     await releaseSoon(() => loginThrottle.clear(attempt), request.log)
     securityLog.record('authn_login_success', { request })

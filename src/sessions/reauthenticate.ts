@@ -7,7 +7,7 @@ import type { Credential, CredentialStore } from '../credentials/store.ts'
 import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
-import { isServerFault } from '../http/problems.ts'
+import { isServerFault, Problem } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import { type Limit, rateLimited } from '../limits/headers.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -41,9 +41,14 @@ const limit: Limit = {
   detail: 'Ten passwords of this session are being checked, which can end it: try again shortly.',
 }
 
+/** Nothing wrong was given: something is missing, or was not checked. */
+const isUndecided = (error: unknown) =>
+  error instanceof Problem && (error.code === 'second-factor-required' || error.code === 'rate-limited')
+
 /**
  * The tenth wrong password ends the session: an attacker may have found the browser open.
  * @param work - gets the verified credential, and ends the session or resets its failures
+ * @param checkMore - what must be right beside the password: it throws `invalid-credentials` for what is wrong
  * @throws Problem `invalid-credentials`, `rate-limited`, `overloaded`
  */
 export async function reauthenticate<T>(
@@ -52,13 +57,16 @@ export async function reauthenticate<T>(
   password: string,
   context: Context,
   work: (credential: Credential) => Promise<T>,
+  checkMore: () => Promise<void> = async () => {},
 ): Promise<T> {
   const { account } = requireViewer(request)
   const credential = await context.credentials.find(account)
   const check = (ticket: Ticket) => context.passwords.verify(password, account, credential, ticket)
   const prove = async () => {
     const { matches } = await whileQueued(request, reply, check, account)
-    return matches ? credential : undefined
+    if (!matches || !credential) return undefined
+    await checkMore()
+    return credential
   }
   return reauthenticateBy(request, prove, context, work)
 }
@@ -94,7 +102,7 @@ export async function reauthenticateBy<Proof, T>(
     try {
       proof = await prove()
     } catch (error) {
-      if (isServerFault(error)) await release()
+      if (isServerFault(error) || isUndecided(error)) await release()
       // A client that hangs up has used its attempt all the same.
       else if ((await sessions.failAttempt(viewer, id)).outcome === 'exhausted') await end()
       throw error

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { withAllKeys } from '../database/keyed-mutex.ts'
@@ -11,9 +12,9 @@ import { viewLoggedIn, viewSession } from './current-session.ts'
 import { endCarried, endSession } from './end.ts'
 import { setSessionCookies } from './issue.ts'
 import { type LoginContext, logIn } from './log-in.ts'
-import { carriedSessions, presentedRefreshTokens } from './presented.ts'
+import { carriedSessions, presentedRefreshTokens, presentedViewers } from './presented.ts'
 import type { TokenRotation } from './refresh.ts'
-import { LoggedIn, LoginBody, SessionPage, SessionParams } from './schema.ts'
+import { LoggedIn, LoginBody, LogoutQuery, SessionPage, SessionParams } from './schema.ts'
 
 type Context = LoginContext & {
   sessionRequestLimits: { refreshes: { isEmpty(account: string): boolean } }
@@ -23,7 +24,15 @@ type Context = LoginContext & {
 const tags = ['sessions']
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, mutex, securityLog, sessionRequestLimits, sessions, tokenRotation, transact } = context
+  const { activity, cookies, credentials, mutex, securityLog, sessionRequestLimits } = context
+  const { sessions, tokenRotation, transact } = context
+
+  /** Those of which the request has a live access token. @throws Problem `unauthenticated` if it has none */
+  async function accountsWithAccess(request: FastifyRequest): Promise<string[]> {
+    const live = await sessions.findNamed(await presentedViewers(request, cookies), [])
+    if (live.length === 0) throw unauthenticated()
+    return [...new Set(live.map(({ account }) => account))]
+  }
 
   scope.post(
     '/session',
@@ -31,7 +40,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       schema: { operationId: 'createSession', summary: 'Log in', tags, body: LoginBody, response: { 200: LoggedIn } },
       config: {
         responseHeaders: ['set-cookie'],
-        problems: ['invalid-credentials', 'rate-limited'],
+        problems: ['invalid-credentials', 'second-factor-required', 'rate-limited'],
         howToFindOut: 'You can log in again.',
       },
     },
@@ -84,18 +93,31 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   scope.delete(
     '/session',
     {
-      schema: { operationId: 'endSession', summary: 'Log out', tags, response: { 204: NoContent } },
+      schema: {
+        operationId: 'endSession',
+        summary: 'Log out',
+        tags,
+        querystring: LogoutQuery,
+        response: { 204: NoContent },
+      },
       config: {
         responseHeaders: ['set-cookie', 'clear-site-data'],
+        problems: ['unauthenticated'],
         limitedAs: 'logout',
         howToFindOut: 'GET /v1/session shows whether the session has ended.',
       },
     },
     async (request, reply) => {
       const carried = await carriedSessions(request, cookies, sessions)
+      const everywhere = request.query.everywhere === 'true' ? await accountsWithAccess(request) : []
       if (carried.length > 0) {
         const end = async (transaction: ClientSession) => {
           const accounts = await endCarried(carried, sessions, transaction)
+          for (const account of everywhere) {
+            // A login whose commit is late must not add a session afterwards.
+            await credentials.touch(account, transaction)
+            await sessions.endAll(account, transaction)
+          }
           for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
           return accounts
         }

@@ -5,6 +5,7 @@ import { pageOf } from '../http/pages.ts'
 import { characterCount } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
 import { AuthenticationResponse } from '../passkeys/browser-responses.ts'
+import { factorMembers, isOneFactor } from '../second-factor/schema.ts'
 
 export const SessionView = z
   .object({
@@ -38,7 +39,11 @@ export const LoginBody = z
 
 /** Not a union of objects: to generated clients, that would be a class for each. */
 export const ConfirmBody = z
-  .strictObject({ password: PresentedPassword.optional(), passkey: AuthenticationResponse.optional() })
+  .strictObject({
+    password: PresentedPassword.optional(),
+    passkey: AuthenticationResponse.optional(),
+    ...factorMembers,
+  })
   .refine(({ password, passkey }) => password !== undefined || passkey !== undefined, {
     path: ['password'],
     error: 'Must be present, or else passkey.',
@@ -47,6 +52,14 @@ export const ConfirmBody = z
     path: ['passkey'],
     error: 'Must not be present beside password.',
   })
+  .refine(isOneFactor, 'Must not have both code and recoveryCode.')
   .meta({ minProperties: 1, examples: [{ password: examplePassword }] })
+
+export const LogoutQuery = z.strictObject({
+  everywhere: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('Whether to end all sessions of the account, which needs a live access token.'),
+})
 
 export const SessionParams = z.object({ id: Id })

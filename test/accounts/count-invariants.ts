@@ -85,6 +85,7 @@ export async function documentsOf(db: Db, id: string, later = false): Promise<Re
     ['usernames', { account }],
     ['sessions', { account }],
     ['devices', { account }],
+    ['secondFactors', { _id: account }],
     ['posts', { author: account }],
     ['reactions', { account }],
     ['follows', { $or: [{ from: account }, { to: account }] }],

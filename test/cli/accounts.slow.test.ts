@@ -4,6 +4,7 @@ import t from 'tap'
 import { toUuid } from '../../src/database/ids.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { enrol, firstStep, secondStep } from '../second-factor/authenticator.ts'
 import { external, startCommand } from './start-command.ts'
 
 type Own = { id: string; counts: { posts: number; followers: number } }
@@ -94,6 +95,39 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
     t.match(await done('unlock', username), /^4 counters of failed logins cleared\.\nAudit log: /)
     t.equal((await logIn(username)).statusCode, 200)
     t.equal((await logIn(other.username)).statusCode, 429)
+  })
+
+  t.test('reset-factors removes the second factor, its trust and what was proven before; show names it', async (t) => {
+    const { client, username } = await signUp(url)
+    t.match(await done('show', username), /^factors {4}none$/m)
+    const { recoveryCodes } = await enrol(client)
+    const [trusted, between] = [makeClient(url), makeClient(url)]
+    for (const each of [trusted, between]) t.equal((await firstStep(each, username)).statusCode, 401)
+    const json = { recoveryCode: recoveryCodes[0], trustDevice: true }
+    t.equal((await secondStep(trusted, json)).statusCode, 200)
+    t.match(await done('show', username), /^factors {4}authenticator app since \d{4}-.*Z, 9 recovery codes left$/m)
+    const passkeys = db.collection('passkeys')
+    await passkeys.insertOne({ account: toUuid(await idOf(username)) })
+    const attempts = db.collection<{ _id: string; taken: object[] }>('attempts')
+    await attempts.insertOne({ _id: `failed-codes-in-a-row:${await idOf(username)}`, taken: [{ at: new Date() }] })
+    const out = await done('reset-factors', username)
+    t.match(out, /^The authenticator app was removed, and 1 passkey\. The password alone logs in now\.\nAudit log: /)
+    t.equal(await passkeys.countDocuments(), 0)
+    await passkeys.drop()
+    t.equal(await attempts.countDocuments({ _id: /^failed-codes-in-a-row/ }), 0)
+    t.match(await secondStep(between, { recoveryCode: recoveryCodes[1] }), { statusCode: 401 })
+    t.equal((await firstStep(makeClient(url), username)).statusCode, 200)
+    t.equal((await client.get('v1/session')).statusCode, 200, 'sessions go on')
+    const { items } = (await client.get<Activity>('v1/account/activity')).body
+    t.ok(items.some(({ event, userAgent }) => event === 'factors-reset' && userAgent === 'npm run accounts'))
+    await enrol(client)
+    t.match(await firstStep(trusted, username), { statusCode: 401 }, 'no device is trusted')
+    t.match(await done('reset-factors', username), /^The authenticator app was removed, and 0 passkeys/)
+    t.match(await done('reset-factors', username), /^There was no authenticator app, and 0 passkeys/)
+    t.same(
+      (await entriesOf(await idOf(username))).map(({ command }) => command).filter((name) => name !== 'show'),
+      ['reset-factors', 'reset-factors', 'reset-factors'],
+    )
   })
 
   t.test('show prints state, sessions and activity, and nothing that controls the terminal', async (t) => {

@@ -8,6 +8,7 @@ import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { external, production, secrets } from './faults.ts'
 
 /** The same in development and production. */
+const failedCodes = { account: 20, inARow: 100 }
 const failedLogins = {
   pair: 10,
   accountAndNetwork: 20,
@@ -33,6 +34,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       database: { username: 'rookery', password: secrets.DB_PASSWORD },
       signKeys: ringOfOne(secrets.JWT_SIGN_KEY),
       peppers: [],
+      totpKeys: [{ id: 'a', secret: secrets.TOTP_KEYS.slice(2) }],
       throttleKey: undefined,
     },
     startPatienceSeconds: 60,
@@ -68,6 +70,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       requestsPerSecond: 1_000_000,
       follows: 7_500,
       exportsPerAccount: 3,
+      failedCodes,
       failedLogins,
     },
   })
@@ -98,6 +101,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
       requestsPerSecond: 500,
       follows: 7_500,
       exportsPerAccount: 3,
+      failedCodes,
       failedLogins,
     },
   })

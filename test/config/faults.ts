@@ -4,7 +4,8 @@ import type { Environment } from '../../src/environment/environment.ts'
 import { StartError } from '../../src/start-error.ts'
 
 const key = 'k3y/Of+32-bytes_and:more.than*12!different'
-export const secrets = { DB_PASSWORD: 'the-database-password', JWT_SIGN_KEY: key }
+const totpKeys = 'a:by which the secrets of apps are encrypted'
+export const secrets = { DB_PASSWORD: 'the-database-password', JWT_SIGN_KEY: key, TOTP_KEYS: totpKeys }
 /** The minimum for an external database: no secret is generated. */
 export const external = { ...secrets, MONGODB_URI: 'mongodb://db.example:27017/rookery?replicaSet=rookery' }
 export const production = { ...external, NODE_ENV: 'production', PUBLIC_ORIGIN: 'https://rookery.example' }

@@ -5,6 +5,8 @@ import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { configWarnings } from '../../src/config-warnings.ts'
 import type { Environment } from '../../src/environment/environment.ts'
+import { serializeKeyRing, toPublicRing } from '../../src/secrets/change-key-ring.ts'
+import { ed25519Key } from '../secrets/rings.ts'
 import { production, secrets } from './faults.ts'
 
 async function warnings(env: Environment, root = '/') {
@@ -102,4 +104,13 @@ t.test('development warns once of a HOST beyond this machine, and names what is 
     t.match(await warnings({ ...secrets, HOST }), [{ text, fields: { host: HOST } }], HOST)
   }
   for (const HOST of ['', '127.0.0.1', '::1', 'localhost']) t.same(await warnings({ ...secrets, HOST }), [], HOST)
+})
+
+t.test('production warns that no app can be enrolled without TOTP_KEYS, unless it serves no accounts', async (t) => {
+  const secure = { ...production, MONGODB_URI: `${production.MONGODB_URI}&tls=true` }
+  t.same(await warnings(secure), [])
+  t.match(await warnings({ ...secure, TOTP_KEYS: '' }), [{ text: /set TOTP_KEYS$/ }])
+  const { JWT_SIGN_KEY: _, ...rest } = secure
+  const JWT_SIGN_KEYS = serializeKeyRing(toPublicRing([ed25519Key('one')]))
+  t.same(await warnings({ ...rest, JWT_SIGN_KEYS, SERVICES: 'posts', TOTP_KEYS: '' }), [])
 })

@@ -2,8 +2,9 @@ import t, { type Test } from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { ProblemBody, type ProblemCode } from '../../src/http/problems.ts'
 import { cuttableProxy } from '../fixtures/cuttable-proxy.ts'
-import { freshDatabase, password, testServer } from '../helper.ts'
+import { freshDatabase, password, signUp, testServer } from '../helper.ts'
 import { atQuarterHour } from '../limits/quarter-hour.ts'
+import { enrol } from '../second-factor/authenticator.ts'
 import { serverOn } from '../sessions/servers.ts'
 import { type Answer, ask, cookieOf, expectProblem, field, raw } from './wire.ts'
 
@@ -15,7 +16,7 @@ function expectSeen(t: Test, answer: Answer | undefined, code: ProblemCode, name
 }
 
 t.test('a server answers every error of the contract as a problem', { timeout: 180_000 }, async (t) => {
-  const { port, app, db, lines } = await testServer(t)
+  const { port, url, app, db, lines } = await testServer(t)
   const slow = raw(port, 'GET /v1/posts HTTP/1.1\r\nHost: localhost\r\n')
   const ann = { cookie: await cookieOf(port, 'ann') }
   const bob = { cookie: await cookieOf(port, 'bob') }
@@ -50,6 +51,11 @@ t.test('a server answers every error of the contract as a problem', { timeout: 1
   const login = await ask(port, 'POST', '/v1/session', { json: { username: 'eve', password: oneTime } })
   const eve = { cookie: (login.headers['set-cookie'] ?? []).map((cookie) => cookie.split(';')[0]).join('; ') }
   expectSeen(t, await ask(port, 'GET', '/v1/account', { headers: eve }), 'password-change-required')
+
+  const { client, username } = await signUp(url)
+  await enrol(client)
+  const json = { username, password }
+  expectSeen(t, await ask(port, 'POST', '/v1/session', { json }), 'second-factor-required')
 
   const withKey = { ...ann, 'idempotency-key': 'one' }
   await ask(port, 'POST', '/v1/posts', { headers: withKey, json: { text: 'Twice' } })

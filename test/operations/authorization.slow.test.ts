@@ -5,6 +5,7 @@ import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { ask, cookieOf, field } from '../http/wire.ts'
 import type { Authenticator, Creation, Request } from '../passkeys/authenticator.ts'
 import { passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
+import { beginEnrolment, codeOf, enrol, firstStep } from '../second-factor/authenticator.ts'
 
 /** The columns of the table in docs/security.md. */
 const callers = ['no session', 'session', "other's", 'unconfirmed'] as const
@@ -24,6 +25,7 @@ const bodies: Record<string, unknown> = {
   'PATCH /v1/passkeys/{id}': { name: 'Mine' },
   'POST /v1/session/passkey/options': {},
   'PATCH /v1/account': { bio: 'Hello' },
+  'PATCH /v1/devices/{id}': { name: 'Mine' },
   'PATCH /v1/posts/{id}': { text: 'Hello' },
   'POST /v1/posts': { text: 'Hello' },
   'POST /v1/session/confirm': { password },
@@ -45,7 +47,14 @@ t.test('every route admits the callers that the table names', async (t) => {
   const { port, url } = await testServer(t, passkeyEnv)
   const owner = await passkeyUser(url)
   const post = await owner.client.post<{ id: string }>('v1/posts', { json: { text: 'Hello' } })
-  const sessions = await owner.client.get<{ items: { id: string }[] }>('v1/sessions')
+  const ownersOwn: Record<string, string | undefined> = {
+    '/v1/posts': post.body.id,
+    '/v1/passkeys': owner.passkey.id,
+  }
+  for (const list of ['/v1/sessions', '/v1/devices']) {
+    const { body } = await owner.client.get<{ items: { id: string }[] }>(list.slice(1))
+    ownersOwn[list] = body.items[0]?.id
+  }
 
   /** A new account, with a post and a session of its own. */
   async function newcomer(isConfirmed: boolean) {
@@ -57,7 +66,31 @@ t.test('every route admits the callers that the table names', async (t) => {
     const cookie = await caller.jar.getCookieString(url)
     const current = await client.get<{ session: { id: string } }>('v1/session')
     const session = isConfirmed ? login.body.session.id : current.body.session.id
-    return { authenticator, cookie, username, passkey: passkey.id, post: own.body.id, session }
+    const devices = await client.get<{ items: { id: string }[] }>('v1/devices')
+    const ids: Record<string, string | undefined> = {
+      ...{ '/v1/posts': own.body.id, '/v1/passkeys': passkey.id, '/v1/sessions': session },
+      '/v1/devices': devices.body.items[0]?.id,
+    }
+    return { authenticator, client, cookie, username, ids }
+  }
+
+  /** What the second factor's requests need before them: an enrolment, an app, or the first step of a login. */
+  async function prepare(route: string, { client, username }: Awaited<ReturnType<typeof newcomer>>) {
+    if (route === 'POST /v1/second-factor/totp/confirm') {
+      const { secret } = await beginEnrolment(client)
+      return { json: { code: codeOf(secret) } }
+    }
+    if (route === 'POST /v1/second-factor/recovery-codes') {
+      await enrol(client)
+      return { cookie: await client.jar.getCookieString(url) }
+    }
+    if (route !== 'POST /v1/session/second-factor') return undefined
+    const { secret } = await enrol(client)
+    const browser = makeClient(url)
+    await firstStep(browser, username)
+    const challenge = await browser.jar.getCookieString(url)
+    const cookie = `${await client.jar.getCookieString(url)}; ${challenge}`
+    return { challenge, cookie, json: { code: codeOf(secret, 1) } }
   }
 
   const readers = { confirmed: await newcomer(true), unconfirmed: await newcomer(false) }
@@ -74,24 +107,20 @@ t.test('every route admits the callers that the table names', async (t) => {
       if (wanted === '–') continue
       const isOther = caller === "other's"
       const own = await callerOf(method, caller)
-      const [owned, others] =
-        Object.entries({
-          '/v1/sessions': [own.session, sessions.body.items[0]?.id],
-          '/v1/passkeys': [own.passkey, owner.passkey.id],
-          '/v1': [own.post, post.body.id],
-        }).find(([prefix]) => path.startsWith(prefix))?.[1] ?? []
-      const id = isOther ? others : owned
+      const [list = ''] = path.split('/{id}')
+      const id = (isOther ? ownersOwn : own.ids)[list]
       const isOwnName = path === '/v1/accounts/{username}' && !isOther
       const target = path.replace('{id}', String(id)).replace('{username}', isOwnName ? own.username : owner.username)
       const query = path === '/v1/analytics/reactions' ? '?from=2026-01-01&to=2026-01-02' : ''
-      const cookie = caller === 'no session' ? '' : own.cookie
       const route = `${method} ${path}`
+      const prepared = wanted === 'yes' ? await prepare(route, own) : undefined
+      const cookie = caller === 'no session' ? (prepared?.challenge ?? '') : (prepared?.cookie ?? own.cookie)
       const answered = await answerChallenge(port, route, own.authenticator, cookie)
       const answer = await ask(port, method, `${target}${query}`, {
         headers: answered?.headers ?? (cookie === '' ? {} : { cookie }),
         json: answered
           ? { ...answered.json, ...(isOther && { username: owner.username }) }
-          : (bodies[route] ?? newAccountOrLogin(route, own.username)),
+          : (prepared?.json ?? bodies[route] ?? newAccountOrLogin(route, own.username)),
       })
       const isLetIn = ![401, 403].includes(answer.status) && (answer.status !== 404 || wanted === '404')
       t.equal(isLetIn && wanted === 'yes' ? 'yes' : String(answer.status), wanted, `${method} ${path}: ${caller}`)

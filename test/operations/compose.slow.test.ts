@@ -32,6 +32,7 @@ const secretVariables = [
   'JWT_SIGN_KEYS',
   'JWT_PUBLIC_KEYS',
   'PASSWORD_PEPPER',
+  'TOTP_KEYS',
   'ACCOUNTS_DB_PASSWORD',
   'POSTS_DB_PASSWORD',
   'BACKUP_DB_PASSWORD',
@@ -106,12 +107,17 @@ t.test('compose', async (t) => {
     await writeFile(join(folder, 'db-password'), 'Zx9-4kTq_w8LmN2p\n')
     await writeFile(join(folder, 'jwt-sign-key'), 'f3a1c25d77e04b68918de2a06b4c9f15\n')
     await writeFile(join(folder, 'password-pepper'), '2026-11:c25d77e04b68918d\n')
+    await writeFile(join(folder, 'totp-keys'), '2026-11:18de2a06b4c9f15f3a1c25d77e04b689\n')
     const given = Object.entries(services.api?.environment ?? {}).map(([name, value]) => [
       name,
       value.replace('/run/secrets', folder),
     ])
     const { secrets } = await readConfig({ NODE_ENV: 'production', ...Object.fromEntries(given) })
-    t.match(secrets, { database: { password: 'Zx9-4kTq_w8LmN2p' }, peppers: [{ id: '2026-11' }] })
+    t.match(secrets, {
+      database: { password: 'Zx9-4kTq_w8LmN2p' },
+      peppers: [{ id: '2026-11' }],
+      totpKeys: [{ id: '2026-11' }],
+    })
     for (const name of Object.keys(services.api?.environment ?? {})) t.ok(allVariableNames.includes(name), name)
   })
 

@@ -39,8 +39,9 @@ const routes: Record<string, string> = {
   'PUT /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
   'DELETE /v1/accounts/{username}/follow': '204 401 403 404 413 415 429',
   'POST /v1/session': '200 401 403 413 415 429',
+  'POST /v1/session/second-factor': '200 401 403 413 415 429',
   'GET /v1/session': '200 401 429',
-  'DELETE /v1/session': '204 403 413 415 429',
+  'DELETE /v1/session': '204 401 403 413 415 429',
   'POST /v1/session/confirm': '200 401 403 413 415 429',
   'POST /v1/session/confirm/options': '200 401 403 404 413 415 429',
   'POST /v1/session/passkey': '200 401 403 413 415 429',
@@ -54,6 +55,15 @@ const routes: Record<string, string> = {
   'GET /v1/passkeys': '200 401 403 429',
   'PATCH /v1/passkeys/{id}': '200 401 403 404 413 415 429',
   'DELETE /v1/passkeys/{id}': '204 401 403 404 413 415 429',
+  'GET /v1/devices': '200 401 403 429',
+  'DELETE /v1/devices': '204 401 403 413 415 429',
+  'PATCH /v1/devices/{id}': '200 401 403 404 413 415 429',
+  'DELETE /v1/devices/{id}': '204 401 403 404 413 415 429',
+  'GET /v1/second-factor': '200 401 403 429',
+  'POST /v1/second-factor/totp': '201 401 403 413 415 429',
+  'POST /v1/second-factor/totp/confirm': '200 401 403 404 413 415 429',
+  'DELETE /v1/second-factor/totp': '204 401 403 413 415 429',
+  'POST /v1/second-factor/recovery-codes': '200 401 403 404 413 415 429',
   'POST /v1/posts': '201 401 403 404 409 413 415 429',
   'GET /v1/posts': '200 429',
   'GET /v1/posts/{id}': '200 404 429',
@@ -84,7 +94,7 @@ const mediaTypes: Record<string, string[]> = {
 /** What a session that a one-time password began may do. */
 const forOneTimeSessions = ['GET /v1/session', 'PUT /v1/account/password']
 const open =
-  /^(GET \/v1\/(posts|accounts|stream|pulse)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh|\/passkey|\/passkey\/options)?$|GET \/(?!v1))/
+  /^(GET \/v1\/(posts|accounts|stream|pulse)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh|\/second-factor|\/passkey|\/passkey\/options)?$|GET \/(?!v1))/
 
 t.test('the OpenAPI document', async (t) => {
   const { port } = await testServer(t)
@@ -149,7 +159,17 @@ t.test('the OpenAPI document', async (t) => {
     t.match(field(document, 'servers'), [{ url: '/' }])
     const tags = [field(document, 'tags') ?? []].flat()
     const names = tags.map((tag) => field(tag, 'name'))
-    t.same(names, ['accounts', 'sessions', 'passkeys', 'posts', 'reactions', 'follows', 'analytics', 'operations'])
+    t.same(names, [
+      'accounts',
+      'sessions',
+      'passkeys',
+      'second factor',
+      'posts',
+      'reactions',
+      'follows',
+      'analytics',
+      'operations',
+    ])
     for (const tag of tags) t.match(field(tag, 'description'), /^[A-Z].*\.$/)
     for (const [route, operation] of operations) t.ok(names.includes(operation.tags?.[0]), route)
   })

@@ -78,7 +78,7 @@ t.test('deleting the reactions of a missing post corrects their daily counts', a
   t.equal(await reactionsOf(target.db).countDocuments(), 0)
 })
 
-t.test('an indexed post or account field has an ownership check, and so do idempotency records', async (t) => {
+t.test('an indexed post or account field has an ownership check, and so does what an account identifies', async (t) => {
   const owners = { account: 'account', author: 'account', from: 'account', post: 'post', to: 'account' }
   const indexed = Object.entries(collections).flatMap(([collection, indexes]) =>
     indexes.map(({ key }) => [collection, Object.keys(key)[0]]),
@@ -87,7 +87,8 @@ t.test('an indexed post or account field has an ownership check, and so do idemp
     Object.entries(owners).flatMap(([name, owner]) => (name === field ? [`${collection} ${field} ${owner}`] : [])),
   )
   const checked = ownerships.map(({ owned, ownerField, owner }) => `${owned} ${ownerField} ${owner}`)
-  t.same(checked.toSorted(), [...new Set([...owned, 'idempotency _id.account account'])].sort())
+  const byId = ['idempotency _id.account account', 'secondFactors _id account']
+  t.same(checked.toSorted(), [...new Set([...owned, ...byId])].sort())
 })
 
 t.test('personal data of an account that does not exist is reported, and deleted', async (t) => {
@@ -102,6 +103,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
     await insert('sessions', { _id: newUuid(), account, family: newUuid(), endsAt: inAnHour() })
     await insert('devices', { _id: { account, device: 'd' }, account, lastUsedAt: new Date() })
     await insert('passkeys', { _id: newUuid(), account, credential: newUuid() })
+    await insert('secondFactors', { _id: account, recoveryCodes: [] })
     await insert('activity', { _id: newUuid(), account, event: 'login', at: new Date() })
     await insert('idempotency', { _id: key, at: new Date() })
     await insert('idempotency', { _id: { ...key, key: 'l' }, at: new Date() })
@@ -111,15 +113,17 @@ t.test('personal data of an account that does not exist is reported, and deleted
     'sessions   3 checked, drift 1',
     'devices    3 checked, drift 1',
     'passkeys   3 checked, drift 1',
+    'factors    3 checked, drift 1',
     'activity   3 checked, drift 1',
     'records    6 checked, drift 2',
     'days       0 checked, drift 0',
     `  account ${gone}: does not exist, owns 1 sessions`,
     `  account ${gone}: does not exist, owns 1 devices`,
     `  account ${gone}: does not exist, owns 1 passkeys`,
+    `  account ${gone}: does not exist, owns 1 secondFactors`,
     `  account ${gone}: does not exist, owns 1 activity`,
     `  account ${gone}: does not exist, owns 2 idempotency`,
-    'drift 6',
+    'drift 7',
   ])
   t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (6 fixed)')
   t.equal((await runReconcile(target)).lines.at(-1), 'drift 0')
@@ -127,6 +131,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
     t.same((await db.collection(name).distinct('account')).map(String), [existing, waiting].map(String), name)
   }
   t.equal(await db.collection('idempotency').countDocuments(), 4)
+  t.equal(await db.collection('secondFactors').countDocuments(), 2)
   t.equal(await db.collection('revocations').countDocuments(), 1, 'access tokens of the deleted session end')
 })
 

@@ -65,7 +65,9 @@ async function seedStates(db: Db): Promise<string[]> {
     for (const name of ['activity', 'devices', 'sessions'])
       await insert(db, name, { _id: newUuid(), family: newUuid(), ...expiring })
     await insert(db, 'idempotency', { _id: { account: owner, key: 'k' }, at: new Date() })
-    for (const name of ['activity', 'devices', 'sessions', 'idempotency']) expect(isKept(state), 'account', owner, name)
+    await insert(db, 'secondFactors', { _id: owner })
+    for (const name of ['activity', 'devices', 'sessions', 'idempotency', 'secondFactors'])
+      expect(isKept(state), 'account', owner, name)
   }
   const day = new Date(new Date().toISOString().slice(0, 10))
   await dailyCountsIn(db).insertOne({ _id: { day, writer: 1 }, likes, dislikes: 0 })

@@ -69,7 +69,7 @@ t.test('a value that is a reference or a URL is refused, because it is no secret
     const faults = await faultsOf(t, { ...external, JWT_SIGN_KEY })
     t.same(faults, ['JWT_SIGN_KEY is a reference or a URL, not a secret: to read it from there, set JWT_SIGN_KEY_FROM'])
   }
-  for (const name of ['DB_PASSWORD', 'PASSWORD_PEPPER', 'THROTTLE_KEY'])
+  for (const name of ['DB_PASSWORD', 'PASSWORD_PEPPER', 'THROTTLE_KEY', 'TOTP_KEYS'])
     t.match(await faultsOf(t, { ...external, [name]: 'aws-sm:x' }), [new RegExp(`^${name} is a reference`)])
   const root = t.testdir({ key: 'vault:secret/data/rookery#key-which-is-long' })
   t.same(await faultsOf(t, { ...rest, JWT_SIGN_KEY_FILE: 'key' }, root), [

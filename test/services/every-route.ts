@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
 import { softwareAuthenticator } from '../passkeys/authenticator.ts'
 import { addPasskey, confirmBy, logInBy, origin } from '../passkeys/ceremonies.ts'
+import { codeOf, enrol } from '../second-factor/authenticator.ts'
 
 type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
 
@@ -45,6 +46,27 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
       ['get', 'v1/passkeys', 200],
       ['patch', `v1/passkeys/${body.id}`, 200, { name: 'Renamed' }],
       ['delete', `v1/passkeys/${body.id}`, 204],
+    ])
+  }
+
+  /** Ann's: the removal at the end makes her deletion need no code. */
+  async function useSecondFactor(): Promise<void> {
+    const { secret, recoveryCodes } = await enrol(ann.client)
+    await expect(ann, [
+      ['get', 'v1/second-factor', 200],
+      ['post', 'v1/session', 401, { username: 'ann_splits', password }],
+      ['post', 'v1/session/second-factor', 401, { recoveryCode: '0000-0000-0000-0000' }],
+      ['post', 'v1/session/second-factor', 200, { code: codeOf(secret, 1), trustDevice: true }],
+      ['post', 'v1/session', 200, { username: 'ann_splits', password }],
+      ['post', 'v1/session/confirm', 200, { password, recoveryCode: recoveryCodes[0] }],
+      ['post', 'v1/second-factor/recovery-codes', 200],
+      ['delete', 'v1/second-factor/totp', 204],
+    ])
+    const { body } = await ann.client.get<{ items: { id: string }[] }>('v1/devices')
+    await expect(ann, [
+      ['patch', `v1/devices/${body.items[0]?.id}`, 200, { name: 'Here' }],
+      ['delete', `v1/devices/${body.items[0]?.id}`, 204],
+      ['delete', 'v1/devices', 204],
     ])
   }
 
@@ -92,6 +114,8 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
   await stream.body?.cancel()
   const data = await bob.client.get('v1/account/export', { responseType: 'text' })
   t.match(data.body, /"type":"post"[\s\S]*"type":"following"[\s\S]*\{"end":true\}\n$/)
+
+  await useSecondFactor()
 
   await post(ann, 'by-ann', reply)
   await expect(ann, [

@@ -58,6 +58,7 @@ t.test('posts alone creates no collection of accounts', async (t) => {
     'credentials',
     'sessions',
     'devices',
+    'secondFactors',
     'activity',
     'attempts',
     'keys',

@@ -3,6 +3,7 @@ import { tombstoneStore } from '../../accounts/tombstone.ts'
 import { credentialStore } from '../../credentials/store.ts'
 import { passkeyStore } from '../../passkeys/store.ts'
 import { createSweeps } from '../../reconcile/sweeps.ts'
+import { secondFactorStore } from '../../second-factor/store.ts'
 import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
@@ -16,6 +17,7 @@ export const deleteCommand: AccountCommand = async ({ accounts, config, db, stop
     credentials: credentialStore(db),
     devices: deviceStore(db),
     passkeys: passkeyStore(db),
+    secondFactors: secondFactorStore(db),
     sessions: sessionStore(db, revocationCache(db)),
     tombstones: tombstoneStore(db),
     usernameHoldDays: config.usernameHoldDays,

@@ -3,6 +3,7 @@ import { credentialStore } from '../../credentials/store.ts'
 import { accountCounters } from '../../limits/account-counters.ts'
 import { throttleKey } from '../../limits/throttle-key.ts'
 import { passkeyStore } from '../../passkeys/store.ts'
+import { type SecondFactors, secondFactorStore } from '../../second-factor/store.ts'
 import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
@@ -14,21 +15,28 @@ const maxListed = 50
 const quoted = (text: string) =>
   JSON.stringify(text).replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
+const factorsText = ({ totp, recoveryCodesLeft }: SecondFactors) =>
+  totp
+    ? `authenticator app since ${totp.enrolledAt.toISOString()}, ${counted(recoveryCodesLeft, 'recovery code')} left`
+    : 'none'
+
 /** What an operator needs to judge an account. No secret, no hash, nothing that it wrote. */
 export const showCommand: AccountCommand = async ({ accounts, config, db }, target) => {
   const { id } = target
   const credentials = credentialStore(db)
   const position = { after: undefined, limit: maxListed }
-  const [account, credential, lastLoginAt, sessions, devices, passkeys, activity, failures] = await Promise.all([
-    accounts.find(id),
-    credentials.find(id),
-    credentials.lastLoginAt(id),
-    sessionStore(db, revocationCache(db)).list(id, position),
-    deviceStore(db).list(id),
-    passkeyStore(db).list(id, position),
-    activityStore(db).list(id, { after: undefined, limit: 10 }),
-    throttleKey(db, config.secrets.throttleKey).then((key) => accountCounters(db, target, key).list()),
-  ])
+  const [account, credential, lastLoginAt, sessions, devices, passkeys, factors, activity, failures] =
+    await Promise.all([
+      accounts.find(id),
+      credentials.find(id),
+      credentials.lastLoginAt(id),
+      sessionStore(db, revocationCache(db)).list(id, position),
+      deviceStore(db).list(id),
+      passkeyStore(db).list(id, position),
+      secondFactorStore(db).find(id),
+      activityStore(db).list(id, { after: undefined, limit: 10 }),
+      throttleKey(db, config.secrets.throttleKey).then((key) => accountCounters(db, target, key).list()),
+    ])
   if (!account || !credential) return ['The account has been deleted.']
   const { counts } = account
   const { oneTime, suspendedAt } = credential
@@ -41,6 +49,7 @@ export const showCommand: AccountCommand = async ({ accounts, config, db }, targ
     `password   ${oneTimeState ?? "the owner's"}`,
     `login      ${lastLoginAt?.toISOString() ?? 'never'}`,
     `content    ${counted(counts.posts, 'post')}, ${counted(counts.followers, 'follower')}, ${counts.following} followed`,
+    `factors    ${factorsText(factors)}`,
     `failures   ${failures.map(({ limit, failures }) => `${failures} ${limit}`).join(', ') || 'none'}`,
     `devices    ${devices.length} known`,
     `passkeys   ${passkeys.length}`,

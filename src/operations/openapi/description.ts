@@ -24,6 +24,7 @@ export const tags = [
   { name: 'accounts', description: 'Sign up, and manage your account.' },
   { name: 'sessions', description: 'Log in and out, refresh and confirm a session.' },
   { name: 'passkeys', description: 'Log in and confirm with a passkey, and manage yours.' },
+  { name: 'second factor', description: 'Enrol an authenticator app, and get recovery codes.' },
   { name: 'posts', description: 'Write, read, edit and delete posts and replies.' },
   { name: 'reactions', description: 'Like and dislike posts.' },
   { name: 'follows', description: 'Follow accounts.' },

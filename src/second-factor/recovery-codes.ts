@@ -1,0 +1,23 @@
+import { createHash } from 'node:crypto'
+import { Binary } from 'mongodb'
+import { crockfordLetters, randomGroups } from '../credentials/crockford.ts'
+
+const count = 10
+const form = new RegExp(`^[${crockfordLetters}]{16}$`)
+
+/** Of 80 random bits each. */
+export const newRecoveryCodes = (): string[] => Array.from({ length: count }, () => randomGroups(4, 4))
+
+/** Without case, spaces and hyphens, and with what Crockford's base 32 lets a reader confuse. */
+const canonical = (code: string): string =>
+  code.toLowerCase().replace(/[\s-]/g, '').replaceAll('o', '0').replace(/[il]/g, '1')
+
+export const hasRecoveryCodeForm = (code: string): boolean => form.test(canonical(code))
+
+/** What the database holds of a code. Why no slow hash: docs/decisions/0025-second-factor.md. */
+export const recoveryCodeDigest = (account: string, code: string): Binary =>
+  new Binary(
+    createHash('sha256')
+      .update(`${account}:${canonical(code)}`)
+      .digest(),
+  )
