@@ -25,6 +25,7 @@ const bodies: Record<string, unknown> = {
   'PATCH /v1/passkeys/{id}': { name: 'Mine' },
   'POST /v1/session/passkey/options': {},
   'PATCH /v1/account': { bio: 'Hello' },
+  'POST /v1/second-factor/totp/confirm': { code: '123456' },
   'PATCH /v1/devices/{id}': { name: 'Mine' },
   'PATCH /v1/posts/{id}': { text: 'Hello' },
   'POST /v1/posts': { text: 'Hello' },
