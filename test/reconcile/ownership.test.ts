@@ -125,7 +125,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
     `  account ${gone}: does not exist, owns 2 idempotency`,
     'drift 7',
   ])
-  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (6 fixed)')
+  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (7 fixed)')
   t.equal((await runReconcile(target)).lines.at(-1), 'drift 0')
   for (const name of ['sessions', 'devices', 'passkeys', 'activity']) {
     t.same((await db.collection(name).distinct('account')).map(String), [existing, waiting].map(String), name)
