@@ -26,6 +26,9 @@ REFUSALS = {
     "replyTo": ["Must be the id of an existing post."],
     "cursor": ["Must be a nextCursor of this list"],
     "to": ["Must not be before from.", "Must be at most 365 days after from."],
+    "name": ["Must have at least one visible character.", "Must not contain"],
+    "response": ["Must be a new passkey for the last options"],
+    "passkey": ["Must not be present beside password."],
     "username": ["You cannot follow yourself."],
 }
 
