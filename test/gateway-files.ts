@@ -6,6 +6,7 @@ const folders = [
   'follows',
   'http',
   'limits',
+  'passkeys',
   'posts',
   'reactions',
   'sessions',

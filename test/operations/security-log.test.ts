@@ -10,6 +10,7 @@ import { securityLog } from '../../src/operations/security-log.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 import { ask } from '../http/wire.ts'
+import { logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
 import { carried, setCookies } from '../sessions/set-cookies.ts'
 
 type Line = {
@@ -131,6 +132,24 @@ t.test('each security event is one line with address, account, request and outco
     await ann.client.delete(`v1/posts/${post.body.id}`)
     t.match(next(), [{ event: 'authz_fail', detail: { reason: 'forbidden' } }])
   })
+})
+
+t.test('passkeys: added, used, copied and removed', async (t) => {
+  const { url, lines } = await testServer(t, passkeyEnv)
+  const { authenticator, client, passkey } = await passkeyUser(url)
+  const account = (await client.get<{ id: string }>('v1/account')).body.id
+  await logInBy(makeClient(url), authenticator)
+  await logInBy(makeClient(url), authenticator, { counter: 1 })
+  await logInBy(makeClient(url), authenticator, { userVerified: false })
+  await client.delete(`v1/passkeys/${passkey.id}`)
+  t.match(securityLines(lines).slice(2), [
+    { event: 'authn_passkey_added', outcome: 'success', account },
+    { event: 'authn_login_success', outcome: 'success', account },
+    { event: 'authn_passkey_cloned', outcome: 'failure', account },
+    { event: 'authn_login_fail', outcome: 'failure', account },
+    { event: 'authn_login_fail', outcome: 'failure', account },
+    { event: 'authn_passkey_removed', outcome: 'success', account },
+  ])
 })
 
 t.test('a limit that refuses is logged with its name', async (t) => {

@@ -16,7 +16,7 @@ import {
 const refusedDetail = 'The passkey was not accepted: ask for new options, and try again.'
 
 t.test('logins with a passkey that are refused', async (t) => {
-  const { db, lines, url } = await testServer(t, passkeyEnv)
+  const { db, url } = await testServer(t, passkeyEnv)
 
   const send = (client: Client, response: object) => client.post<LoggedIn>('v1/session/passkey', { json: { response } })
 
@@ -112,7 +112,6 @@ t.test('logins with a passkey that are refused', async (t) => {
       )
     const { body } = await client.get<{ items: object[] }>('v1/account/activity')
     t.match(body.items[0], { event: 'passkey-cloned', count: 3 })
-    t.equal(lines.filter((line) => line.includes('"authn_passkey_cloned"')).length, 3)
     t.same((await listPasskeys(client)).items, [{ ...passkey, lastUsedAt: used }])
     t.equal((await logInBy(makeClient(url), authenticator, { counter: 11 })).statusCode, 200)
   })

@@ -7,7 +7,7 @@ import { addPasskey, confirm, eventsOf, listPasskeys, logInBy, origin, passkeyEn
 const gone = '019ab0f2-7d31-7c44-9a5e-2f6b8c1d0e37'
 
 t.test('an account’s passkeys', async (t) => {
-  const { url, db, lines } = await testServer(t, passkeyEnv)
+  const { url, db } = await testServer(t, passkeyEnv)
 
   t.test('options ask for a discoverable passkey with user verification, and say nothing personal', async (t) => {
     const { client, username, authenticator } = await passkeyUser(url)
@@ -58,8 +58,6 @@ t.test('an account’s passkeys', async (t) => {
     t.equal((await client.patch(path, { json: { name: 'x' } })).statusCode, 404)
     t.same((await listPasskeys(client)).items, [second.body])
     t.same((await eventsOf(client)).slice(0, 3), ['passkey-removed', 'passkey-added', 'session-confirmed'])
-    const logged = lines.join('\n')
-    for (const event of ['authn_passkey_added', 'authn_passkey_removed']) t.match(logged, event)
   })
 
   t.test('adding and removing need a confirmation, and another account’s passkey does not exist', async (t) => {
