@@ -11,6 +11,7 @@ import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, password, signUp, testConfig, testServer } from '../helper.ts'
 import { ask } from '../http/wire.ts'
 import { logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
+import { enrol, firstStep, secondStep, wrongCodeOf } from '../second-factor/authenticator.ts'
 import { carried, setCookies } from '../sessions/set-cookies.ts'
 
 type Line = {
@@ -30,7 +31,10 @@ const securityLines = (lines: readonly string[]) =>
   lines.map((line): Line => JSON.parse(line)).filter(({ log }) => log === 'security')
 
 t.test('each security event is one line with address, account, request and outcome', async (t) => {
-  const { url, lines, port, db } = await testServer(t, { LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: '1' })
+  const { url, lines, port, db } = await testServer(t, {
+    LIMIT_FAILED_LOGINS_PER_ACCOUNT_AND_ADDRESS: '1',
+    LIMIT_FAILED_CODES_PER_ACCOUNT: '1',
+  })
   let read = 0
   const next = () => {
     const found = securityLines(lines).slice(read)
@@ -94,6 +98,27 @@ t.test('each security event is one line with address, account, request and outco
     await makeClient(url).post('v1/session/refresh', { headers: copied })
     t.match(next(), [{ event: 'authn_token_reuse', outcome: 'failure', account }])
     t.ok(other.statusCode === 200)
+  })
+
+  t.test('a second factor, and the limit on wrong codes', async (t) => {
+    const owner = await signUp(url)
+    const { id: account } = (await owner.client.get<{ id: string }>('v1/account')).body
+    next()
+    const { secret, recoveryCodes } = await enrol(owner.client)
+    t.match(next(), [
+      { event: 'authn_confirm_success' },
+      { event: 'authn_factor_change', outcome: 'success', account, detail: { change: 'totp-enrolled' } },
+    ])
+    const login = makeClient(url)
+    await firstStep(login, owner.username)
+    t.match(next(), [{ event: 'authn_second_factor_required', outcome: 'success', account }])
+    await secondStep(login, { code: wrongCodeOf(secret) })
+    t.match(next(), [{ event: 'authn_second_factor_fail', outcome: 'failure', account, ip: '127.0.0.1' }])
+    await secondStep(login, { code: wrongCodeOf(secret) })
+    t.match(next(), [{ event: 'authn_login_fail_max', account, detail: { limit: 'failed-codes-by-account' } }])
+    await secondStep(login, { recoveryCode: recoveryCodes[0] })
+    t.match(next(), [{ event: 'authn_login_success', account }])
+    t.notMatch(lines.join('\n'), new RegExp([secret, ...recoveryCodes].join('|')), 'no line has a secret or a code')
   })
 
   t.test('a password change, the tenth wrong password, and a deletion', async (t) => {

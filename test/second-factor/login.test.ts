@@ -63,12 +63,13 @@ t.test('logging in with a second factor', async (t) => {
   })
 
   t.test('a code works once, in whichever login', async (t) => {
-    const { username, secret } = await enrolled()
+    const { client: own, username, secret } = await enrolled()
     const [one, other] = [await begin(username), await begin(username)]
     const code = codeOf(secret)
     t.equal((await secondStep(one, { code })).statusCode, 200)
     t.match(await secondStep(other, { code }), wrong)
     t.match(await secondStep(other, { code: codeOf(secret, -1) }), wrong, 'nor does an earlier one')
+    t.match((await events(own))[0], { event: 'second-factor-failed', count: 2 }, 'which is an event')
     t.equal((await secondStep(other, { code: codeOf(secret, 1) })).statusCode, 200)
   })
 
