@@ -1,3 +1,4 @@
+import { UUID } from 'mongodb'
 import t from 'tap'
 import { dataCollections } from '../data-collections.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
@@ -119,6 +120,15 @@ t.test('enrolling an app', async (t) => {
     t.equal((await firstStep(makeClient(url), username)).statusCode, 200)
     t.equal((await client.delete('v1/second-factor/totp')).statusCode, 204, 'again')
     t.equal((await events(client)).filter((event) => event === 'totp-removed').length, 1)
+  })
+
+  t.test('an account that has been deleted since the request began gets none', async (t) => {
+    const { client } = await signUp(url)
+    const { id } = (await client.get<{ id: string }>('v1/account')).body
+    await confirm(client)
+    await db.collection<{ _id: UUID }>('credentials').deleteOne({ _id: new UUID(id) })
+    t.equal((await client.post('v1/second-factor/totp')).statusCode, 401)
+    t.equal(await db.collection<{ _id: UUID }>('secondFactors').countDocuments({ _id: new UUID(id) }), 0)
   })
 
   t.test('new recovery codes make the earlier ones void', async (t) => {
