@@ -94,6 +94,7 @@ export async function prepareServices(
       ...(await fileOf('PASSWORD_PEPPER')),
       ...(await fileOf('THROTTLE_KEY')),
       ...(await fileOf('TOTP_KEYS')),
+      ...(await fileOf('SMTP_URL')),
     },
     posts: await settingsOf('posts', publicRingFile),
   }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { MongodbUri } from './database/uri-variable.ts'
 import type { Environment } from './environment/environment.ts'
@@ -7,12 +7,13 @@ import { unknownNameFaults } from './environment/unknown-names.ts'
 import { boolean, integer, list } from './environment/variable.ts'
 import { cookieFaults, isLoopback } from './http/public-origins.ts'
 import { limitVariables, readLimits } from './limits/config.ts'
+import { defaultSender, parseSender } from './mail/config.ts'
 import { readGeneratedSecrets } from './secrets/generated.ts'
 import { managerVariableNames } from './secrets/managers.ts'
 import { secretNames } from './secrets/names.ts'
 import { type SecretReader, secretReader } from './secrets/reader.ts'
 import { parseSecrets } from './secrets/secrets.ts'
-import { findSourceFaults } from './secrets/source-faults.ts'
+import { findSourceFaults, hasSource } from './secrets/source-faults.ts'
 import { vaultSecretNames } from './secrets/vault/settings.ts'
 import { serviceNames } from './services.ts'
 import { StartError } from './start-error.ts'
@@ -39,6 +40,8 @@ const isBreachUrl = (text: string) => {
 }
 
 const isService = (name: string) => serviceNames.some((service) => service === name)
+
+const mailFromForm = 'must be an address, or a name and an address such as Rookery <no-reply@rookery.example>'
 
 const variables = z.object({
   NODE_ENV: z.enum(['development', 'production', 'test'], 'must be development, test or production').optional(),
@@ -100,6 +103,14 @@ const variables = z.object({
     .optional(),
   SECURITY_LOG: z.enum(['stdout', 'off'], 'must be stdout or off').optional(),
   SECRETS_REFRESH_SECONDS: integer(0, 86_400).optional(),
+  MAIL_FROM: z
+    .string()
+    .transform((text, { issues }) => {
+      const sender = parseSender(text)
+      if (!sender) issues.push({ code: 'custom', message: mailFromForm, input: text })
+      return sender ?? defaultSender
+    })
+    .optional(),
   ...tracingVariables,
   ...limitVariables,
 })
@@ -198,6 +209,9 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
     faults.push(
       'MONGODB_URI or DATA_DIR is required in production: set the directory where the embedded MongoDB keeps its data',
     )
+  const hasMailServer = hasSource(reader, 'SMTP_URL')
+  if (hasMailServer && given.MAIL_FROM === undefined)
+    faults.push('MAIL_FROM is required with SMTP_URL: set the sender, such as Rookery <no-reply@rookery.example>')
   if (production && bcryptCost < 10) faults.push('BCRYPT_COST must be at least 10 in production')
   const unread = outOfReach.map(({ error }) => error.message)
   if (faults.length > 0)
@@ -230,6 +244,11 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
     metrics: { host: settings.METRICS_HOST ?? '127.0.0.1', port: settings.METRICS_PORT ?? 9464 },
     bcryptCost,
     ...rules,
+    mail: {
+      kind: hasMailServer ? ('smtp' as const) : production ? ('none' as const) : ('folder' as const),
+      from: settings.MAIL_FROM ?? defaultSender,
+      folder: join(dataDir, 'mail'),
+    },
     secretsRefreshSeconds: settings.SECRETS_REFRESH_SECONDS ?? 300,
     passwordMinLength: settings.PASSWORD_MIN_LENGTH ?? 15,
     passwordBreachUrl: settings.PASSWORD_BREACH_URL,

@@ -40,6 +40,8 @@ t.test('the values in env.sample are the defaults', async (t) => {
       ...keys,
       'PASSWORD_BREACH_URL',
       'RESERVED_USERNAMES',
+      'SMTP_URL',
+      'MAIL_FROM',
     ],
     'only variables without a default have no value, and those of secret managers',
   )

@@ -15,7 +15,7 @@ export type LiveSecrets = {
 }
 
 /** The keys first: they change at once, and a database that does not respond must not delay them. */
-const parts = ['signKeys', 'peppers', 'totpKeys', 'database'] as const satisfies (keyof Secrets)[]
+const parts = ['signKeys', 'peppers', 'totpKeys', 'mailServer', 'database'] as const satisfies (keyof Secrets)[]
 
 type Part = (typeof parts)[number]
 

@@ -2,8 +2,8 @@ import type { Environment } from '../environment/environment.ts'
 import { StartError } from '../start-error.ts'
 import type { SecretManager } from './manager.ts'
 import { secretManagers } from './managers.ts'
-import { type SecretName, type SecretTexts, secretNames } from './names.ts'
-import { looksLikeReference } from './reference.ts'
+import { type SecretName, type SecretTexts, secretNames, urlSecretNames } from './names.ts'
+import { looksLikeReference, looksLikeUrl } from './reference.ts'
 import { fileReader, type ReadFile } from './secret-file.ts'
 import { findSource, type SecretSource } from './source.ts'
 
@@ -77,7 +77,7 @@ async function readSource(
 ): Promise<string> {
   const { kind, variable } = source
   const text = kind === 'value' ? source.text : await readElsewhere(source, readers, options)
-  if (!looksLikeReference(text)) return text
+  if (!looksLikeReference(text) && (urlSecretNames.has(name) || !looksLikeUrl(text))) return text
   if (kind !== 'value') throw new StartError(`${variable} leads to a reference or a URL instead of a secret`)
   throw new StartError(`${name} is a reference or a URL, not a secret: to read it from there, set ${name}_FROM`)
 }

@@ -12,6 +12,8 @@ export function parseReference(text: string): Reference | undefined {
   return { manager, path, field }
 }
 
-/** Whether a secret's value is a reference to it, or a URL, by mistake. Such a value would work, and be no secret. */
-export const looksLikeReference = (text: string): boolean =>
-  /^\s*(vault:|aws-sm:|arn:|[a-z][a-z\d+.-]*:\/\/)/i.test(text)
+/** Whether a secret's value is a reference to it by mistake. Such a value would work, and be no secret. */
+export const looksLikeReference = (text: string): boolean => /^\s*(vault:|aws-sm:|arn:)/i.test(text)
+
+/** The same for a URL. */
+export const looksLikeUrl = (text: string): boolean => /^\s*[a-z][a-z\d+.-]*:\/\//i.test(text)

@@ -1,6 +1,7 @@
 import type { Services } from '../services.ts'
 import { type Credentials, parseCredentials } from './db-credentials.ts'
 import { findSigningFaults, findVerifyingFaults, type KeyRing, ringOfOne } from './key-ring.ts'
+import { type MailServer, parseMailServer } from './mail-server.ts'
 import type { SecretTexts } from './names.ts'
 import { parseKeyRing } from './parse-key-ring.ts'
 import { type Pepper, parsePeppers } from './pepper.ts'
@@ -16,6 +17,7 @@ export type Secrets = {
   readonly totpKeys: readonly TotpKey[]
   /** Undefined: the one that the database keeps. */
   readonly throttleKey: string | undefined
+  readonly mailServer: MailServer | undefined
 }
 
 export type SecretRules = {
@@ -26,7 +28,7 @@ export type SecretRules = {
 
 /** Parses the texts of all secrets. Adds faults to `faults`; the result is complete only if there are none. */
 export function parseSecrets(texts: SecretTexts, { dbUser, services }: SecretRules, faults: string[]): Secrets {
-  const { DB_CREDENTIALS, DB_PASSWORD = '', PASSWORD_PEPPER, THROTTLE_KEY, TOTP_KEYS } = texts
+  const { DB_CREDENTIALS, DB_PASSWORD = '', PASSWORD_PEPPER, SMTP_URL, THROTTLE_KEY, TOTP_KEYS } = texts
   const credentials = DB_CREDENTIALS === undefined ? undefined : parseCredentials(DB_CREDENTIALS, faults)
   if (THROTTLE_KEY !== undefined && Buffer.byteLength(THROTTLE_KEY) < 32)
     faults.push('THROTTLE_KEY must be at least 32 bytes: generate one with openssl rand -hex 32')
@@ -36,6 +38,7 @@ export function parseSecrets(texts: SecretTexts, { dbUser, services }: SecretRul
     peppers: PASSWORD_PEPPER === undefined ? [] : parsePeppers(PASSWORD_PEPPER, faults),
     totpKeys: TOTP_KEYS === undefined ? [] : parseTotpKeys(TOTP_KEYS, faults),
     throttleKey: THROTTLE_KEY,
+    mailServer: SMTP_URL === undefined ? undefined : parseMailServer(SMTP_URL, faults),
   }
 }
 

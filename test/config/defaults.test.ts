@@ -36,6 +36,7 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       peppers: [],
       totpKeys: [{ id: 'a', secret: secrets.TOTP_KEYS.slice(2) }],
       throttleKey: undefined,
+      mailServer: undefined,
     },
     startPatienceSeconds: 60,
     drainSeconds: 0,
@@ -46,6 +47,11 @@ t.test('unset variables have the defaults of the contract', async (t) => {
     bcryptCost: 12,
     dbUser: 'rookery',
     services: ['accounts', 'posts'],
+    mail: {
+      kind: 'folder',
+      from: { name: 'Rookery', address: 'rookery@localhost' },
+      folder: '/a/project/.data/mail',
+    },
     secretsRefreshSeconds: 300,
     passwordMinLength: 15,
     passwordBreachUrl: undefined,
@@ -71,12 +77,15 @@ t.test('unset variables have the defaults of the contract', async (t) => {
       follows: 7_500,
       exportsPerAccount: 3,
       failedCodes,
+      verificationsPerAccount: 5,
+      resetsPerAddress: 1_000,
+      resetsPerNetwork: 10_000,
       failedLogins,
     },
   })
 })
 
-t.test('production changes only the cookies, the username hold, the log and the limits', async (t) => {
+t.test('production changes only the cookies, the username hold, the mails, the log and the limits', async (t) => {
   const { publicOrigins, ...rest } = await readConfig(production)
   const { publicOrigins: _, ...development } = await readConfig(external)
   t.same(rest, {
@@ -84,6 +93,7 @@ t.test('production changes only the cookies, the username hold, the log and the 
     drainSeconds: 5,
     cookieSecure: true,
     usernameHoldDays: 30,
+    mail: { ...development.mail, kind: 'none' },
     log: { level: 'info', readable: false, security: true },
     limits: {
       signupsPerAddress: 20,
@@ -102,6 +112,9 @@ t.test('production changes only the cookies, the username hold, the log and the 
       follows: 7_500,
       exportsPerAccount: 3,
       failedCodes,
+      verificationsPerAccount: 5,
+      resetsPerAddress: 20,
+      resetsPerNetwork: 100,
       failedLogins,
     },
   })

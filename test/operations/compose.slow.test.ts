@@ -37,10 +37,11 @@ const secretVariables = [
   'POSTS_DB_PASSWORD',
   'BACKUP_DB_PASSWORD',
   'GRAFANA_PASSWORD',
+  'SMTP_URL',
 ]
 const canary = 'canary-of-a-secret'
 const canaries = Object.fromEntries(secretVariables.map((name) => [name, `${canary}-${name}`]))
-const overlay = ['compose.yaml', 'compose.secrets.yaml']
+const overlay = ['compose.yaml', 'compose.secrets.yaml', 'compose.mail.yaml']
 
 const program = `
 import json, subprocess, sys, yaml
@@ -102,12 +103,17 @@ t.test('compose', async (t) => {
   })
 
   t.test('the server accepts the secrets that compose.secrets.yaml gives it', async (t) => {
-    const { services } = await read(overlay, '', { DB_PASSWORD: '', JWT_SIGN_KEY: '' })
+    const { services } = await read(overlay, '', {
+      DB_PASSWORD: '',
+      JWT_SIGN_KEY: '',
+      MAIL_FROM: 'no-reply@rookery.example',
+    })
     const folder = await temporary(t)
     await writeFile(join(folder, 'db-password'), 'Zx9-4kTq_w8LmN2p\n')
     await writeFile(join(folder, 'jwt-sign-key'), 'f3a1c25d77e04b68918de2a06b4c9f15\n')
     await writeFile(join(folder, 'password-pepper'), '2026-11:c25d77e04b68918d\n')
     await writeFile(join(folder, 'totp-keys'), '2026-11:18de2a06b4c9f15f3a1c25d77e04b689\n')
+    await writeFile(join(folder, 'smtp-url'), 'smtps://mail.example\n')
     const given = Object.entries(services.api?.environment ?? {}).map(([name, value]) => [
       name,
       value.replace('/run/secrets', folder),

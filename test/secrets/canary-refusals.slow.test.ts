@@ -49,6 +49,7 @@ t.test('a start that a faulty secret stops does not print the secret', { timeout
     'a reference': { JWT_SIGN_KEY: `vault:${plant('a reference')}` },
     'a faulty pepper': { PASSWORD_PEPPER: faults.PASSWORD_PEPPER },
     'a short throttle key': { THROTTLE_KEY: faults.THROTTLE_KEY },
+    'a faulty mail server': { SMTP_URL: faults.SMTP_URL },
     'a wrong password': { DB_PASSWORD: plant('a wrong password') },
     'a wrong password of a cluster': { DB_PASSWORD: plant('a wrong password of a cluster'), WEB_CONCURRENCY: '2' },
     'two sources': { JWT_SIGN_KEY_FILE: await files.write('two', plant('a second source')) },
@@ -73,7 +74,7 @@ t.test('a start that a secret manager refuses prints neither its credentials nor
   const approle = await fromVault('approle')(t, first, canaries)
   const token = await fromVault('token')(t, first, canaries)
   const aws = await fromAws(t, first, canaries)
-  const managed = { ...env, DB_USER: '' }
+  const managed = { ...env, DB_USER: '', MAIL_FROM: 'no-reply@rookery.example' }
   const run = async (more: Environment, title: string, code: number) =>
     expectHidden(t, canaries, await new ServerProcess(t, { ...managed, ...more }).ended, code, title)
   await run({ ...approle.env, VAULT_SECRET_ID: canaries.plant('a wrong secret ID') }, 'a wrong secret ID', 78)
