@@ -84,6 +84,7 @@ export async function testConfig(
     PORT: '0',
     METRICS_PORT: '0',
     BCRYPT_COST: '4',
+    DATA_DIR: process.env.TEST_DATA_DIR,
     MONGODB_URI: connection.uri,
     DB_USER: connection.username,
     DB_PASSWORD: connection.password,

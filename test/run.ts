@@ -108,6 +108,8 @@ async function runTests(files: string[], coverage: boolean): Promise<number> {
         TEST_DB_USER: username,
         TEST_DB_PASSWORD: password,
         TEST_MONGOD_BINARY: path,
+        // What a test server writes, such as mails.
+        TEST_DATA_DIR: join(folder, 'servers'),
         TEST_MONGOD_KEY_FILE: join(folder, 'data', 'mongod', 'key'),
         // Each process would compile the same modules.
         ...(coverage
