@@ -16,6 +16,10 @@ import { takePageTurns } from './limits/page-turns.ts'
 import { limitReads } from './limits/read-limits.ts'
 import { paceRefusals } from './limits/refusal-pace.ts'
 import { limitSessionRequests } from './limits/session-request-limits.ts'
+import { emailRoutes } from './mail/address-routes.ts'
+import { requireMail } from './mail/require-mail.ts'
+import { resetRoutes } from './mail/reset-routes.ts'
+import { verificationRoute } from './mail/verification-route.ts'
 import { health } from './operations/health.ts'
 import { documentRoute } from './operations/openapi/plugin.ts'
 import { home } from './page/home.ts'
@@ -87,6 +91,11 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
             await sessions.register(limitSessionRequests, { ...context, ...cookiesOf(context) })
             await sessions.register(sessionRoutes, context)
           })
+          await strangers.register(async (links) => {
+            await links.register(requireMail, context)
+            await links.register(verificationRoute, context)
+            await links.register(resetRoutes, context)
+          })
         })
       }
 
@@ -133,6 +142,10 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
             await withPassword.register(deviceRoutes, context)
             await withPassword.register(exportRoute, context)
             await withPassword.register(deleteAccountRoute, context)
+            await withPassword.register(async (addressed) => {
+              await addressed.register(requireMail, context)
+              await addressed.register(emailRoutes, context)
+            })
           })
         })
       }

@@ -21,6 +21,7 @@ import { securityHeaders, sendHeaders } from './http/headers.ts'
 import { expectLateFailures } from './http/late-failures.ts'
 import { refuseOtherMethods } from './http/method-not-allowed.ts'
 import { outageRoom } from './http/outage-room.ts'
+import { browserUrl } from './http/public-origins.ts'
 import { refuseUnknownQueries } from './http/query.ts'
 import { serializerCompiler } from './http/serializer.ts'
 import { limitRequests, serverOptions } from './http/server.ts'
@@ -158,6 +159,7 @@ export async function buildApp(
     isDraining: () => app.draining,
     log,
     noteRefusal: databaseUser.noteRefusal,
+    origin: () => config.publicOrigins?.[0] ?? browserUrl(config.host, listeningPort(app) ?? config.port),
     registry: app.metrics,
     secrets,
     signals,
@@ -180,12 +182,16 @@ export async function buildApp(
     context.clock.start()
     if (servesAccounts) context.passwords.warm()
   })
+  // Its port is in the links of mails.
+  app.addHook('onListen', async () => {
+    if (servesAccounts && context.isMailOn) context.mailSender.start()
+  })
   // Before the server waits for its connections.
   app.addHook('preClose', async () => context.streams.endAll())
   app.addHook('onClose', async () => {
     context.clock.close()
     context.securityLog.close()
-    await Promise.all([...sweepers, context.feed, context.streams].map((part) => part.close()))
+    await Promise.all([...sweepers, context.feed, context.mailSender, context.streams].map((part) => part.close()))
   })
 
   const keys: LiveKeys = {
@@ -206,6 +212,11 @@ export async function buildApp(
   await registerRoutes(app, services, parts)
   await app.register(otherMethods)
   return app
+}
+
+function listeningPort({ server }: FastifyInstance): number | undefined {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : undefined
 }
 
 export type App = Awaited<ReturnType<typeof buildApp>>

@@ -8,6 +8,7 @@ import type { Views } from './database/views.ts'
 import { followIndexes } from './follows/model.ts'
 import { fixedWindowIndexes } from './limits/fixed-window.ts'
 import { slidingWindowIndexes } from './limits/sliding-window.ts'
+import { outboxIndexes } from './mail/outbox.ts'
 import { passkeyIndexes } from './passkeys/model.ts'
 import { idempotencyIndexes } from './posts/idempotency.ts'
 import { postIndexes, postTombstoneIndexes } from './posts/model.ts'
@@ -29,10 +30,12 @@ export const collections: Collections = {
   audit: [],
   credentials: credentialIndexes,
   devices: deviceIndexes,
+  emails: [],
   follows: followIndexes,
   idempotency: idempotencyIndexes,
   keys: [],
   lastSeen: lastSeenIndexes,
+  outbox: outboxIndexes,
   passkeys: passkeyIndexes,
   posts: postIndexes,
   reactionDays: [],
@@ -61,10 +64,12 @@ export const collectionUses: Readonly<Record<ServiceName, CollectionUses>> = {
     audit: ['insert'],
     credentials: ['find', 'insert', 'update', 'remove'],
     devices: ['find', 'insert', 'update', 'remove'],
+    emails: ['find', 'insert', 'update', 'remove'],
     follows: ['find', 'remove'],
     idempotency: ['remove'],
     keys: ['find', 'insert', 'update'],
     lastSeen: ['find', 'insert', 'update'],
+    outbox: ['find', 'insert', 'update', 'remove'],
     passkeys: ['find', 'insert', 'update', 'remove'],
     posts: ['find', 'update', 'remove'],
     reactionDays: ['insert', 'update'],

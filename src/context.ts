@@ -17,6 +17,8 @@ import { keyedMutex } from './database/keyed-mutex.ts'
 import { idleSweeper, sweeper } from './database/sweeper.ts'
 import type { Transact } from './database/transaction.ts'
 import { followStore } from './follows/store.ts'
+import type { ClientInfo } from './http/client-info.ts'
+import { accountCounters } from './limits/account-counters.ts'
 import { failedCodes } from './limits/failed-codes.ts'
 import { fixedWindow } from './limits/fixed-window.ts'
 import { loginThrottle } from './limits/login-throttle.ts'
@@ -25,6 +27,13 @@ import { refusalPace } from './limits/refusal-pace.ts'
 import { sessionRequestLimits } from './limits/session-request-limits.ts'
 import { slidingWindow } from './limits/sliding-window.ts'
 import { successfulLogins } from './limits/successful-logins.ts'
+import { emailStore } from './mail/emails.ts'
+import { mailNotices } from './mail/notices.ts'
+import { outboxStore } from './mail/outbox.ts'
+import { resetLinks } from './mail/reset-links.ts'
+import { mailSender } from './mail/sender.ts'
+import { mailTransport } from './mail/transport.ts'
+import { verificationLimits } from './mail/verification-limits.ts'
 import { clockCheck, readTimeOf } from './operations/clock-check.ts'
 import { securityLog } from './operations/security-log.ts'
 import { passkeyStore } from './passkeys/store.ts'
@@ -55,6 +64,8 @@ type Parts = {
   isDraining: () => boolean
   log: FastifyBaseLogger
   noteRefusal: NoteRefusal
+  /** Where browsers reach the page. */
+  origin: () => string
   registry: Registry
   secrets: Pick<LiveSecrets, 'current'>
   signals: Db
@@ -65,9 +76,15 @@ type Parts = {
 
 /** Creates everything that outlives a request. Each feature declares the part of it that it needs. */
 export function createContext(config: AppConfig, parts: Parts) {
-  const { bcryptCost, limits, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } = config
-  const { db, isDraining, log, noteRefusal, registry, secrets, signals, throttleKey, transact, writer } = parts
-  const activity = activityStore(db)
+  const { bcryptCost, limits, mail, passwordBreachUrl, passwordMinLength, processes, services, usernameHoldDays } =
+    config
+  const { db, isDraining, log, noteRefusal, origin, registry, secrets, signals, throttleKey, transact, writer } = parts
+  const isMailOn = mail.kind !== 'none'
+  const emails = emailStore(db)
+  const outbox = outboxStore(db, () => sender.wakeSoon())
+  const notices = mailNotices({ emails, isOn: isMailOn, outbox })
+  const activity = activityStore(db, notices)
+  const credentials = credentialStore(db)
   const fixedWindows = fixedWindow(db)
   const follows = followStore(db, writer)
   const removals = recentRemovals()
@@ -80,6 +97,18 @@ export function createContext(config: AppConfig, parts: Parts) {
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   const accounts = accountStore(db, transact)
+  const tellFailure = async (account: string, event: string, client: ClientInfo) => {
+    if (notices.isTold(event)) await transact((transaction) => notices.add(account, event, client, transaction))
+  }
+  const sender = mailSender({
+    log,
+    makeReset: resetLinks({ activity, credentials, emails, outbox, transact }),
+    noteRefusal,
+    origin,
+    outbox,
+    registry,
+    send: mailTransport({ config: mail, log, mailServer: () => secrets.current.mailServer }),
+  })
   const feed = revocationFeed(signals, revocations, log, noteRefusal)
   return {
     accounts,
@@ -89,18 +118,24 @@ export function createContext(config: AppConfig, parts: Parts) {
     clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: notingAccounts(deletion, removals),
     cookies: sessionCookies(config.cookieSecure),
-    credentials: credentialStore(db),
+    countersOf: (account: { id: string; username: string }) => accountCounters(db, account, throttleKey),
+    credentials,
     devices: deviceStore(db),
+    emails,
     failedCodes: failedCodes(attempts, limits.failedCodes),
-    failedLogins: failedLogins(db, writer, log),
+    failedLogins: failedLogins(db, writer, log, tellFailure),
     feed,
     fixedWindow: fixedWindows,
     follows,
+    isMailOn,
     isReservedName: reservedNames(config.reservedUsernames),
     lastSeen: lastSeen(db, log),
     limits,
+    mailSender: sender,
     loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
     mutex: keyedMutex(),
+    notices,
+    outbox,
     passkeys: passkeyStore(db),
     passwordMinLength,
     passwords: passwordService({
@@ -149,5 +184,6 @@ export function createContext(config: AppConfig, parts: Parts) {
     tombstones,
     transact,
     usernameHoldDays,
+    verificationLimits: verificationLimits(attempts, limits.verificationsPerAccount, throttleKey),
   }
 }

@@ -54,7 +54,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         // A session that has ended since the request began decides nothing any more.
         const ended = await sessions.end(viewer, transaction)
         if (ended.outcome === 'not-found') throw unauthenticated()
-        const removed = await removeAccount(account, context, transaction)
+        const removed = await removeAccount(account, request.client, context, transaction)
         if (removed.outcome === 'not-found') throw unauthenticated()
       }
       await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))

@@ -15,6 +15,7 @@ import type { Limit } from '../limits/headers.ts'
 import { readQueue } from '../limits/read-queue.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SlidingWindow } from '../limits/sliding-window.ts'
+import type { EmailStore } from '../mail/emails.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { PasskeyStore } from '../passkeys/store.ts'
 import type { PostStore } from '../posts/store.ts'
@@ -31,6 +32,7 @@ type Context = {
   accounts: Pick<AccountStore, 'author' | 'find'>
   activity: Pick<ActivityStore, 'list' | 'record'>
   devices: Pick<DeviceStore, 'list'>
+  emails: Pick<EmailStore, 'find'>
   follows: Pick<FollowStore, 'listFollowers' | 'listFollowing'>
   passkeys: Pick<PasskeyStore, 'list'>
   limits: { exportsPerAccount: number }
@@ -60,9 +62,11 @@ async function onlyVisible<Item>(
 
 async function* recordsOf(account: string, parts: Parts): AsyncGenerator<object[]> {
   const { queue, ticket } = parts
-  const { accounts, activity, devices, follows, passkeys, posts, reactions, secondFactors, sessions } = parts
+  const { accounts, activity, devices, emails, follows, passkeys, posts, reactions, secondFactors, sessions } = parts
   const own = await accounts.find(account)
   yield own ? [{ type: 'account', ...own }] : []
+  const email = await emails.find(account)
+  yield email.email !== null || email.pending !== null ? [{ type: 'email', ...email }] : []
   yield (await devices.list(account)).map(({ current: _, ...device }) => ({ type: 'device', ...device }))
   const { totp, recoveryCodesLeft } = await secondFactors.find(account)
   yield totp ? [{ type: 'totp', ...totp, recoveryCodesLeft }] : []

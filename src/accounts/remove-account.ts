@@ -2,6 +2,9 @@ import type { ClientSession } from 'mongodb'
 import type { CredentialStore } from '../credentials/store.ts'
 import type { PasskeyStore } from '../passkeys/store.ts'
 import type { SecondFactorStore } from '../second-factor/store.ts'
+import type { ClientInfo } from '../http/client-info.ts'
+import type { EmailStore } from '../mail/emails.ts'
+import type { Notices } from '../mail/notices.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { AccountStore } from './store.ts'
@@ -13,6 +16,8 @@ export type RemoveContext = {
   devices: Pick<DeviceStore, 'deleteAll'>
   passkeys: Pick<PasskeyStore, 'deleteAll'>
   secondFactors: Pick<SecondFactorStore, 'delete'>
+  emails: Pick<EmailStore, 'delete'>
+  notices: Notices
   sessions: Pick<SessionStore, 'endAll'>
   tombstones: Pick<TombstoneStore, 'add'>
   usernameHoldDays: number
@@ -21,10 +26,12 @@ export type RemoveContext = {
 /** Hides an account with all of its content, and ends its sessions. delete-content.ts deletes the content afterwards. */
 export async function removeAccount(
   account: string,
-  { accounts, credentials, devices, passkeys, secondFactors, sessions, tombstones, usernameHoldDays }: RemoveContext,
+  client: ClientInfo,
+  context: RemoveContext,
   transaction: ClientSession,
 ): Promise<{ outcome: 'removed' | 'not-found' }> {
-  const deleted = await accounts.delete(account, usernameHoldDays, transaction)
+  const { accounts, credentials, devices, emails, notices, passkeys, secondFactors, sessions, tombstones } = context
+  const deleted = await accounts.delete(account, context.usernameHoldDays, transaction)
   if (deleted.outcome === 'not-found') return { outcome: 'not-found' }
   await tombstones.add(account, transaction)
   await sessions.endAll(account, transaction)
@@ -32,5 +39,8 @@ export async function removeAccount(
   await devices.deleteAll(account, transaction)
   await passkeys.deleteAll(account, transaction)
   await secondFactors.delete(account, transaction)
+  // Before the address is gone. The notice outlives the account until it is sent.
+  await notices.add(account, 'account-deleted', client, transaction)
+  await emails.delete(account, transaction)
   return { outcome: 'removed' }
 }

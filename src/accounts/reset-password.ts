@@ -8,6 +8,7 @@ import { transactor } from '../database/transaction.ts'
 import { accountCounters } from '../limits/account-counters.ts'
 import { throttleKey } from '../limits/throttle-key.ts'
 import { deviceStore } from '../sessions/devices.ts'
+import { type Notices, noNotices } from '../mail/notices.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
 import { sessionStore } from '../sessions/store.ts'
 import { accountStore } from './store.ts'
@@ -32,6 +33,7 @@ export async function resetPassword(
   username: string,
   hashing: Hashing,
   givenThrottleKey?: string,
+  notices: Notices = noNotices,
 ): Promise<ResetResult> {
   const db = client.db(database)
   await assertPeppersConfigured(db, hashing.peppers)
@@ -47,7 +49,7 @@ export async function resetPassword(
     const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
     await deviceStore(db).endTrust(account, transaction)
-    await activityStore(db).record(account, 'password-changed', operator, transaction)
+    await activityStore(db, notices).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })
   if (ended.outcome === 'not-found') return ended

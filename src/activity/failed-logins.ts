@@ -14,10 +14,14 @@ const responseDelayMs = 500
 
 const isUnauthenticated = (error: unknown) => error instanceof Problem && error.code === 'unauthenticated'
 
-export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger) {
+/** Tells the account's owner by mail of a failure, if it is one of those. */
+type Tell = (account: string, event: FailureEvent, client: ClientInfo) => Promise<void>
+
+export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger, tell: Tell) {
   async function write(account: string, { ip, userAgent }: ClientInfo, event: FailureEvent): Promise<boolean> {
     try {
       await writer.recordFailure({ id: newId(), account, ip, userAgent, event })
+      await tell(account, event, { ip, userAgent })
       return true
     } catch (error) {
       if (isUnauthenticated(error)) return true

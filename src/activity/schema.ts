@@ -25,6 +25,11 @@ const ActivityEvent = z.enum([
   'factors-reset',
   'exported',
   'suspended',
+  'email-change-requested',
+  'email-changed',
+  'email-removed',
+  'password-reset-requested',
+  'password-reset',
 ])
 
 export type ActivityEvent = z.infer<typeof ActivityEvent>

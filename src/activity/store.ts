@@ -9,17 +9,28 @@ import { trimActivity } from './trim.ts'
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
-/** An account's activity: the last 200 items of each event, for 90 days. */
-export function activityStore(db: Db) {
+/** Writes mails, in the transaction of what they tell: see mail/notices.ts. */
+export type ActivityNotices = {
+  add(account: string, event: TransactedEvent, client: ClientInfo, transaction: ClientSession): Promise<void>
+}
+
+/** An account's activity: the last 200 items of each event, for 90 days. Its owner is told of some of them by mail. */
+export function activityStore(db: Db, notices: ActivityNotices) {
   const activity = activityIn(db)
   return {
-    /** The transaction must write to what the account's deletion deletes: otherwise the item could outlive the account. */
+    /**
+     * The transaction must write to what the account's deletion deletes: otherwise the item could outlive the account.
+     * @param options.isExpected - whether the owner needs no mail of it
+     */
     async record(
       account: string,
       event: TransactedEvent,
-      { ip, userAgent }: ClientInfo,
+      client: ClientInfo,
       transaction: ClientSession,
+      { isExpected = false } = {},
     ): Promise<void> {
+      if (!isExpected) await notices.add(account, event, client, transaction)
+      const { ip, userAgent } = client
       const id = newId()
       const document = { _id: toUuid(id), account: toUuid(account), event, ip, userAgent, at: timeOf(id) }
       const newest = await readNewest(db, [document.account], transaction)

@@ -42,6 +42,10 @@ export function credentialStore(db: Db) {
       return (await credentials.findOne<Credential>({ _id: toUuid(account) }, { projection })) ?? undefined
     },
 
+    async version(account: string, session: ClientSession): Promise<number | undefined> {
+      return (await credentials.findOne({ _id: toUuid(account) }, { session, projection: { version: 1 } }))?.version
+    },
+
     async lastLoginAt(account: string): Promise<Date | undefined> {
       return (await credentials.findOne({ _id: toUuid(account) }, { projection: { lastLoginAt: 1 } }))?.lastLoginAt
     },

@@ -17,10 +17,12 @@ export const shardKeys: Readonly<Record<string, Sharding>> = {
   audit: whole,
   credentials: byHash('_id', { 'password.pepper': 'the check of peppers at the start' }),
   devices: byHash('account'),
+  emails: byHash('_id'),
   follows: byHash('from', { to: 'an account’s followers' }),
   idempotency: byHash('_id', { _id: 'the sweep of a deleted account' }),
   keys: whole,
   lastSeen: byHash('_id'),
+  outbox: whole,
   passkeys: byHash('account'),
   posts: byHash('_id', {
     author: 'timelines; an account’s posts',

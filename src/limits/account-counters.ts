@@ -4,7 +4,7 @@ import { accountPrefixes } from './login-counters.ts'
 type Counter = { _id: string; taken: unknown[] }
 
 /**
- * The counters of failed logins and wrong codes that concern one account, whatever the address and device; for an operator.
+ * The counters of failed logins and wrong codes that concern one account, whatever the address and device.
  * @param secret - of `throttleKey()`
  */
 export function accountCounters(db: Db, { id, username }: { id: string; username: string }, secret: string) {
@@ -30,6 +30,13 @@ export function accountCounters(db: Db, { id, username }: { id: string; username
       for (const range of ranges) await attempts.deleteMany(range)
       return counting
     },
+
+    /** Not the wrong codes: who reads the owner's mail must not get more of them. */
+    async clearFailedLogins(): Promise<void> {
+      for (const range of ranges.filter(({ _id }) => _id.$gte.startsWith('failed-logins'))) await attempts.deleteMany(range)
+    },
   }
   return counters
 }
+
+export type AccountCounters = ReturnType<typeof accountCounters>

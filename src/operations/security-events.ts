@@ -13,6 +13,8 @@ export const securityEvents = {
   authn_passkey_cloned: 'failure',
   authn_passkey_removed: 'success',
   authn_password_change: 'success',
+  authn_password_reset: 'success',
+  authn_password_reset_fail: 'failure',
   authn_second_factor_fail: 'failure',
   authn_second_factor_required: 'success',
   authn_token_forged: 'failure',
@@ -25,6 +27,7 @@ export const securityEvents = {
   session_expired: 'success',
   user_created: 'success',
   user_deleted: 'success',
+  user_updated: 'success',
 } as const satisfies Record<string, 'success' | 'failure'>
 
 export type SecurityEvent = keyof typeof securityEvents

@@ -4,6 +4,7 @@ import { tombstoneStore } from '../accounts/tombstone.ts'
 import { activityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type FollowWriter, followStore } from '../follows/store.ts'
+import { noNotices } from '../mail/notices.ts'
 import { passkeyStore } from '../passkeys/store.ts'
 import { type PostWriter, postStore } from '../posts/store.ts'
 import { sweepPosts } from '../posts/sweep.ts'
@@ -21,7 +22,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
   const tombstones = tombstoneStore(db)
   const reactions = reactionStore(db, writer)
   const stores = {
-    activity: activityStore(db),
+    activity: activityStore(db, noNotices),
     fence: deletionFence(db, transact, tombstones),
     follows: followStore(db, writer),
     posts: postStore(db, writer),

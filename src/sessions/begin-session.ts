@@ -52,10 +52,12 @@ export async function beginSession(
     const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
     if (outcome === 'changed') throw invalidCredentials()
     await useUp?.(transaction)
-    await activity.record(account, 'login', request.client, transaction)
     const passwordChangeRequired = credential.oneTime !== undefined
     const session = { account, carried, passwordChangeRequired, trustDevice }
-    return issueSession(request, session, context, transaction)
+    const issued = await issueSession(request, session, context, transaction)
+    const options = { isExpected: issued.isKnownDevice }
+    await activity.record(account, 'login', request.client, transaction, options)
+    return issued
   }
   // All logins of an account write its credential.
   return withWriteDeadline(request, (deadline) => mutex(account, () => transact(begin, deadline)))

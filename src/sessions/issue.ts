@@ -26,11 +26,12 @@ export async function issueSession(
   { account, carried, passwordChangeRequired, trustDevice }: NewSession,
   { cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
-): Promise<IssuedSession & { device: string }> {
+): Promise<IssuedSession & { device: string; isKnownDevice: boolean }> {
   await endCarried(carried, sessions, transaction)
   const browser = { presented: cookies.device(request), client: request.client, trust: trustDevice }
-  const { token: device } = await devices.remember(account, browser, transaction)
-  return { ...(await sessions.create(account, request.client, transaction, passwordChangeRequired)), device }
+  const { token: device, outcome } = await devices.remember(account, browser, transaction)
+  const issued = await sessions.create(account, request.client, transaction, passwordChangeRequired)
+  return { ...issued, device, isKnownDevice: outcome === 'known' }
 }
 
 export function setSessionCookies(

@@ -6,6 +6,7 @@ import { activityStore } from '../../src/activity/store.ts'
 import { clientOptions } from '../../src/database/connection.ts'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
+import { noNotices } from '../../src/mail/notices.ts'
 import { unfenced } from '../../src/writer/batch-context.ts'
 import { indexedDatabase, seedAccount } from '../reconcile/seed.ts'
 
@@ -16,7 +17,7 @@ async function target(t: Test) {
   const apply = (commands: RecordFailureCommand[]) =>
     transact((session) => recordFailure.apply(unfenced(db, session), commands))
   const counts = async (id = account) => {
-    const found = await activityStore(db).list(id, { after: undefined, limit: 1_000 })
+    const found = await activityStore(db, noNotices).list(id, { after: undefined, limit: 1_000 })
     return found.map(({ ip, count }) => [ip, count] as const)
   }
   return { account, apply, counts, db }

@@ -30,6 +30,10 @@ const bodies: Record<string, unknown> = {
   'PATCH /v1/posts/{id}': { text: 'Hello' },
   'POST /v1/posts': { text: 'Hello' },
   'POST /v1/session/confirm': { password },
+  'POST /v1/email-verification': { token: 'unknown' },
+  'POST /v1/password-reset': { username: 'no_such_account' },
+  'POST /v1/password-reset/confirm': { token: 'unknown', newPassword: `${password} again` },
+  'PUT /v1/account/email': { email: 'ann@mail.example' },
   'PUT /v1/account/password': { currentPassword: password, newPassword: `${password} again` },
   'PUT /v1/posts/{id}/reaction': { value: 'like' },
 }

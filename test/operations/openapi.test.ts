@@ -30,6 +30,12 @@ const routes: Record<string, string> = {
   'GET /v1/account': '200 401 403 429',
   'PATCH /v1/account': '200 401 403 413 415 429',
   'PUT /v1/account/password': '204 401 403 413 415 429',
+  'GET /v1/account/email': '200 401 403 429',
+  'PUT /v1/account/email': '202 401 403 413 415 429',
+  'DELETE /v1/account/email': '204 401 403 413 415 429',
+  'POST /v1/email-verification': '204 403 404 413 415 429',
+  'POST /v1/password-reset': '202 403 413 415 429',
+  'POST /v1/password-reset/confirm': '204 401 403 413 415 429',
   'GET /v1/account/activity': '200 401 403 429',
   'GET /v1/account/export': '200 401 403 429',
   'GET /v1/account/reactions': '200 401 403 429',
@@ -94,7 +100,7 @@ const mediaTypes: Record<string, string[]> = {
 /** What a session that a one-time password began may do. */
 const forOneTimeSessions = ['GET /v1/session', 'PUT /v1/account/password']
 const open =
-  /^(GET \/v1\/(posts|accounts|stream|pulse)|POST \/v1\/accounts$|(POST|DELETE) \/v1\/session(\/refresh|\/second-factor|\/passkey|\/passkey\/options)?$|GET \/(?!v1))/
+  /^(GET \/v1\/(posts|accounts|stream|pulse)|POST \/v1\/(accounts$|email-verification|password-reset)|(POST|DELETE) \/v1\/session(\/refresh|\/second-factor|\/passkey|\/passkey\/options)?$|GET \/(?!v1))/
 
 t.test('the OpenAPI document', async (t) => {
   const { port } = await testServer(t)
@@ -129,7 +135,7 @@ t.test('the OpenAPI document', async (t) => {
       t.equal(/outcome-unknown/.test(responses['503']?.description ?? ''), !route.startsWith('GET'), `${route} 503`)
       for (const [status, { content }] of Object.entries(responses)) {
         const types = status >= '400' ? ['application/problem+json'] : (mediaTypes[route] ?? ['application/json'])
-        t.same(Object.keys(content ?? {}), ['204', '304'].includes(status) ? [] : types, `${route} ${status}`)
+        t.same(Object.keys(content ?? {}), ['202', '204', '304'].includes(status) ? [] : types, `${route} ${status}`)
       }
     }
     // A new route must be added to the table above.

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
 import { softwareAuthenticator } from '../passkeys/authenticator.ts'
 import { addPasskey, confirmBy, logInBy, origin } from '../passkeys/ceremonies.ts'
 import { codeOf, enrol } from '../second-factor/authenticator.ts'
+import { mailbox, subjects, tokenIn } from '../mail/mailbox.ts'
 
 type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
 
@@ -70,6 +72,9 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ])
   }
 
+  // A server without SMTP_URL writes mails into its DATA_DIR.
+  const mails = mailbox(process.env.TEST_DATA_DIR ?? '')
+  const email = `${randomBytes(6).toString('hex')}@mail.example`
   const cookie = await bob.client.jar.getCookieString(url)
   const stream = await fetch(`${url}/v1/stream?scope=timeline`, { headers: { cookie } })
   t.equal(stream.status, 200)
@@ -103,6 +108,8 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     ['post', 'v1/session', 200, { username: 'bob_splits', password }],
     ['post', 'v1/session/refresh', 200],
     ['post', 'v1/session/confirm', 200, { password }],
+    ['get', 'v1/account/email', 200],
+    ['put', 'v1/account/email', 202, { email }],
     ['get', 'v1/session', 200],
     ['get', 'v1/sessions', 200],
     ['delete', `v1/sessions/${await anotherSession(bob)}`, 204],
@@ -128,7 +135,23 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
   const own = await bob.client.get<{ counts: { following: number } }>('v1/account')
   t.equal(own.body.counts.following, 0)
   await expect(bob, [
-    ['put', 'v1/account/password', 204, { currentPassword: password, newPassword: `${password}, again` }],
+    ['post', 'v1/email-verification', 204, { token: tokenIn(await mails.receive(email, subjects.verify), 'verify') }],
+    ['post', 'v1/email-verification', 404, { token: 'unknown' }],
+    ['post', 'v1/password-reset', 202, { username: 'bob_splits' }],
+    ['post', 'v1/password-reset', 202, { username: 'no_such_account' }],
+  ])
+  const reset = {
+    newPassword: `${password} again`,
+    token: tokenIn(await mails.receive(email, subjects.reset), 'reset'),
+  }
+  await expect(bob, [
+    ['post', 'v1/password-reset/confirm', 204, reset],
+    ['post', 'v1/password-reset/confirm', 401, reset],
+    ['post', 'v1/session', 200, { username: 'bob_splits', password: reset.newPassword }],
+    ['post', 'v1/session/confirm', 200, { password: reset.newPassword }],
+    ['put', 'v1/account/email', 202, { email: `new-${email}` }],
+    ['delete', 'v1/account/email', 204],
+    ['put', 'v1/account/password', 204, { currentPassword: reset.newPassword, newPassword: `${password}, again` }],
     ['delete', 'v1/session', 204],
   ])
 }

@@ -59,6 +59,8 @@ t.test('posts alone creates no collection of accounts', async (t) => {
     'sessions',
     'devices',
     'secondFactors',
+    'emails',
+    'outbox',
     'activity',
     'attempts',
     'keys',

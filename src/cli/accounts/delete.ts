@@ -8,21 +8,26 @@ import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
 import { localWriter } from '../../write-operations.ts'
-import type { AccountCommand } from './command.ts'
+import { type AccountCommand, operatorClient } from './command.ts'
 
 /** As DELETE /v1/account. The content goes before the command ends; after an interrupt a server deletes the rest. */
-export const deleteCommand: AccountCommand = async ({ accounts, config, db, stop, transact }, { id }) => {
+export const deleteCommand: AccountCommand = async (
+  { accounts, config, db, emails, notices, stop, transact },
+  { id },
+) => {
   const stores = {
     accounts,
     credentials: credentialStore(db),
     devices: deviceStore(db),
     passkeys: passkeyStore(db),
     secondFactors: secondFactorStore(db),
+    emails,
+    notices,
     sessions: sessionStore(db, revocationCache(db)),
     tombstones: tombstoneStore(db),
     usernameHoldDays: config.usernameHoldDays,
   }
-  const { outcome } = await transact((transaction) => removeAccount(id, stores, transaction))
+  const { outcome } = await transact((transaction) => removeAccount(id, operatorClient, stores, transaction))
   if (outcome === 'not-found') return ['The account has been deleted already.']
   const sweeps = createSweeps(db, transact, localWriter(db, transact))
   await sweeps.account(stop)

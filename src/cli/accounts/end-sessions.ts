@@ -9,8 +9,8 @@ import { type AccountCommand, counted, endedText, type Operator, operatorClient 
 const concurrency = 16
 const pageSize = 1_000
 
-async function endSessions({ db, transact }: Operator, account: string): Promise<number> {
-  const activity = activityStore(db)
+async function endSessions({ db, notices, transact }: Operator, account: string): Promise<number> {
+  const activity = activityStore(db, notices)
   const credentials = credentialStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   return transact(async (transaction) => {

@@ -4,14 +4,14 @@ import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
 import { type AccountCommand, endedText, operatorClient } from './command.ts'
 
-export const suspendCommand: AccountCommand = async ({ db, transact }, { id }) => {
+export const suspendCommand: AccountCommand = async ({ db, notices, transact }, { id }) => {
   const at = new Date()
   const credentials = credentialStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   const { outcome, count } = await transact(async (transaction) => {
     const { outcome } = await credentials.suspend(id, at, transaction)
     if (outcome === 'not-found') return { outcome, count: 0 }
-    if (outcome === 'suspended') await activityStore(db).record(id, 'suspended', operatorClient, transaction)
+    if (outcome === 'suspended') await activityStore(db, notices).record(id, 'suspended', operatorClient, transaction)
     const { count } = await sessions.endAll(id, transaction)
     return { outcome, count }
   })

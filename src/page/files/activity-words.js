@@ -19,6 +19,11 @@ const words = new Map([
   ['factors-reset', 'Second factor removed by an operator'],
   ['exported', 'Data exported'],
   ['suspended', 'Account suspended by an operator'],
+  ['email-change-requested', 'New email address entered'],
+  ['email-changed', 'Email address verified'],
+  ['email-removed', 'Email address removed'],
+  ['password-reset-requested', 'Link to reset the password sent'],
+  ['password-reset', 'Password reset with a link'],
 ])
 
 /** What happened to an account, for its owner. @param {string} event - of the API */

@@ -1,0 +1,102 @@
+import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import { newId, timeOf, toUuid } from '../database/ids.ts'
+import type { ClientInfo } from '../http/client-info.ts'
+
+/** What causes a mail: when, from where, and to which account it belongs. An operator has no address. */
+type Cause = ClientInfo & { at: Date }
+
+/** @property count - how often it has happened since the last notice of this event */
+export type Mail =
+  | { kind: 'verification'; to: string; username: string; token: string }
+  | ({ kind: 'reset'; to: string; username: string; token: string } & Cause)
+  | ({ kind: 'notice'; to: string; username: string; event: string; count: number } & Cause)
+
+/** Asked for without a session. Whether the account exists and has an address is found out later: see reset-links.ts. */
+export type ResetRequest = { kind: 'reset-request'; account: string } & Cause
+
+export type Job = Mail | ResetRequest
+
+type OutboxDocument = {
+  /** A UUIDv7 of when it was added. The Message-ID has it, by which a mail that is sent twice can be recognised. */
+  _id: UUID
+  job: Job
+  /** By the database's clock: when it is due, or until when another process has it. */
+  dueAt: Date
+  tries: number
+  lease?: UUID
+  giveUpAt: Date
+}
+
+export type Leased = { id: string; job: Job; lease: UUID; tries: number; isLate: boolean }
+
+/** Longer than a try takes, so that no other process begins the same: see sender.ts. */
+const leaseMs = 120_000
+const keptAfterSeconds = 3_600
+
+/** At once, whatever the clock of the process that adds it. */
+const now = new Date(0)
+
+export const outboxIndexes = [
+  { key: { dueAt: 1, _id: 1 } },
+  // For mails that no process tries any more.
+  { key: { giveUpAt: 1 }, expireAfterSeconds: keptAfterSeconds },
+] as const
+
+/** Mails to send, written in the transaction of what they tell. @param onAdded - called before that is committed */
+export function outboxStore(db: Db, onAdded: () => void = () => {}) {
+  const outbox: Collection<OutboxDocument> = db.collection('outbox')
+  return {
+    async add(job: Job, giveUpAt: Date, transaction: ClientSession): Promise<void> {
+      await outbox.insertOne({ _id: toUuid(newId()), job, dueAt: now, tries: 0, giveUpAt }, { session: transaction })
+      onAdded()
+    },
+
+    /** The one that has been due for the longest, for this process alone. */
+    async lease(): Promise<Leased | undefined> {
+      const lease = toUuid(newId())
+      const dueAt = { $add: ['$$NOW', leaseMs] }
+      const found = await outbox.findOneAndUpdate(
+        { $expr: { $lte: ['$dueAt', '$$NOW'] } },
+        [{ $set: { dueAt, lease, tries: { $add: ['$tries', 1] } } }],
+        { sort: { dueAt: 1, _id: 1 }, returnDocument: 'after' },
+      )
+      if (!found) return undefined
+      const leasedAtMs = found.dueAt.getTime() - leaseMs
+      const { _id, job, tries, giveUpAt } = found
+      return { id: _id.toString(), job, lease, tries, isLate: giveUpAt.getTime() <= leasedAtMs }
+    },
+
+    /** To be tried again, unless another process has it by now. */
+    async release({ id, lease }: Leased, delayMs: number): Promise<void> {
+      const dueAt = { $add: ['$$NOW', delayMs] }
+      await outbox.updateOne({ _id: toUuid(id), lease }, [{ $set: { dueAt } }])
+    },
+
+    /** Another process may have it by now: it is in vain. */
+    async delete({ id }: Leased, transaction?: ClientSession): Promise<void> {
+      await outbox.deleteOne({ _id: toUuid(id) }, transaction && { session: transaction })
+    },
+
+    /** Turns it into another job, unless another process has it by now. */
+    async replace(
+      { id, lease }: Leased,
+      job: Mail,
+      giveUpAt: Date,
+      transaction: ClientSession,
+    ): Promise<{ outcome: 'replaced' | 'not-found' }> {
+      const update = { $set: { job, giveUpAt } }
+      const { matchedCount } = await outbox.updateOne({ _id: toUuid(id), lease }, update, { session: transaction })
+      return { outcome: matchedCount === 1 ? 'replaced' : 'not-found' }
+    },
+
+    count: (limit: number, timeoutMS: number): Promise<number> => outbox.countDocuments({}, { limit, timeoutMS }),
+
+    /** When the oldest was added. */
+    async oldest(timeoutMS: number): Promise<Date | undefined> {
+      const found = await outbox.findOne({}, { sort: { _id: 1 }, projection: { _id: 1 }, timeoutMS })
+      return found ? timeOf(found._id.toString()) : undefined
+    },
+  }
+}
+
+export type OutboxStore = ReturnType<typeof outboxStore>

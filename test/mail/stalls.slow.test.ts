@@ -1,0 +1,36 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { pino } from 'pino'
+import t from 'tap'
+import { defaultSender } from '../../src/mail/config.ts'
+import { mailTransport } from '../../src/mail/transport.ts'
+import { phases, startMailServer } from './mail-server.ts'
+
+const message = { to: 'ann@mail.example', subject: 'Hello', text: 'Hello\n', html: '<p>Hello</p>\n' }
+
+function sendTo(port: number, signal = new AbortController().signal) {
+  const config = { kind: 'smtp', from: defaultSender, folder: '' } as const
+  const mailServer = { host: '127.0.0.1', port, tls: 'none', auth: undefined } as const
+  return mailTransport({ config, log: pino({ level: 'silent' }), mailServer: () => mailServer })('id', message, signal)
+}
+
+t.test('a mail server that stalls, in whichever phase, ends a try', { timeout: 120_000 }, async (t) => {
+  await Promise.all(
+    phases.map(async (stalled) => {
+      const server = await startMailServer(t, (phase) => (phase === stalled ? 'stall' : 'accept'))
+      await t.rejects(sendTo(server.port), { code: 'ETIMEDOUT' }, stalled)
+    }),
+  )
+})
+
+t.test('a server that sends a byte now and then is ended by the signal', { timeout: 60_000 }, async (t) => {
+  const server = createServer((socket) => {
+    const timer = setInterval(() => socket.write('220-wait\r\n'), 200)
+    socket.on('close', () => clearInterval(timer)).on('error', () => undefined)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('TCP has a port')
+  await t.rejects(sendTo(address.port, AbortSignal.timeout(3_000)), { code: 'EABORT' })
+})
