@@ -43,7 +43,7 @@ export function createLogger(
   const lines = pretty({
     sync: true,
     ignore:
-      'pid,hostname,version,reqId,method,path,status,ms,account,code,trace_id,span_id,log,event,outcome,ip,nameHash,detail,suppressed',
+      'pid,hostname,version,reqId,method,path,status,ms,account,code,trace_id,span_id,log,event,outcome,ip,nameHash,detail,suppressed,file',
     translateTime: 'HH:MM:ss',
     ...(destination && { destination, colorize: false }),
   })

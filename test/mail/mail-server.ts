@@ -4,10 +4,10 @@ import type { Test } from 'tap'
 import { parseMail, type Received } from './mailbox.ts'
 
 export const phases = ['connect', 'mail', 'recipient', 'data'] as const
-type Phase = (typeof phases)[number]
+export type Phase = (typeof phases)[number]
 
 /** A status of 4xx or 5xx; no answer; or the end of the connection. */
-type Answer = 'accept' | 'stall' | 'drop' | number
+export type Answer = 'accept' | 'stall' | 'drop' | number
 
 type Done = (error?: Error | null) => void
 

@@ -23,6 +23,80 @@ const cause = {
 }
 const origin = 'https://rookery.example'
 
+t.test('notices of a server', async (t) => {
+  const box = await mailFolder(t)
+  const { url, db } = await testServer(t, box.env)
+
+  t.test('a login is told if the device is not known', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    const json = { username: ann.username, password }
+    const known = await ann.client.post('v1/session', { json, headers: { 'user-agent': 'known' } })
+    t.equal(known.statusCode, 200)
+    const headers = { 'user-agent': 'curl/8.14.1' }
+    t.equal((await makeClient(url).post('v1/session', { json, headers })).statusCode, 200)
+    const mail = await box.receive(ann.email, 'A new device logged in')
+    t.match(mail.text, /From: 127\.0\.0\.1, curl\n/)
+    const told = (await box.list()).filter(
+      ({ to, subject }) => to === ann.email && subject === 'A new device logged in',
+    )
+    t.equal(told.length, 1)
+  })
+
+  t.test('what changes an account is told to its verified address', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    await ann.client.get('v1/account/export', { responseType: 'text' })
+    await box.receive(ann.email, 'Your data was exported')
+    const json = { currentPassword: password, newPassword: `${password} again` }
+    t.equal((await ann.client.put('v1/account/password', { json })).statusCode, 204)
+    await box.receive(ann.email, 'Your password was changed')
+    const stale = await signUp(url)
+    const [cookie] = await Promise.all([stale.client.jar.getCookieString(`${url}/v1/session/refresh`)])
+    await verifyAddress(url, stale, box, 'stale@mail.example')
+    const refreshed = await stale.client.post('v1/session/refresh')
+    t.ok(setCookies(refreshed.headers).refresh)
+    await stale.client.post('v1/session/refresh')
+    await makeClient(url).post('v1/session/refresh', { headers: { cookie } })
+    await box.receive('stale@mail.example', 'A session was used from a copy')
+    await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+  })
+
+  t.test('an account without a verified address gets no mail', async (t) => {
+    const ann = await signUp(url)
+    await ann.client.post('v1/session/confirm', { json: { password } })
+    await ann.client.put('v1/account/email', { json: { email: 'unverified@mail.example' } })
+    await ann.client.get('v1/account/export', { responseType: 'text' })
+    t.equal(await deleteAccount(ann), 204)
+    await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+    const toAnn = (await box.list()).filter(({ to }) => to === 'unverified@mail.example')
+    t.same(
+      toAnn.map(({ subject }) => subject),
+      ['Verify your e-mail address'],
+    )
+  })
+
+  t.test('the notice of a deletion is sent although the account is gone', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    t.equal(await deleteAccount(ann), 204)
+    t.equal(await db.collection('emails').countDocuments({ username: ann.username }), 0)
+    const mail = await box.receive(ann.email, 'Your account was deleted')
+    t.match(mail.text, `Hello ${ann.username},`)
+  })
+
+  t.test('an export has the address', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    t.ok(await idOf(ann))
+    const { body } = await ann.client.get('v1/account/export', { responseType: 'text' })
+    const records = body
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    t.match(
+      records.find(({ type }) => type === 'email'),
+      { email: ann.email, verifiedAt: /^20/, pending: null },
+    )
+  })
+})
+
 t.test('a notice says what happened, when, from where and what to do, in text and in HTML', async (t) => {
   for (const [event, { subject }] of Object.entries(noticeTexts)) {
     const mail = { kind: 'notice', to: 'a@mail.example', username: 'ann', event, count: 3, ...cause } as const
@@ -69,65 +143,6 @@ t.test('each event of an account is told, or is one of those that need no mail',
   // The mail with the link tells of a request.
   const untold = [...sessions, 'account-created', 'password-reset-requested']
   for (const event of events) t.equal(Object.hasOwn(noticeTexts, event), !untold.includes(event), event)
-})
-
-t.test('a login is told if the device is not known', async (t) => {
-  const box = await mailFolder(t)
-  const { url } = await testServer(t, box.env)
-  const ann = await signUpWithAddress(url, box)
-  const json = { username: ann.username, password }
-  const known = await ann.client.post('v1/session', { json, headers: { 'user-agent': 'known' } })
-  t.equal(known.statusCode, 200)
-  const headers = { 'user-agent': 'curl/8.14.1' }
-  t.equal((await makeClient(url).post('v1/session', { json, headers })).statusCode, 200)
-  const mail = await box.receive(ann.email, 'A new device logged in')
-  t.match(mail.text, /From: 127\.0\.0\.1, curl\n/)
-  t.equal((await box.list()).filter(({ subject }) => subject === 'A new device logged in').length, 1)
-})
-
-t.test('what changes an account is told to its verified address', async (t) => {
-  const box = await mailFolder(t)
-  const { url, db } = await testServer(t, box.env)
-  const ann = await signUpWithAddress(url, box)
-  await ann.client.get('v1/account/export', { responseType: 'text' })
-  await box.receive(ann.email, 'Your data was exported')
-  const json = { currentPassword: password, newPassword: `${password} again` }
-  t.equal((await ann.client.put('v1/account/password', { json })).statusCode, 204)
-  await box.receive(ann.email, 'Your password was changed')
-  const stale = await signUp(url)
-  const [cookie] = await Promise.all([stale.client.jar.getCookieString(`${url}/v1/session/refresh`)])
-  await verifyAddress(url, stale, box, 'stale@mail.example')
-  const refreshed = await stale.client.post('v1/session/refresh')
-  t.ok(setCookies(refreshed.headers).refresh)
-  await stale.client.post('v1/session/refresh')
-  await makeClient(url).post('v1/session/refresh', { headers: { cookie } })
-  await box.receive('stale@mail.example', 'A session was used from a copy')
-  await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
-})
-
-t.test('an account without a verified address gets no mail', async (t) => {
-  const box = await mailFolder(t)
-  const { url, db } = await testServer(t, box.env)
-  const ann = await signUp(url)
-  await ann.client.post('v1/session/confirm', { json: { password } })
-  await ann.client.put('v1/account/email', { json: { email: 'ann@mail.example' } })
-  await ann.client.get('v1/account/export', { responseType: 'text' })
-  t.equal(await deleteAccount(ann), 204)
-  await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
-  t.same(
-    (await box.list()).map(({ subject }) => subject),
-    ['Verify your e-mail address'],
-  )
-})
-
-t.test('the notice of a deletion is sent although the account is gone', async (t) => {
-  const box = await mailFolder(t)
-  const { url, db } = await testServer(t, box.env)
-  const ann = await signUpWithAddress(url, box)
-  t.equal(await deleteAccount(ann), 204)
-  t.equal(await db.collection('emails').countDocuments(), 0)
-  const mail = await box.receive(ann.email, 'Your account was deleted')
-  t.match(mail.text, `Hello ${ann.username},`)
 })
 
 t.test('notices of one event are at most one in 15 minutes, and the next says how many there were', async (t) => {
@@ -179,20 +194,4 @@ t.test('a notice is written in the transaction of what it tells, or not at all',
   await transactor(client)((transaction) => activity.record(account, 'exported', cause, transaction))
   t.equal(await db.collection('outbox').countDocuments(), 1)
   t.equal(await db.collection('activity').countDocuments(), 1)
-})
-
-t.test('an export has the address', async (t) => {
-  const box = await mailFolder(t)
-  const { url } = await testServer(t, box.env)
-  const ann = await signUpWithAddress(url, box)
-  t.ok(await idOf(ann))
-  const { body } = await ann.client.get('v1/account/export', { responseType: 'text' })
-  const records = body
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-  t.match(
-    records.find(({ type }) => type === 'email'),
-    { email: ann.email, verifiedAt: /^20/, pending: null },
-  )
 })

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { defaultSender } from '../../src/mail/config.ts'
 import { mailTransport } from '../../src/mail/transport.ts'
 import { phases, startMailServer } from './mail-server.ts'
@@ -23,14 +23,33 @@ t.test('a mail server that stalls, in whichever phase, ends a try', { timeout: 1
   )
 })
 
-t.test('a server that sends a byte now and then is ended by the signal', { timeout: 60_000 }, async (t) => {
+/** A server of SMTP's first line alone, until the end of the test. @returns its port */
+async function startGreeter(t: Test, greet: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>()
   const server = createServer((socket) => {
-    const timer = setInterval(() => socket.write('220-wait\r\n'), 200)
-    socket.on('close', () => clearInterval(timer)).on('error', () => undefined)
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    greet(socket)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  t.teardown(() => server.close())
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('TCP has a port')
-  await t.rejects(sendTo(address.port, AbortSignal.timeout(3_000)), { code: 'EABORT' })
+  return address.port
+}
+
+t.test('a server that greets and then says nothing ends a try', { timeout: 60_000 }, async (t) => {
+  const port = await startGreeter(t, (socket) => void socket.write('220 mail.example ESMTP\r\n'))
+  await t.rejects(sendTo(port), { code: 'ETIMEDOUT' })
+})
+
+t.test('a server that sends a byte now and then is ended by the signal', { timeout: 60_000 }, async (t) => {
+  const port = await startGreeter(t, (socket) => {
+    const timer = setInterval(() => socket.write('220-wait\r\n'), 200)
+    socket.on('close', () => clearInterval(timer))
+  })
+  await t.rejects(sendTo(port, AbortSignal.timeout(3_000)), { code: 'EABORT' })
 })
