@@ -12,6 +12,8 @@ import { outboxStore } from '../../src/mail/outbox.ts'
 import { deleteAccount, idOf } from '../accounts/count-invariants.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, password, signUp, testServer } from '../helper.ts'
+import { softwareAuthenticator } from '../passkeys/authenticator.ts'
+import { addPasskey, passkeyEnv, origin as passkeyOrigin } from '../passkeys/ceremonies.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { mailFolder, signUpWithAddress, verifyAddress } from './mailbox.ts'
 
@@ -25,7 +27,7 @@ const origin = 'https://rookery.example'
 
 t.test('notices of a server', async (t) => {
   const box = await mailFolder(t)
-  const { url, db } = await testServer(t, box.env)
+  const { url, db } = await testServer(t, { ...box.env, ...passkeyEnv })
 
   t.test('a login is told if the device is not known', async (t) => {
     const ann = await signUpWithAddress(url, box)
@@ -46,6 +48,8 @@ t.test('notices of a server', async (t) => {
     const ann = await signUpWithAddress(url, box)
     await ann.client.get('v1/account/export', { responseType: 'text' })
     await box.receive(ann.email, 'Your data was exported')
+    t.equal((await addPasskey(ann.client, softwareAuthenticator(passkeyOrigin))).statusCode, 201)
+    await box.receive(ann.email, 'A passkey was added')
     const json = { currentPassword: password, newPassword: `${password} again` }
     t.equal((await ann.client.put('v1/account/password', { json })).statusCode, 204)
     await box.receive(ann.email, 'Your password was changed')

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Test } from 'tap'
 import { makeClient, password, signUp } from '../helper.ts'
+import { mailbox, subjects, tokenIn } from '../mail/mailbox.ts'
 import { softwareAuthenticator } from '../passkeys/authenticator.ts'
 import { addPasskey, confirmBy, logInBy, origin } from '../passkeys/ceremonies.ts'
 import { codeOf, enrol } from '../second-factor/authenticator.ts'
-import { mailbox, subjects, tokenIn } from '../mail/mailbox.ts'
 
 type Step = [method: 'get' | 'put' | 'post' | 'patch' | 'delete', path: string, status: number, json?: object]
 
