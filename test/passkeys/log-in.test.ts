@@ -1,12 +1,14 @@
 import t from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
+import { enrol, firstStep } from '../second-factor/authenticator.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import type { Request } from './authenticator.ts'
 import {
   addPasskey,
   type Client,
   confirm,
+  confirmBy,
   eventsOf,
   type LoggedIn,
   listPasskeys,
@@ -37,6 +39,16 @@ t.test('a login with a passkey', async (t) => {
     t.equal((await eventsOf(client))[0], 'login')
     t.match((await listPasskeys(client)).items, [{ id: passkey.id, lastUsedAt: /Z$/ }])
     t.equal((await logInBy(makeClient(url), authenticator, {}, { username: username.toUpperCase() })).statusCode, 200)
+  })
+
+  t.test('it is both factors: an account with an authenticator app logs in and confirms without a code', async (t) => {
+    const { authenticator, client, username } = await passkeyUser(url)
+    await enrol(client)
+    const first = await firstStep(makeClient(url), username)
+    t.match(first, { statusCode: 401, body: { code: 'second-factor-required' } })
+    const browser = makeClient(url)
+    t.equal((await logInBy(browser, authenticator)).statusCode, 200)
+    t.equal((await confirmBy(browser, authenticator)).statusCode, 200)
   })
 
   t.test('an authenticator that does not count logs in again and again', async (t) => {
