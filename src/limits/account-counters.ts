@@ -33,7 +33,8 @@ export function accountCounters(db: Db, { id, username }: { id: string; username
 
     /** Not the wrong codes: who reads the owner's mail must not get more of them. */
     async clearFailedLogins(): Promise<void> {
-      for (const range of ranges.filter(({ _id }) => _id.$gte.startsWith('failed-logins'))) await attempts.deleteMany(range)
+      for (const range of ranges.filter(({ _id }) => _id.$gte.startsWith('failed-logins')))
+        await attempts.deleteMany(range)
     },
   }
   return counters

@@ -143,7 +143,14 @@ t.test('a user agent is never shown as its sender wrote it', async (t) => {
 
 t.test('each event of an account is told, or is one of those that need no mail', async (t) => {
   const events: readonly string[] = ActivityPage.shape.items.element.shape.event.options
-  const sessions = ['login-failed', 'confirm-failed', 'second-factor-failed', 'logout', 'session-revoked', 'session-confirmed']
+  const sessions = [
+    'login-failed',
+    'confirm-failed',
+    'second-factor-failed',
+    'logout',
+    'session-revoked',
+    'session-confirmed',
+  ]
   // The mail with the link tells of a request.
   const untold = [...sessions, 'account-created', 'password-reset-requested']
   for (const event of events) t.equal(Object.hasOwn(noticeTexts, event), !untold.includes(event), event)

@@ -24,7 +24,18 @@ const privilegesOf = (database: string, service: ServiceName) =>
     .flatMap(({ privileges }) => privileges)
     .flatMap(({ resource, actions }) => actions.map((action) => `${resource.collection} ${action}`))
 
-const ofAccounts = ['credentials', 'sessions', 'devices', 'emails', 'outbox', 'activity', 'attempts', 'audit', 'keys', 'secondFactors']
+const ofAccounts = [
+  'credentials',
+  'sessions',
+  'devices',
+  'emails',
+  'outbox',
+  'activity',
+  'attempts',
+  'audit',
+  'keys',
+  'secondFactors',
+]
 
 t.test('two services whose database users have only their roles', { timeout: 120_000 }, async (t) => {
   const { db, connection } = await freshDatabase(t)

@@ -11,7 +11,7 @@ import { type AccountCommand, counted, operatorClient } from './command.ts'
 const passkeysIn = (db: Db) => db.collection('passkeys')
 
 /** For an owner who has lost the second factor. Logins between their steps have to begin again; sessions go on. */
-export const resetFactorsCommand: AccountCommand = async ({ config, db, transact }, target) => {
+export const resetFactorsCommand: AccountCommand = async ({ config, db, notices, transact }, target) => {
   const { id } = target
   const reset = await transact(async (transaction) => {
     const { outcome } = await credentialStore(db).raiseVersion(id, transaction)
@@ -19,7 +19,7 @@ export const resetFactorsCommand: AccountCommand = async ({ config, db, transact
     const totp = await secondFactorStore(db).delete(id, transaction)
     const passkeys = await passkeysIn(db).deleteMany({ account: toUuid(id) }, { session: transaction })
     await deviceStore(db).endTrust(id, transaction)
-    await activityStore(db).record(id, 'factors-reset', operatorClient, transaction)
+    await activityStore(db, notices).record(id, 'factors-reset', operatorClient, transaction)
     return { totp, passkeys: passkeys.deletedCount }
   })
   if (!reset) return ['The account has been deleted: nothing was changed.']
