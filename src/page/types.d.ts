@@ -36,6 +36,33 @@ export type Session = {
 
 export type Activity = { at: string; event: string; ip: string; userAgent: string; count?: number }
 
+export type Passkey = {
+  id: string
+  name: string
+  createdAt: string
+  lastUsedAt: string | null
+  backedUp: boolean
+}
+
+export type SecondFactor = {
+  totp: { enrolledAt: string; lastUsedAt: string | null } | null
+  recoveryCodesLeft: number
+}
+
+export type Enrolment = { secret: string; uri: string; qrCode: string }
+
+export type Device = {
+  id: string
+  name: string
+  current: boolean
+  firstSeenAt: string
+  firstIp: string
+  lastUsedAt: string
+  trustedUntil: string | null
+}
+
+export type Email = { email: string | null; verifiedAt: string | null; pending: string | null }
+
 export type Page<Item> = { items: Item[]; nextCursor: string | null }
 
 export type PulseCounts = { requests: number; errors: number; posts: number; reactions: number; p95Ms: number | null }

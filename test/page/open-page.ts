@@ -34,6 +34,37 @@ export async function signUpOn(page: Page, username: string): Promise<void> {
   await page.getByLabel('What is new?').waitFor()
 }
 
+/** Logs in by hand, as far as the password goes. */
+export async function logInOn(page: Page, username: string, withPassword = password): Promise<void> {
+  await page.locator('nav').getByRole('link', { name: 'Log in' }).click()
+  await page.getByLabel('Username').fill(username)
+  await page.getByLabel('Password', { exact: true }).fill(withPassword)
+  await page.getByRole('button', { name: 'Log in' }).click()
+}
+
+export async function logOutOn(page: Page): Promise<void> {
+  await page.locator('nav').getByRole('link', { name: 'Account' }).click()
+  await page.getByRole('button', { name: 'Log out', exact: true }).click()
+  await page.locator('nav').getByRole('link', { name: 'Log in' }).waitFor()
+}
+
+/** Answers the question whether it is the owner. */
+export async function confirmOn(page: Page): Promise<void> {
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Password', { exact: true }).fill(password)
+  await dialog.getByRole('button', { name: 'Confirm' }).click()
+  await dialog.waitFor({ state: 'detached' })
+}
+
+export async function openSecurity(page: Page): Promise<void> {
+  await page.locator('nav').getByRole('link', { name: 'Account' }).click()
+  await page.getByRole('link', { name: 'Passkeys, authenticator app' }).click()
+  await page.getByRole('heading', { name: 'Security' }).waitFor()
+}
+
+/** A part of a view, by its heading. */
+export const partOf = (page: Page, name: string) => page.getByRole('region', { name, exact: true })
+
 export async function write(page: Page, text: string): Promise<void> {
   await page.getByLabel('What is new?').fill(text)
   await page.getByRole('button', { name: 'Post', exact: true }).click()

@@ -49,7 +49,7 @@ t.test('two tabs are in step: logins, logouts, reactions and edits', inChromium,
   await postOf(first, 'In both').getByRole('button', { name: 'Like 0', exact: true }).click()
   await postOf(second, 'In both').getByRole('button', { name: 'Like 1', exact: true, pressed: true }).waitFor()
   await second.getByRole('link', { name: 'Account' }).click()
-  await second.getByRole('button', { name: 'Log out' }).click()
+  await second.getByRole('button', { name: 'Log out', exact: true }).click()
   await first.locator('nav').getByRole('link', { name: 'Log in' }).waitFor()
   t.equal(await first.getByLabel('What is new?').count(), 0)
   await leavePosts(first)

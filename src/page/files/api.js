@@ -51,7 +51,7 @@ function notReached() {
 
 /** @param {Response} response */
 async function bodyOf(response) {
-  return response.status === 204 ? undefined : response.json().catch(notReached)
+  return [202, 204].includes(response.status) ? undefined : response.json().catch(notReached)
 }
 
 /**

@@ -1,16 +1,20 @@
 import { Failure } from './api.js'
 import { el } from './dom.js'
-import { logInView, signUpView } from './enter-view.js'
 import { messageOf } from './forms.js'
 import { newestView, timelineView } from './home-view.js'
 import { forgetPosts } from './known-posts.js'
+import { logInView } from './log-in-view.js'
+import { takeMailLink } from './mail-link.js'
+import { forgottenView, resetView, verifyView } from './mail-views.js'
 import { accountsView, profileView } from './profile-view.js'
 import { showPulse } from './pulse.js'
 import { reactionsView } from './reactions-view.js'
 import { retrying } from './retry.js'
 import { linkTo } from './routes.js'
+import { securityView } from './security-view.js'
 import { hasLostSession, me, onSessionChange, readSession } from './session.js'
 import { settingsView } from './settings-view.js'
+import { signUpView } from './sign-up-view.js'
 import { threadView } from './thread-view.js'
 
 /** @import { View } from '../types.d.ts' */
@@ -27,15 +31,19 @@ const views = [
   [/^#\/timeline$/, timelineView],
   [/^#\/sign-up$/, signUpView],
   [/^#\/log-in$/, logInView],
+  [/^#\/forgotten$/, forgottenView],
+  [/^#\/reset$/, resetView],
+  [/^#\/verify$/, verifyView],
   [/^#\/settings$/, settingsView],
+  [/^#\/security$/, securityView],
   [/^#\/reactions$/, reactionsView],
   [/^#\/posts\/([^/]+)$/, threadView],
   [/^#\/@([^/]+)$/, profileView],
   [/^#\/@([^/]+)\/(followers|following)$/, accountsView],
 ]
 
-const forStrangers = [linkTo.signUp, linkTo.logIn]
-const forAccounts = [linkTo.timeline, linkTo.settings, linkTo.reactions]
+const forStrangers = [linkTo.signUp, linkTo.logIn, linkTo.forgotten]
+const forAccounts = [linkTo.timeline, linkTo.settings, linkTo.security, linkTo.reactions]
 
 /** As typed, if it is not encoded. @param {string} part */
 function decoded(part) {
@@ -76,6 +84,7 @@ let turns = 0
 
 /** @param {boolean} isNavigation - the reader went there, so the keyboard's place follows */
 async function show(isNavigation) {
+  takeMailLink()
   const isWrong = (me() ? forStrangers : forAccounts).includes(location.hash)
   if (isWrong) {
     // Not an entry of the history, which would lead back here for ever.
@@ -136,6 +145,7 @@ function showEnd() {
   byId('end').append(...links, el('a', { href: '/openapi.json' }, 'OpenAPI document'))
 }
 
+takeMailLink()
 showEnd()
 showPulse(byId('pulse'))
 await findSession()

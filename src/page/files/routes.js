@@ -4,7 +4,11 @@ export const linkTo = {
   timeline: '#/timeline',
   signUp: '#/sign-up',
   logIn: '#/log-in',
+  forgotten: '#/forgotten',
+  reset: '#/reset',
+  verify: '#/verify',
   settings: '#/settings',
+  security: '#/security',
   reactions: '#/reactions',
   /** @param {string} username */
   profile: (username) => `#/@${encodeURIComponent(username)}`,

@@ -83,7 +83,7 @@ setInterval(checkSession, checkEveryMs)
 document.addEventListener('visibilitychange', checkSession)
 
 /**
- * @param {string} path - `/v1/accounts` to sign up, `/v1/session` to log in
+ * @param {string} path - `/v1/accounts` to sign up, `/v1/session` and what is below it to log in
  * @param {object} body
  */
 export async function enter(path, body) {
@@ -92,8 +92,9 @@ export async function enter(path, body) {
   tellTabs({ kind: 'session' })
 }
 
-export async function logOut() {
-  await call('DELETE', '/v1/session')
+/** @param {boolean} isEverywhere - all sessions of the account, and not only this one */
+export async function logOut(isEverywhere) {
+  await call('DELETE', `/v1/session${isEverywhere ? '?everywhere=true' : ''}`)
   leave()
 }
 
@@ -102,6 +103,13 @@ export async function passwordChanged() {
   login.readsAsStranger = false
   await readSession()
   tellTabs({ kind: 'session' })
+}
+
+/** After a reset, which ends the sessions of its account: this page's, perhaps. */
+export async function passwordReset() {
+  await readSession().catch(() => undefined)
+  // It was expected.
+  isLost = false
 }
 
 /** After the session has ended on the server. */

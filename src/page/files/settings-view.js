@@ -1,26 +1,19 @@
+import { actionButton } from './action-button.js'
 import { activityWords } from './activity-words.js'
 import { call } from './api.js'
 import { clientName } from './client-name.js'
-import { confirmed } from './confirm.js'
+import { confirmedButton, graveButton } from './confirmed-button.js'
 import { el } from './dom.js'
 import { saveExport } from './export.js'
-import { errorLine, field, form, messageOf, newId, tellError, textOf } from './forms.js'
+import { field, form, textOf } from './forms.js'
 import { pagedList } from './paged-list.js'
+import { done, part } from './part.js'
 import { newPasswordField, passwordField } from './password.js'
 import { linkTo } from './routes.js'
 import { leave, logOut, me, passwordChanged, updateMe } from './session.js'
 import { timeOf } from './time.js'
-import { twoStepButton } from './two-step-button.js'
 
 /** @import { Account, Activity, Session, View } from '../types.d.ts' */
-
-/** @param {string} title @param {...(Node | string)} parts */
-function part(title, ...parts) {
-  const id = newId('part')
-  return el('section', { class: 'part', 'aria-labelledby': id }, el('h2', { id }, title), ...parts)
-}
-
-const done = () => el('p', { class: 'done', role: 'status' })
 
 /** @param {Account} account */
 function profile({ displayName, bio }) {
@@ -66,21 +59,6 @@ function password({ username }) {
   return part('Password', change, saved)
 }
 
-/**
- * A button for what may need the password, and the line for its error.
- * @param {string} label
- * @param {string} question
- * @param {() => Promise<unknown>} act
- */
-function graveButton(label, question, act, purpose = '') {
-  const error = errorLine()
-  const button = twoStepButton(label, question, async () => {
-    tellError(error)
-    await confirmed(act, purpose).catch((failure) => tellError(error, messageOf(failure)))
-  })
-  return [button, error]
-}
-
 /** @param {string} ip @param {string} userAgent */
 const clientOf = (ip, userAgent) =>
   el('span', { class: 'client' }, `${ip} · `, el('span', { title: userAgent }, clientName(userAgent)))
@@ -123,26 +101,16 @@ function activity() {
 
 function ownData() {
   const saved = done()
-  const error = errorLine()
-  const save = el('button', { type: 'button', onclick: start }, 'Export')
-  async function start() {
-    if (save.getAttribute('aria-busy')) return
-    save.setAttribute('aria-busy', 'true')
-    tellError(error)
+  const save = async () => {
     saved.textContent = ''
-    try {
-      if (await confirmed(saveExport)) saved.textContent = 'Saved in your downloads.'
-    } catch (failure) {
-      tellError(error, messageOf(failure))
-    }
-    save.removeAttribute('aria-busy')
+    await saveExport()
+    saved.textContent = 'Saved in your downloads.'
   }
   return part(
     'Your data',
     el('p', {}, 'Everything that Rookery keeps of you, one JSON object in each line.'),
-    save,
+    ...confirmedButton('Export', save),
     saved,
-    error,
   )
 }
 
@@ -160,24 +128,25 @@ function deletion() {
   )
 }
 
+function security() {
+  const link = el('a', { href: linkTo.security }, 'Passkeys, authenticator app, devices and e-mail')
+  return part('Security', el('p', {}, link))
+}
+
 function logOutPart() {
-  const error = errorLine()
-  async function act() {
-    try {
-      await logOut()
-      location.hash = linkTo.newest
-    } catch (failure) {
-      tellError(error, messageOf(failure))
-    }
+  const end = async (isEverywhere = false) => {
+    await logOut(isEverywhere)
+    location.hash = linkTo.newest
   }
-  return el('p', {}, el('button', { type: 'button', onclick: act }, 'Log out'), error)
+  const everywhere = graveButton('Log out everywhere', 'End all your sessions?', () => end(true))
+  return el('div', { class: 'row' }, ...actionButton('Log out', () => end()), ...everywhere)
 }
 
 /** One's own account. @returns {View} */
 export function settingsView() {
   const account = me()
   const parts = account
-    ? [logOutPart(), profile(account), password(account), sessions(), activity(), ownData(), deletion()]
+    ? [logOutPart(), profile(account), password(account), security(), sessions(), activity(), ownData(), deletion()]
     : []
   const element = el('div', { class: 'settings' }, el('h1', { tabindex: -1 }, 'Your account'), ...parts)
   return { title: 'Your account', element }

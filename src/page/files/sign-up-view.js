@@ -1,19 +1,11 @@
 import { el } from './dom.js'
 import { field, form, textOf } from './forms.js'
-import { newPasswordField, passwordField } from './password.js'
+import { newPasswordField } from './password.js'
 import { linkTo } from './routes.js'
 import { enter } from './session.js'
+import { usernameInput } from './username.js'
 
 /** @import { View } from '../types.d.ts' */
-
-const usernameInput = () =>
-  el('input', {
-    name: 'username',
-    autocomplete: 'username',
-    autocapitalize: 'none',
-    spellcheck: 'false',
-    required: true,
-  })
 
 /** @param {HTMLFormElement} form */
 const credentials = (form) => ({ username: textOf(form, 'username'), password: textOf(form, 'password') })
@@ -36,22 +28,4 @@ export function signUpView() {
     el('p', {}, 'Already here? ', el('a', { href: linkTo.logIn }, 'Log in'), '.'),
   )
   return { title: 'Sign up', element }
-}
-
-/** @returns {View} */
-export function logInView() {
-  const element = el(
-    'section',
-    { class: 'narrow' },
-    el('h1', { tabindex: -1 }, 'Log in'),
-    form(
-      {},
-      (form) => enter('/v1/session', credentials(form)),
-      'Log in',
-      field('Username', usernameInput()),
-      passwordField('Password', 'password', 'current-password').element,
-    ),
-    el('p', {}, 'New here? ', el('a', { href: linkTo.signUp }, 'Sign up'), '.'),
-  )
-  return { title: 'Log in', element }
 }
