@@ -3,8 +3,10 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { inChromium } from '../clients/chromium.ts'
-import { signUp, testServer } from '../helper.ts'
-import { openPage, postOf, signUpOn, write } from './open-page.ts'
+import { password, signUp, testServer } from '../helper.ts'
+import { setUpApp } from './authenticator-app.ts'
+import { logInOn, logOutOn, openPage, openSecurity, partOf, postOf, signUpOn, write } from './open-page.ts'
+import { addAuthenticator } from './virtual-authenticator.ts'
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
@@ -29,8 +31,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     // An animation in progress has other colours.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await assertAccessible(t, page, 'the newest posts, logged out')
-    for (const view of ['sign-up', 'log-in']) {
-      await page.goto(`${url}/#/${view}`)
+    for (const view of ['/sign-up', '/forgotten', 'reset=token', 'verify=token', '/log-in']) {
+      await page.goto(`${url}/#${view}`)
       await page.locator('main form').waitFor()
       await assertAccessible(t, page, view)
     }
@@ -52,6 +54,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       ['@author/followers', '.empty'],
       ['reactions', 'td'],
       ['settings', '.line'],
+      ['security', '.line'],
       ['nowhere', '[role=alert]'],
     ]) {
       await page.goto(`${url}/#/${view}`)
@@ -71,6 +74,53 @@ for (const colorScheme of ['light', 'dark'] as const) {
   })
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  t.test(
+    `axe-core finds no violation in passkeys, codes and the second step, ${colorScheme}`,
+    inChromium,
+    async (t) => {
+      const { port } = await testServer(t)
+      const { page } = await openPage(t, `http://localhost:${port}`)
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      await page.setViewportSize({ width: 360, height: 800 })
+      await addAuthenticator(page)
+      const check = async (name: string) => {
+        // Pale while a read of the server's figures has failed.
+        await page.locator('#pulse:not(.old)').waitFor()
+        await assertAccessible(t, page, name)
+        t.equal(await isWide(page), false, `${name} at 360 px`)
+      }
+      await signUpOn(page, 'a_reader_with_a_name_of_30_cha')
+      const { part } = await setUpApp(page, () => check('an app that is being set up'))
+      await check('recovery codes')
+      await part.getByRole('button', { name: 'I have saved them' }).click()
+      const passkeys = partOf(page, 'Passkeys')
+      await passkeys.getByRole('button', { name: 'Add a passkey' }).click()
+      await passkeys.getByText('Added.').waitFor()
+      await check('security with everything on')
+      await passkeys.getByRole('button', { name: 'Rename' }).click()
+      await check('a passkey that is renamed')
+      await logOutOn(page)
+      await logInOn(page, 'a_reader_with_a_name_of_30_cha')
+      await page.getByLabel('Code').waitFor()
+      await check('the second step')
+      await page.getByRole('button', { name: 'Use a recovery code' }).click()
+      await check('the second step with a recovery code')
+      await page.getByRole('button', { name: 'Back' }).click()
+      await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+      await page.getByLabel('What is new?').waitFor()
+      await openSecurity(page)
+      await part.getByRole('button', { name: 'Use another app' }).click()
+      const dialog = page.getByRole('dialog')
+      await dialog.getByLabel('Password', { exact: true }).fill(password)
+      await dialog.getByRole('button', { name: 'Confirm' }).click()
+      await dialog.getByLabel('Code').waitFor()
+      await dialog.getByRole('button', { name: 'Use a passkey instead' }).waitFor()
+      await check('the dialog with a code')
+    },
+  )
+}
+
 t.test(
   'nothing is wider than the window from 360 px to 4k, and reduced motion has no animation',
   inChromium,
@@ -87,6 +137,7 @@ t.test(
         ['', 'article'],
         ['@an_author_with_a_name_of_30_ch', 'article'],
         ['settings', '.line'],
+        ['security', '.line'],
       ]) {
         await page.goto(`${url}/#/${view}`)
         await page.locator(`main ${selector}`).first().waitFor()
