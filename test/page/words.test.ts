@@ -43,7 +43,7 @@ t.test('every kind of activity has words, and one that is new is shown as it is'
   const { activityWords }: { activityWords: (event: string) => string } = await importFile('activity-words.js')
   for (const event of ActivityPage.shape.items.element.shape.event.options) {
     t.not(activityWords(event), event)
-    t.match(activityWords(event), /^[A-Z][a-z]+ [a-z ,:]+$/, event)
+    t.match(activityWords(event), /^[A-Z][a-z-]+ [a-z ,:-]+$/, event)
   }
   t.equal(activityWords('moon-landed'), 'moon landed')
   t.equal(activityWords('constructor'), 'constructor')

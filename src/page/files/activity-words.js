@@ -19,9 +19,9 @@ const words = new Map([
   ['factors-reset', 'Second factor and passkeys removed by an operator'],
   ['exported', 'Data exported'],
   ['suspended', 'Account suspended by an operator'],
-  ['email-change-requested', 'New email address entered'],
-  ['email-changed', 'Email address verified'],
-  ['email-removed', 'Email address removed'],
+  ['email-change-requested', 'New e-mail address entered'],
+  ['email-changed', 'E-mail address verified'],
+  ['email-removed', 'E-mail address removed'],
   ['password-reset-requested', 'Link to reset the password sent'],
   ['password-reset', 'Password reset with a link'],
 ])
