@@ -13,7 +13,7 @@ import { deleteAccount, idOf } from '../accounts/count-invariants.ts'
 import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, password, signUp, testServer } from '../helper.ts'
 import { softwareAuthenticator } from '../passkeys/authenticator.ts'
-import { addPasskey, passkeyEnv, origin as passkeyOrigin } from '../passkeys/ceremonies.ts'
+import { addPasskey, logInBy, passkeyEnv, origin as passkeyOrigin } from '../passkeys/ceremonies.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { mailFolder, signUpWithAddress, verifyAddress } from './mailbox.ts'
 
@@ -48,8 +48,12 @@ t.test('notices of a server', async (t) => {
     const ann = await signUpWithAddress(url, box)
     await ann.client.get('v1/account/export', { responseType: 'text' })
     await box.receive(ann.email, 'Your data was exported')
-    t.equal((await addPasskey(ann.client, softwareAuthenticator(passkeyOrigin))).statusCode, 201)
+    const authenticator = softwareAuthenticator(passkeyOrigin)
+    t.equal((await addPasskey(ann.client, authenticator)).statusCode, 201)
     await box.receive(ann.email, 'A passkey was added')
+    t.equal((await logInBy(makeClient(url), authenticator)).statusCode, 200)
+    t.equal((await logInBy(makeClient(url), authenticator, { counter: 0 })).statusCode, 401)
+    await box.receive(ann.email, 'A passkey was refused')
     const json = { currentPassword: password, newPassword: `${password} again` }
     t.equal((await ann.client.put('v1/account/password', { json })).statusCode, 204)
     await box.receive(ann.email, 'Your password was changed')

@@ -3,6 +3,7 @@ import { toUuid } from '../../src/database/ids.ts'
 import { idOf } from '../accounts/count-invariants.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { enrol } from '../second-factor/authenticator.ts'
 import { twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { confirmReset, mailFolder, requestReset, signUpWithAddress, subjects, tokenIn } from './mailbox.ts'
@@ -44,6 +45,25 @@ t.test('a reset', async (t) => {
     const events = lines.map((line) => JSON.parse(line).event)
     for (const event of ['authn_password_reset', 'authn_password_change', 'authn_password_reset_fail'])
       t.ok(events.includes(event), event)
+  })
+
+  t.test('a link never replaces the second factor, nor gives it more tries', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    const account = await idOf(ann)
+    await enrol(ann.client)
+    const taken = [{ id: 'wrong', at: new Date() }]
+    const _id = `failed-codes-by-account:${account}`
+    const attempts = db.collection<{ _id: string }>('attempts')
+    await attempts.updateOne({ _id }, { $set: { taken, until: new Date(Date.now() + 900_000) } }, { upsert: true })
+    await requestReset(url, ann.username)
+    const token = tokenIn(await box.receive(ann.email, subjects.reset), 'reset')
+    const browser = makeClient(url)
+    const json = { token, newPassword }
+    t.equal((await browser.post('v1/password-reset/confirm', { json })).statusCode, 204)
+    const login = await browser.post('v1/session', { json: { username: ann.username, password: newPassword } })
+    t.match(login, { statusCode: 401, body: { code: 'second-factor-required' } })
+    t.equal((await browser.get('v1/session')).statusCode, 401)
+    t.match(await attempts.findOne({ _id }), { taken: [{ id: 'wrong' }] })
   })
 
   t.test('a weak password is refused, and does not use the link', async (t) => {
