@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { AccountStore } from '../accounts/store.ts'
 import { type CredentialStore, isSuspended } from '../credentials/store.ts'
 import { clientBuckets } from '../limits/client-buckets.ts'
+import type { FailedCodes } from '../limits/failed-codes.ts'
 import type { FixedWindow } from '../limits/fixed-window.ts'
 import { type Limit, limitWindowSeconds } from '../limits/headers.ts'
 import type { LoginThrottle } from '../limits/login-throttle.ts'
@@ -28,6 +29,7 @@ export type PasskeyLoginContext = AssertionContext &
   BeginContext & {
     accounts: Pick<AccountStore, 'find' | 'idOf'>
     credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
+    failedCodes: Pick<FailedCodes, 'clearRow'>
     fixedWindow: Pick<FixedWindow, 'acquire'>
     limits: { loginsPerAccount: number; loginsPerAddress: number }
     loginThrottle: Pick<LoginThrottle, 'clear'>
@@ -38,8 +40,18 @@ export type PasskeyLoginContext = AssertionContext &
  * alone, and only a login with a passkey of the account counts for the account.
  */
 export function passkeyLogin(context: PasskeyLoginContext) {
-  const { accounts, cookies, credentials, fixedWindow, limits, loginThrottle, passkeys, securityLog, sessions } =
-    context
+  const {
+    accounts,
+    cookies,
+    credentials,
+    failedCodes,
+    fixedWindow,
+    limits,
+    loginThrottle,
+    passkeys,
+    securityLog,
+    sessions,
+  } = context
   const description = 'failed logins with a passkey'
   const failures = clientBuckets({ name: 'passkey-failures', description, perAddress: limits.loginsPerAddress })
   const perAccount: Limit = {
@@ -82,12 +94,13 @@ export function passkeyLogin(context: PasskeyLoginContext) {
     }
   }
 
-  /** As after a login with the password: failures in a row end with the owner's login. */
+  /** As after a login with the password: failures in a row, of passwords and of codes, end with the owner's login. */
   async function clearFailures(request: FastifyRequest, account: string): Promise<void> {
     const own = await accounts.find(account)
     if (!own) return
     const attempt = { username: own.username, account, ip: request.client.ip, device: undefined }
-    await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    const clear = async () => void (await Promise.all([loginThrottle.clear(attempt), failedCodes.clearRow(account)]))
+    await releaseSoon(clear, request.log)
   }
 
   return {

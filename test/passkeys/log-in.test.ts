@@ -1,7 +1,7 @@
 import t from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { makeClient, signUp, testServer } from '../helper.ts'
-import { enrol, firstStep } from '../second-factor/authenticator.ts'
+import { codeOf, enrol, firstStep, forgetSteps, secondStep, wrongCodeOf } from '../second-factor/authenticator.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import type { Request } from './authenticator.ts'
 import {
@@ -17,6 +17,22 @@ import {
   passkeyEnv,
   passkeyUser,
 } from './ceremonies.ts'
+
+t.test('a login with a passkey ends a full row of wrong codes', async (t) => {
+  const { url, db } = await testServer(t, { ...passkeyEnv, LIMIT_FAILED_CODES_IN_A_ROW: '2' })
+  const { authenticator, client, username } = await passkeyUser(url)
+  const { secret } = await enrol(client)
+  await forgetSteps(db)
+  const logInWith = async (code: string) => {
+    const browser = makeClient(url)
+    await firstStep(browser, username)
+    return (await secondStep(browser, { code })).statusCode
+  }
+  for (const status of [401, 401, 429]) t.equal(await logInWith(wrongCodeOf(secret)), status)
+  t.equal(await logInWith(codeOf(secret)), 429)
+  t.equal((await logInBy(makeClient(url), authenticator)).statusCode, 200)
+  t.equal(await logInWith(codeOf(secret)), 200)
+})
 
 t.test('a login with a passkey', async (t) => {
   const { app, db, url } = await testServer(t, passkeyEnv)

@@ -135,7 +135,15 @@ t.test('two services whose database users have only their roles', { timeout: 120
     async (t) => {
       const { username } = await signUp(url)
       const env = external(users.accounts)
-      for (const args of [['show'], ['unlock'], ['end-sessions'], ['suspend'], ['unsuspend'], ['delete', '--yes']]) {
+      for (const args of [
+        ['show'],
+        ['unlock'],
+        ['end-sessions'],
+        ['suspend'],
+        ['unsuspend'],
+        ['reset-factors'],
+        ['delete', '--yes'],
+      ]) {
         const [name = '', ...options] = args
         const { code, error } = await startCommand(t, 'cli/accounts.ts', env, [name, username, ...options]).ended
         t.match({ code, error }, { code: 0, error: /^{[^\n]+"event":"authz_admin"[^\n]+\n$/ }, name)
@@ -145,7 +153,7 @@ t.test('two services whose database users have only their roles', { timeout: 120
       await t.rejects(audit.find().toArray(), refused)
       await t.rejects(audit.deleteMany({}), refused)
       await t.rejects(audit.updateMany({}, { $set: { user: 'another' } }), refused)
-      t.equal(await db.collection('audit').countDocuments(), 6)
+      t.equal(await db.collection('audit').countDocuments(), 7)
     },
   )
 
