@@ -3,6 +3,7 @@ import t from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { collections, views } from '../../src/collections.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
+import { passkeyEnv } from '../passkeys/ceremonies.ts'
 import { useEveryRoute } from '../services/every-route.ts'
 import { createRuntimeUser } from '../services/users.ts'
 import { external, startCommand } from './start-command.ts'
@@ -27,7 +28,7 @@ t.test('npm run indexes', { timeout: 120_000 }, async (t) => {
 
   t.test('then a user that must not create indexes is enough for every route', async (t) => {
     const user = await createRuntimeUser(t, connection, db.databaseName)
-    const app = await buildApp(await testConfig(user), user, pino({ level: 'silent' }))
+    const app = await buildApp(await testConfig(user, passkeyEnv), user, pino({ level: 'silent' }))
     t.teardown(() => app.close())
     await useEveryRoute(t, await app.listen({ host: '127.0.0.1', port: 0 }))
   })

@@ -8,6 +8,7 @@ import { buildApp } from '../../src/app.ts'
 import { serviceRoles } from '../../src/service-roles.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
 import { root } from '../main/server-process.ts'
+import { passkeyEnv } from '../passkeys/ceremonies.ts'
 import { useEveryRoute } from '../services/every-route.ts'
 import { asAdmin, createUser } from '../services/users.ts'
 import { external, runReconcile, startCommand } from './start-command.ts'
@@ -44,7 +45,7 @@ t.test('npm run roles', { timeout: 120_000 }, async (t) => {
 
   t.test('the role rookery is enough for both services in one program, and for reconcile', async (t) => {
     const user = await createUser(t, connection, [{ role: 'rookery', db: databaseName }])
-    const app = await buildApp(await testConfig(user), user, pino({ level: 'silent' }))
+    const app = await buildApp(await testConfig(user, passkeyEnv), user, pino({ level: 'silent' }))
     t.teardown(() => app.close())
     await useEveryRoute(t, await app.listen({ host: '127.0.0.1', port: 0 }))
     await db.collection('posts').updateMany({}, { $inc: { 'counts.likes': 1 } })
