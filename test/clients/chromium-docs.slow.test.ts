@@ -32,6 +32,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
     t.same(await page.evaluate('[...document.querySelectorAll(".opblock-tag")].map((tag) => tag.dataset.tag)'), [
       'accounts',
       'sessions',
+      'passkeys',
+      'second factor',
       'posts',
       'reactions',
       'follows',
