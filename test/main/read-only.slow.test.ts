@@ -53,7 +53,8 @@ t.test('in a read-only checkout, with a read-only home', { skip, timeout: 460_00
       error,
       `DATA_DIR ${join(project, '.data')} cannot be used for the generated secrets (EACCES): make it writable, or set DATA_DIR to a directory that is.\n`,
     )
-    const secrets = { DB_PASSWORD: 'Zx9-4kTq_w8LmN2p', JWT_SIGN_KEY: 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K' }
+    const key = 'Zx9-4kTq_w8LmN2pRs6vYb3cDf5gHj7K'
+    const secrets = { DB_PASSWORD: 'Zx9-4kTq_w8LmN2p', JWT_SIGN_KEY: key, TOTP_KEYS: `first:${key}` }
     const other = await attempt(server, secrets)
     t.equal(other.code, 78)
     t.match(other.error, /^DATA_DIR .* cannot be used: .* no permission to write there\. Set another DATA_DIR\.\n$/)
