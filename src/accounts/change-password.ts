@@ -12,6 +12,7 @@ import { invalid, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import { whileQueued } from '../limits/while-queued.ts'
+import type { EmailStore } from '../mail/emails.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer } from '../sessions/auth-hooks.ts'
 import { invalidCredentials } from '../sessions/begin-session.ts'
@@ -29,6 +30,7 @@ type Context = {
   cookies: SessionCookies
   credentials: Pick<CredentialStore, 'change' | 'find'>
   devices: Pick<DeviceStore, 'deleteAll' | 'remember'>
+  emails: Pick<EmailStore, 'dropPending'>
   failedLogins: FailedLogins
   mutex: KeyedMutex
   passwordMinLength: number
@@ -41,8 +43,8 @@ type Context = {
 const pointer = '/body/newPassword'
 
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, cookies, credentials, devices, mutex, passwordMinLength, passwords } = context
-  const { securityLog, sessions, transact } = context
+  const { accounts, activity, cookies, credentials, devices, emails, mutex, passwordMinLength } = context
+  const { passwords, securityLog, sessions, transact } = context
 
   scope.put(
     '/account/password',
@@ -84,6 +86,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           if (outcome === 'changed') throw invalidCredentials()
           await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
+          await emails.dropPending(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)
           const device = await devices.remember(account, { presented: [], client: request.client }, transaction)
           return { ...(await sessions.create(account, request.client, transaction)), device: device.token }

@@ -7,6 +7,7 @@ import { credentialStore } from '../credentials/store.ts'
 import { transactor } from '../database/transaction.ts'
 import { accountCounters } from '../limits/account-counters.ts'
 import { throttleKey } from '../limits/throttle-key.ts'
+import { emailStore } from '../mail/emails.ts'
 import { type Notices, noNotices } from '../mail/notices.ts'
 import { deviceStore } from '../sessions/devices.ts'
 import { revocationCache } from '../sessions/revocation-cache.ts'
@@ -49,6 +50,7 @@ export async function resetPassword(
     const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
     await deviceStore(db).endTrust(account, transaction)
+    await emailStore(db).dropPending(account, transaction)
     await activityStore(db, notices).record(account, 'password-changed', operator, transaction)
     return sessions.endAll(account, transaction)
   })

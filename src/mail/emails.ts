@@ -72,6 +72,11 @@ export function emailStore(db: Db) {
       )
     },
 
+    /** With a new password: a thief of the last one may have entered the address, and would reset the new one by mail. */
+    async dropPending(account: string, transaction: ClientSession): Promise<void> {
+      await emails.updateOne({ _id: toUuid(account) }, { $unset: { pending: '' } }, { session: transaction })
+    },
+
     async delete(account: string, transaction: ClientSession): Promise<void> {
       await emails.deleteOne({ _id: toUuid(account) }, { session: transaction })
     },

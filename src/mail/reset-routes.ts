@@ -33,7 +33,7 @@ type Context = {
   countersOf: (account: { id: string; username: string }) => Pick<AccountCounters, 'clearFailedLogins'>
   credentials: Pick<CredentialStore, 'change'>
   devices: Pick<DeviceStore, 'deleteAll' | 'remember'>
-  emails: Pick<EmailStore, 'findReset' | 'useReset'>
+  emails: Pick<EmailStore, 'dropPending' | 'findReset' | 'useReset'>
   fixedWindow: FixedWindow
   limits: { resetsPerAddress: number; resetsPerNetwork: number }
   loginThrottle: Pick<LoginThrottle, 'standInId'>
@@ -143,6 +143,7 @@ export const resetRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
         if (changed.outcome === 'changed') throw refuse()
         await sessions.endAll(account, transaction)
         await devices.deleteAll(account, transaction)
+        await emails.dropPending(account, transaction)
         await activity.record(account, 'password-reset', client, transaction)
         return devices.remember(account, { presented: [], client }, transaction)
       }

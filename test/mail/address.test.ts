@@ -2,11 +2,20 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { UUID } from 'mongodb'
 import t from 'tap'
+import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { toUuid } from '../../src/database/ids.ts'
 import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { mailFolder, signUpWithAddress, subjects, tokenIn, verifyAddress } from './mailbox.ts'
+import {
+  confirmReset,
+  mailFolder,
+  requestReset,
+  signUpWithAddress,
+  subjects,
+  tokenIn,
+  verifyAddress,
+} from './mailbox.ts'
 
 type Problem = { code: string; detail: string; errors?: { pointer: string }[] }
 
@@ -160,6 +169,28 @@ t.test('an e-mail address', async (t) => {
     const { statusCode } = await client.put('v1/account/email', { json: { email: 'a@mail.example' } })
     t.equal(statusCode, 401)
     t.equal(await db.collection<{ _id: UUID }>('emails').countDocuments({ _id: account }), 0)
+  })
+
+  t.test('a new password ends an address whose link was not used: a thief may have entered it', async (t) => {
+    const newPassword = 'brisk oboe fjord twelve'
+    const changes: Record<string, (ann: Awaited<ReturnType<typeof signUpWithAddress>>) => Promise<unknown>> = {
+      change: ({ client }) => client.put('v1/account/password', { json: { currentPassword: password, newPassword } }),
+      reset: async ({ username, email }) => {
+        await requestReset(url, username)
+        await confirmReset(url, tokenIn(await box.receive(email, subjects.reset), 'reset'), newPassword)
+      },
+      operator: ({ username }) => resetPassword(db.client, db.databaseName, username, { cost: 4, peppers: [] }),
+    }
+    for (const [how, change] of Object.entries(changes)) {
+      const ann = await signUpWithAddress(url, box)
+      const thief = `thief-${how}@mail.example`
+      t.equal((await ann.client.put('v1/account/email', { json: { email: thief } })).statusCode, 202)
+      const token = tokenIn(await box.receive(thief, subjects.verify), 'verify')
+      await change(ann)
+      t.match(await verify(url, token), { statusCode: 404, body: { code: 'not-found' } }, how)
+      const stored = await db.collection('emails').findOne({ username: ann.username })
+      t.match(stored, { address: ann.email, pending: undefined }, how)
+    }
   })
 
   t.test('without SMTP_URL, mails are files that only their owner can read, and the log names each', async (t) => {
