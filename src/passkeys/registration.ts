@@ -16,6 +16,9 @@ const algorithms = [-8, -7, -257]
 /** An RSA key of 4,096 bits has 530. */
 const maxPublicKeyBytes = 1_024
 
+/** 65,537, as all authenticators have it. To verify with one as long as the modulus takes 8 ms in place of 0.1 ms. */
+const rsaExponent = Buffer.from([1, 0, 1])
+
 type Owner = { id: string; username: string; displayName: string }
 
 /** The user handle of an account: its id, which says nothing about the person (WebAuthn Level 3, 14.6.1). */
@@ -51,6 +54,13 @@ async function withoutAttestation(attestationObject: string): Promise<string> {
   return isoBase64URL.fromBuffer(isoCBOR.encode(new Map(Object.entries(parts))))
 }
 
+async function isCheapToVerify(publicKey: Uint8Array<ArrayBuffer>): Promise<boolean> {
+  const { cose, decodeCredentialPublicKey } = await loadWebauthnHelpers()
+  if (publicKey.length > maxPublicKeyBytes) return false
+  const key = decodeCredentialPublicKey(publicKey)
+  return !cose.isCOSEPublicKeyRSA(key) || rsaExponent.equals(key.get(cose.COSEKEYS.e) ?? Buffer.alloc(0))
+}
+
 /** @returns undefined for a response that does not answer the challenge with a new passkey of this relying party */
 export async function verifyRegistration(
   { id, type, response }: RegistrationResponse,
@@ -78,7 +88,7 @@ export async function verifyRegistration(
     })
     if (!registrationInfo) return undefined
     const { aaguid, credential, credentialBackedUp, credentialDeviceType } = registrationInfo
-    if (credential.id !== id || credential.publicKey.length > maxPublicKeyBytes) return undefined
+    if (credential.id !== id || !(await isCheapToVerify(credential.publicKey))) return undefined
     return {
       credential: credentialBytes(id),
       publicKey: new Binary(credential.publicKey),

@@ -20,6 +20,8 @@ export type Lies = Partial<{
   attestation: 'packed'
   credentialIdBytes: number
   publicKeyBytes: number
+  /** Of an RSA key, with `publicKeyBytes`. */
+  exponent: Buffer
 }>
 
 type Credential = { id: Buffer; privateKey: KeyObject; userHandle: string; counter: number }
@@ -29,14 +31,14 @@ const flag = { userPresent: 1, userVerified: 4, backupEligible: 8, backedUp: 16,
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest()
 const textOf = (bytes: Buffer) => bytes.toString('base64url')
 
-/** ES256 (RFC 9053, 2.1); with `bytes`, an RSA key of about that length. */
-function coseKey(publicKey: KeyObject, bytes?: number): Cbor {
-  if (bytes !== undefined)
+/** ES256 (RFC 9053, 2.1); with `publicKeyBytes`, an RSA key of about that length. */
+function coseKey(publicKey: KeyObject, { publicKeyBytes, exponent = Buffer.from([1, 0, 1]) }: Lies): Cbor {
+  if (publicKeyBytes !== undefined)
     return new Map<number, Cbor>([
       [1, 3],
       [3, -257],
-      [-1, randomBytes(bytes)],
-      [-2, Buffer.from([1, 0, 1])],
+      [-1, randomBytes(publicKeyBytes)],
+      [-2, exponent],
     ])
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
   const coordinate = (text: string) => Buffer.from(text, 'base64url')
@@ -82,12 +84,7 @@ export function softwareAuthenticator(origin: string, { counts = true } = {}) {
       credentials.push(credential)
       const length = Buffer.alloc(2)
       length.writeUInt16BE(id.length)
-      const attested = Buffer.concat([
-        Buffer.alloc(16),
-        length,
-        id,
-        encodeCbor(coseKey(publicKey, lies.publicKeyBytes)),
-      ])
+      const attested = Buffer.concat([Buffer.alloc(16), length, id, encodeCbor(coseKey(publicKey, lies))])
       const authData = authenticatorData(rp.id, credential.counter, lies, attested)
       const clientDataJSON = clientData('webauthn.create', challenge, lies)
       const certificate = encodeCbor(new Map([['x5c', randomBytes(64)]]))

@@ -109,6 +109,8 @@ t.test('an account’s passkeys', async (t) => {
       'no user presence': { userPresent: false },
       'a credential id that is too long': { credentialIdBytes: 1_024 },
       'a key that is too long': { publicKeyBytes: 1_025 },
+      'a key that is slow to verify with': { publicKeyBytes: 384, exponent: Buffer.alloc(384, 127) },
+      'a key with an exponent of its own': { publicKeyBytes: 384, exponent: Buffer.from([1, 0, 3]) },
     }
     for (const [name, lie] of Object.entries(lies)) {
       const refused = await addPasskey(client, softwareAuthenticator(origin), lie)
@@ -119,6 +121,7 @@ t.test('an account’s passkeys', async (t) => {
     t.equal((await client.post('v1/passkeys', { json: { response } })).statusCode, 400, 'another credential id')
     t.same((await listPasskeys(client)).items, [])
     t.equal((await addPasskey(client, softwareAuthenticator(origin))).statusCode, 201, 'and without a lie')
+    t.equal((await addPasskey(client, softwareAuthenticator(origin), { publicKeyBytes: 256 })).statusCode, 201, 'RSA')
   })
 
   t.test('a challenge serves one response, of the session that asked for it', async (t) => {
