@@ -26,7 +26,7 @@ type Context = CheckContext & {
   devices: Pick<DeviceStore, 'endTrust'>
   mutex: KeyedMutex
   secondFactors: SecondFactorStore
-  sessions: Pick<SessionStore, 'find' | 'isConfirmed'>
+  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
   transact: Transact
 }
 
@@ -41,15 +41,19 @@ const noEnrolment = () =>
 const notEnrolled = () => new Problem('not-found', 'Enrol an authenticator app first: POST /v1/second-factor/totp.')
 
 export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { accounts, activity, credentials, devices, mutex, secondFactors, securityLog, transact } = context
+  const { accounts, activity, credentials, devices, mutex, secondFactors, securityLog, sessions, transact } = context
 
   /** Changes write the credential, as each login and the account's deletion do: they happen before it or after it. */
   function change<T>(
     request: FastifyRequest,
     work: (account: string, transaction: ClientSession) => Promise<T>,
   ): Promise<T> {
-    const { account } = requireViewer(request)
+    const viewer = requireViewer(request)
+    const { account } = viewer
     const run = async (transaction: ClientSession) => {
+      // A session that has ended since its request began changes nothing: a thief's app would lock the owner out.
+      const live = await sessions.touch(viewer, transaction)
+      if (live.outcome === 'not-found') throw unauthenticated()
       const { outcome } = await credentials.touch(account, transaction)
       if (outcome === 'not-found') throw unauthenticated()
       return work(account, transaction)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { dataCollections } from '../data-collections.ts'
@@ -129,6 +130,26 @@ t.test('enrolling an app', async (t) => {
     await db.collection<{ _id: UUID }>('credentials').deleteOne({ _id: new UUID(id) })
     t.equal((await client.post('v1/second-factor/totp')).statusCode, 401)
     t.equal(await db.collection<{ _id: UUID }>('secondFactors').countDocuments({ _id: new UUID(id) }), 0)
+  })
+
+  t.test('a session that ends while its request waits changes nothing', async (t) => {
+    const { client } = await signUp(url)
+    const account = new UUID((await client.get<{ id: string }>('v1/account')).body.id)
+    await confirm(client)
+    const { secret } = await beginEnrolment(client)
+    const transaction = db.client.startSession()
+    t.teardown(() => transaction.endSession())
+    transaction.startTransaction()
+    const credentials = db.collection<{ _id: UUID }>('credentials')
+    // As a login does: what the request writes conflicts with it, and waits.
+    await credentials.updateOne({ _id: account }, { $inc: { revision: 1 } }, { session: transaction })
+    const answer = sendCode(client, codeOf(secret))
+    await delay(500)
+    await db.collection('sessions').deleteMany({ account })
+    await transaction.abortTransaction()
+    t.equal((await answer).statusCode, 401)
+    const own = { _id: account, totp: { $exists: true } }
+    t.equal(await db.collection<{ _id: UUID }>('secondFactors').countDocuments(own), 0)
   })
 
   t.test('new recovery codes make the earlier ones void', async (t) => {
