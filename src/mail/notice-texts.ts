@@ -1,7 +1,11 @@
 type NoticeText = { subject: string; what: string; advice: string }
 
-const takeBack =
-  'If it was you, there is nothing to do. If not, log in, change your password and end the other sessions.'
+const unlessYou = (steps: string) => `If it was you, there is nothing to do. If not, ${steps}.`
+const takeBack = unlessYou('log in, change your password and end the other sessions')
+// What a thief leaves behind stays after a change of the password.
+const takeBackAddress = unlessYou(
+  'log in at once, enter this address again, change your password and end the other sessions',
+)
 const askOperator = 'If you did not expect it, ask the operator of this service.'
 
 /** The events of which an account is told by mail, by the names of its activity; those of a deletion have no activity. */
@@ -50,17 +54,17 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   'email-changed': {
     subject: 'Your e-mail address was replaced',
     what: 'Another e-mail address has replaced this one. This is the last mail to it about your account.',
-    advice: takeBack,
+    advice: takeBackAddress,
   },
   'email-removed': {
     subject: 'Your e-mail address was removed',
     what: 'This e-mail address was removed from your account. This is the last mail to it about your account.',
-    advice: takeBack,
+    advice: takeBackAddress,
   },
   'totp-enrolled': {
     subject: 'A second factor was added',
     what: 'An app for one-time codes was added to your account as a second factor.',
-    advice: takeBack,
+    advice: unlessYou('reset your password by mail, and ask the operator of this service to remove the app'),
   },
   'totp-removed': {
     subject: 'The second factor was removed',
@@ -75,7 +79,7 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   'recovery-codes-replaced': {
     subject: 'New recovery codes were made',
     what: 'New recovery codes were made for your account. The earlier ones no longer work.',
-    advice: takeBack,
+    advice: unlessYou('log in, make new ones, change your password and end the other sessions'),
   },
   'factors-reset': {
     subject: 'Your second factor and passkeys were removed',
@@ -85,7 +89,7 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   'passkey-added': {
     subject: 'A passkey was added',
     what: 'A passkey was added to your account: it logs in without the password.',
-    advice: takeBack,
+    advice: unlessYou('log in, remove the passkey, change your password and end the other sessions'),
   },
   'passkey-removed': {
     subject: 'A passkey was removed',

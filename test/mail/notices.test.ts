@@ -124,6 +124,17 @@ t.test('a notice says what happened, when, from where and what to do, in text an
   t.throws(() => composeMail({ kind: 'notice', to: '', username: '', event: 'unknown', count: 1, ...cause }, origin))
 })
 
+t.test('advice against a thief removes what stays after a change of the password', async (t) => {
+  const advised = {
+    'passkey-added': /log in, remove the passkey, change your password and end the other sessions/,
+    'totp-enrolled': /reset your password by mail, and ask the operator of this service to remove the app/,
+    'email-changed': /log in at once, enter this address again, change your password and end the other sessions/,
+    'email-removed': /log in at once, enter this address again, change your password and end the other sessions/,
+    'recovery-codes-replaced': /log in, make new ones, change your password and end the other sessions/,
+  }
+  for (const [event, advice] of Object.entries(advised)) t.match(noticeTexts[event]?.advice, advice, event)
+})
+
 t.test('a link stands alone on its line; what is not ours is escaped in HTML', async (t) => {
   const token = 'T'.repeat(43)
   const verification = composeMail({ kind: 'verification', to: 'a@mail.example', username: 'ann', token }, origin)
