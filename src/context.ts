@@ -81,7 +81,8 @@ export function createContext(config: AppConfig, parts: Parts) {
   const { db, isDraining, log, noteRefusal, origin, registry, secrets, signals, throttleKey, transact, writer } = parts
   const isMailOn = mail.kind !== 'none'
   const emails = emailStore(db)
-  const outbox = outboxStore(db, () => sender.wakeSoon())
+  const tokenKeys = () => challengeKeys(secrets.current.signKeys, throttleKey)
+  const outbox = outboxStore(db, tokenKeys, () => sender.wakeSoon())
   const notices = mailNotices({ emails, isOn: isMailOn, outbox })
   const activity = activityStore(db, notices)
   const credentials = credentialStore(db)
@@ -114,7 +115,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     accounts,
     activity,
     analytics: analyticsStore(db),
-    challenges: challengeStore(db, () => challengeKeys(secrets.current.signKeys, throttleKey)),
+    challenges: challengeStore(db, tokenKeys),
     clock: clockCheck(readTimeOf(signals), log),
     contentDeletion: notingAccounts(deletion, removals),
     cookies: sessionCookies(config.cookieSecure),

@@ -1,6 +1,7 @@
-import type { ClientSession, Collection, Db, UUID } from 'mongodb'
+import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { ClientInfo } from '../http/client-info.ts'
+import { sealToken, unsealToken } from './sealed-token.ts'
 
 /** What causes a mail: when, from where, and to which account it belongs. An operator has no address. */
 type Cause = ClientInfo & { at: Date }
@@ -16,10 +17,17 @@ export type ResetRequest = { kind: 'reset-request'; account: string } & Cause
 
 export type Job = Mail | ResetRequest
 
+/** With the token of a link encrypted. */
+type StoredJob = Job extends infer Each
+  ? Each extends { token: string }
+    ? Omit<Each, 'token'> & { token: Binary }
+    : Each
+  : never
+
 type OutboxDocument = {
   /** A UUIDv7 of when it was added. The Message-ID has it, by which a mail that is sent twice can be recognised. */
   _id: UUID
-  job: Job
+  job: StoredJob
   /** By the database's clock: when it is due, or until when another process has it. */
   dueAt: Date
   tries: number
@@ -27,7 +35,15 @@ type OutboxDocument = {
   giveUpAt: Date
 }
 
-export type Leased = { id: string; job: Job; lease: UUID; tries: number; isLate: boolean }
+/** @property job - undefined if the key that encrypted its link is gone */
+export type Leased = {
+  id: string
+  kind: Job['kind']
+  job: Job | undefined
+  lease: UUID
+  tries: number
+  isLate: boolean
+}
 
 /** Longer than a try takes, so that no other process begins the same: see sender.ts. */
 const leaseMs = 120_000
@@ -42,12 +58,25 @@ export const outboxIndexes = [
   { key: { giveUpAt: 1 }, expireAfterSeconds: keptAfterSeconds },
 ] as const
 
-/** Mails to send, written in the transaction of what they tell. @param onAdded - called before that is committed */
-export function outboxStore(db: Db, onAdded: () => void = () => {}) {
+/**
+ * Mails to send, written in the transaction of what they tell.
+ * @param keys - of all processes, which encrypt the tokens of links: see challengeKeys()
+ * @param onAdded - called before that is committed
+ */
+export function outboxStore(db: Db, keys: () => readonly Buffer[] = () => [], onAdded: () => void = () => {}) {
   const outbox: Collection<OutboxDocument> = db.collection('outbox')
+  const toStored = (job: Job): StoredJob => ('token' in job ? { ...job, token: sealToken(job.token, keys()) } : job)
+
+  function toJob(stored: StoredJob): Job | undefined {
+    if (!('token' in stored)) return stored
+    const token = unsealToken(stored.token, keys())
+    return token === undefined ? undefined : { ...stored, token }
+  }
+
   return {
     async add(job: Job, giveUpAt: Date, transaction: ClientSession): Promise<void> {
-      await outbox.insertOne({ _id: toUuid(newId()), job, dueAt: now, tries: 0, giveUpAt }, { session: transaction })
+      const document = { _id: toUuid(newId()), job: toStored(job), dueAt: now, tries: 0, giveUpAt }
+      await outbox.insertOne(document, { session: transaction })
       onAdded()
     },
 
@@ -62,8 +91,10 @@ export function outboxStore(db: Db, onAdded: () => void = () => {}) {
       )
       if (!found) return undefined
       const leasedAtMs = found.dueAt.getTime() - leaseMs
-      const { _id, job, tries, giveUpAt } = found
-      return { id: _id.toString(), job, lease, tries, isLate: giveUpAt.getTime() <= leasedAtMs }
+      const { _id, tries, giveUpAt } = found
+      const { kind } = found.job
+      const isLate = giveUpAt.getTime() <= leasedAtMs
+      return { id: _id.toString(), kind, job: toJob(found.job), lease, tries, isLate }
     },
 
     /** To be tried again, unless another process has it by now. */
@@ -84,7 +115,7 @@ export function outboxStore(db: Db, onAdded: () => void = () => {}) {
       giveUpAt: Date,
       transaction: ClientSession,
     ): Promise<{ outcome: 'replaced' | 'not-found' }> {
-      const update = { $set: { job, giveUpAt } }
+      const update = { $set: { job: toStored(job), giveUpAt } }
       const { matchedCount } = await outbox.updateOne({ _id: toUuid(id), lease }, update, { session: transaction })
       return { outcome: matchedCount === 1 ? 'replaced' : 'not-found' }
     },

@@ -55,15 +55,16 @@ export function mailSender({ log, makeReset, noteRefusal, origin, outbox, regist
   }
 
   async function giveUp(leased: Leased, facts: object): Promise<void> {
-    const { id, job, tries } = leased
-    log.warn({ mail: id, kind: job.kind, tries, ...facts }, 'mail given up')
+    const { id, kind, tries } = leased
+    log.warn({ mail: id, kind, tries, ...facts }, 'mail given up')
     await outbox.delete(leased)
     results?.inc({ result: 'given-up' })
   }
 
   async function handle(leased: Leased): Promise<void> {
-    const { id, job, tries } = leased
+    const { id, kind, job, tries } = leased
     if (leased.isLate) return giveUp(leased, {})
+    if (!job) return giveUp(leased, { reason: 'the key of its link is gone' })
     const mail = job.kind === 'reset-request' ? await makeReset(leased, job) : job
     if (!mail) return
     try {
@@ -74,10 +75,7 @@ export function mailSender({ log, makeReset, noteRefusal, origin, outbox, regist
       const { code, responseCode, command } = failure
       if (isFinal(failure)) return giveUp(leased, { code, responseCode, command })
       results?.inc({ result: 'failed' })
-      log.warn(
-        { mail: id, kind: job.kind, tries, code, responseCode, command },
-        'mail not sent, it will be tried again',
-      )
+      log.warn({ mail: id, kind, tries, code, responseCode, command }, 'mail not sent, it will be tried again')
       const delayMs = mailBackOffMs(tries)
       await outbox.release(leased, delayMs)
       wakeIn(delayMs)

@@ -1,4 +1,4 @@
-import type { Db, UUID } from 'mongodb'
+import { Binary, type Db, type UUID } from 'mongodb'
 import t from 'tap'
 import { newId, toUuid } from '../../src/database/ids.ts'
 import { mailBackOffMs } from '../../src/mail/sender.ts'
@@ -6,7 +6,7 @@ import { eventually } from '../eventually.ts'
 import { password, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 import { type Answer, type Phase, startMailServer } from './mail-server.ts'
-import { subjects } from './mailbox.ts'
+import { subjects, tokenIn } from './mailbox.ts'
 
 const outboxOf = (db: Db) => db.collection<{ dueAt: Date; tries: number; giveUpAt: Date }>('outbox')
 const emptied = (db: Db) => eventually(async () => (await outboxOf(db).countDocuments()) === 0)
@@ -123,6 +123,31 @@ t.test('a mail that is not sent at once', async (t) => {
     t.equal(received('lost@mail.example').length, 1)
   })
 
+  t.test('holds no link that works for a reader of the database', async (t) => {
+    const to = 'waiting@mail.example'
+    answer = () => 450
+    await enterAddress(url, to)
+    await isTried(to)
+    const waiting = await outbox.findOne(of(to))
+    answer = () => 'accept'
+    await outbox.updateOne(of(to), { $set: { dueAt: new Date(0) } })
+    await emptied(db)
+    const token = tokenIn({ text: received(to)[0]?.text ?? '' }, 'verify')
+    t.notOk(JSON.stringify(waiting).includes(token))
+  })
+
+  t.test('whose link no key of this server opens any more is given up', async (t) => {
+    const to = 'unreadable@mail.example'
+    answer = () => 450
+    const given = (await results())['given-up']
+    await enterAddress(url, to)
+    await isTried(to)
+    await outbox.updateOne(of(to), { $set: { 'job.token': new Binary(Buffer.alloc(71)), dueAt: new Date(0) } })
+    await emptied(db)
+    t.same(received(to), [])
+    if (app) await eventually(async () => (await results())['given-up'] === given + 1)
+  })
+
   t.test('is given up when it is too late', async (t) => {
     answer = () => 450
     const given = (await results())['given-up']
@@ -142,7 +167,7 @@ t.test('a mail that is not sent at once', async (t) => {
     const lease = { dueAt: new Date(Date.now() + 120_000), tries: 1, lease: toUuid(newId()) }
     await db.collection<{ _id: UUID }>('outbox').insertOne({
       _id: toUuid(newId()),
-      job: { kind: 'verification', to, username: 'ann', token: 'T'.repeat(43) },
+      job: { kind: 'notice', to, username: 'ann', event: 'login', count: 1, at: new Date(), ip: '', userAgent: '' },
       giveUpAt: new Date(Date.now() + 3_600_000),
       ...lease,
     } as { _id: UUID })
