@@ -35,7 +35,7 @@ type OutboxDocument = {
   giveUpAt: Date
 }
 
-/** @property job - undefined if the key that encrypted its link is gone */
+/** @property job - undefined if no key of this process opens its link */
 export type Leased = {
   id: string
   kind: Job['kind']

@@ -61,10 +61,20 @@ export function mailSender({ log, makeReset, noteRefusal, origin, outbox, regist
     results?.inc({ result: 'given-up' })
   }
 
+  async function tryAgain(leased: Leased, facts: object): Promise<void> {
+    const { id, kind, tries } = leased
+    results?.inc({ result: 'failed' })
+    log.warn({ mail: id, kind, tries, ...facts }, 'mail not sent, it will be tried again')
+    const delayMs = mailBackOffMs(tries)
+    await outbox.release(leased, delayMs)
+    wakeIn(delayMs)
+  }
+
   async function handle(leased: Leased): Promise<void> {
-    const { id, kind, job, tries } = leased
+    const { id, job } = leased
     if (leased.isLate) return giveUp(leased, {})
-    if (!job) return giveUp(leased, { reason: 'the key of its link is gone' })
+    // Another process may have the key by now, or this one soon.
+    if (!job) return tryAgain(leased, { reason: 'no key of this server opens its link' })
     const mail = job.kind === 'reset-request' ? await makeReset(leased, job) : job
     if (!mail) return
     try {
@@ -74,12 +84,7 @@ export function mailSender({ log, makeReset, noteRefusal, origin, outbox, regist
       const failure = error as Failure // whatever was thrown: all members are optional
       const { code, responseCode, command } = failure
       if (isFinal(failure)) return giveUp(leased, { code, responseCode, command })
-      results?.inc({ result: 'failed' })
-      log.warn({ mail: id, kind, tries, code, responseCode, command }, 'mail not sent, it will be tried again')
-      const delayMs = mailBackOffMs(tries)
-      await outbox.release(leased, delayMs)
-      wakeIn(delayMs)
-      return
+      return tryAgain(leased, { code, responseCode, command })
     }
     await outbox.delete(leased)
     results?.inc({ result: 'sent' })
