@@ -17,7 +17,7 @@ export const slidingWindowIndexes = [{ key: { until: 1 }, expireAfterSeconds: 60
 
 const keyOf = ({ limit, subject }: Counter) => `${limit.name}:${subject}`
 
-/** By the database's clock, in one atomic update of each counter. @param nowMs - for how long a refusal is remembered */
+/** By the database's clock, in one atomic update for each counter. @param nowMs - for how long a refusal is remembered */
 export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => number) {
   const attempts: Collection<AttemptsDocument> = db.collection('attempts')
   const refusals = recentRefusals(nowMs)
@@ -33,8 +33,7 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => numb
     return next && Math.max(1, Math.ceil((next.at.getTime() - from) / 1_000))
   }
 
-  /** Takes a place in each counter that has one. */
-  const take = (counter: Counter, id: string) => {
+  async function acquireOne(counter: Counter, id: string): Promise<boolean> {
     const { quota, windowSeconds } = counter.limit
     const { keepSeconds = windowSeconds } = counter
     const recent = {
@@ -44,29 +43,21 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => numb
       },
     }
     const more = { $concatArrays: ['$taken', [{ id, at: '$$NOW' }]] }
-    const update = [
-      { $set: { taken: recent, until: { $add: ['$$NOW', keepSeconds * 1_000] } } },
-      { $set: { taken: { $cond: [{ $lt: [{ $size: '$taken' }, quota] }, more, '$taken'] } } },
-    ]
-    return { updateOne: { filter: { _id: keyOf(counter) }, update, upsert: true } }
+    const after = await attempts.findOneAndUpdate(
+      { _id: keyOf(counter) },
+      [
+        { $set: { taken: recent, until: { $add: ['$$NOW', keepSeconds * 1_000] } } },
+        { $set: { taken: { $cond: [{ $lt: [{ $size: '$taken' }, quota] }, more, '$taken'] } } },
+      ],
+      { upsert: true, returnDocument: 'after' },
+    )
+    return after?.taken.some((attempt) => attempt.id === id) ?? false
   }
 
-  /** @returns the counters that had no place */
-  async function takeAll(counters: readonly Counter[], id: string): Promise<Counter[]> {
-    // One message. The driver repeats it when its answer is lost, because each update is of one document.
-    const takes = counters.map((counter) => take(counter, id))
-    await attempts.bulkWrite(takes, { ordered: false })
-    const filter = { _id: { $in: counters.map(keyOf) }, 'taken.id': id }
-    const found = await attempts.find(filter, { projection: { _id: 1 } }).toArray()
-    const taken = new Set(found.map(({ _id }) => _id))
-    return counters.filter((counter) => !taken.has(keyOf(counter)))
-  }
-
+  // One by one: the driver does not retry a write of several documents when its answer is lost.
   const releaseAll = async (counters: readonly Counter[], id: string) => {
-    const pulls = counters.map((counter) => ({
-      updateOne: { filter: { _id: keyOf(counter) }, update: { $pull: { taken: { id } } } },
-    }))
-    await attempts.bulkWrite(pulls, { ordered: false })
+    const pulled = counters.map((counter) => attempts.updateOne({ _id: keyOf(counter) }, { $pull: { taken: { id } } }))
+    await Promise.all(pulled)
   }
 
   function recall(counters: readonly Counter[]): void {
@@ -101,15 +92,14 @@ export function slidingWindow(db: Db, log: FastifyBaseLogger, nowMs?: () => numb
       recall(counters)
       const id = randomUUID()
       const release = () => releaseAll(counters, id)
-      const full = await takeAll(counters, id).catch(async (error) => {
-        await releaseSoon(release, log)
-        throw error
-      })
-      const [first] = full
-      if (!first) return release
+      const outcomes = await Promise.allSettled(counters.map((counter) => acquireOne(counter, id)))
+      const full = counters.find((_, n) => outcomes[n]?.status === 'fulfilled' && !outcomes[n].value)
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (!full && !failed) return release
       await releaseSoon(release, log)
+      if (failed || !full) throw failed?.reason
       await check(counters)
-      throw rateLimited(first.limit, 1)
+      throw rateLimited(full.limit, 1)
     },
 
     async clear(counters: readonly Counter[]): Promise<void> {
