@@ -38,6 +38,7 @@ const others = new Set([
   'sessions/session-owners',
   // Which peer's X-Forwarded-For is trusted: here it is always nginx.
   'limits/proxies',
+  'limits/requests-in-progress',
   'limits/sign-ups',
   // Counted in each process, and here each service is one.
   'limits/reads',
