@@ -8,7 +8,7 @@ import type { ClientsReport, ClientsRequest, Summary } from './clients.ts'
 const help = `Usage: npm run bench:outage -- [--clients <n>] [--seconds <n>]
 
 Opens connections (default 2000) of 40 networks to a server, freezes its database, lets each client read a post and come back
-as Retry-After says for some seconds (default 15), and prints how long those waited for whom the waiting room had no place,
+as Retry-After says for some seconds (default 15), and prints how long those waited that found no place in the waiting room,
 and how long /health/live took. Exit code: 0 if 99 % of the first were answered within 100 ms and 99 % of the second within
 50 ms, otherwise 1.
 `

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { answerWatch } from '../database/answer-watch.ts'
 import { newId } from '../database/ids.ts'
+import { clientCounts } from './client-counts.ts'
 import { countPerSecond } from './count-per-second.ts'
 import type { Handler } from './pipelining.ts'
 import { databaseUnavailable, problemType } from './problems.ts'
@@ -48,27 +49,18 @@ export function outageRoom({ headers, clientOf, ping, onRefused, maxWaiting = de
   const refuse = refusal(headers)
   const report = countPerSecond(onRefused)
   const waiting = new Map<ServerResponse, Client>()
-  /** Of those that wait, by address and by network. */
-  const counts = new Map<string, number>()
-
-  function count({ address, network }: Client, difference: 1 | -1): void {
-    for (const key of [address, network]) {
-      const sum = (counts.get(key) ?? 0) + difference
-      if (sum > 0) counts.set(key, sum)
-      else counts.delete(key)
-    }
-  }
+  const counts = clientCounts()
 
   function leave(response: ServerResponse): boolean {
     const client = waiting.get(response)
-    if (client) count(client, -1)
+    if (client) counts.remove(client)
     return waiting.delete(response)
   }
 
   const isFullFor = ({ address, network }: Client): boolean =>
     waiting.size >= maxWaiting ||
-    (counts.get(address) ?? 0) >= maxWaiting * shares.address ||
-    (counts.get(network) ?? 0) >= maxWaiting * shares.network
+    counts.of(address) >= maxWaiting * shares.address ||
+    counts.of(network) >= maxWaiting * shares.network
 
   /** A stream that has begun waits no more. */
   function isFull(client: Client): boolean {
@@ -80,7 +72,7 @@ export function outageRoom({ headers, clientOf, ping, onRefused, maxWaiting = de
   function admit(client: Client, response: ServerResponse): void {
     if (response.closed || response.headersSent) return
     waiting.set(response, client)
-    count(client, 1)
+    counts.add(client)
     response.once('close', () => {
       if (leave(response) && isAnswerOfDatabase(response)) database.noteAnswer()
     })

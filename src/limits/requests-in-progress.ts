@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { newId } from '../database/ids.ts'
+import { clientCounts } from '../http/client-counts.ts'
 import { countPerSecond } from '../http/count-per-second.ts'
 import { endConnection } from '../http/end-connection.ts'
 import type { Handler } from '../http/pipelining.ts'
@@ -52,17 +53,8 @@ export function limitRequestsInProgress({
   const ofNetwork = limitOf('network', perAddress * networkFactor)
   const refuse = refusal(headers)
   const report = countPerSecond(onRefused)
-  /** By address and by network. */
-  const counts = new Map<string, number>()
+  const counts = clientCounts()
   let heldBack = 0
-
-  function count(keys: readonly string[], difference: 1 | -1): void {
-    for (const key of keys) {
-      const sum = (counts.get(key) ?? 0) + difference
-      if (sum > 0) counts.set(key, sum)
-      else counts.delete(key)
-    }
-  }
 
   function refuseLater(request: IncomingMessage, response: ServerResponse, limit: Limit): void {
     report(limit.name)
@@ -78,7 +70,7 @@ export function limitRequestsInProgress({
     })
   }
 
-  const isFull = ({ quota }: Limit, key: string) => (counts.get(key) ?? 0) >= quota
+  const isFull = ({ quota }: Limit, key: string) => counts.of(key) >= quota
 
   return (handle) => (request, response) => {
     const client = response.closed ? undefined : clientOf(request)
@@ -86,9 +78,8 @@ export function limitRequestsInProgress({
     const { address, network } = client
     const full = isFull(ofAddress, address) ? ofAddress : isFull(ofNetwork, network) ? ofNetwork : undefined
     if (full && !isHealthCheck(request)) return refuseLater(request, response, full)
-    const keys = [address, network]
-    count(keys, 1)
-    response.once('close', () => count(keys, -1))
+    counts.add(client)
+    response.once('close', () => counts.remove(client))
     handle(request, response)
   }
 }

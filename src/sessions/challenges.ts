@@ -6,7 +6,7 @@ import { type KeyRing, signingKey } from '../secrets/key-ring.ts'
 export type ChallengePurpose = 'passkey-registration' | 'passkey-login' | 'passkey-confirm' | 'second-factor'
 
 /**
- * @property subject - what it was issued for, such as an account; empty for nobody in particular
+ * @property subject - what it was issued for, such as an account; empty if it is for no account
  * @property value - the bytes that an authenticator signs
  */
 export type Challenge = { id: string; purpose: ChallengePurpose; subject: string; value: Buffer; expiresAt: Date }
