@@ -121,8 +121,9 @@ export const viewerOf = (request: FastifyRequest): string | undefined => request
 export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find' | 'isConfirmed'> }) {
   return async (request: FastifyRequest): Promise<void> => {
     const viewer = requireViewer(request)
-    const [session, isConfirmed] = await Promise.all([sessions.find(viewer), sessions.isConfirmed(viewer)])
-    if (!session) throw unauthenticated()
+    // In this order: of a session that has just ended, it must not be said that it lacks a confirmation.
+    const isConfirmed = await sessions.isConfirmed(viewer)
+    if (!(await sessions.find(viewer))) throw unauthenticated()
     if (!isConfirmed) {
       throw new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
     }
