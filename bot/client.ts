@@ -83,6 +83,8 @@ export class Client {
   #got: Got
   #jar: CookieJar | undefined
   #access = new PreviousAccess()
+  /** Of its own, as a listener more costs a signal the more, the more it has. */
+  #abandon: { all: AbortSignal; own: AbortSignal } | null = null
 
   constructor(context: RunContext, shared: Shared, robot: number, client: Got, jar?: CookieJar) {
     this.#context = context
@@ -156,9 +158,9 @@ export class Client {
   }
 
   #exchange({ method, path, body, key }: Call): Promise<Exchange> {
-    const { base, retryPolicy, abandon, limits } = this.#context
+    const { base, retryPolicy, limits } = this.#context
     const options = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
-    const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: abandon?.signal }
+    const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: this.#abandonSignal() }
     return exchange(
       this.#got,
       urlOf(base, path),
@@ -169,6 +171,12 @@ export class Client {
         limits?.note(headers)
       },
     )
+  }
+
+  #abandonSignal(): AbortSignal | undefined {
+    const all = this.#context.abandon?.signal
+    if (all && this.#abandon?.all !== all) this.#abandon = { all, own: AbortSignal.any([all]) }
+    return this.#abandon?.own
   }
 }
 

@@ -111,6 +111,8 @@ export class Checker implements HistoryListener {
   }
 
   #read(operation: Operation, answeredAt: number, name: string, value: Value): void {
+    // Of each robot and each post that it sees, most often that it has not reacted: nothing to remember.
+    if (value === initialValue(name) && !this.#world.find(name)) return
     const register = this.#world.register(name)
     const wasOpen = register.isOpen()
     const result = register.read(value, operation.sent, answeredAt)
@@ -122,7 +124,8 @@ export class Checker implements HistoryListener {
     }
     const { effect } = result.by
     if ((effect === 'indeterminate' || effect === 'late') && wasOpen && !register.isOpen()) this.pinned += 1
-    this.#update(register, answeredAt)
+    // Most reads show what was known, and hundreds of reactions may depend on a post.
+    if (result.hasChanged) this.#update(register, answeredAt)
   }
 
   #count({ operation, writes }: InFlight, name: string, seen: number): void {

@@ -15,8 +15,10 @@ export type Candidate = {
   landedAt: number | null
 }
 
-/** `explained` is the write that a read returned; without one, no write explains the value. */
-export type ReadResult = { outcome: 'explained'; by: Candidate } | { outcome: 'unexplained'; expected: Candidate[] }
+/** `by` is the write that a read returned; without one, no write explains the value. */
+export type ReadResult =
+  | { outcome: 'explained'; by: Candidate; hasChanged: boolean }
+  | { outcome: 'unexplained'; expected: Candidate[] }
 
 /**
  * One sequential writer, any number of readers: linearizable as long as each read returns the value of a write that was
@@ -73,8 +75,7 @@ export class Register {
     const [first] = explanations
     if (!first) return { outcome: 'unexplained', expected: readable }
     if (first.effect === 'late' && explanations.length === 1) first.landedAt ??= answeredAt
-    this.#supersedeBefore(first, answeredAt)
-    return { outcome: 'explained', by: first }
+    return { outcome: 'explained', by: first, hasChanged: this.#supersedeBefore(first, answeredAt) }
   }
 
   /** Whether an attempt without an answer may still decide the value. */
@@ -88,12 +89,16 @@ export class Register {
       this.#candidates = this.#candidates.filter(({ supersededAt }) => supersededAt >= earliest)
   }
 
-  #supersedeBefore(candidate: Candidate, at: number): void {
+  /** @returns whether it has superseded one */
+  #supersedeBefore(candidate: Candidate, at: number): boolean {
+    let hasChanged = false
     for (const earlier of this.#candidates) {
-      if (earlier === candidate) return
+      if (earlier === candidate) break
       if (earlier.supersededAt <= at || mayOutlive(earlier, candidate)) continue
       earlier.supersededAt = at
+      hasChanged = true
     }
+    return hasChanged
   }
 }
 
