@@ -5,6 +5,7 @@ import { processFaults } from '../../bot/chaos/process-faults.ts'
 import { type Findings, runCrowd } from '../../bot/crowd.ts'
 import { effectOf, type Operation, type Write } from '../../bot/history/operation.ts'
 import { isRunning, spawnServer, waitUntilReady, withLocalServer } from '../../bot/spawn-server.ts'
+import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
 import { createRunContext } from './run-crowd.ts'
 
@@ -77,6 +78,22 @@ class OpenWrites {
   }
 }
 
+/** The counts of a post may also differ where a reaction or a reply of an account does whose deletion is open. */
+function unexplainedDifferences(
+  one: ReadonlyMap<string, string>,
+  other: ReadonlyMap<string, string>,
+  open: OpenWrites,
+) {
+  const different = differences(one, other)
+  const mayDiffer = different.filter((line) => open.explain(line))
+  const isCountedIn = (line: string, post: string) =>
+    line.startsWith('reaction:') ? line.endsWith(`:${post}`) : (one.get(line) ?? other.get(line)) === `to ${post}`
+  return different.filter((line) => {
+    const [kind, post = ''] = line.split(':')
+    return !mayDiffer.includes(line) && !(kind === 'counts' && mayDiffer.some((cause) => isCountedIn(cause, post)))
+  })
+}
+
 /** Runs the crowd; `onStep` is called with the part of the day that is over. */
 async function run(url: string, onStep: (done: number) => void = () => {}) {
   const { context, stats } = createRunContext(url, patience)
@@ -135,13 +152,15 @@ t.test('runs of one seed on fresh servers leave the same state', { timeout: 450_
 
         const auth = { username: settings.DB_USER ?? '', password: settings.DB_PASSWORD ?? '' }
         const client = await MongoClient.connect(settings.MONGODB_URI ?? '', { auth, authSource: 'admin' })
-        const different = differences(first, await stateOf(client.db()))
+        let unexplained: string[] = []
+        // The reactions of an account are withdrawn after its deletion, which a kill delays.
+        const isAsExpected = async () => {
+          unexplained = unexplainedDifferences(first, await stateOf(client.db()), open)
+          return unexplained.length === 0
+        }
+        await eventually(isAsExpected, { everyMs: 500 }).catch(() => {})
         await client.close()
-        t.comment(`${different.length} lines differ`)
-        t.strictSame(
-          different.filter((line) => !open.explain(line)),
-          [],
-        )
+        t.strictSame(unexplained, [])
       })
     })
   })
