@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { FailedLogins } from '../activity/failed-logins.ts'
@@ -14,7 +15,8 @@ import type { Ticket } from '../limits/fair-queue.ts'
 import { whileQueued } from '../limits/while-queued.ts'
 import type { EmailStore } from '../mail/emails.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import { requireViewer } from '../sessions/auth-hooks.ts'
+import type { SecondFactorStore } from '../second-factor/store.ts'
+import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import { invalidCredentials } from '../sessions/begin-session.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
@@ -35,6 +37,7 @@ type Context = {
   mutex: KeyedMutex
   passwordMinLength: number
   passwords: PasswordService
+  secondFactors: Pick<SecondFactorStore, 'isEnrolled'>
   securityLog: SecurityLog
   sessions: SessionStore
   transact: Transact
@@ -44,14 +47,24 @@ const pointer = '/body/newPassword'
 
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, devices, emails, mutex, passwordMinLength } = context
-  const { passwords, securityLog, sessions, transact } = context
+  const { passwords, secondFactors, securityLog, sessions, transact } = context
+  const assertConfirmed = requireConfirmation(context)
+
+  /** A thief of session and password must not change it without a code. */
+  async function requireSecondFactor(request: FastifyRequest): Promise<void> {
+    const { account, passwordChangeRequired } = requireViewer(request)
+    // The session of a one-time password confirms nothing, and its login has needed the code.
+    if (!passwordChangeRequired && (await secondFactors.isEnrolled(account))) await assertConfirmed(request)
+  }
 
   scope.put(
     '/account/password',
     {
+      preHandler: requireSecondFactor,
       schema: {
         operationId: 'changePassword',
         summary: 'Change your password',
+        description: 'With a second factor, the session must have been confirmed within the last 10 minutes.',
         tags: ['accounts'],
         body: changePasswordBody(passwordMinLength),
         response: { 204: NoContent },
@@ -59,7 +72,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       config: {
         countsForSession: true,
         responseHeaders: ['set-cookie'],
-        problems: ['invalid-credentials'],
+        problems: ['confirmation-required', 'invalid-credentials'],
         howToFindOut: 'Logging in shows which password is valid.',
       },
     },

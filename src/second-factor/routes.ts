@@ -10,7 +10,7 @@ import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { Problem, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
+import { confirmationRequired, requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import { type CheckContext, checkCode } from './prove.ts'
@@ -22,11 +22,11 @@ import { enrolmentOf, newTotpSecret, stepOf } from './totp.ts'
 type Context = CheckContext & {
   accounts: Pick<AccountStore, 'find'>
   activity: Pick<ActivityStore, 'record'>
-  credentials: Pick<CredentialStore, 'touch'>
+  credentials: Pick<CredentialStore, 'raiseVersion' | 'touch'>
   devices: Pick<DeviceStore, 'endTrust'>
   mutex: KeyedMutex
   secondFactors: SecondFactorStore
-  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
+  sessions: Pick<SessionStore, 'endOtherConfirmations' | 'find' | 'isConfirmed' | 'touch'>
   transact: Transact
 }
 
@@ -54,6 +54,8 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
       // A session that has ended since its request began changes nothing: a thief's app would lock the owner out.
       const live = await sessions.touch(viewer, transaction)
       if (live.outcome === 'not-found') throw unauthenticated()
+      // An enrolment in another session may have ended the confirmation since.
+      if (!(await sessions.isConfirmed(viewer, transaction))) throw confirmationRequired()
       const { outcome } = await credentials.touch(account, transaction)
       if (outcome === 'not-found') throw unauthenticated()
       return work(account, transaction)
@@ -129,6 +131,9 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
         const { outcome } = await secondFactors.confirmEnrolment(account, enrolment, confirmed, transaction)
         if (outcome === 'replaced') throw noEnrolment()
         await devices.endTrust(account, transaction)
+        // What was proven without a code of this app serves no more: logins in progress, and other sessions' confirmations.
+        await credentials.raiseVersion(account, transaction)
+        await sessions.endOtherConfirmations(requireViewer(request), transaction)
         await activity.record(account, 'totp-enrolled', request.client, transaction)
       })
       securityLog.record('authn_factor_change', { request, detail: { change: 'totp-enrolled' } })

@@ -117,6 +117,9 @@ export function requireViewer(request: FastifyRequest): LiveViewer {
 
 export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
+export const confirmationRequired = () =>
+  new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
+
 /** For dangerous actions: a hook that requires the session to have been confirmed within the last 10 minutes. */
 export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find' | 'isConfirmed'> }) {
   return async (request: FastifyRequest): Promise<void> => {
@@ -124,8 +127,6 @@ export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore,
     // In this order: of a session that has just ended, it must not be said that it lacks a confirmation.
     const isConfirmed = await sessions.isConfirmed(viewer)
     if (!(await sessions.find(viewer))) throw unauthenticated()
-    if (!isConfirmed) {
-      throw new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
-    }
+    if (!isConfirmed) throw confirmationRequired()
   }
 }

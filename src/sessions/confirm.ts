@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { Credential } from '../credentials/store.ts'
+import type { Credential, CredentialStore } from '../credentials/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import type { FailedCodes } from '../limits/failed-codes.ts'
@@ -23,13 +23,15 @@ import { ConfirmBody, LoggedIn } from './schema.ts'
 type Context = AssertionContext &
   LoginContext &
   ProveContext & {
+    credentials: Pick<CredentialStore, 'version'>
     failedCodes: Pick<FailedCodes, 'clearRow'>
     secondFactors: Pick<SecondFactorStore, 'isEnrolled'>
     tokenRotation: TokenRotation
   }
 
 export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, failedCodes, mutex, secondFactors, securityLog, tokenRotation, transact } = context
+  const { activity, cookies, credentials, failedCodes, mutex } = context
+  const { secondFactors, securityLog, tokenRotation, transact } = context
 
   scope.post(
     '/session/confirm',
@@ -75,10 +77,14 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
           throw secondFactorRequired('Give code or recoveryCode beside the password.')
         useFactor = await proveFactor(request, viewer.account, factor, context)
       }
-      const confirmWithPassword = async ({ oneTime }: Credential) => {
+      const confirmWithPassword = async ({ oneTime, version }: Credential) => {
         // Of a session that an earlier version began: a one-time password serves to choose another.
         if (oneTime) throw invalidCredentials()
-        const rotated = await rotate(useFactor)
+        const rotated = await rotate(async (transaction) => {
+          // An enrolment since then has raised it: what was proven did not include a code of the new app.
+          if ((await credentials.version(viewer.account, transaction)) !== version) throw invalidCredentials()
+          await useFactor?.(transaction)
+        })
         if (useFactor) await releaseSoon(() => failedCodes.clearRow(viewer.account), request.log)
         return rotated
       }

@@ -110,11 +110,21 @@ export function sessionStore(
     },
 
     /** By the database's clock, which set the end of the confirmation; for tokens of its generation or a later one. */
-    async isConfirmed(viewer: Viewer): Promise<boolean> {
+    async isConfirmed(viewer: Viewer, transaction?: ClientSession): Promise<boolean> {
       const isCurrent = { $gt: ['$confirmedUntil', '$$NOW'] }
       const isOfToken = { $lte: [{ $ifNull: ['$confirmedGeneration', 0] }, viewer.generation] }
       const filter = { ...own(viewer), $expr: { $and: [isCurrent, isOfToken] } }
-      return (await sessions.findOne(filter, { projection: { _id: 1 } })) !== null
+      const options = { projection: { _id: 1 }, ...(transaction && { session: transaction }) }
+      return (await sessions.findOne(filter, options)) !== null
+    },
+
+    /** Of the account's other sessions. Writes each of them, so that a confirmation at the same moment conflicts. */
+    async endOtherConfirmations({ account, session }: SessionOwner, transaction: ClientSession): Promise<void> {
+      await sessions.updateMany(
+        { account: toUuid(account), _id: { $ne: toUuid(session) } },
+        { $set: { confirmedUntil: null }, $inc: { changes: 1 } },
+        { session: transaction },
+      )
     },
 
     /**

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { UUID } from 'mongodb'
 import t from 'tap'
 import { dataCollections } from '../data-collections.ts'
-import { makeClient, signUp, testServer } from '../helper.ts'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { beginEnrolment, codeOf, confirm, enrol, firstStep, secondStep, wrongCodeOf } from './authenticator.ts'
 import { readQrCode } from './qr-code.ts'
 
@@ -110,6 +110,26 @@ t.test('enrolling an app', async (t) => {
     await firstStep(again, username)
     t.equal((await secondStep(again, { recoveryCode: recoveryCodes[0] })).statusCode, 401, 'the earlier ones are void')
     t.equal((await secondStep(again, { code: codeOf(next.secret, 1) })).statusCode, 200)
+  })
+
+  t.test('it ends the confirmations of other sessions, which needed no code', async (t) => {
+    const { client, username } = await signUp(url)
+    const other = makeClient(url)
+    await other.post('v1/session', { json: { username, password } })
+    t.equal((await confirm(other)).statusCode, 200)
+    const { secret } = await enrol(client)
+    for (const [method, path] of [
+      ['delete', 'v1/second-factor/totp'],
+      ['post', 'v1/second-factor/recovery-codes'],
+      ['get', 'v1/account/export'],
+    ] as const) {
+      const refused = await other(path, { method })
+      t.match(refused, { statusCode: 403, body: { code: 'confirmation-required' } }, path)
+    }
+    t.match((await other.get('v1/session')).body, { session: { confirmedUntil: null } })
+    t.equal((await client.post('v1/second-factor/recovery-codes')).statusCode, 200, 'not its own')
+    t.equal((await confirm(other, { code: codeOf(secret, 1) })).statusCode, 200)
+    t.equal((await other.delete('v1/second-factor/totp')).statusCode, 204)
   })
 
   t.test('removing it takes the recovery codes, and the password alone logs in again', async (t) => {

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { signUp, testServer } from '../helper.ts'
-import { codeOf, confirm, enrol, forgetSteps, wrongCodeOf } from './authenticator.ts'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { codeOf, confirm, enrol, firstStep, forgetSteps, secondStep, wrongCodeOf } from './authenticator.ts'
 
 const required = { statusCode: 401, body: { code: 'second-factor-required' } }
 const wrong = { statusCode: 401, body: { code: 'invalid-credentials' } }
@@ -9,10 +9,10 @@ type Activity = { items: { event: string; count?: number }[] }
 t.test('confirming a session with a second factor', async (t) => {
   const { url, db } = await testServer(t)
   const enrolled = async () => {
-    const { client } = await signUp(url)
+    const { client, username } = await signUp(url)
     const factor = await enrol(client)
     await forgetSteps(db)
-    return { client, ...factor }
+    return { client, username, ...factor }
   }
   const failures = async () => {
     const [session] = await db.collection<{ failures: number }>('sessions').find().sort({ _id: -1 }).limit(1).toArray()
@@ -54,6 +54,24 @@ t.test('confirming a session with a second factor', async (t) => {
     for (let n = 0; n < 10; n += 1) t.match(await confirm(client, { code: codeOf(secret, 1) }), { statusCode: 429 })
     t.equal((await client.get('v1/session')).statusCode, 200)
     t.equal((await confirm(client, { recoveryCode: recoveryCodes[0] })).statusCode, 200)
+  })
+
+  t.test('a change of password needs it, and without an app it does not', async (t) => {
+    const { username, secret, recoveryCodes } = await enrolled()
+    const client = makeClient(url)
+    await firstStep(client, username)
+    t.equal((await secondStep(client, { code: codeOf(secret) })).statusCode, 200)
+    const change = (currentPassword: string) =>
+      client.put('v1/account/password', { json: { currentPassword, newPassword: `${password}, again` } })
+    const required = { statusCode: 403, body: { code: 'confirmation-required' } }
+    t.match(await change(password), required)
+    t.match(await change('not the password'), required, 'and nothing shows which is right')
+    t.equal((await confirm(client, { recoveryCode: recoveryCodes[0] })).statusCode, 200)
+    t.equal((await change(password)).statusCode, 204)
+
+    const other = await signUp(url)
+    const json = { currentPassword: password, newPassword: `${password}, again` }
+    t.equal((await other.client.put('v1/account/password', { json })).statusCode, 204)
   })
 
   t.test('without an app, a code is ignored', async (t) => {

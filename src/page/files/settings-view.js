@@ -2,6 +2,7 @@ import { actionButton } from './action-button.js'
 import { activityWords } from './activity-words.js'
 import { call } from './api.js'
 import { clientName } from './client-name.js'
+import { confirmed } from './confirm.js'
 import { confirmedButton, graveButton } from './confirmed-button.js'
 import { el } from './dom.js'
 import { saveExport } from './export.js'
@@ -47,7 +48,8 @@ function password({ username }) {
         currentPassword: textOf(element, 'currentPassword'),
         newPassword: textOf(element, 'newPassword'),
       }
-      await call('PUT', '/v1/account/password', { body })
+      const change = () => call('PUT', '/v1/account/password', { body }).then(() => true)
+      if (!(await confirmed(change, ' to change it'))) return
       element.reset()
       await passwordChanged()
       saved.textContent = 'Changed. All other sessions have ended.'
