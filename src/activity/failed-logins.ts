@@ -18,10 +18,15 @@ const isUnauthenticated = (error: unknown) => error instanceof Problem && error.
 type Tell = (account: string, event: FailureEvent, client: ClientInfo) => Promise<void>
 
 export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBaseLogger, tell: Tell) {
-  async function write(account: string, { ip, userAgent }: ClientInfo, event: FailureEvent): Promise<boolean> {
+  async function write(
+    account: string,
+    { ip, userAgent }: ClientInfo,
+    event: FailureEvent,
+    isExpected: boolean,
+  ): Promise<boolean> {
     try {
       await writer.recordFailure({ id: newId(), account, ip, userAgent, event })
-      await tell(account, event, { ip, userAgent })
+      if (!isExpected) await tell(account, event, { ip, userAgent })
       return true
     } catch (error) {
       if (isUnauthenticated(error)) return true
@@ -31,9 +36,18 @@ export function failedLogins(db: Db, writer: FailedLoginWriter, log: FastifyBase
   }
 
   return {
-    /** Before the response, unless the writer is busy. @throws MongoError when the database is out of reach */
-    async record(account: string, client: ClientInfo, event: FailureEvent = 'login-failed'): Promise<void> {
-      const written = write(account, client, event)
+    /**
+     * Before the response, unless the writer is busy.
+     * @param options.isExpected - whether the owner needs no mail of it
+     * @throws MongoError when the database is out of reach
+     */
+    async record(
+      account: string,
+      client: ClientInfo,
+      event: FailureEvent = 'login-failed',
+      { isExpected = false } = {},
+    ): Promise<void> {
+      const written = write(account, client, event, isExpected)
       const isWritten = await Promise.race([written, sleep(responseDelayMs, false, { ref: false })])
       if (!isWritten) await db.command({ ping: 1 })
     },

@@ -15,11 +15,12 @@ type EmailDocument = {
   pending?: { address: string; hash: Binary; until: Date }
   /** The last link to reset the password, of the credential of this version. */
   reset?: { hash: Binary; version: number; at: Date }
-  /** By event: when its last notice was written, and how often it has happened since. */
+  /** By event: its last notice. */
   noticed?: Record<string, Noticed>
 }
 
-type Noticed = { at: Date; more: number }
+/** @property at - when it is due: in the future, it waits. @property mail - in the outbox; absent in earlier versions */
+type Noticed = { at: Date; mail?: UUID }
 
 export type Email = { email: string | null; verifiedAt: Date | null; pending: string | null }
 

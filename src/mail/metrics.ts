@@ -29,7 +29,7 @@ export function measureMails(registry: Registry, outbox: Pick<OutboxStore, 'coun
   })
   new Gauge({
     name: 'rookery_mails_oldest_age_seconds',
-    help: 'How long ago the oldest mail that waits was written; 0 if none waits.',
+    help: 'How long ago the oldest mail that waits was due; 0 if none was.',
     aggregator: 'max',
     registers,
     async collect() {

@@ -53,12 +53,12 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   },
   'email-changed': {
     subject: 'Your e-mail address was replaced',
-    what: 'Another e-mail address has replaced this one. This is the last mail to it about your account.',
+    what: 'Another e-mail address has replaced this one, which is not told of what happens to your account from now on.',
     advice: takeBackAddress,
   },
   'email-removed': {
     subject: 'Your e-mail address was removed',
-    what: 'This e-mail address was removed from your account. This is the last mail to it about your account.',
+    what: 'This e-mail address was removed from your account. It is not told of what happens to your account from now on.',
     advice: takeBackAddress,
   },
   'totp-enrolled': {
@@ -70,6 +70,11 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
     subject: 'The second factor was removed',
     what: 'The app for one-time codes was removed from your account: a password alone logs in.',
     advice: takeBack,
+  },
+  'second-factor-failed': {
+    subject: 'A wrong code was given after your password',
+    what: 'The right password of your account was given, and then a wrong code of the second factor.',
+    advice: 'If you mistyped the code, there is nothing to do. If not, another person knows your password: change it.',
   },
   'recovery-code-used': {
     subject: 'A recovery code was used',

@@ -8,7 +8,7 @@ type Parts = {
   emails: Pick<EmailStore, 'findRecipient' | 'setNoticed'>
   /** Whether this server sends mails. */
   isOn: boolean
-  outbox: Pick<OutboxStore, 'add'>
+  outbox: Pick<OutboxStore, 'add' | 'repeat'>
 }
 
 export type Notices = {
@@ -21,9 +21,11 @@ export type Notices = {
 export const noNotices: Notices = { add: async () => undefined, isTold: () => false }
 
 const foldWithinMs = 15 * 60_000
+/** Of what an owner who mistypes causes, too. */
+const longerFolds: Readonly<Record<string, number>> = { 'second-factor-failed': 6 * 3_600_000 }
 const giveUpAfterMs = 24 * 3_600_000
 
-/** At most one of each event in 15 minutes: the next one says how many there were. */
+/** At most one of each event in 15 minutes. Those that follow within them share one, which is sent at their end. */
 export function mailNotices({ emails, isOn, outbox }: Parts): Notices {
   const isTold = (event: string) => isOn && Object.hasOwn(noticeTexts, event)
   return {
@@ -33,17 +35,19 @@ export function mailNotices({ emails, isOn, outbox }: Parts): Notices {
       if (!isTold(event)) return
       const recipient = await emails.findRecipient(account, transaction)
       if (!recipient) return
-      const at = new Date()
+      const cause = { at: new Date(), ip, userAgent }
       const last = recipient.noticed?.[event]
-      if (last && at.getTime() - last.at.getTime() < foldWithinMs) {
-        await emails.setNoticed(account, event, { at: last.at, more: last.more + 1 }, transaction)
-        return
+      if (last?.mail && last.at > cause.at) {
+        const { outcome } = await outbox.repeat(last.mail, cause, transaction)
+        if (outcome === 'repeated') return
       }
-      await emails.setNoticed(account, event, { at, more: 0 }, transaction)
+      const freeAt = new Date((last?.at.getTime() ?? 0) + (longerFolds[event] ?? foldWithinMs))
+      const dueAt = freeAt > cause.at ? freeAt : undefined
+      const at = dueAt ?? cause.at
       const { address: to, username } = recipient
-      const count = 1 + (last?.more ?? 0)
-      const giveUpAt = new Date(at.getTime() + giveUpAfterMs)
-      await outbox.add({ kind: 'notice', to, username, event, count, at, ip, userAgent }, giveUpAt, transaction)
+      const job = { kind: 'notice', to, username, event, count: 1, ...cause } as const
+      const mail = await outbox.add(job, new Date(at.getTime() + giveUpAfterMs), transaction, dueAt)
+      await emails.setNoticed(account, event, { at, mail }, transaction)
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
+import { idGenerator } from '../database/id-generator.ts'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import { sealToken, unsealToken } from './sealed-token.ts'
@@ -25,7 +26,7 @@ type StoredJob = Job extends infer Each
   : never
 
 type OutboxDocument = {
-  /** A UUIDv7 of when it was added. The Message-ID has it, by which a mail that is sent twice can be recognised. */
+  /** A UUIDv7 of when it was added or, later, is due. The Message-ID has it, by which a mail that is sent twice can be recognised. */
   _id: UUID
   job: StoredJob
   /** By the database's clock: when it is due, or until when another process has it. */
@@ -74,10 +75,27 @@ export function outboxStore(db: Db, keys: () => readonly Buffer[] = () => [], on
   }
 
   return {
-    async add(job: Job, giveUpAt: Date, transaction: ClientSession): Promise<void> {
-      const document = { _id: toUuid(newId()), job: toStored(job), dueAt: now, tries: 0, giveUpAt }
+    /** @param dueAt - if it is to be sent later than at once */
+    async add(job: Job, giveUpAt: Date, transaction: ClientSession, dueAt?: Date): Promise<UUID> {
+      const newMailId = dueAt ? idGenerator(() => dueAt.getTime()) : newId
+      const document = { _id: toUuid(newMailId()), job: toStored(job), dueAt: dueAt ?? now, tries: 0, giveUpAt }
       await outbox.insertOne(document, { session: transaction })
       onAdded()
+      return document._id
+    },
+
+    /** What a notice tells has happened once more before it was sent. */
+    async repeat(
+      mail: UUID,
+      { at, ip, userAgent }: Cause,
+      transaction: ClientSession,
+    ): Promise<{ outcome: 'repeated' | 'not-found' }> {
+      const { matchedCount } = await outbox.updateOne(
+        { _id: mail, tries: 0 },
+        { $set: { 'job.at': at, 'job.ip': ip, 'job.userAgent': userAgent }, $inc: { 'job.count': 1 } },
+        { session: transaction },
+      )
+      return { outcome: matchedCount === 1 ? 'repeated' : 'not-found' }
     },
 
     /** The one that has been due for the longest, for this process alone. */
@@ -122,7 +140,7 @@ export function outboxStore(db: Db, keys: () => readonly Buffer[] = () => [], on
 
     count: (limit: number, timeoutMS: number): Promise<number> => outbox.countDocuments({}, { limit, timeoutMS }),
 
-    /** When the oldest was added. */
+    /** When the oldest was added or, if that is later, is due. */
     async oldest(timeoutMS: number): Promise<Date | undefined> {
       const found = await outbox.findOne({}, { sort: { _id: 1 }, projection: { _id: 1 }, timeoutMS })
       return found ? timeOf(found._id.toString()) : undefined

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FastifyBaseLogger } from 'fastify'
 import type { SendMailOptions, SMTPTransportOptions } from 'nodemailer'
@@ -24,6 +24,8 @@ const timeouts = {
   socketTimeout: 20_000,
   socketCloseTimeout: 1_000,
 }
+
+const maxFiles = 200
 
 const isolated = { disableFileAccess: true, disableUrlAccess: true } as const
 
@@ -66,7 +68,7 @@ export function mailTransport({ config, log, mailServer }: Parts): SendMessage {
     await createTransport(connectionOf(server)).sendMail({ ...optionsOf(id, message, from), signal })
   }
 
-  /** For development: a file with the whole message. */
+  /** For development: a file with the whole message. The newest files are kept. */
   async function writeFileOf(id: string, message: Message): Promise<void> {
     const { createTransport } = await import('nodemailer')
     const transport = createTransport({ streamTransport: true, buffer: true, newline: 'unix', ...isolated })
@@ -77,6 +79,9 @@ export function mailTransport({ config, log, mailServer }: Parts): SendMessage {
     await writeFile(`${file}.new`, bytes, { mode: 0o600 })
     await rename(`${file}.new`, file)
     log.info({ file }, `mail written to ${file}`)
+    // Their names ascend with their times.
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.eml')).sort()
+    await Promise.all(names.slice(0, -maxFiles).map((name) => rm(join(folder, name), { force: true })))
   }
 
   return kind === 'smtp' ? sendBySmtp : writeFileOf

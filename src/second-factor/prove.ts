@@ -25,6 +25,9 @@ export type ProveContext = CheckContext & {
 /** Makes a factor that was checked serve, once. @throws WrongCode if another request has just used it */
 export type UseFactor = (transaction: ClientSession) => Promise<void>
 
+/** @property isExpected - whether the owner needs no mail of a wrong code */
+type FailureOptions = { isExpected?: boolean }
+
 export class WrongCode extends Problem {
   constructor() {
     super('invalid-credentials', 'The code is wrong, or has been used.')
@@ -39,9 +42,10 @@ async function fail(
   request: FastifyRequest,
   account: string,
   { failedLogins, securityLog }: CheckContext,
+  options?: FailureOptions,
 ): Promise<never> {
   securityLog.record('authn_second_factor_fail', { request })
-  await failedLogins.record(account, request.client, 'second-factor-failed')
+  await failedLogins.record(account, request.client, 'second-factor-failed', options)
   throw new WrongCode()
 }
 
@@ -55,19 +59,20 @@ export async function checkCode<Checked>(
   account: string,
   context: CheckContext,
   check: () => Promise<Checked | undefined>,
+  options?: FailureOptions,
 ): Promise<Checked> {
   const release = await context.failedCodes.acquire(account)
   const checked = await check().catch(async (error) => {
     await releaseSoon(release, request.log)
     throw error
   })
-  if (checked === undefined) return fail(request, account, context)
+  if (checked === undefined) return fail(request, account, context, options)
   await releaseSoon(release, request.log)
   return checked
 }
 
 /**
- * Checks the second factor of an account that has one. 80 bits cannot be guessed, so no limit on codes bars a recovery code.
+ * Checks the second factor of an account that has one. 120 bits cannot be guessed, so no limit on codes bars a recovery code.
  * @throws WrongCode; Problem `rate-limited`
  */
 export async function proveFactor(

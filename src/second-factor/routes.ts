@@ -124,16 +124,17 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = requireViewer(request)
       const enrolment = await secondFactors.findEnrolment(account)
       if (!enrolment) throw noEnrolment()
-      const step = await checkCode(request, account, context, async () => stepOf(enrolment.secret, request.body.code))
+      const check = async () => stepOf(enrolment.secret, request.body.code)
+      const step = await checkCode(request, account, context, check, { isExpected: true })
       const recoveryCodes = newRecoveryCodes()
       const confirmed = { step, recoveryCodes: recoveryCodes.map((code) => recoveryCodeDigest(account, code)) }
       await change(request, async (account, transaction) => {
         const { outcome } = await secondFactors.confirmEnrolment(account, enrolment, confirmed, transaction)
         if (outcome === 'replaced') throw noEnrolment()
-        await devices.endTrust(account, transaction)
         // What was proven without a code of this app serves no more: logins in progress, and other sessions' confirmations.
         await credentials.raiseVersion(account, transaction)
         await sessions.endOtherConfirmations(requireViewer(request), transaction)
+        await devices.endTrust(account, transaction)
         await activity.record(account, 'totp-enrolled', request.client, transaction)
       })
       securityLog.record('authn_factor_change', { request, detail: { change: 'totp-enrolled' } })

@@ -4,11 +4,11 @@ import type { UUID } from 'mongodb'
 import t from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { toUuid } from '../../src/database/ids.ts'
-import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { twoServers } from '../sessions/servers.ts'
 import {
   confirmReset,
+  drained,
   mailFolder,
   requestReset,
   signUpWithAddress,
@@ -154,7 +154,7 @@ t.test('an e-mail address', async (t) => {
     const bob = await enter('x@mail.example', 1)
     t.same(bob.statuses, [202], 'the same answer: it does not show that others have entered the address')
     t.match((await bob.client.get('v1/account/email')).body, { pending: 'X@MAIL.EXAMPLE' })
-    await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+    await drained(db)
     const sent = (await box.list()).filter(({ to }) => /^x@/i.test(to))
     t.equal(sent.length, 5)
     const counters = await db.collection('attempts').find().toArray()

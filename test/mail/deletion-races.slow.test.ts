@@ -1,9 +1,8 @@
 import t from 'tap'
 import { toUuid } from '../../src/database/ids.ts'
 import { deleteAccount, idOf } from '../accounts/count-invariants.ts'
-import { eventually } from '../eventually.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { confirmReset, mailFolder, requestReset, signUpWithAddress, subjects, tokenIn } from './mailbox.ts'
+import { confirmReset, drained, mailFolder, requestReset, signUpWithAddress, subjects, tokenIn } from './mailbox.ts'
 
 const newPassword = 'brisk oboe fjord twelve'
 const refusal = { statusCode: 401, body: { code: 'invalid-credentials' } }
@@ -33,5 +32,5 @@ t.test('an account that is deleted beside a reset leaves nothing', async (t) => 
     await box.receive(ann.email, 'Your account was deleted')
     t.match(await confirmReset(urls[0], token, newPassword), refusal)
   }
-  await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+  await drained(db)
 })

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Db } from 'mongodb'
 import type { Test } from 'tap'
 import { eventually } from '../eventually.ts'
 import { makeClient, password, signUp } from '../helper.ts'
@@ -45,6 +46,13 @@ export function mailbox(dataDir: string) {
 
   return { dataDir, folder, list, receive, env: { DATA_DIR: dataDir } }
 }
+
+/** Resolves when the outbox has no mail that is due. Notices that are held back stay. */
+export const drained = (db: Db) =>
+  eventually(async () => {
+    const isHeld = { tries: 0, dueAt: { $gt: new Date() } }
+    return (await db.collection('outbox').countDocuments({ $nor: [isHeld] })) === 0
+  })
 
 export type Mailbox = ReturnType<typeof mailbox>
 

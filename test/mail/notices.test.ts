@@ -14,8 +14,9 @@ import { eventually } from '../eventually.ts'
 import { freshDatabase, makeClient, password, signUp, testServer } from '../helper.ts'
 import { softwareAuthenticator } from '../passkeys/authenticator.ts'
 import { addPasskey, logInBy, passkeyEnv, origin as passkeyOrigin } from '../passkeys/ceremonies.ts'
+import { beginEnrolment, enrol, firstStep, secondStep, wrongCodeOf } from '../second-factor/authenticator.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
-import { mailFolder, signUpWithAddress, verifyAddress } from './mailbox.ts'
+import { drained, mailFolder, signUpWithAddress, verifyAddress } from './mailbox.ts'
 
 const at = new Date('2026-11-30T01:02:03.456Z')
 const cause = {
@@ -65,7 +66,35 @@ t.test('notices of a server', async (t) => {
     await stale.client.post('v1/session/refresh')
     await makeClient(url).post('v1/session/refresh', { headers: { cookie } })
     await box.receive('stale@mail.example', 'A session was used from a copy')
-    await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+    await drained(db)
+  })
+
+  t.test('a wrong code after the right password is told, and one at an enrolment is not', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    const { secret } = await beginEnrolment(ann.client)
+    const json = { code: wrongCodeOf(secret) }
+    t.equal((await ann.client.post('v1/second-factor/totp/confirm', { json })).statusCode, 401)
+    const enrolled = await enrol(ann.client)
+    const subject = 'A wrong code was given after your password'
+    const told = async () => (await box.list()).filter((mail) => mail.to === ann.email && mail.subject === subject)
+    await box.receive(ann.email, 'A second factor was added')
+    t.same(await told(), [])
+    const login = makeClient(url)
+    await firstStep(login, ann.username)
+    t.equal((await secondStep(login, { code: wrongCodeOf(enrolled.secret) })).statusCode, 401)
+    const mail = await box.receive(ann.email, subject)
+    t.match(mail.text, /another person knows your password: change it/)
+    t.equal((await told()).length, 1)
+  })
+
+  t.test('a second notice of an event is sent without a third', async (t) => {
+    const ann = await signUpWithAddress(url, box)
+    for (let n = 0; n < 2; n += 1) await ann.client.get('v1/account/export', { responseType: 'text' })
+    const waiting = { 'job.to': ann.email, dueAt: { $gt: new Date() } }
+    await eventually(async () => (await db.collection('outbox').countDocuments({ ...waiting, tries: 0 })) === 1)
+    await db.collection('outbox').updateOne({ ...waiting, tries: 0 }, { $set: { dueAt: new Date() } })
+    await box.receive(ann.email, 'Your data was exported', 2)
+    t.pass()
   })
 
   t.test('an account without a verified address gets no mail', async (t) => {
@@ -74,7 +103,7 @@ t.test('notices of a server', async (t) => {
     await ann.client.put('v1/account/email', { json: { email: 'unverified@mail.example' } })
     await ann.client.get('v1/account/export', { responseType: 'text' })
     t.equal(await deleteAccount(ann), 204)
-    await eventually(async () => (await db.collection('outbox').countDocuments()) === 0)
+    await drained(db)
     const toAnn = (await box.list()).filter(({ to }) => to === 'unverified@mail.example')
     t.same(
       toAnn.map(({ subject }) => subject),
@@ -158,20 +187,13 @@ t.test('a user agent is never shown as its sender wrote it', async (t) => {
 
 t.test('each event of an account is told, or is one of those that need no mail', async (t) => {
   const events: readonly string[] = ActivityPage.shape.items.element.shape.event.options
-  const sessions = [
-    'login-failed',
-    'confirm-failed',
-    'second-factor-failed',
-    'logout',
-    'session-revoked',
-    'session-confirmed',
-  ]
+  const sessions = ['login-failed', 'confirm-failed', 'logout', 'session-revoked', 'session-confirmed']
   // The mail with the link tells of a request.
   const untold = [...sessions, 'account-created', 'password-reset-requested']
   for (const event of events) t.equal(Object.hasOwn(noticeTexts, event), !untold.includes(event), event)
 })
 
-t.test('notices of one event are at most one in 15 minutes, and the next says how many there were', async (t) => {
+t.test('notices of one event are at most one in 15 minutes, and what follows within them shares one', async (t) => {
   const { db, client } = await freshDatabase(t)
   const emails = emailStore(db)
   const outbox = outboxStore(db)
@@ -183,21 +205,66 @@ t.test('notices of one event are at most one in 15 minutes, and the next says ho
   const transact = transactor(client)
   const tell = (event: string, isOn = true) =>
     transact((transaction) => mailNotices({ emails, isOn, outbox }).add(account, event, cause, transaction))
-  const counts = async () =>
-    (await db.collection('outbox').find().sort({ _id: 1 }).toArray()).map(({ job }) => job.count)
+  /** Each with its event, its count, and in how many quarters of an hour it is due. */
+  const mails = async () =>
+    (await db.collection('outbox').find().sort({ dueAt: 1, _id: 1 }).toArray()).map(({ job, dueAt }) => [
+      job.event,
+      job.count,
+      Math.max(0, Math.round((dueAt - Date.now()) / 900_000)),
+    ])
+  /** As if so many minutes had passed. */
+  const pass = async (event: string, minutes: number) => {
+    const earlier = (at: string) => ({ $subtract: [`$${at}`, minutes * 60_000] })
+    await db.collection('outbox').updateMany({ 'job.event': event }, [{ $set: { dueAt: earlier('dueAt') } }])
+    const noticed = `noticed.${event}.at`
+    await db.collection('emails').updateMany({}, [{ $set: { [noticed]: earlier(noticed) } }])
+  }
   for (let n = 0; n < 4; n += 1) await tell('exported')
   await tell('suspended')
-  await tell('logout')
-  await tell('constructor')
+  for (const untold of ['logout', 'constructor']) await tell(untold)
   await tell('login', false)
-  t.same(await counts(), [1, 1])
-  await db
-    .collection<{ _id: typeof _id }>('emails')
-    .updateOne({ _id }, { $set: { 'noticed.exported.at': new Date(Date.now() - 901_000) } })
+  const sent = [
+    ['exported', 1, 0],
+    ['suspended', 1, 0],
+  ]
+  t.same(await mails(), [...sent, ['exported', 3, 1]])
+  await pass('exported', 15)
+  const leased = await Promise.all([outbox.lease(), outbox.lease(), outbox.lease()])
+  t.same(
+    leased.map((mail) => mail?.job && 'count' in mail.job && mail.job.count).sort(),
+    [1, 1, 3],
+    'it waits for no other',
+  )
+  await db.collection('outbox').deleteMany({})
+  for (let n = 0; n < 2; n += 1) await tell('exported')
+  t.same(await mails(), [['exported', 2, 1]])
+  await pass('exported', 31)
   await tell('exported')
-  t.same(await counts(), [1, 1, 4])
-  await tell('exported')
-  t.same(await counts(), [1, 1, 4])
+  t.same(await mails(), [
+    ['exported', 1, 0],
+    ['exported', 2, 0],
+  ])
+
+  await db.collection('outbox').deleteMany({})
+  for (let n = 0; n < 3; n += 1) await tell('second-factor-failed')
+  t.same(await mails(), [
+    ['second-factor-failed', 1, 0],
+    ['second-factor-failed', 2, 24],
+  ])
+})
+
+t.test('a notice that another process is sending early counts no further event', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const outbox = outboxStore(db)
+  const at = new Date()
+  const job = { kind: 'notice', to: 'a@mail.example', username: 'ann', event: 'exported', count: 1, ...cause } as const
+  const transact = transactor(client)
+  const id = await transact((transaction) => outbox.add(job, at, transaction, at))
+  const repeat = () => transact((transaction) => outbox.repeat(id, { ...cause, ip: '203.0.113.8' }, transaction))
+  t.same(await repeat(), { outcome: 'repeated' })
+  const leased = await outbox.lease()
+  t.match(leased?.job, { count: 2, ip: '203.0.113.8' })
+  t.same(await repeat(), { outcome: 'not-found' })
 })
 
 t.test('a notice is written in the transaction of what it tells, or not at all', async (t) => {

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises'
 import { pino } from 'pino'
 import { generate } from 'selfsigned'
 import t from 'tap'
@@ -5,6 +6,7 @@ import { defaultSender } from '../../src/mail/config.ts'
 import { mailTransport } from '../../src/mail/transport.ts'
 import type { MailServer } from '../../src/secrets/mail-server.ts'
 import { startMailServer } from './mail-server.ts'
+import { mailFolder } from './mailbox.ts'
 
 const message = { to: 'ann@mail.example', subject: 'Hello', text: 'Hello\n', html: '<p>Hello</p>\n' }
 const log = pino({ level: 'silent' })
@@ -33,6 +35,19 @@ t.test('where TLS is required, nothing is sent without it, nor to a server witho
   t.same(selfSigned.taken, [])
   await sendTo(onLoopback(selfSigned.port, 'none'))
   t.equal(selfSigned.received.length, 1, 'on loopback, no certificate is asked for')
+})
+
+t.test('of the mails in a folder, the newest 200 are kept', async (t) => {
+  const box = await mailFolder(t)
+  const config = { kind: 'folder', from: defaultSender, folder: box.folder } as const
+  const send = mailTransport({ config, log, mailServer: () => undefined })
+  const idOf = (n: number) => String(n).padStart(3, '0')
+  for (let n = 1; n <= 202; n += 1) await send(idOf(n), message, never)
+  const names = await readdir(box.folder)
+  t.same(
+    names.sort(),
+    Array.from({ length: 200 }, (_, n) => `${idOf(n + 3)}.eml`),
+  )
 })
 
 t.test('a message that is aborted ends its connection', async (t) => {
