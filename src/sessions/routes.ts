@@ -9,6 +9,7 @@ import { NoContent } from '../http/responses.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { answerLoggedIn } from './begin-session.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
+import type { DeviceStore } from './devices.ts'
 import { endCarried, endSession } from './end.ts'
 import { setSessionCookies } from './issue.ts'
 import { type LoginContext, logIn } from './log-in.ts'
@@ -17,6 +18,7 @@ import type { TokenRotation } from './refresh.ts'
 import { LoggedIn, LoginBody, LogoutQuery, SessionPage, SessionParams } from './schema.ts'
 
 type Context = LoginContext & {
+  devices: Pick<DeviceStore, 'endTrust'>
   sessionRequestLimits: { refreshes: { isEmpty(account: string): boolean } }
   tokenRotation: TokenRotation
 }
@@ -24,7 +26,7 @@ type Context = LoginContext & {
 const tags = ['sessions']
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, mutex, securityLog, sessionRequestLimits } = context
+  const { activity, cookies, credentials, devices, mutex, securityLog, sessionRequestLimits } = context
   const { sessions, tokenRotation, transact } = context
 
   /** Those of which the request has a live access token. @throws Problem `unauthenticated` if it has none */
@@ -117,6 +119,8 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
             // A login whose commit is late must not add a session afterwards.
             await credentials.touch(account, transaction)
             await sessions.endAll(account, transaction)
+            // A lost device, or a thief's, must not log in again with the password alone.
+            await devices.endTrust(account, transaction)
           }
           for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
           return accounts

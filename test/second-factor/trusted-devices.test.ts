@@ -51,6 +51,17 @@ t.test('devices that log in without a code', async (t) => {
     t.match(await firstStep(own, username, newPassword), required, 'also for the browser that changes it')
   })
 
+  t.test('logging out everywhere ends the trust of all devices', async (t) => {
+    const { username, secret, recoveryCodes } = await enrolled()
+    const [here, lost] = [await begin(username), await begin(username)]
+    t.equal((await secondStep(here, { code: codeOf(secret), trustDevice: true })).statusCode, 200)
+    t.equal((await secondStep(lost, { recoveryCode: recoveryCodes[0], trustDevice: true })).statusCode, 200)
+    t.equal((await here.delete('v1/session')).statusCode, 204)
+    t.equal((await firstStep(here, username)).statusCode, 200, 'a logout of one session leaves it')
+    t.equal((await here.delete('v1/session?everywhere=true')).statusCode, 204)
+    for (const browser of [here, lost]) t.match(await firstStep(browser, username), required)
+  })
+
   t.test('trust lasts for 30 days, and is for one account', async (t) => {
     const [ann, bob] = [await enrolled(), await enrolled()]
     const browser = await begin(ann.username)
