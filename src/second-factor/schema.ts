@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { Count, Time } from '../http/wire-types.ts'
 import { hasRecoveryCodeForm } from './recovery-codes.ts'
 
-const exampleRecoveryCode = '9k3x-m0vq-7h2r-c8wt'
+const exampleRecoveryCode = '9k3x-m0vq-7h2r-c8wt-5bzn-e4yd'
 
 /** Apps show it with a space. */
 export const Code = z

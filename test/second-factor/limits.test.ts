@@ -31,7 +31,7 @@ t.test('the limits on wrong codes', async (t) => {
   t.test('an account has so many in 15 minutes, and recovery codes are none of them', async (t) => {
     const ann = await enrolled()
     for (const _ of [1, 2, 3, 4]) {
-      t.match(await secondStep(await begin(ann.username), { recoveryCode: '0000-0000-0000-0000' }), wrong)
+      t.match(await secondStep(await begin(ann.username), { recoveryCode: '0000-0000-0000-0000-0000-0000' }), wrong)
     }
     t.equal(await countAttempts(db, 'failed-codes-by-account'), 0)
     await fail(ann, 6)

@@ -67,7 +67,7 @@ t.test('the challenge between the steps of a login', async (t) => {
       t.equal((await makeClient(url).get(path, { headers: stolen })).statusCode, 401, path)
     }
     for (const _ of [1, 2, 3]) t.match(await attempt({ code: wrongCodeOf(secret) }), wrong)
-    for (const _ of [4, 5]) t.match(await attempt({ recoveryCode: '0000-0000-0000-0000' }), wrong)
+    for (const _ of [4, 5]) t.match(await attempt({ recoveryCode: '0000-0000-0000-0000-0000-0000' }), wrong)
     t.match(await attempt({ code: codeOf(secret) }), again)
     t.match(await secondStep(login, { recoveryCode: recoveryCodes[0] }), again)
     t.equal((await secondStep(await begin(username), { code: codeOf(secret) })).statusCode, 200, 'another one serves')

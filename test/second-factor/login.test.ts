@@ -91,7 +91,7 @@ t.test('logging in with a second factor', async (t) => {
     const { client, username, secret } = await enrolled()
     const login = await begin(username)
     for (const _ of [1, 2, 3]) t.match(await secondStep(login, { code: wrongCodeOf(secret) }), wrong)
-    t.match(await secondStep(login, { recoveryCode: '0000-0000-0000-0000' }), wrong)
+    t.match(await secondStep(login, { recoveryCode: '0000-0000-0000-0000-0000-0000' }), wrong)
     t.match((await events(client))[0], { event: 'second-factor-failed', count: 4 })
   })
 
@@ -103,7 +103,7 @@ t.test('logging in with a second factor', async (t) => {
       { code: 123_456 },
       { code: '12345' },
       { recoveryCode: 'short' },
-      { code: '123456', recoveryCode: '0000-0000-0000-0000' },
+      { code: '123456', recoveryCode: '0000-0000-0000-0000-0000-0000' },
       { trustDevice: true },
       { code: '123456', trustDevice: 'yes' },
       { code: '123456', more: 1 },

@@ -57,7 +57,7 @@ export async function useEveryRoute(t: Test, url: string): Promise<void> {
     await expect(ann, [
       ['get', 'v1/second-factor', 200],
       ['post', 'v1/session', 401, { username: 'ann_splits', password }],
-      ['post', 'v1/session/second-factor', 401, { recoveryCode: '0000-0000-0000-0000' }],
+      ['post', 'v1/session/second-factor', 401, { recoveryCode: '0000-0000-0000-0000-0000-0000' }],
       ['post', 'v1/session/second-factor', 200, { code: codeOf(secret, 1), trustDevice: true }],
       ['post', 'v1/session', 200, { username: 'ann_splits', password }],
       ['post', 'v1/session/confirm', 200, { password, recoveryCode: recoveryCodes[0] }],
