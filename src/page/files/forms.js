@@ -1,5 +1,6 @@
 import { Failure } from './api.js'
 import { el } from './dom.js'
+import { failureWords } from './failure-words.js'
 
 let ids = 0
 /** @param {string} name */
@@ -20,7 +21,8 @@ export function tellError(line, text) {
 
 /** @param {unknown} failure */
 export function messageOf(failure) {
-  if (failure instanceof Failure) return [failure.message, ...failure.errors.map(({ detail }) => detail)].join(' ')
+  if (failure instanceof Failure)
+    return [failureWords(failure), ...failure.errors.map(({ detail }) => detail)].join(' ')
   console.error(failure)
   return 'The page made a mistake: reload it.'
 }
