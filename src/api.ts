@@ -25,6 +25,7 @@ import { documentRoute } from './operations/openapi/plugin.ts'
 import { home } from './page/home.ts'
 import { confirmOptionsRoute } from './passkeys/confirm.ts'
 import { passkeyLoginRoutes } from './passkeys/login-routes.ts'
+import { preloadWebauthn } from './passkeys/preload.ts'
 import { passkeyRoutes } from './passkeys/routes.ts'
 import { postRoutes, publicPostRoutes } from './posts/routes.ts'
 import { measurePulse, pulseRoute } from './pulse/routes.ts'
@@ -81,6 +82,7 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
       await api.register(takePageTurns)
 
       if (servesAccounts) {
+        await api.register(preloadWebauthn)
         await api.register(async (strangers) => {
           await strangers.register(paceRefusals, context)
           strangers.addHook('preHandler', assertPresent)

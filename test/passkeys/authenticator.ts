@@ -20,13 +20,15 @@ export type Lies = Partial<{
   attestation: 'packed'
   credentialIdBytes: number
   publicKeyBytes: number
+  /** Outputs of extensions, as CBOR. */
+  extensions: Buffer
   /** Of an RSA key, with `publicKeyBytes`. */
   exponent: Buffer
 }>
 
 type Credential = { id: Buffer; privateKey: KeyObject; userHandle: string; counter: number }
 
-const flag = { userPresent: 1, userVerified: 4, backupEligible: 8, backedUp: 16, attested: 64 }
+const flag = { userPresent: 1, userVerified: 4, backupEligible: 8, backedUp: 16, attested: 64, extensions: 128 }
 
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest()
 const textOf = (bytes: Buffer) => bytes.toString('base64url')
@@ -62,15 +64,16 @@ export function softwareAuthenticator(origin: string, { counts = true } = {}) {
   }
 
   function authenticatorData(rpId: string, counter: number, lies: Lies, attested = Buffer.alloc(0)): Buffer {
-    const { userPresent = true, userVerified = true, backedUp = false } = lies
+    const { userPresent = true, userVerified = true, backedUp = false, extensions = Buffer.alloc(0) } = lies
     const flags =
       (userPresent ? flag.userPresent : 0) |
       (userVerified ? flag.userVerified : 0) |
       (backedUp ? flag.backupEligible | flag.backedUp : 0) |
-      (attested.length > 0 ? flag.attested : 0)
+      (attested.length > 0 ? flag.attested : 0) |
+      (extensions.length > 0 ? flag.extensions : 0)
     const count = Buffer.alloc(4)
     count.writeUInt32BE(lies.counter ?? counter)
-    return Buffer.concat([sha256(lies.rpId ?? rpId), Buffer.from([flags]), count, attested])
+    return Buffer.concat([sha256(lies.rpId ?? rpId), Buffer.from([flags]), count, attested, extensions])
   }
 
   return {

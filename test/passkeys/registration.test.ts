@@ -2,6 +2,7 @@ import t from 'tap'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { type Creation, type Lies, softwareAuthenticator } from './authenticator.ts'
+import { encodeCbor } from './cbor.ts'
 import { addPasskey, confirm, eventsOf, listPasskeys, logInBy, origin, passkeyEnv, passkeyUser } from './ceremonies.ts'
 
 const gone = '019ab0f2-7d31-7c44-9a5e-2f6b8c1d0e37'
@@ -143,6 +144,20 @@ t.test('an account’s passkeys', async (t) => {
     t.equal((await add(softwareAuthenticator(origin).create(body))).statusCode, 400, 'nor with another passkey')
     t.equal((await listPasskeys(client)).items.length, 1)
     t.equal((await listPasskeys(other.client)).items.length, 0)
+  })
+
+  t.test('extensions that nothing has asked for are ignored, and long ones are refused', async (t) => {
+    const { client, authenticator } = await passkeyUser(url)
+    // As security keys send it (CTAP 2.1, 12.1).
+    const short = encodeCbor(new Map([['credProtect', 2]]))
+    const long = encodeCbor(new Map(Array.from({ length: 400 }, (_, n) => [n, n])))
+    t.equal((await addPasskey(client, softwareAuthenticator(origin), { extensions: short })).statusCode, 201)
+    const refused = await addPasskey(client, softwareAuthenticator(origin), { extensions: long })
+    t.match(refused, { statusCode: 400, body: { errors: [{ pointer: '/body/response' }] } })
+    t.equal((await logInBy(makeClient(url), authenticator, { extensions: short })).statusCode, 200)
+    const tooLong = await logInBy(makeClient(url), authenticator, { extensions: long })
+    const pointer = '/body/response/response/authenticatorData'
+    t.match(tooLong, { statusCode: 400, body: { errors: [{ pointer }] } })
   })
 
   t.test('an attestation is neither verified nor kept', async (t) => {
