@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { isDuplicateKey } from '../database/failures.ts'
@@ -16,6 +15,7 @@ import { limitHooks } from '../limits/hooks.ts'
 import { whileQueued } from '../limits/while-queued.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { requireViewer, viewerOf } from '../sessions/auth-hooks.ts'
+import { logLogouts } from '../sessions/end.ts'
 import { type IssueContext, issueSession, setSessionCookies } from '../sessions/issue.ts'
 import { carriedSessions } from '../sessions/presented.ts'
 import { AccountParams, AccountView, ProfileBody, signUpBody } from './schema.ts'
@@ -24,7 +24,6 @@ import { viewAccount, viewOwn } from './view.ts'
 
 type SignUpContext = IssueContext & {
   accounts: Pick<AccountStore, 'create' | 'isTaken'>
-  activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'create'>
   fixedWindow: FixedWindow
   isReservedName: (username: string) => boolean
@@ -80,6 +79,7 @@ export const signUpRoute: FastifyPluginAsyncZod<SignUpContext> = async (scope, c
         (error) => Promise.reject(isDuplicateKey(error) ? usernameTaken() : error),
       )
       securityLog.record('user_created', { request, account })
+      logLogouts(request, issued.ended, securityLog)
       setSessionCookies(request, reply, cookies, issued)
       cookies.setDevice(reply, issued.device)
       reply.code(201).header('location', `/v1/accounts/${username}`)

@@ -1,23 +1,24 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { AccountStore } from '../accounts/store.ts'
-import type { ActivityStore } from '../activity/store.ts'
 import type { StoredPassword } from '../credentials/hashing.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { type KeyedMutex, withAllKeys } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { Problem } from '../http/problems.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import type { SessionOwner } from './access-token.ts'
 import { viewLoggedIn } from './current-session.ts'
+import { logLogouts } from './end.ts'
 import { type IssueContext, issueSession, setSessionCookies } from './issue.ts'
 import type { IssuedSession } from './store.ts'
 
 export type BeginContext = IssueContext & {
   accounts: Pick<AccountStore, 'find'>
-  activity: Pick<ActivityStore, 'record'>
   credentials: Pick<CredentialStore, 'recordLogin'>
   mutex: KeyedMutex
+  securityLog: SecurityLog
   transact: Transact
 }
 
@@ -46,7 +47,7 @@ export async function beginSession(
   { account, credential, carried, rehashed, trustDevice, useUp }: ProvenLogin,
   context: BeginContext,
 ): Promise<BegunSession> {
-  const { activity, credentials, mutex, transact } = context
+  const { activity, credentials, mutex, securityLog, transact } = context
   const begin = async (transaction: ClientSession) => {
     const login = { at: new Date(), rehashed }
     const { outcome } = await credentials.recordLogin(account, credential, login, transaction)
@@ -59,8 +60,13 @@ export async function beginSession(
     await activity.record(account, 'login', request.client, transaction, options)
     return issued
   }
-  // All logins of an account write its credential.
-  return withWriteDeadline(request, (deadline) => mutex(account, () => transact(begin, deadline)))
+  // All logins of an account write its credential; the others are logged out.
+  const accounts = [account, ...carried.map((owner) => owner.account)]
+  const issued = await withWriteDeadline(request, (deadline) =>
+    withAllKeys(mutex, accounts, () => transact(begin, deadline)),
+  )
+  logLogouts(request, issued.ended, securityLog, account)
+  return issued
 }
 
 export async function answerLoggedIn(

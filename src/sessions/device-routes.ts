@@ -11,12 +11,13 @@ import { Id, Time } from '../http/wire-types.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
+import { assertLive } from './end.ts'
 import type { SessionStore } from './store.ts'
 
 type Context = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'delete' | 'deleteAll' | 'list' | 'rename'>
-  sessions: Pick<SessionStore, 'find' | 'isConfirmed'>
+  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
   transact: Transact
 }
 
@@ -39,7 +40,7 @@ const DeviceParams = z.object({ id: Id })
 const tags = ['sessions']
 
 export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { cookies, devices, transact } = context
+  const { cookies, devices, sessions, transact } = context
 
   scope.get(
     '/devices',
@@ -113,10 +114,14 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       },
     },
     async (request, reply) => {
-      const { account } = requireViewer(request)
+      const viewer = requireViewer(request)
+      const { account } = viewer
       const { id } = request.params
       const known = (await devices.list(account, cookies.device(request))).find((device) => device.id === id)
-      const forget = (transaction: ClientSession) => devices.delete(account, id, transaction)
+      const forget = async (transaction: ClientSession) => {
+        await assertLive(viewer, sessions, transaction)
+        return devices.delete(account, id, transaction)
+      }
       const { outcome } = await withWriteDeadline(request, (deadline) => transact(forget, deadline))
       if (outcome === 'not-found') throw notFound()
       if (known?.current) cookies.clearDevice(reply)
@@ -137,8 +142,11 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       },
     },
     async (request, reply) => {
-      const { account } = requireViewer(request)
-      const forget = (transaction: ClientSession) => devices.deleteAll(account, transaction)
+      const viewer = requireViewer(request)
+      const forget = async (transaction: ClientSession) => {
+        await assertLive(viewer, sessions, transaction)
+        await devices.deleteAll(viewer.account, transaction)
+      }
       await withWriteDeadline(request, (deadline) => transact(forget, deadline))
       cookies.clearDevice(reply)
       return reply.code(204).send()

@@ -1,15 +1,20 @@
+import type { FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { TransactedEvent } from '../activity/schema.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { ClientInfo } from '../http/client-info.ts'
+import { unauthenticated } from '../http/problems.ts'
+import type { SecurityLog } from '../operations/security-log.ts'
 import type { SessionOwner } from './access-token.ts'
 import type { EndResult, SessionStore } from './store.ts'
+
+export type EndContext = { activity: Pick<ActivityStore, 'record'>; sessions: Pick<SessionStore, 'end'> }
 
 export async function endSession(
   viewer: SessionOwner,
   event: TransactedEvent,
   client: ClientInfo,
-  { activity, sessions }: { activity: Pick<ActivityStore, 'record'>; sessions: Pick<SessionStore, 'end'> },
+  { activity, sessions }: EndContext,
   transaction: ClientSession,
 ): Promise<EndResult> {
   const result = await sessions.end(viewer, transaction)
@@ -17,16 +22,53 @@ export async function endSession(
   return result
 }
 
-/** Ends what a request carried. @returns the account of each that was live */
+/**
+ * Ends what a request carried, which logs each account out but the one that it logs in to, if any.
+ * @returns the sessions that were live
+ */
 export async function endCarried(
   carried: readonly SessionOwner[],
-  sessions: Pick<SessionStore, 'end'>,
+  client: ClientInfo,
+  { activity, sessions }: EndContext,
   transaction: ClientSession,
-): Promise<string[]> {
-  const accounts: string[] = []
+  loggedIn?: string,
+): Promise<SessionOwner[]> {
+  const ended: SessionOwner[] = []
   for (const owner of carried) {
     const { outcome } = await sessions.end(owner, transaction)
-    if (outcome === 'ended') accounts.push(owner.account)
+    if (outcome === 'ended') ended.push(owner)
   }
+  for (const account of loggedOut(ended, loggedIn)) await activity.record(account, 'logout', client, transaction)
+  return ended
+}
+
+/** After the transaction of {@link endCarried}. */
+export function logLogouts(
+  request: FastifyRequest,
+  ended: readonly SessionOwner[],
+  securityLog: SecurityLog,
+  loggedIn?: string,
+): void {
+  for (const account of loggedOut(ended, loggedIn)) {
+    securityLog.record('session_expired', { request, account, detail: { reason: 'logout' } })
+  }
+}
+
+function loggedOut(ended: readonly SessionOwner[], loggedIn: string | undefined): Set<string> {
+  const accounts = new Set(ended.map(({ account }) => account))
+  if (loggedIn !== undefined) accounts.delete(loggedIn)
   return accounts
+}
+
+/**
+ * A session that has ended since its request began decides nothing any more: a thief's would end the owner's.
+ * @throws Problem `unauthenticated`
+ */
+export async function assertLive(
+  viewer: SessionOwner,
+  sessions: Pick<SessionStore, 'touch'>,
+  transaction: ClientSession,
+): Promise<void> {
+  const { outcome } = await sessions.touch(viewer, transaction)
+  if (outcome === 'not-found') throw unauthenticated()
 }

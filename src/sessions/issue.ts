@@ -3,11 +3,11 @@ import type { ClientSession } from 'mongodb'
 import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
-import { endCarried } from './end.ts'
+import { type EndContext, endCarried } from './end.ts'
 import { serializeRefreshToken } from './refresh-token.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
 
-export type IssueContext = {
+export type IssueContext = Pick<EndContext, 'activity'> & {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'remember'>
   sessions: Pick<SessionStore, 'create' | 'end' | 'findNamed'>
@@ -20,18 +20,18 @@ export type NewSession = {
   trustDevice?: boolean | undefined
 }
 
-/** Ends what the request carried, too: a browser has one session at a time. */
+/** Ends what the request carried, too: a browser has one session at a time. Call `logLogouts` afterwards with `ended`. */
 export async function issueSession(
   request: FastifyRequest,
   { account, carried, passwordChangeRequired, trustDevice }: NewSession,
-  { cookies, sessions, devices }: IssueContext,
+  { activity, cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
-): Promise<IssuedSession & { device: string; isKnownDevice: boolean }> {
-  await endCarried(carried, sessions, transaction)
+): Promise<IssuedSession & { device: string; isKnownDevice: boolean; ended: SessionOwner[] }> {
+  const ended = await endCarried(carried, request.client, { activity, sessions }, transaction, account)
   const browser = { presented: cookies.device(request), client: request.client, trust: trustDevice }
   const { token: device, outcome } = await devices.remember(account, browser, transaction)
   const issued = await sessions.create(account, request.client, transaction, passwordChangeRequired)
-  return { ...issued, device, isKnownDevice: outcome === 'known' }
+  return { ...issued, device, isKnownDevice: outcome === 'known', ended }
 }
 
 export function setSessionCookies(

@@ -6,11 +6,12 @@ import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
+import type { SessionOwner } from './access-token.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { answerLoggedIn } from './begin-session.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
 import type { DeviceStore } from './devices.ts'
-import { endCarried, endSession } from './end.ts'
+import { assertLive, endCarried, endSession, logLogouts } from './end.ts'
 import { setSessionCookies } from './issue.ts'
 import { type LoginContext, logIn } from './log-in.ts'
 import { carriedSessions, presentedRefreshTokens, presentedViewers } from './presented.ts'
@@ -26,14 +27,14 @@ type Context = LoginContext & {
 const tags = ['sessions']
 
 export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, devices, mutex, securityLog, sessionRequestLimits } = context
+  const { cookies, credentials, devices, mutex, securityLog, sessionRequestLimits } = context
   const { sessions, tokenRotation, transact } = context
 
   /** Those of which the request has a live access token. @throws Problem `unauthenticated` if it has none */
-  async function accountsWithAccess(request: FastifyRequest): Promise<string[]> {
+  async function sessionsWithAccess(request: FastifyRequest): Promise<SessionOwner[]> {
     const live = await sessions.findNamed(await presentedViewers(request, cookies), [])
     if (live.length === 0) throw unauthenticated()
-    return [...new Set(live.map(({ account }) => account))]
+    return live
   }
 
   scope.post(
@@ -111,26 +112,27 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     },
     async (request, reply) => {
       const carried = await carriedSessions(request, cookies, sessions)
-      const everywhere = request.query.everywhere === 'true' ? await accountsWithAccess(request) : []
+      const everywhere = request.query.everywhere === 'true' ? await sessionsWithAccess(request) : []
       if (carried.length > 0) {
         const end = async (transaction: ClientSession) => {
-          const accounts = await endCarried(carried, sessions, transaction)
-          for (const account of everywhere) {
+          const ended = await endCarried(carried, request.client, context, transaction)
+          // Not of a session that another request has ended since: a thief's would end the owner's.
+          const live = everywhere.filter(({ session }) => ended.some((owner) => owner.session === session))
+          for (const account of new Set(live.map((owner) => owner.account))) {
             // A login whose commit is late must not add a session afterwards.
             await credentials.touch(account, transaction)
             await sessions.endAll(account, transaction)
             // A lost device, or a thief's, must not log in again with the password alone.
             await devices.endTrust(account, transaction)
           }
-          for (const account of accounts) await activity.record(account, 'logout', request.client, transaction)
-          return accounts
+          return { ended, isDone: live.length > 0 || everywhere.length === 0 }
         }
         const owners = carried.map(({ account }) => account)
-        const accounts = await withWriteDeadline(request, (deadline) =>
+        const { ended, isDone } = await withWriteDeadline(request, (deadline) =>
           withAllKeys(mutex, owners, () => transact(end, deadline)),
         )
-        const detail = { reason: 'logout' }
-        for (const account of accounts) securityLog.record('session_expired', { request, account, detail })
+        logLogouts(request, ended, securityLog)
+        if (!isDone) throw unauthenticated()
       }
       cookies.clearSession(reply)
       return reply.code(204).send()
@@ -183,8 +185,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       },
     },
     async (request, reply) => {
-      const { account, session } = requireViewer(request)
+      const viewer = requireViewer(request)
+      const { account, session } = viewer
       const endOthers = async (transaction: ClientSession) => {
+        await assertLive(viewer, sessions, transaction)
         // A login whose commit is late must not add a session afterwards.
         await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
@@ -210,9 +214,11 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       },
     },
     async (request, reply) => {
-      const { account, session: current } = requireViewer(request)
+      const viewer = requireViewer(request)
+      const { account, session: current } = viewer
       const { id } = request.params
       const end = async (transaction: ClientSession) => {
+        await assertLive(viewer, sessions, transaction)
         const target = { account, session: id }
         const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
         if (outcome === 'not-found') throw notFound()
