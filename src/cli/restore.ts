@@ -36,7 +36,9 @@ const clientOptions = { appName: 'rookery restore', socketTimeoutMS: 0, isNew: t
 
 const formatNumber = (number: number) => number.toLocaleString('en')
 
-/** @throws StartError unless the file is a whole backup: before anything is written */
+const saved = savedOf(collections)
+
+/** @throws StartError unless the file is a whole backup, of collections that backups hold: before anything is written */
 async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick<Header, 'startedAt' | 'dataVersion'>> {
   const file = await stat(path).catch(() => undefined)
   if (!file?.isFile()) throw new StartError(`${path} cannot be read: name a backup.`)
@@ -46,10 +48,12 @@ async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick
     dataVersion: 0,
   }
   let trailer: Trailer | undefined
+  let unknown: string | undefined
   try {
     for await (const part of readBackup(path)) {
       signal.throwIfAborted()
       if (part.kind === 'header') header = part.header
+      if (part.kind === 'document' && !saved.includes(part.collection)) unknown ??= part.collection
       if (part.kind === 'trailer') trailer = part.trailer
     }
   } catch (error) {
@@ -62,6 +66,10 @@ async function verify(path: string, signal: AbortSignal): Promise<Trailer & Pick
     throw new StartError(
       `${path} is of Rookery ${header.version}, and this program is older: restore it with that one.`,
     )
+  if (unknown !== undefined)
+    throw new StartError(
+      `${path} cannot be restored: it has documents of the collection ${JSON.stringify(unknown)}, which no backup holds. Name a file that npm run backup wrote.`,
+    )
   if (!trailer) throw new Error('a backup ended without its trailer')
   return { ...trailer, startedAt: header.startedAt, dataVersion: header.dataVersion }
 }
@@ -73,7 +81,7 @@ async function restore(path: string, signal: AbortSignal): Promise<number> {
   )
   return withDatabase(clientOptions, async ({ client, databaseName }) => {
     const db = client.db(databaseName)
-    await assertRestorable(db, backup, savedOf(collections))
+    await assertRestorable(db, backup, saved)
     await raiseDataVersion(db, backup.dataVersion)
     const lines = progress()
     try {

@@ -19,7 +19,7 @@ before the new version starts. Each role has what its service uses, and nothing 
   rookery-accounts  for SERVICES=accounts
   rookery-posts     for SERVICES=posts: it cannot read passwords, sessions, devices, activity and login attempts
   rookery           for both in one program
-  rookery-backup    for npm run backup: it reads every collection, and changes nothing
+  rookery-backup    for npm run backup: it reads what a backup holds, and changes nothing
 
 It logs in as an administrator with ${variable}, or the file that ${variable}_FILE names: JSON such as
 {"username": "admin", "password": "…"}. The user needs the role userAdminAnyDatabase, because MongoDB requires it for
