@@ -15,7 +15,7 @@ type Template = {
   port: number
   /** A file beside this one. */
   template: string
-  /** Of its variables, but for LISTEN_ADDRESS. */
+  /** Of its variables, but for LISTEN_ADDRESS. CONNECTIONS_PER_ADDRESS can be left out. */
   values: Readonly<Record<string, string>>
 }
 
@@ -35,6 +35,8 @@ export const startNginx = ({ host, port, addresses }: GatewayOptions): Promise<G
 export async function runNginx({ host, port, template: name, values: given }: Template): Promise<Gateway> {
   const dir = await temporaryFolder('rookery-nginx-')
   const values: Readonly<Record<string, string>> = {
+    // As many as a server has in development.
+    CONNECTIONS_PER_ADDRESS: '10000',
     ...given,
     LISTEN_ADDRESS: isIP(host) === 6 ? `[${host}]:${port} ipv6only=off` : `${host}:${port}`,
   }

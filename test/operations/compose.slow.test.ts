@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { BlockList } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,7 +12,12 @@ import { root } from '../main/server-process.ts'
 
 const run = promisify(execFile)
 
+const Networks = z.union([
+  z.array(z.string()).transform((names) => Object.fromEntries(names.map((name) => [name, null]))),
+  z.record(z.string(), z.object({ ipv4_address: z.string().optional() }).nullable()),
+])
 const Service = z.object({
+  networks: Networks.default({}),
   environment: z.record(z.string(), z.string()).default({}),
   secrets: z.array(z.string()).default([]),
   ports: z.array(z.string()).default([]),
@@ -21,6 +27,10 @@ const Service = z.object({
 const Compose = z.object({
   services: z.record(z.string(), Service),
   secrets: z.record(z.string(), z.object({ file: z.string() })).default({}),
+  networks: z.record(
+    z.string(),
+    z.object({ ipam: z.object({ config: z.array(z.record(z.string(), z.string())) }).optional() }),
+  ),
 })
 
 const profiles = ['', 'services', 'scale', 'observe', 'bot', 'backup']
@@ -80,6 +90,30 @@ t.test('compose', async (t) => {
     for (const [profile, { services }] of plain) {
       for (const [name, { ports }] of Object.entries(services))
         for (const port of ports) t.match(port, /^127\.0\.0\.1:/, `${profile} ${name}`)
+    }
+  })
+
+  t.test('servers behind nginx trust its address alone, which no other container gets', async (t) => {
+    for (const [profile, nginx, servers] of [
+      ['services', 'gateway', ['accounts', 'posts']],
+      ['scale', 'balancer', ['api-1', 'api-2']],
+    ] as const) {
+      const { services, networks } = plain.get(profile) ?? (await read(['compose.yaml'], profile, canaries))
+      const address = services[nginx]?.networks.proxy?.ipv4_address ?? ''
+      t.same(Object.keys(services[nginx]?.networks ?? {}), ['proxy'], 'it reaches no database')
+      for (const name of servers) {
+        t.equal(services[name]?.environment.TRUSTED_PROXIES, address)
+        t.same(Object.keys(services[name]?.networks ?? {}).toSorted(), ['default', 'proxy'])
+      }
+      const [{ subnet = '', ip_range: others = '' } = {}] = networks.proxy?.ipam?.config ?? []
+      const isWithin = (cidr: string) => {
+        const [from = '', bits] = cidr.split('/')
+        const list = new BlockList()
+        list.addSubnet(from, Number(bits))
+        return list.check(address)
+      }
+      t.ok(isWithin(subnet))
+      t.notOk(isWithin(others))
     }
   })
 
