@@ -118,7 +118,7 @@ export async function buildApp(
   closeOnUnreadBodies(app)
   supportDraining(app, config)
   limitConnections(app, { perAddress: config.limits.connectionsPerAddress, ...config })
-  limitUnreadAnswers(app)
+  limitUnreadAnswers(app, config)
   readClientInfo(app, config.trustedProxies)
   refuseUnknownQueries(app)
   parseBodies(app)

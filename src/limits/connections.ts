@@ -8,7 +8,7 @@ import { sampled } from '../operations/sampled.ts'
 import { clientKeys, networkFactor } from './client-buckets.ts'
 import { tokenBuckets } from './token-bucket.ts'
 
-/** Shares of the server's maxConnections: above the first, idle connections are closed until the second is left. */
+/** Shares of the server's maxConnections: above the first, some are closed until the second is left. */
 const tightShare = 0.8
 const relaxedShare = 0.75
 /** A scan looks at every connection. */
@@ -27,8 +27,8 @@ type Client = { address: string; network: string; sockets: Set<ParsedSocket> }
 type Options = { perAddress: number; trustedProxies: readonly string[] }
 
 /**
- * Bounds the connections of each address and network, and closes idle and unread ones before the server is full: first those of the
- * address that has the most. Connections of trusted proxies, which carry many clients, count for the total alone.
+ * Bounds the connections of each address and network, and before the server is full closes those that it can spare, first those
+ * of the address that has the most. Connections of trusted proxies, which carry many clients, count for the total alone.
  */
 export function limitConnections(app: FastifyInstance, { perAddress, trustedProxies }: Options): void {
   const { server } = app
@@ -42,7 +42,7 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
     app.log.warn({ ip, connections }, 'connections refused: an address or network has, or opens, too many'),
   )
   const noteScan = sampled((scans) =>
-    app.log.warn({ scans, open: open.size }, 'idle connections closed: nearly as many are open as the server accepts'),
+    app.log.warn({ scans, open: open.size }, 'connections closed: nearly as many are open as the server accepts'),
   )
 
   function add(socket: ParsedSocket, address: string, network: string): void {
@@ -85,7 +85,7 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
     if (open.size <= server.maxConnections * tightShare || performance.now() < nextScanMs) return
     nextScanMs = performance.now() + scanIntervalMs
     const excess = Math.ceil(open.size - server.maxConnections * relaxedShare)
-    for (const [socket, client] of idleOfBusiest([...clients.values()], excess)) {
+    for (const [socket, client] of sparedByBusiest([...clients.values()], excess)) {
       remove(socket, client)
       closed.inc({ reason: 'idle' })
       // The kernel would keep what is unread.
@@ -118,16 +118,16 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
   })
 }
 
-/** At most so many connections that the server works for no request on, always of an address that has the most left. */
-function idleOfBusiest(clients: readonly Client[], count: number): [ParsedSocket, Client][] {
+/** At most so many connections that the server can spare, always of an address that has the most left. */
+function sparedByBusiest(clients: readonly Client[], count: number): [ParsedSocket, Client][] {
   const found: [ParsedSocket, Client][] = []
-  const entries = clients.map((client) => ({ client, idle: idleOf(client) }))
+  const entries = clients.map((client) => ({ client, spared: sparedOf(client) }))
   // By the number of their connections: each round takes one from those that have the most.
   const bySize = Map.groupBy(entries, ({ client }) => client.sockets.size)
   for (let size = Math.max(0, ...bySize.keys()); size > 0; size -= 1) {
     const smaller = bySize.get(size - 1) ?? []
     for (const entry of bySize.get(size) ?? []) {
-      const next = entry.idle.next()
+      const next = entry.spared.next()
       if (next.done) continue
       found.push([next.value, entry.client])
       if (found.length === count) return found
@@ -138,10 +138,15 @@ function idleOfBusiest(clients: readonly Client[], count: number): [ParsedSocket
   return found
 }
 
-/** Those without a request in progress, then those whose client does not read what waits for it. */
-function* idleOf({ sockets }: Client): Generator<ParsedSocket, void> {
+/**
+ * Those without a request in progress, then those whose client does not read what waits for it, then those whose request is
+ * incomplete: each of these may take 30 seconds.
+ */
+function* sparedOf({ sockets }: Client): Generator<ParsedSocket, void> {
   for (const socket of sockets) if (!socket._httpMessage) yield socket
   for (const socket of sockets) if (socket._httpMessage && socket.writableLength > 0) yield socket
+  for (const socket of sockets)
+    if (socket._httpMessage?.req.complete === false && socket.writableLength === 0) yield socket
 }
 
 function measure(app: FastifyInstance, countOpen: () => number) {
@@ -155,7 +160,7 @@ function measure(app: FastifyInstance, countOpen: () => number) {
   })
   return new Counter({
     name: 'rookery_connections_closed_total',
-    help: 'Connections closed because an address, a network or the server has or opens too many, or idle while it has nearly too many.',
+    help: 'Connections closed because an address, a network or the server has or opens too many, or because it could spare them while it had nearly too many.',
     labelNames: ['reason'],
     registers: [app.metrics],
   })

@@ -11,6 +11,13 @@ import { clientBuckets } from './client-buckets.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
 import { releaseSoon } from './release.ts'
+import { tokenBuckets } from './token-bucket.ts'
+
+/**
+ * So many changes of a session in 15 minutes that `countsForSession` are none of a flood: other accounts behind the same
+ * address, which use up its quota, do not stop them.
+ */
+const undisturbedQuota = 20
 
 /** So many attempts for each sign-up that succeeds: others end in a fault, or say that a username is taken. */
 const attemptsPerSignUp = 10
@@ -78,12 +85,17 @@ export const limitWrites = fp<WriteOptions>(async (scope, { fixedWindow, limits,
   const perAddress = { ...changes, name: 'writes-by-address', quota: limits.writesPerAddress }
   const perNetwork = { ...changes, name: 'writes-by-network', quota: limits.writesPerNetwork }
   const perAccount = { ...changes, name: 'writes', quota: limits.writesPerAccount }
+  const undisturbed = tokenBuckets({ ...perAccount, quota: undisturbedQuota })
   scope.addHook('onRequest', async (request, reply) => {
     if (safeMethods.has(request.method)) return
     // The account first: one over its limit must not use up the quota of others behind the same address.
     const { account, session } = viewerOf(request)
-    const subject = request.routeOptions.config.countsForSession ? session : account
-    reply.headers(await fixedWindow.consume(perAccount, subject))
+    const { countsForSession } = request.routeOptions.config
+    reply.headers(await fixedWindow.consume(perAccount, countsForSession ? session : account))
+    if (countsForSession && !undisturbed.isEmpty(session)) {
+      undisturbed.settle(session)
+      return
+    }
     await fixedWindow.consume(perAddress, addressKey(request.client.ip))
     await fixedWindow.consume(perNetwork, networkKey(request.client.ip))
   })

@@ -7,7 +7,7 @@ import type { EventLog } from './event-log.ts'
 import type { Position } from './position.ts'
 import { heartbeatMs, type Reader } from './reader.ts'
 import { eventText, heartbeatText, type LagReason, laggedText, type PostOfEvent } from './schema.ts'
-import type { OpenTimelines } from './timelines.ts'
+import type { OpenTimeline, OpenTimelines } from './timelines.ts'
 
 /** Of one write to a reader, some 50 KB: what is not read yet waits in memory, see limits/unread-answers.ts. */
 const pageSize = 100
@@ -230,6 +230,10 @@ export function fanOut(parts: Parts) {
     lag,
 
     onReady: (reader: Reader): void => void catchUp(reader),
+
+    endTimeline(timeline: OpenTimeline): void {
+      for (const reader of readers) if (reader.timeline === timeline) reader.end()
+    },
 
     endAll(): void {
       for (const reader of readers) reader.end()

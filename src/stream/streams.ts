@@ -61,7 +61,7 @@ export function streamHub(parts: Parts) {
   const { db, signals, posts, follows, revocations, feed, removals, isDraining, noteRefusal, log } = parts
   const events = eventLog()
   const pacer = countsPacer()
-  const timelines = openTimelines(db, follows)
+  const timelines = openTimelines(db, follows, { end: (timeline) => readers.endTimeline(timeline) })
   const measured = measure(parts.registry, () => readers.size)
   let changes: ChangeFeed | undefined
   /** Until then the log is being filled with what happened before, and streams wait. */

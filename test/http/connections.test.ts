@@ -108,6 +108,17 @@ t.test('when it gets tight, connections whose clients do not read their answers 
   t.ok(Number(closed) >= 6, `${closed} closed`)
 })
 
+t.test('when it gets tight, connections whose requests stay incomplete make room for others', async (t) => {
+  const { app, port } = await testServer(t)
+  app.server.maxConnections = 40
+  const [[quiet], flood] = [openFrom(t, port, '127.0.1.1', 1), openFrom(t, port, '127.0.9.1', 31)]
+  if (!quiet) throw new Error('no socket')
+  await Promise.all([quiet, ...flood].map(keepBusy))
+  t.equal(await read(port, '127.0.2.1'), 200, 'the 33rd of 40')
+  await settle(flood, 28)
+  t.ok(isOpen(quiet), 'an address keeps its only one')
+})
+
 t.test('an address that opens connections without end is refused; its neighbour is not', async (t) => {
   const { app, port } = await testServer(t, { LIMIT_CONNECTIONS_PER_ADDRESS: '5' })
   // However slow the machine is, no time passes in which the address might open more.

@@ -25,3 +25,24 @@ t.test('changes that take an account back are limited, too, for each session', a
   const confirm = () => client.post('v1/session/confirm', { json: { password } })
   for (const expected of [200, 200, 200, 429]) t.equal((await confirm()).statusCode, expected)
 })
+
+t.test(
+  'accounts that use up the changes of an address do not keep a neighbour from taking an account back',
+  async (t) => {
+    const { url } = await testServer(t, { LIMIT_WRITES_PER_ADDRESS: '5', LIMIT_WRITES_PER_NETWORK: '6' })
+    const [{ client: neighbour }, { client: flood }] = [await signUp(url), await signUp(url)]
+    const bio = (client: typeof flood) => client.patch('v1/account', { json: { bio: 'Hi.' } })
+    for (const expected of [200, 200, 200, 200, 200, 429]) t.equal((await bio(flood)).statusCode, expected)
+    t.equal((await bio(neighbour)).statusCode, 429, 'other changes wait')
+    const confirm = (client: typeof flood) => client.post('v1/session/confirm', { json: { password } })
+    t.equal((await confirm(neighbour)).statusCode, 200)
+    t.equal((await neighbour.delete('v1/sessions')).statusCode, 204)
+    const json = { currentPassword: password, newPassword: `${password} by night` }
+    t.equal((await neighbour.put('v1/account/password', { json })).statusCode, 204)
+
+    const statuses: number[] = []
+    for (let n = 0; n < 22; n += 1) statuses.push((await confirm(flood)).statusCode)
+    t.same(statuses.slice(0, 20), Array(20).fill(200))
+    t.equal(statuses.at(-1), 429, 'more of one session count for the address, too')
+  },
+)
