@@ -5,7 +5,7 @@ import { boundedTime } from '../database/max-time.ts'
 import { singleBatch } from '../database/single-batch.ts'
 import type { FollowStore } from '../follows/store.ts'
 
-/** Of all timelines together, some 120 MB. */
+/** Of all timelines together, some 80 MB. */
 const defaultMaxAuthors = 1_000_000
 /** At a time: the answer for an account that follows thousands takes a megabyte. */
 const maxReads = 8
