@@ -1,7 +1,9 @@
 import t from 'tap'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { atQuarterHour } from './quarter-hour.ts'
 
 t.test('a thief who uses up the changes of an account does not keep its owner from taking it back', async (t) => {
+  atQuarterHour(t)
   const { url } = await testServer(t, { LIMIT_WRITES_PER_ACCOUNT: '3' })
   const { client: thief, username } = await signUp(url)
   const owner = makeClient(url)
@@ -20,6 +22,7 @@ t.test('a thief who uses up the changes of an account does not keep its owner fr
 })
 
 t.test('changes that take an account back are limited, too, for each session', async (t) => {
+  atQuarterHour(t)
   const { url } = await testServer(t, { LIMIT_WRITES_PER_ACCOUNT: '3' })
   const { client } = await signUp(url)
   const confirm = () => client.post('v1/session/confirm', { json: { password } })
@@ -29,6 +32,7 @@ t.test('changes that take an account back are limited, too, for each session', a
 t.test(
   'accounts that use up the changes of an address do not keep a neighbour from taking an account back',
   async (t) => {
+    atQuarterHour(t)
     const { url } = await testServer(t, { LIMIT_WRITES_PER_ADDRESS: '5', LIMIT_WRITES_PER_NETWORK: '6' })
     const [{ client: neighbour }, { client: flood }] = [await signUp(url), await signUp(url)]
     const bio = (client: typeof flood) => client.patch('v1/account', { json: { bio: 'Hi.' } })
