@@ -114,6 +114,7 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
       schema: {
         operationId: 'confirmTotpEnrolment',
         summary: 'Confirm the app by a code',
+        description: 'Ends the confirmations of your other sessions, and the trust of all devices.',
         tags,
         body: ConfirmEnrolmentBody,
         response: { 200: RecoveryCodes },

@@ -59,7 +59,9 @@ export const LogoutQuery = z.strictObject({
   everywhere: z
     .enum(['true', 'false'])
     .optional()
-    .describe('Whether to end all sessions of the account, which needs a live access token.'),
+    .describe(
+      'Whether to end all sessions of the account and the trust of its devices, which needs a live access token.',
+    ),
 })
 
 export const SessionParams = z.object({ id: Id })
