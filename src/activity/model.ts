@@ -24,4 +24,6 @@ export const activityIndexes = [
   { key: { at: 1 }, expireAfterSeconds: retentionSeconds },
 ] as const
 
-export const activityIn = (db: Db) => db.collection<ActivityDocument>('activity')
+export const collection = 'activity'
+
+export const activityIn = (db: Db) => db.collection<ActivityDocument>(collection)

@@ -1,11 +1,12 @@
 import type { ClientSession, Db } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { turnQuery } from '../database/turn-reads.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import { foldInto, readNewest } from './fold.ts'
-import { activityIn, retentionSeconds } from './model.ts'
+import { activityIn, collection, retentionSeconds } from './model.ts'
 import type { ActivityEvent, TransactedEvent } from './schema.ts'
-import { trimActivity } from './trim.ts'
+import { maxItems, trimActivity } from './trim.ts'
 
 export type Activity = { id: string; at: Date; event: ActivityEvent; ip: string; userAgent: string; count?: number }
 
@@ -14,20 +15,30 @@ export type ActivityNotices = {
   add(account: string, event: TransactedEvent, client: ClientInfo, transaction: ClientSession): Promise<void>
 }
 
+const newestFirst = { _id: -1 } as const
+
 /** An account's activity: the last 200 items of each event, for 90 days. Its owner is told of some of them by mail. */
 export function activityStore(db: Db, notices: ActivityNotices) {
   const activity = activityIn(db)
   return {
+    /** Whether one more item of this event makes the account lose none. */
+    async hasRoom(account: string, event: TransactedEvent): Promise<boolean> {
+      const filter = { account: toUuid(account), event }
+      const query = { collection, filter, projection: { _id: 1 }, sort: newestFirst, skip: maxItems - 1, limit: 1 }
+      return (await turnQuery(db, { ...query, count: 1 })).length === 0
+    },
+
     /**
      * The transaction must write to what the account's deletion deletes: otherwise the item could outlive the account.
      * @param options.isExpected - whether the owner needs no mail of it
+     * @param options.hasRoom - whether the account is known to have room for it
      */
     async record(
       account: string,
       event: TransactedEvent,
       client: ClientInfo,
       transaction: ClientSession,
-      { isExpected = false } = {},
+      { isExpected = false, hasRoom = false } = {},
     ): Promise<void> {
       if (!isExpected) await notices.add(account, event, client, transaction)
       const { ip, userAgent } = client
@@ -40,7 +51,7 @@ export function activityStore(db: Db, notices: ActivityNotices) {
         await activity.updateOne({ _id, account }, { $set: { at, ip, count } }, { session: transaction })
       } else {
         await activity.insertOne(document, { session: transaction })
-        await trimActivity(db, [document.account], event, transaction)
+        if (!hasRoom) await trimActivity(db, [document.account], event, transaction)
       }
     },
 

@@ -4,7 +4,7 @@ import { activityIn } from './model.ts'
 import type { ActivityEvent } from './schema.ts'
 
 /** Of each event: what an attacker can repeat must not evict what the owner needs to see. */
-const maxItems = 200
+export const maxItems = 200
 
 export async function trimActivity(
   db: Db,

@@ -1,5 +1,6 @@
 import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { batchRead } from '../database/turn-reads.ts'
 import type { StoredPassword } from './hashing.ts'
 
 type CredentialDocument = {
@@ -19,6 +20,9 @@ type CredentialDocument = {
 /** @property digest - see one-time-password.ts; absent if an earlier version issued the password */
 type OneTime = { until: Date; used: boolean; digest?: Binary }
 
+/** A credential as it was read: as long as its revision is the same, the account has no later login. */
+export type FoundCredential = Credential & { revision: number }
+
 export type Credential = { version: number; password: StoredPassword; oneTime?: OneTime; suspendedAt?: Date }
 
 export const isSpent = ({ oneTime }: Pick<Credential, 'oneTime'>): boolean =>
@@ -30,16 +34,19 @@ export const credentialIndexes = [{ key: { 'password.pepper': 1 } }] as const
 
 export function credentialStore(db: Db) {
   const credentials: Collection<CredentialDocument> = db.collection('credentials')
+  const find = batchRead<FoundCredential & { _id: UUID }, FoundCredential>(db, {
+    collection: 'credentials',
+    filter: (ids) => ({ _id: { $in: ids.map(toUuid) } }),
+    projection: { version: 1, revision: 1, password: 1, oneTime: 1, suspendedAt: 1 },
+    toEntry: ({ _id, ...credential }) => [_id.toString(), credential],
+  })
   return {
+    find,
+
     async create(account: string, password: StoredPassword, at: Date, session: ClientSession): Promise<Credential> {
       const credential = { version: 1, password }
       await credentials.insertOne({ _id: toUuid(account), ...credential, lastLoginAt: at, revision: 1 }, { session })
       return credential
-    },
-
-    async find(account: string): Promise<Credential | undefined> {
-      const projection = { _id: 0, version: 1, password: 1, oneTime: 1, suspendedAt: 1 }
-      return (await credentials.findOne<Credential>({ _id: toUuid(account) }, { projection })) ?? undefined
     },
 
     async version(account: string, session: ClientSession): Promise<number | undefined> {
@@ -50,22 +57,25 @@ export function credentialStore(db: Db) {
       return (await credentials.findOne({ _id: toUuid(account) }, { projection: { lastLoginAt: 1 } }))?.lastLoginAt
     },
 
-    /** Unless the credential has changed since it was verified. Always writes, so that a concurrent change conflicts. */
+    /**
+     * Unless the credential has changed since it was verified. Always writes, so that a concurrent change conflicts.
+     * @returns with its revision before
+     */
     async recordLogin(
       account: string,
       { version, oneTime }: Pick<Credential, 'version' | 'oneTime'>,
       { at, rehashed }: { at: Date; rehashed: StoredPassword | undefined },
       session: ClientSession,
-    ): Promise<{ outcome: 'recorded' | 'changed' }> {
-      const { matchedCount } = await credentials.updateOne(
+    ): Promise<{ outcome: 'recorded'; revision: number } | { outcome: 'changed' }> {
+      const before = await credentials.findOneAndUpdate(
         { _id: toUuid(account), version, suspendedAt: { $exists: false }, ...(oneTime && { 'oneTime.used': false }) },
         {
           $set: { lastLoginAt: at, ...(rehashed && { password: rehashed }), ...(oneTime && { 'oneTime.used': true }) },
           $inc: { revision: 1 },
         },
-        { session },
+        { session, projection: { revision: 1 } },
       )
-      return { outcome: matchedCount === 1 ? 'recorded' : 'changed' }
+      return before ? { outcome: 'recorded', revision: before.revision } : { outcome: 'changed' }
     },
 
     /** For a login that needs a second step. Nothing if the password has changed since. */

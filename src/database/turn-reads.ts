@@ -46,6 +46,14 @@ export function batchRead<Stored extends Document, Value>(
   }, turn.schedule)
 }
 
+/** One query, sent with the others of this turn, and after those that were asked for before. */
+export function turnQuery(db: Db, query: Query): Promise<Document[]> {
+  const turn = turnReads(db)
+  const { promise, resolve, reject } = Promise.withResolvers<Document[]>()
+  turn.schedule(() => void turn.query(query).then(resolve, reject))
+  return promise
+}
+
 function createTurnReads(db: Db): TurnReads {
   let sends: (() => void)[] = []
   let parts: Part[] = []

@@ -12,14 +12,16 @@ export type Query = {
   projection?: Document
   hint?: Hint
   sort?: Record<string, 1 | -1>
+  skip?: number
   limit?: number
   maxTimeMS?: number
   count: number
 }
 
-const stagesOf = ({ filter, projection, sort, limit }: Query, part: number): Document[] => [
+const stagesOf = ({ filter, projection, sort, skip, limit }: Query, part: number): Document[] => [
   { $match: filter },
   ...(sort ? [{ $sort: sort }] : []),
+  ...(skip === undefined ? [] : [{ $skip: skip }]),
   ...(limit === undefined ? [] : [{ $limit: limit }]),
   ...(projection ? [{ $project: projection }] : []),
   { $replaceWith: { part: { $literal: part }, found: '$$ROOT' } },
@@ -27,7 +29,7 @@ const stagesOf = ({ filter, projection, sort, limit }: Query, part: number): Doc
 
 /**
  * Reads from several collections with one command, which MongoDB does not allow in transactions. Only the first query may
- * have a hint: MongoDB takes one.
+ * have a hint: MongoDB takes one. It runs them one after another: none sees older data than one before it.
  * @returns what each query found
  */
 export async function unionQuery(db: Db, queries: readonly Query[]): Promise<Document[][]> {

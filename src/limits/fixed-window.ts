@@ -1,4 +1,5 @@
-import type { Collection, Db } from 'mongodb'
+import { type Collection, type Db, MongoBulkWriteError } from 'mongodb'
+import { turnQuery } from '../database/turn-reads.ts'
 import { type Limit, limitHeaders, rateLimited } from './headers.ts'
 import { recentRefusals } from './recent-refusals.ts'
 import type { Counter } from './sliding-window.ts'
@@ -20,9 +21,20 @@ const currentWindow = ({ windowSeconds }: Limit) => {
   return { begin, until, seconds: Math.max(1, Math.ceil((until.getTime() - Date.now()) / 1000)) }
 }
 
+const collection = 'throttle'
+const duplicateKey = 11_000
+
+function windowOf({ limit, subject }: Counter) {
+  const window = currentWindow(limit)
+  return { ...window, limit, _id: `${limit.name}:${subject}:${window.begin}` }
+}
+
+// Never below zero: the driver may repeat it when its answer is lost.
+const decrement = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
+
 /** Counted in MongoDB, so that all processes share each quota. */
 export function fixedWindow(db: Db) {
-  const throttle: Collection<WindowDocument> = db.collection('throttle')
+  const throttle: Collection<WindowDocument> = db.collection(collection)
   const refusals = recentRefusals()
   let shares = new Map<string, Share>()
   let sharesOfWindow = 0
@@ -41,10 +53,7 @@ export function fixedWindow(db: Db) {
   }
 
   async function acquire(limit: Limit, subject: string): Promise<Reservation> {
-    const { begin, until, seconds } = currentWindow(limit)
-    const _id = `${limit.name}:${subject}:${begin}`
-    // Never below zero: the driver may repeat it when its answer is lost.
-    const decrement = [{ $set: { count: { $max: [0, { $subtract: ['$count', 1] }] } } }]
+    const { _id, until, seconds } = windowOf({ limit, subject })
     const release = async () => void (await throttle.updateOne({ _id }, decrement))
     const counted = await throttle.findOneAndUpdate(
       { _id },
@@ -57,16 +66,27 @@ export function fixedWindow(db: Db) {
     throw rateLimited(limit, seconds)
   }
 
+  async function acquireAll(counters: readonly [Counter, ...Counter[]]): Promise<Reservation> {
+    const acquired: Reservation[] = []
+    const release = async () => void (await Promise.all(acquired.map((reservation) => reservation.release())))
+    try {
+      for (const { limit, subject } of counters) acquired.push(await acquire(limit, subject))
+    } catch (error) {
+      await release()
+      throw error
+    }
+    return { headers: acquired[0]?.headers ?? {}, release }
+  }
+
   return {
     /** Counts nothing. One query at most. @throws Problem `rate-limited` */
     async check(...counters: readonly Counter[]): Promise<void> {
-      const windows = counters.map(({ limit, subject }) => {
-        const { begin, seconds } = currentWindow(limit)
-        return { limit, seconds, _id: `${limit.name}:${subject}:${begin}` }
-      })
+      const windows = counters.map(windowOf)
       const remembered = windows.find(({ _id }) => refusals.secondsUntilFree(_id) !== undefined)
       if (remembered) throw rateLimited(remembered.limit, remembered.seconds)
-      const found = await throttle.find({ _id: { $in: windows.map(({ _id }) => _id) } }).toArray()
+      const filter = { _id: { $in: windows.map(({ _id }) => _id) } }
+      // The collection holds such documents.
+      const found = (await turnQuery(db, { collection, filter, count: windows.length })) as WindowDocument[]
       const countOf = (id: string) => found.find(({ _id }) => _id === id)?.count ?? 0
       const full = windows.find(({ limit, _id }) => countOf(_id) >= limit.quota)
       if (!full) return
@@ -74,18 +94,30 @@ export function fixedWindow(db: Db) {
       throw rateLimited(full.limit, full.seconds)
     },
 
-    /** What one limit refuses counts against no other. The headers are those of the first. @throws Problem `rate-limited` */
-    async acquire(...counters: readonly [Counter, ...Counter[]]): Promise<Reservation> {
-      const acquired: Reservation[] = []
-      const release = async () => void (await Promise.all(acquired.map((reservation) => reservation.release())))
+    /** As `acquire`, without headers, with one message. @returns a function that releases all. @throws Problem `rate-limited` */
+    async take(...counters: readonly [Counter, ...Counter[]]): Promise<() => Promise<void>> {
+      const windows = counters.map(windowOf)
+      const takes = windows.map(({ _id, until, limit }) => {
+        // A full window does not match, and its id cannot be inserted a second time.
+        const filter = { _id, count: { $lt: limit.quota } }
+        return { updateOne: { filter, update: { $inc: { count: 1 }, $setOnInsert: { until } }, upsert: true } }
+      })
+      const release = (taken = windows) =>
+        throttle.bulkWrite(taken.map(({ _id }) => ({ updateOne: { filter: { _id }, update: decrement } })))
       try {
-        for (const { limit, subject } of counters) acquired.push(await acquire(limit, subject))
+        await throttle.bulkWrite(takes)
+        return async () => void (await release())
       } catch (error) {
-        await release()
-        throw error
+        if (!(error instanceof MongoBulkWriteError && error.code === duplicateKey)) throw error
+        const taken = windows.slice(0, error.matchedCount + error.upsertedCount)
+        if (taken.length > 0) await release(taken)
+        // Full, or another request has just inserted it.
+        return (await acquireAll(counters)).release
       }
-      return { headers: acquired[0]?.headers ?? {}, release }
     },
+
+    /** What one limit refuses counts against no other. The headers are those of the first. @throws Problem `rate-limited` */
+    acquire: (...counters: readonly [Counter, ...Counter[]]): Promise<Reservation> => acquireAll(counters),
 
     /** One query for each hundredth of the quota, of which a process may leave one unused. @throws Problem `rate-limited` */
     async consume(limit: Limit, subject: string): Promise<Record<string, string>> {

@@ -75,36 +75,41 @@ export function loginCounters(quotas: LoginQuotas, secret: string) {
   const hashed = nameHash(secret)
 
   const nameOf = ({ username }: Claim) => hashed(username).digest('base64url')
-  const pairOf = (attempt: Claim) => ({ limit: limits.pair, subject: `${nameOf(attempt)}:${addressKey(attempt.ip)}` })
+  const pairOf = ({ ip }: Claim, name: string) => ({ limit: limits.pair, subject: `${name}:${addressKey(ip)}` })
   const rowOf = ({ account, isStandIn }: Attempt): Counter => ({
     limit: row,
     subject: account,
     ...(isStandIn && { keepSeconds: standInRowSeconds }),
   })
-  const deviceOf = ({ device: subject }: Attempt) =>
-    subject === undefined ? [] : [limits.device, deviceRow].map((limit) => ({ limit, subject }))
+  const ofDevice = (subject: string): [Counter, Counter] => [
+    { limit: limits.device, subject },
+    { limit: deviceRow, subject },
+  ]
 
   /** Those that are known before the account is. */
-  function byClientAndName(attempt: Claim): Counter[] {
+  function byClientAndName(attempt: Claim): [Counter, ...Counter[]] {
+    const name = nameOf(attempt)
     const network = networkKey(attempt.ip)
     return [
-      pairOf(attempt),
-      { limit: limits.accountAndNetwork, subject: `${nameOf(attempt)}:${network}` },
+      pairOf(attempt, name),
+      { limit: limits.accountAndNetwork, subject: `${name}:${network}` },
       { limit: limits.address, subject: addressKey(attempt.ip) },
       { limit: limits.network, subject: network },
-      { limit: limits.account, subject: nameOf(attempt) },
+      { limit: limits.account, subject: name },
     ]
   }
 
   return {
     byClientAndName,
 
-    counted(attempt: Attempt): Counter[] {
-      if (attempt.device !== undefined) return deviceOf(attempt)
-      return [...byClientAndName(attempt), rowOf(attempt)]
-    },
+    counted: (attempt: Attempt): [Counter, ...Counter[]] =>
+      attempt.device === undefined ? [...byClientAndName(attempt), rowOf(attempt)] : ofDevice(attempt.device),
 
     /** Of the account at this address, of the device, and of failures in a row. */
-    clearedBySuccess: (attempt: Attempt): Counter[] => [pairOf(attempt), rowOf(attempt), ...deviceOf(attempt)],
+    clearedBySuccess: (attempt: Attempt): Counter[] => [
+      pairOf(attempt, nameOf(attempt)),
+      rowOf(attempt),
+      ...(attempt.device === undefined ? [] : ofDevice(attempt.device)),
+    ],
   }
 }

@@ -1,6 +1,9 @@
 import { type Attempt, type Claim, type LoginQuotas, loginCounters, nameHash } from './login-counters.ts'
 import type { SlidingWindow } from './sliding-window.ts'
 
+/** @property succeed - releases it, and clears what a success clears */
+export type AcquiredAttempt = { release(): Promise<void>; succeed(): Promise<void> }
+
 /**
  * A known device has counters of its own alone, so that failing on purpose does not lock the owner out (OWASP, "Slow Down
  * Online Guessing Attacks with Device Cookies"). Failures in a row: NIST SP 800-63B-4, 3.2.2.
@@ -20,9 +23,13 @@ export function loginThrottle(attempts: SlidingWindow, quotas: LoginQuotas, secr
 
     check: (attempt: Attempt): Promise<void> => attempts.check(counted(attempt)),
 
-    /** Just before the password is checked. @returns a function that releases it. @throws Problem `rate-limited`. */
-    acquire: (attempt: Attempt): Promise<() => Promise<void>> => attempts.acquire(counted(attempt)),
+    /** Just before the password is checked. @throws Problem `rate-limited`. */
+    async acquire(attempt: Attempt): Promise<AcquiredAttempt> {
+      const release = await attempts.acquire(counted(attempt))
+      return { release: () => release(), succeed: () => release(clearedBySuccess(attempt)) }
+    },
 
+    /** After a success that acquired nothing. */
     clear: (attempt: Attempt): Promise<void> => attempts.clear(clearedBySuccess(attempt)),
   }
 }

@@ -23,9 +23,7 @@ export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, l
     },
 
     /** Once the password was right. @returns a function that releases it. @throws Problem `rate-limited` */
-    async acquire(login: Login): Promise<() => Promise<void>> {
-      return (await fixedWindow.acquire(...counters(login))).release
-    },
+    acquire: (login: Login): Promise<() => Promise<void>> => fixedWindow.take(...counters(login)),
   }
 }
 

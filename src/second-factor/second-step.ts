@@ -72,7 +72,7 @@ export const secondStepRoute: FastifyPluginAsyncZod<Context> = async (scope, con
           await useFactor(transaction)
         }
         const issued = await beginSession(request, { account, credential, carried, trustDevice, useUp }, context)
-        const attempt = { username: own.username, account, ip: request.client.ip, device }
+        const attempt = { username: own.username, account, ip: request.client.ip, device: device?.subject }
         await releaseSoon(() => loginThrottle.clear(attempt), request.log)
         await releaseSoon(() => failedCodes.clearRow(account), request.log)
         securityLog.record('authn_login_success', { request })

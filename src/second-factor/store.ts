@@ -1,9 +1,11 @@
 import type { Binary, ClientSession, Collection, Db } from 'mongodb'
 import { toUuid } from '../database/ids.ts'
+import { turnQuery } from '../database/turn-reads.ts'
 import type { TotpKey } from '../secrets/totp-keys.ts'
 import type { SecondFactorDocument, StoredTotp } from './model.ts'
 import { seal, unseal } from './seal.ts'
 
+const collection = 'secondFactors'
 const pendingMs = 600_000
 
 export type SecondFactors = {
@@ -19,7 +21,7 @@ export type OpenEnrolment = { secret: Buffer; nonce: Binary }
 
 /** @param keys - read at each use: they may change */
 export function secondFactorStore(db: Db, keys: () => readonly TotpKey[] = () => []) {
-  const factors: Collection<SecondFactorDocument> = db.collection('secondFactors')
+  const factors: Collection<SecondFactorDocument> = db.collection(collection)
   const own = (account: string) => ({ _id: toUuid(account) })
   const enrolled = (account: string) => ({ ...own(account), totp: { $exists: true } })
   const find = (account: string) => factors.findOne(own(account))
@@ -44,7 +46,8 @@ export function secondFactorStore(db: Db, keys: () => readonly TotpKey[] = () =>
     },
 
     async isEnrolled(account: string): Promise<boolean> {
-      return (await factors.findOne(enrolled(account), { projection: { _id: 1 } })) !== null
+      const query = { collection, filter: enrolled(account), projection: { _id: 1 }, count: 1 }
+      return (await turnQuery(db, query)).length > 0
     },
 
     /** Replaces an enrolment that is pending; an active one stays until a code confirms the new one. */

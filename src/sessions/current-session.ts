@@ -16,7 +16,7 @@ type Context = {
 
 export const viewSession = ({ account: _, ...session }: Session, current: boolean) => ({ ...session, current })
 
-const viewBoth = (account: Account, session: Session) => ({
+export const viewBoth = (account: Account, session: Session) => ({
   account: viewOwn(account),
   session: viewSession(session, true),
 })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Binary, ClientSession, Collection, Db, UUID } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
+import { turnQuery } from '../database/turn-reads.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import { deviceNameOf } from './device-name.ts'
 import { maxVerified } from './presented.ts'
@@ -28,13 +29,29 @@ export type Device = {
   trustedUntil: Date | null
 }
 
-/** @property presented - the cookies of its name. @property trust - see `trustedUntil` */
-export type Browser = { presented: readonly string[]; client: ClientInfo; trust?: boolean | undefined }
+/** @property token - of its cookie. @property subject - by which its failed logins are counted */
+export type KnownDevice = Pick<DeviceDocument, '_id' | 'account'> & { token: string; subject: string }
 
+/**
+ * @property presented - the cookies of its name
+ * @property trust - see `trustedUntil`
+ * @property known - the device, if it has been found already
+ * @property hasRoom - whether the account is known to have room for one more
+ */
+export type Browser = {
+  presented: readonly string[]
+  client: ClientInfo
+  trust?: boolean | undefined
+  known?: KnownDevice | undefined
+  hasRoom?: boolean
+}
+
+const collection = 'devices'
 const maxDevices = 20
 const lifetimeSeconds = 400 * 86_400
 const trustMs = 30 * 86_400_000
 const form = /^[\w-]{43}$/
+const newestFirst = { lastUsedAt: -1 } as const
 
 export type RememberResult = { outcome: 'known' | 'added'; token: string }
 
@@ -45,7 +62,7 @@ export const deviceIndexes = [
 
 /** Known devices: the 20 browsers that an account last logged in from, as hashes of a random cookie. */
 export function deviceStore(db: Db) {
-  const devices: Collection<DeviceDocument> = db.collection('devices')
+  const devices: Collection<DeviceDocument> = db.collection(collection)
   const key = (account: string, token: string) => ({
     account: toUuid(account),
     device: hashPart(Buffer.from(token)),
@@ -57,24 +74,44 @@ export function deviceStore(db: Db) {
       .slice(0, maxVerified)
       .map((token) => ({ token, _id: key(account, token) }))
 
+  /** The first known device among these cookies. */
   async function findKnown(account: string, presented: readonly string[], session?: ClientSession) {
     const candidates = candidatesOf(account, presented)
     if (candidates.length === 0) return undefined
     const filter = { _id: { $in: candidates.map(({ _id }) => _id) }, account: toUuid(account) }
-    const projection = { _id: 1, trustedUntil: 1 }
-    const found = await devices.find(filter, { projection, ...(session && { session }) }).toArray()
+    const projection = { account: 1, trustedUntil: 1 }
+    const count = candidates.length
+    // The collection holds such documents.
+    const found = session
+      ? await devices.find(filter, { projection, session }).toArray()
+      : ((await turnQuery(db, { collection, filter, projection, count })) as DeviceDocument[])
     for (const { token, _id } of candidates) {
       const known = found.find((device) => sameHash(device._id.device, _id.device))
-      if (known) return { token, ...known }
+      const subject = `${account}:${Buffer.from(_id.device.buffer).toString('base64url')}`
+      if (known) return { token, subject, ...known }
     }
     return undefined
   }
 
+  async function makeRoom(account: UUID, session: ClientSession): Promise<void> {
+    const surplus = await devices
+      .find({ account }, { session, projection: { _id: 1 } })
+      .sort(newestFirst)
+      .skip(maxDevices - 1)
+      .toArray()
+    if (surplus.length === 0) return
+    await devices.deleteMany({ _id: { $in: surplus.map(({ _id }) => _id) }, account }, { session })
+  }
+
   return {
-    /** The throttle key of the first known device among these cookies; undefined if none is known. */
-    async find(account: string, presented: readonly string[]): Promise<string | undefined> {
-      const known = await findKnown(account, presented)
-      return known && `${account}:${Buffer.from(known._id.device.buffer).toString('base64url')}`
+    find: (account: string, presented: readonly string[]): Promise<KnownDevice | undefined> =>
+      findKnown(account, presented),
+
+    /** Whether one more makes the account forget none. */
+    async hasRoom(account: string): Promise<boolean> {
+      const filter = { account: toUuid(account) }
+      const query = { collection, filter, projection: { _id: 1 }, sort: newestFirst, skip: maxDevices - 1, limit: 1 }
+      return (await turnQuery(db, { ...query, count: 1 })).length === 0
     },
 
     /** Whether the first known device among these cookies logs in without a second factor. */
@@ -128,34 +165,26 @@ export function deviceStore(db: Db) {
     /** Records a login from the device that presented these cookies. @returns the token for its cookie. */
     async remember(
       account: string,
-      { presented, client, trust = false }: Browser,
+      { presented, client, trust = false, known, hasRoom = false }: Browser,
       session: ClientSession,
     ): Promise<RememberResult> {
       const lastUsedAt = new Date()
       const trusted = trust && { trustedUntil: new Date(lastUsedAt.getTime() + trustMs) }
       const first = { id: toUuid(newId()), name: deviceNameOf(client.userAgent), firstIp: client.ip }
-      const found = await findKnown(account, presented, session)
+      const found = known ?? (await findKnown(account, presented, session))
       if (found) {
-        const filter = { _id: found._id, account: found._id.account }
+        const filter = { _id: found._id, account: found.account }
         const kept = {
           id: { $ifNull: ['$id', first.id] },
           name: { $ifNull: ['$name', { $literal: first.name }] },
           firstIp: { $ifNull: ['$firstIp', first.firstIp] },
         }
-        const known = await devices.updateOne(filter, [{ $set: { lastUsedAt, ...kept, ...trusted } }], { session })
-        if (known.matchedCount === 1) return { outcome: 'known', token: found.token }
+        const used = await devices.updateOne(filter, [{ $set: { lastUsedAt, ...kept, ...trusted } }], { session })
+        if (used.matchedCount === 1) return { outcome: 'known', token: found.token }
       }
       const token = randomBytes(32).toString('base64url')
       const _id = key(account, token)
-      const surplus = await devices
-        .find({ account: _id.account }, { session, projection: { _id: 1 } })
-        .sort({ lastUsedAt: -1 })
-        .skip(maxDevices - 1)
-        .toArray()
-      if (surplus.length > 0) {
-        const ids = surplus.map((device) => device._id)
-        await devices.deleteMany({ _id: { $in: ids }, account: _id.account }, { session })
-      }
+      if (!hasRoom) await makeRoom(_id.account, session)
       await devices.insertOne({ _id, account: _id.account, ...first, lastUsedAt, ...trusted }, { session })
       return { outcome: 'added', token }
     },

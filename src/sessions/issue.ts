@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ClientSession } from 'mongodb'
 import type { SessionOwner } from './access-token.ts'
 import type { SessionCookies } from './cookies.ts'
-import type { DeviceStore } from './devices.ts'
+import type { DeviceStore, KnownDevice } from './devices.ts'
 import { type EndContext, endCarried } from './end.ts'
 import { serializeRefreshToken } from './refresh-token.ts'
 import type { IssuedSession, SessionStore } from './store.ts'
@@ -18,19 +18,26 @@ export type NewSession = {
   carried: readonly SessionOwner[]
   passwordChangeRequired?: boolean
   trustDevice?: boolean | undefined
+  /** The device, if it has been found already. */
+  known?: KnownDevice | undefined
+  /** What the account is known to have room for. */
+  hasRoom?: { device: boolean; session: boolean } | undefined
 }
 
 /** Ends what the request carried, too: a browser has one session at a time. Call `logLogouts` afterwards with `ended`. */
 export async function issueSession(
   request: FastifyRequest,
-  { account, carried, passwordChangeRequired, trustDevice }: NewSession,
+  { account, carried, passwordChangeRequired = false, trustDevice, known, hasRoom }: NewSession,
   { activity, cookies, sessions, devices }: IssueContext,
   transaction: ClientSession,
 ): Promise<IssuedSession & { device: string; isKnownDevice: boolean; ended: SessionOwner[] }> {
-  const ended = await endCarried(carried, request.client, { activity, sessions }, transaction, account)
-  const browser = { presented: cookies.device(request), client: request.client, trust: trustDevice }
+  const { client } = request
+  const ended = await endCarried(carried, client, { activity, sessions }, transaction, account)
+  const presented = cookies.device(request)
+  const browser = { presented, client, trust: trustDevice, known, hasRoom: hasRoom?.device ?? false }
   const { token: device, outcome } = await devices.remember(account, browser, transaction)
-  const issued = await sessions.create(account, request.client, transaction, passwordChangeRequired)
+  const session = { passwordChangeRequired, hasRoom: hasRoom?.session ?? false }
+  const issued = await sessions.create(account, client, transaction, session)
   return { ...issued, device, isKnownDevice: outcome === 'known', ended }
 }
 

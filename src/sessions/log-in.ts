@@ -1,14 +1,16 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { z } from 'zod'
-import type { AccountStore } from '../accounts/store.ts'
+import type { Account, AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
+import type { ActivityStore } from '../activity/store.ts'
 import { isLiveOneTimePassword, looksOneTime } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
 import { withDatabaseDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import { clientTurn } from '../limits/client-turn.ts'
-import type { LoginThrottle } from '../limits/login-throttle.ts'
+import type { Attempt } from '../limits/login-counters.ts'
+import type { AcquiredAttempt, LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SuccessfulLogins } from '../limits/successful-logins.ts'
 import { whileQueued } from '../limits/while-queued.ts'
@@ -24,9 +26,10 @@ import type { SessionStore } from './store.ts'
 
 export type LoginContext = BeginContext & {
   accounts: Pick<AccountStore, 'find' | 'idOf'>
+  activity: Pick<ActivityStore, 'hasRoom' | 'record'>
   challenges: ChallengeStore
   credentials: Pick<CredentialStore, 'find' | 'recordLogin' | 'rehash' | 'touch'>
-  devices: Pick<DeviceStore, 'find' | 'isTrusted' | 'remember'>
+  devices: Pick<DeviceStore, 'find' | 'hasRoom' | 'isTrusted' | 'remember'>
   failedLogins: FailedLogins
   loginThrottle: LoginThrottle
   successfulLogins: SuccessfulLogins
@@ -55,6 +58,34 @@ export function firstStepOf({ subject }: Challenge): FirstStep {
 
 export const isInvalidCredentials = (error: unknown) => error instanceof Problem && error.code === 'invalid-credentials'
 
+/** What a login reads before its password is checked: with one message, or two if a device must be looked up first. */
+async function readBefore(request: FastifyRequest, claim: Omit<Attempt, 'device'>, context: LoginContext) {
+  const { activity, cookies, credentials, devices, loginThrottle, sessions, successfulLogins } = context
+  const { account } = claim
+  const presented = cookies.device(request)
+  const readAttempt = async () => {
+    const known = presented.length === 0 ? undefined : await devices.find(account, presented)
+    const attempt: Attempt = { ...claim, device: known?.subject }
+    const checks = await Promise.allSettled([loginThrottle.check(attempt), successfulLogins.check(attempt)])
+    return { known, attempt, refused: checks.find((check) => check.status === 'rejected') }
+  }
+  // The credential first: the room must not be older than its revision.
+  const [credential, activityRoom, deviceRoom, sessionRoom, read] = await Promise.all([
+    credentials.find(account),
+    activity.hasRoom(account, 'login'),
+    devices.hasRoom(account),
+    sessions.hasRoom(account),
+    readAttempt(),
+  ])
+  const room = credential && {
+    revision: credential.revision,
+    activity: activityRoom,
+    device: deviceRoom,
+    session: sessionRoom,
+  }
+  return { ...read, credential, room }
+}
+
 /**
  * An attempt counts against the limits from just before its hash is computed: those in the queue must block no other.
  * @throws Problem `invalid-credentials`, `second-factor-required`, `rate-limited`, `overloaded`
@@ -64,7 +95,7 @@ export async function logIn(
   reply: FastifyReply,
   { username, password }: z.infer<typeof LoginBody>,
   context: LoginContext,
-): Promise<BegunSession> {
+): Promise<{ issued: BegunSession; own: Account | undefined }> {
   const { accounts, cookies, credentials, devices, failedLogins, loginThrottle } = context
   const { passwords, secondFactors, securityLog, successfulLogins } = context
   const { client } = request
@@ -75,23 +106,23 @@ export async function logIn(
     passwords.assertRoom(clientTurn(client.ip))
   }
   // An unknown name costs what a known one does, step by step: its stand-in id belongs to no account.
-  const known = await accounts.idOf(username)
-  request.claimedIdentity = { account: known, username }
-  const account = known ?? loginThrottle.standInId(username)
-  const [device, credential] = await Promise.all([devices.find(account, presented), credentials.find(account)])
-  const attempt = { username, account, isStandIn: known === undefined, ip: client.ip, device }
+  const claimed = await accounts.idOf(username)
+  request.claimedIdentity = { account: claimed, username }
+  const account = claimed ?? loginThrottle.standInId(username)
+  const claim = { username, account, isStandIn: claimed === undefined, ip: client.ip }
+  const { attempt, credential, known, refused, room } = await readBefore(request, claim, context)
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
-  if (isLimited) {
-    await loginThrottle.check(attempt)
-    await successfulLogins.check(attempt)
-  }
+  if (isLimited && refused) throw refused.reason
   const carried = await carriedSessions(request, cookies, context.sessions)
 
-  let release = async () => {}
+  const nothing = async () => {}
+  let acquired: AcquiredAttempt = { release: nothing, succeed: () => loginThrottle.clear(attempt) }
+  let release = nothing
   const acquire = async () => {
     if (!isLimited) return
-    release = await withDatabaseDeadline(request, reply, () => loginThrottle.acquire(attempt))
+    acquired = await withDatabaseDeadline(request, reply, () => loginThrottle.acquire(attempt))
+    release = acquired.release
     if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
@@ -99,26 +130,29 @@ export async function logIn(
       request,
       reply,
       (ticket) => passwords.verify(password, account, credential, ticket, acquire),
-      device === undefined ? undefined : account,
+      known && account,
     )
     if (credential === undefined || !matches || isSpent(credential) || isSuspended(credential))
       throw invalidCredentials()
+    const [own, isEnrolled] = await Promise.all([accounts.find(account), secondFactors.isEnrolled(account)])
+    const needsFactor = isEnrolled && !(await devices.isTrusted(account, presented))
     // Before the transaction: while a correct password waits for its session, it must not count as a failure.
-    await releaseSoon(release, request.log)
-    // If this fails, what is released must not be released again.
-    release = async () => {}
-    if (isLimited) release = await successfulLogins.acquire(attempt)
-    if ((await secondFactors.isEnrolled(account)) && !(await devices.isTrusted(account, presented))) {
+    const released = releaseSoon(needsFactor ? acquired.release : acquired.succeed, request.log)
+    // If the rest fails, what is released must not be released again.
+    release = nothing
+    const counted = isLimited ? successfulLogins.acquire(attempt) : Promise.resolve(nothing)
+    await Promise.allSettled([released, counted])
+    release = await counted
+    if (needsFactor) {
       // The second step has no password to hash.
       if (rehashed) await credentials.rehash(account, credential.version, rehashed)
       setChallenge(reply, { account, version: credential.version }, context)
       securityLog.record('authn_second_factor_required', { request })
       throw secondFactorRequired('Give it within 5 minutes: POST /v1/session/second-factor.')
     }
-    const issued = await beginSession(request, { account, credential, carried, rehashed }, context)
-    await releaseSoon(() => loginThrottle.clear(attempt), request.log)
+    const issued = await beginSession(request, { account, credential, carried, known, room, rehashed }, context)
     securityLog.record('authn_login_success', { request })
-    return issued
+    return { issued, own }
   } catch (thrown) {
     let error = thrown
     if (isInvalidCredentials(thrown) && !reply.sent) {

@@ -48,8 +48,8 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       },
     },
     async (request, reply) => {
-      const issued = await logIn(request, reply, request.body, context)
-      return answerLoggedIn(request, reply, issued, context)
+      const { issued, own } = await logIn(request, reply, request.body, context)
+      return answerLoggedIn(request, reply, issued, context, own)
     },
   )
 

@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Db, UUID } from 'mongodb'
 import { newId, timeOf, toUuid } from '../database/ids.ts'
-import { batchRead } from '../database/turn-reads.ts'
+import { batchRead, turnQuery } from '../database/turn-reads.ts'
 import type { ClientInfo } from '../http/client-info.ts'
 import type { Position } from '../http/pages.ts'
 import type { SessionOwner, Viewer } from './access-token.ts'
@@ -29,6 +29,9 @@ export type AttemptResult = { outcome: 'reserved'; id: string } | { outcome: 'bu
 
 const maxFailures = 10
 const maxSessionsPerAccount = 50
+const maxOthers = maxSessionsPerAccount - 1
+const newestFirst = { _id: -1 } as const
+const collection = 'sessions'
 
 /**
  * Ending a session deletes it, and revokes its access tokens in the same transaction.
@@ -39,11 +42,11 @@ export function sessionStore(
   revocations: RevocationCache,
   owners: Pick<SessionOwners, 'remember'> = { remember() {} },
 ) {
-  const sessions: Collection<SessionDocument> = db.collection('sessions')
+  const sessions: Collection<SessionDocument> = db.collection(collection)
   const own = ({ account, session }: SessionOwner) => ({ _id: toUuid(session), account: toUuid(account) })
 
   const readPublic = batchRead<PublicSession, PublicSession>(db, {
-    collection: 'sessions',
+    collection,
     filter: ownersFilter,
     projection: publicFields,
     toEntry: (session) => [ownerNameOf(session), session],
@@ -63,17 +66,27 @@ export function sessionStore(
 
   const idsOf = async (account: UUID, transaction: ClientSession, skip = 0) => {
     const options = { session: transaction, projection: { _id: 1 } }
-    const found = await sessions.find({ account }, options).sort({ _id: -1 }).skip(skip).toArray()
+    const found = await sessions.find({ account }, options).sort(newestFirst).skip(skip).toArray()
     return found.map(({ _id }) => _id)
   }
 
   return {
-    /** Creates a session; beyond 50 of an account the oldest end. */
+    /** Whether one more ends no other session of the account. */
+    async hasRoom(account: string): Promise<boolean> {
+      const filter = { account: toUuid(account) }
+      const query = { collection, filter, projection: { _id: 1 }, sort: newestFirst, skip: maxOthers, limit: 1 }
+      return (await turnQuery(db, { ...query, count: 1 })).length === 0
+    },
+
+    /**
+     * Creates a session; beyond 50 of an account the oldest end.
+     * @param options.hasRoom - whether the account is known to have fewer
+     */
     async create(
       account: string,
       { ip, userAgent }: ClientInfo,
       transaction: ClientSession,
-      passwordChangeRequired = false,
+      { passwordChangeRequired = false, hasRoom = false } = {},
     ): Promise<IssuedSession> {
       const id = newId()
       const owner = toUuid(account)
@@ -96,7 +109,7 @@ export function sessionStore(
         userAgent,
       }
       // Before the new one, which is not the newest by its id if the clock was ahead when the others were created.
-      await end(owner, await idsOf(owner, transaction, maxSessionsPerAccount - 1), transaction)
+      if (!hasRoom) await end(owner, await idsOf(owner, transaction, maxOthers), transaction)
       await sessions.insertOne(document, { session: transaction })
       // Even if the transaction fails: no token names the session then.
       owners.remember({ account, session: id }, { passwordChangeRequired })

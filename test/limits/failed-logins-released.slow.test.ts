@@ -67,7 +67,7 @@ t.test('a lost reply to consuming an attempt', { timeout: 120_000 }, async (t) =
   const port = await startServer(proxy.uri(db.databaseName))
 
   t.test('the driver’s retry consumes the attempt once', async (t) => {
-    proxy.cut({ command: 'findAndModify', when: 'answered', times: 1 })
+    proxy.cut({ command: 'update', collection: 'attempts', when: 'answered', times: 1 })
     t.equal((await attemptLogin(port, 'ann')).status, 401)
     t.equal(proxy.cuts(), 1)
     for (const by of ['account', 'address', 'account-and-address'])
@@ -77,8 +77,8 @@ t.test('a lost reply to consuming an attempt', { timeout: 120_000 }, async (t) =
   t.test('two lost replies and failing releases: 503, and the attempts are released in the end', async (t) => {
     const before = await consumed(db)
     // The driver tries twice: all six attempts are consumed, and no reply arrives.
-    proxy.cut({ command: 'findAndModify', when: 'answered', times: 12 })
-    proxy.cut({ command: 'update', when: 'before', times: 8 })
+    proxy.cut({ command: 'update', collection: 'attempts', when: 'answered', times: 2 })
+    proxy.cut({ command: 'update', collection: 'attempts', when: 'before', times: 8 })
     expectProblem(t, await attemptLogin(port, 'ann'), 'database-unavailable')
     const all = () => countAttempts(db, 'failed-logins-[a-z-]+')
     await until(t, async () => (await all()) === 6 * before, 'only earlier attempts still count')
@@ -92,7 +92,7 @@ t.test(
     const { db, startServer, port: mongod } = await databaseFor(t)
     const proxy = await cuttableProxy(t, mongod)
     const port = await startServer(proxy.uri(db.databaseName))
-    proxy.cut({ command: 'findAndModify', when: 'never', times: 3 })
+    proxy.cut({ command: 'update', collection: 'attempts', when: 'never', times: 1 })
     const start = performance.now()
     expectProblem(t, await attemptLogin(port, 'ann'), 'database-unavailable')
     const tookMs = performance.now() - start

@@ -14,6 +14,7 @@ t.test('12 concurrent logins of one account succeed without write conflicts', as
   await db.command({ profile: 0 })
   t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
   const profile = db.collection('system.profile')
-  t.ok((await profile.countDocuments({ op: 'update', ns: /credentials$/ })) === logins, 'the profile is complete')
+  const recorded = await profile.countDocuments({ 'command.findAndModify': 'credentials' })
+  t.equal(recorded, logins, 'the profile is complete')
   t.equal(await profile.countDocuments({ errCode: writeConflict }), 0)
 })

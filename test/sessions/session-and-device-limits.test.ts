@@ -95,6 +95,16 @@ t.test('limits of sessions and devices', async (t) => {
     t.not(deviceOf(await logIn(username, unused)), unused)
   })
 
+  t.test('8 concurrent logins, of which one has room for its device, leave 20 devices', async (t) => {
+    const { username } = await signUp(url)
+    const { body } = await logIn(username)
+    for (let n = 0; n < 17; n += 1) await logIn(username)
+    t.equal(await devicesOf(body.account.id), 19)
+    const answers = await Promise.all(Array.from({ length: 8 }, () => logIn(username)))
+    t.same(new Set(answers.map(({ statusCode }) => statusCode)), new Set([200]))
+    t.equal(await devicesOf(body.account.id), 20)
+  })
+
   t.test('neither a failed login nor a refresh sets a device cookie', async (t) => {
     const { username, client } = await signUp(url)
     const failed = await makeClient(url).post('v1/session', { json: { username, password: 'wrong' } })
