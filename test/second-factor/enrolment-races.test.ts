@@ -50,7 +50,7 @@ t.test('beside an enrolment at another server', async (t) => {
     (await client.get<{ totp: object | null }>('v1/second-factor')).body.totp !== null
 
   t.test('a login with the password alone begins no session', async (t) => {
-    const held = { command: 'update', collection: 'credentials' }
+    const held = { command: 'findAndModify', collection: 'credentials' }
     const { client, answer } = await enrolBeside(held, async (username) => {
       const json = { username, password }
       return () => makeClient(first).post<Body>('v1/session', { json })
