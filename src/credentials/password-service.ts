@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { invalid } from '../http/problems.ts'
 import type { Ticket } from '../limits/fair-queue.ts'
 import type { IsBreached } from './breach-service.ts'
+import { yieldHashes } from './hash-priority.ts'
 import {
   decoyPassword,
   type Hashing,
@@ -34,7 +35,11 @@ export function passwordService(
   const runEstimate = passwordQueue({ ...waiting, maxRunning: 1 })
   const decoyOf = decoys(hashing)
   return {
-    warm: () => strength.warm(),
+    warm(): void {
+      strength.warm()
+      // A first hash has started the threads then; if it fails, each login will tell.
+      decoyOf().then(yieldHashes, () => undefined)
+    },
 
     /** The queue for hashes. */
     queueSize: runHash.size,
