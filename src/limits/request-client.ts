@@ -4,6 +4,12 @@ import { forwardedClient, trustedRanges } from '../http/forwarded.ts'
 import { type ClientKeys, clientKeys } from './client-buckets.ts'
 
 /**
+ * One client for all that a trusted proxy does not name: their requests, which are answered 400, must count. Not for the proxy,
+ * whose health checks would wait for them, nor for an address that they choose.
+ */
+const unnamed: ClientKeys = { address: 'unnamed address', network: 'unnamed network' }
+
+/**
  * Tells whose a request is before Fastify sees it: the client that a trusted proxy names, or else the peer.
  * @returns a function that returns undefined once the client has disconnected
  */
@@ -12,8 +18,9 @@ export function requestClient(trustedProxies: readonly string[]): (request: Inco
   return ({ headers, socket: { remoteAddress } }) => {
     if (remoteAddress === undefined) return undefined
     const peer = canonicalAddress(remoteAddress)
-    const client = isTrusted(peer) ? forwardedClient(headers, peer, isTrusted) : undefined
-    return clientKeys(client?.outcome === 'found' ? client.ip : peer)
+    if (!isTrusted(peer)) return clientKeys(peer)
+    const client = forwardedClient(headers, peer, isTrusted)
+    return client.outcome === 'found' ? clientKeys(client.ip) : unnamed
   }
 }
 
@@ -24,6 +31,7 @@ export function proxiedClient(trustedProxies: readonly string[]): (request: Inco
     const peer = remoteAddress === undefined ? '' : canonicalAddress(remoteAddress)
     if (peer === '' || !isTrusted(peer)) return undefined
     const client = forwardedClient(headers, peer, isTrusted)
-    return client.outcome === 'found' && !isTrusted(client.ip) ? clientKeys(client.ip) : undefined
+    if (client.outcome === 'invalid') return unnamed
+    return isTrusted(client.ip) ? undefined : clientKeys(client.ip)
   }
 }

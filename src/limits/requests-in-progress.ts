@@ -6,7 +6,7 @@ import { endConnection } from '../http/end-connection.ts'
 import type { Handler } from '../http/pipelining.ts'
 import { problemType } from '../http/problems.ts'
 import { hasNoBody } from '../http/when-complete.ts'
-import { networkFactor } from './client-buckets.ts'
+import { type ClientKeys, networkFactor } from './client-buckets.ts'
 import { type Limit, rateLimited } from './headers.ts'
 import { proxiedClient } from './request-client.ts'
 
@@ -33,7 +33,13 @@ const limitOf = (by: 'address' | 'network', quota: number): Limit => ({
   detail: `At most ${quota} requests of one ${by} can be in progress at a time: try again shortly.`,
 })
 
-/** Never refused. One with a body is none: it could last as long as its client likes. */
+/**
+ * Of one client, beyond its limit: for a monitor behind the same address. More are refused, because each that exceeds the pace
+ * of requests holds its connection for a second.
+ */
+const spareHealthChecks = 10
+
+/** One with a body is none: it could last as long as its client likes. */
 const isHealthCheck = (request: IncomingMessage) => request.url?.startsWith('/health/') === true && hasNoBody(request)
 
 /**
@@ -70,14 +76,17 @@ export function limitRequestsInProgress({
     })
   }
 
-  const isFull = ({ quota }: Limit, key: string) => counts.of(key) >= quota
+  const limitReached = ({ address, network }: ClientKeys, spare: number): Limit | undefined =>
+    [
+      { limit: ofAddress, key: address },
+      { limit: ofNetwork, key: network },
+    ].find(({ limit, key }) => counts.of(key) >= limit.quota + spare)?.limit
 
   return (handle) => (request, response) => {
     const client = response.closed ? undefined : clientOf(request)
     if (!client) return handle(request, response)
-    const { address, network } = client
-    const full = isFull(ofAddress, address) ? ofAddress : isFull(ofNetwork, network) ? ofNetwork : undefined
-    if (full && !isHealthCheck(request)) return refuseLater(request, response, full)
+    const limit = limitReached(client, isHealthCheck(request) ? spareHealthChecks : 0)
+    if (limit) return refuseLater(request, response, limit)
     counts.add(client)
     response.once('close', () => counts.remove(client))
     handle(request, response)

@@ -46,6 +46,13 @@ t.test('clients of a trusted proxy are told apart, and a header of another peer 
   t.same(delays(1, '198.18.0.1', by('10.9.0.1')), [1_000])
 })
 
+t.test('requests of clients that no proxy names wait for each other, and their proxy does not', async (t) => {
+  const { delays } = paceOf(1, ['192.0.2.1'])
+  t.same(delays(2, '192.0.2.1', { 'x-forwarded-for': '203.0.113.7, '.repeat(100) }), [0, 1_000])
+  t.same(delays(1, '192.0.2.1', { 'x-forwarded-for': 'unknown' }), [1_000])
+  t.same(delays(1, '192.0.2.1'), [0])
+})
+
 t.test('a request whose client has left does not wait', async (t) => {
   const { delayMsOf } = paceOf(1)
   t.same(

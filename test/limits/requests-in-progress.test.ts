@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { limitRequestsInProgress } from '../../src/limits/requests-in-progress.ts'
 import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
 import { ask, expectProblem, raw } from '../http/wire.ts'
@@ -32,7 +34,7 @@ t.test('behind a trusted proxy an address and a network have so many requests in
   const refused = await read('203.0.113.1')
   expectProblem(t, refused, 'rate-limited')
   t.match(refused.headers, { 'ratelimit-policy': '"requests-by-address";q=3;w=1' })
-  t.equal((await read('203.0.113.1', '/health/live')).status, 200, 'a health check is never refused')
+  t.equal((await read('203.0.113.1', '/health/live')).status, 200, 'a few health checks are served')
   t.equal((await read('203.0.113.2')).status, 200, 'a neighbour is served')
 
   for (const client of ['203.0.113.2', '203.0.113.3', '203.0.113.4'])
@@ -83,4 +85,56 @@ t.test('one address behind a trusted proxy does not take all connections', async
   }
   await eventually(() => refused === 10)
   t.equal((await ask(port, 'GET', '/v1/posts', from('198.51.100.1'))).status, 200)
+})
+
+/** A server that answers none of the requests that are admitted. */
+async function silentServer(t: Test, perAddress: number) {
+  const admitted: ServerResponse[] = []
+  const refused = new Map<string, number>()
+  const admit = limitRequestsInProgress({
+    headers: {},
+    perAddress,
+    trustedProxies: [trustedProxy],
+    onRefused: (requests, limit) => refused.set(limit, (refused.get(limit) ?? 0) + requests),
+  })
+  const server = createServer(admit((_, response) => void admitted.push(response))).listen(0, trustedProxy)
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo // TCP always
+  const send = (count: number, path: string, headers: string) => {
+    for (let n = 0; n < count; n += 1) {
+      const socket = connect({ port, host: trustedProxy }).on('error', () => undefined)
+      t.teardown(() => socket.destroy())
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n\r\n`)
+    }
+  }
+  return { admitted, refused, send }
+}
+
+for (const [name, header] of [
+  ['too long', `X-Forwarded-For: ${'203.0.113.1, '.repeat(100)}203.0.113.1`],
+  ['contradictory', 'X-Forwarded-For: 203.0.113.1\r\nForwarded: for=203.0.113.2'],
+  ['malformed', 'X-Forwarded-For: 203.0.113.1\r\nForwarded: "'],
+])
+  t.test(`requests whose forwarding header is ${name} have the room of one client`, async (t) => {
+    const { admitted, refused, send } = await silentServer(t, 2)
+    send(5, '/v1/posts', header ?? '')
+    await eventually(() => refused.get('requests-by-address') === 3)
+    t.equal(admitted.length, 2)
+    send(3, '/v1/posts', 'X-Forwarded-For: 203.0.113.1')
+    await eventually(() => refused.get('requests-by-address') === 4)
+    t.equal(admitted.length, 4, 'a client that is named has its own')
+  })
+
+t.test('a client does not take all connections with health checks', async (t) => {
+  const { admitted, refused, send } = await silentServer(t, 2)
+  send(20, '/health/live', 'X-Forwarded-For: 203.0.113.1')
+  await eventually(() => refused.get('requests-by-address') === 8)
+  t.equal(admitted.length, 12)
+  send(20, '/health/live', 'Accept: */*')
+  await eventually(() => admitted.length === 32)
+  t.equal(admitted.length, 32, 'those of the proxy itself are all admitted')
 })
