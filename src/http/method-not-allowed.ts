@@ -2,6 +2,13 @@ import { METHODS } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { methodNotAllowed } from './problems.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route answers 405 for the methods that its URL does not support. */
+    refusesMethod?: boolean
+  }
+}
+
 // CONNECT never reaches a route: see socket-errors.ts.
 const everyMethod = METHODS.filter((method) => method !== 'CONNECT')
 
@@ -24,6 +31,7 @@ export function refuseOtherMethods(app: FastifyInstance): (scope: FastifyInstanc
         url,
         method: refused,
         schema: { hide: true },
+        config: { refusesMethod: true },
         // Before the body is read, and before any check of the URL's real route.
         onRequest: async () => {
           throw methodNotAllowed(allow)

@@ -1,4 +1,5 @@
 import dns from 'node:dns'
+import { METHODS } from 'node:http'
 import { connect } from 'node:net'
 import t from 'tap'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -31,6 +32,24 @@ t.test('metrics', async (t) => {
     ] as const) {
       t.equal((await ask(metricsAddress.port, method, path)).status, 404, `${method} ${path}`)
     }
+  })
+
+  t.test('methods that a URL does not support share a time series, and so do paths that do not exist', async (t) => {
+    const methods = METHODS.filter((method) => method !== 'CONNECT')
+    for (const method of methods) {
+      await ask(port, method, '/v1/pulse')
+      await ask(port, method, '/nowhere')
+    }
+    await eventually(async () => (await countOf('method="other",route="unknown",status="404"')) >= methods.length)
+    await eventually(
+      async () => (await countOf('method="other",route="/v1/pulse",status="405"')) === methods.length - 2,
+    )
+    const counted = [...(await read()).matchAll(/^http_request_duration_seconds_count\{method="([^"]+)"/gm)]
+    const known = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'other']
+    t.same(
+      [...new Set(counted.map(([, method]) => method))].filter((method) => !known.includes(method ?? '')),
+      [],
+    )
   })
 
   t.test('a Host that is another name gets 421: a page whose name resolves to loopback reads nothing', async (t) => {
@@ -78,7 +97,7 @@ t.test('metrics', async (t) => {
     t.equal(await countOf('method="GET",route="/v1/posts/:id",status="404"'), 1)
     t.equal(await countOf('method="POST",route="/v1/posts",status="201"'), 1)
     t.equal(await countOf('method="HEAD",route="/v1/posts",status="200"'), 1)
-    t.equal(await countOf('method="PUT",route="/v1/posts",status="405"'), 1)
+    t.equal(await countOf('method="other",route="/v1/posts",status="405"'), 1)
     t.match(await read(), /_bucket\{le="0\.25",method="GET",route="\/v1\/posts\/:id",status="200"\} \d/)
   })
 
@@ -97,7 +116,7 @@ t.test('metrics', async (t) => {
     t.notMatch(text, /wild/i)
     t.notMatch(text, id)
     t.notMatch(text, /ann/)
-    t.ok((await countOf('method="GET",route="unknown",status="404"')) >= 5)
+    t.ok((await countOf('method="other",route="unknown",status="404"')) >= 5)
   })
 
   t.test('a METRICS_PORT in use rejects the start with a StartError', async (t) => {
