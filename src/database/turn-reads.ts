@@ -13,7 +13,7 @@ export type BatchRead<Stored extends Document, Value> = {
   toEntry: (found: Stored) => readonly [key: string, value: Value]
 }
 
-/** Queries of one turn of the event loop, which are sent as one. */
+/** Queries of one turn of the event loop, which are sent as one, or as few. */
 export type TurnReads = {
   /** Calls `send` at the end of the turn, where it may query. */
   schedule(send: () => void): void
@@ -46,7 +46,7 @@ export function batchRead<Stored extends Document, Value>(
   }, turn.schedule)
 }
 
-/** One query, sent with the others of this turn, and after those that were asked for before. */
+/** One query, sent with others of this turn, and after those that were asked for before. */
 export function turnQuery(db: Db, query: Query): Promise<Document[]> {
   const turn = turnReads(db)
   const { promise, resolve, reject } = Promise.withResolvers<Document[]>()
@@ -54,16 +54,24 @@ export function turnQuery(db: Db, query: Query): Promise<Document[]> {
   return promise
 }
 
+/** MongoDB takes pipelines of at most 1,000 stages, and each of the logins of one turn has some. */
+const maxTogether = 100
+
 function createTurnReads(db: Db): TurnReads {
   let sends: (() => void)[] = []
   let parts: Part[] = []
 
+  /** In messages one after another: no query sees older data than one before it. If one fails, the rest are not sent. */
   async function send(group: readonly Part[]): Promise<void> {
+    let answered = 0
     try {
-      const queries = group.map(({ query }) => query)
-      for (const [n, found] of (await unionQuery(db, queries)).entries()) group[n]?.resolve(found)
+      for (; answered < group.length; answered += maxTogether) {
+        const together = group.slice(answered, answered + maxTogether)
+        const queries = together.map(({ query }) => query)
+        for (const [n, found] of (await unionQuery(db, queries)).entries()) together[n]?.resolve(found)
+      }
     } catch (error) {
-      for (const { reject } of group) reject(error)
+      for (const { reject } of group.slice(answered)) reject(error)
     }
   }
 

@@ -1,6 +1,6 @@
 import { MongoClient } from 'mongodb'
 import t, { type Test } from 'tap'
-import { batchRead, turnReads } from '../../src/database/turn-reads.ts'
+import { batchRead, turnQuery, turnReads } from '../../src/database/turn-reads.ts'
 import { freshDatabase } from '../helper.ts'
 
 type Thing = { _id: string; text: string; secret?: string }
@@ -96,4 +96,16 @@ t.test('more keys than a command takes are several commands', async (t) => {
   const found = await Promise.all(Array.from({ length: 1_500 }, (_, n) => birds(n === 1_200 ? 'a' : `missing ${n}`)))
   t.equal(found.filter((thing) => thing !== undefined).length, 1)
   t.same(commands, ['birds+birds'])
+})
+
+t.test('a turn has any number of queries: MongoDB takes no more than 1,000 in one command', async (t) => {
+  const { db, commands } = await recordedDatabase(t)
+  const ids = Array.from({ length: 1_100 }, (_, n) => (n % 2 === 0 ? 'a' : 'b'))
+  const read = (id: string) => turnQuery(db, { collection: 'birds', filter: { _id: id }, count: 1 })
+  const found = await Promise.all(ids.map(read))
+  t.same(
+    found.map(([bird]) => bird?._id),
+    ids,
+  )
+  t.equal(commands.length, 11)
 })
