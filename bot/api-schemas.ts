@@ -27,6 +27,9 @@ export const given = z.object({ post, value: reaction, reactedAt: z.iso.datetime
 export const session = z.object({ id: z.string(), current: z.boolean() })
 export const loggedIn = z.object({ session })
 export const activity = z.object({ event: z.string(), count: z.int().optional() })
+export const secondFactor = z.object({ totp: z.object({}).nullable(), recoveryCodesLeft: z.int() })
+export const totpEnrolment = z.object({ secret: z.string() })
+export const recoveryCodes = z.object({ recoveryCodes: z.array(z.string()) })
 export const analytics = z.object({
   items: z.array(z.object({ date: z.string(), likes: z.int(), dislikes: z.int() })),
   total: z.object({ likes: z.int(), dislikes: z.int() }),
@@ -39,3 +42,4 @@ export function page<T extends z.ZodType>(item: T) {
 
 export type Account = z.infer<typeof account>
 export type Post = z.infer<typeof post>
+export type SecondFactor = z.infer<typeof secondFactor>

@@ -13,6 +13,7 @@ import { Directory } from './people/directory.ts'
 import { endlessDay, planDay } from './people/itinerary.ts'
 import { type Day, knownPosts, liveDay } from './people/life.ts'
 import { Robot } from './people/robot.ts'
+import { removeSecondFactor } from './people/second-factor.ts'
 import { GaveUp, type RobotContext } from './people/session.ts'
 import { type CrowdSize, deletesAccount } from './plan.ts'
 import type { Progress } from './progress.ts'
@@ -74,11 +75,19 @@ export async function runCrowd(
 
   const leaving = progress.begin('log out', crowd.joined.length)
   await forEachConcurrent(crowd.joined, robots.length, async (robot) => {
-    if (!robot.isGone && unreadable === null) await robot.logOutAll()
+    if (!robot.isGone && unreadable === null) await leave(robot)
     leaving.step()
   })
   leaving.end()
   return { findings, totals: totalsOf(crowd.checker, crowd.directory, crowd.joined), unreadable, gaveUp }
+}
+
+/** The second factor goes first: `clean` has no codes. */
+async function leave(robot: Robot): Promise<void> {
+  await removeSecondFactor(robot).catch((error: unknown) => {
+    if (!(error instanceof GaveUp)) throw error
+  })
+  await robot.logOutAll()
 }
 
 type Crowd = ReturnType<typeof gather>

@@ -96,6 +96,16 @@ export function deletesAccount(robot: number, { deletions }: CrowdSize): boolean
   return Math.floor(((robot + 1) * deletions) / 100) > Math.floor((robot * deletions) / 100)
 }
 
+/** Whether a robot enrols an authenticator app: one in eight, and so at least one of the ten of a run without options. */
+export function carriesFactor(seed: number, robot: number): boolean {
+  return (robot + (seed % 8)) % 8 === 0
+}
+
+/** Whether a robot with an app removes it on its day: every second one, the others when they leave. */
+export function removesFactor(seed: number, robot: number): boolean {
+  return (robot + (seed % 16)) % 16 === 0
+}
+
 /** An index below `count`, by Zipf's law: the first is chosen twice as often as the second. */
 export const zipf = (random: Random, count: number) => Math.min(count - 1, Math.floor((count + 1) ** random()) - 1)
 

@@ -34,6 +34,7 @@ export async function withFaultyDatabase<T>(
         DB_USER: username,
         DB_PASSWORD: password,
         JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+        TOTP_KEYS: `chaos:${randomBytes(32).toString('hex')}`,
       }
       return await use({ proxy, settings })
     } finally {

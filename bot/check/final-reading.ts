@@ -5,6 +5,7 @@ import type { Observation } from '../history/operation.ts'
 import type { Directory } from '../people/directory.ts'
 import { Reading } from '../people/reading.ts'
 import type { Robot } from '../people/robot.ts'
+import { readSecondFactor } from '../people/second-factor.ts'
 import type { Stats } from '../stats.ts'
 
 export const maxConcurrentReads = 32
@@ -52,6 +53,7 @@ async function readOwn(robot: Robot, stats: Stats): Promise<void> {
   const own = new Reading(context.directory, username, send)
   await own.profile(username)
   await own.allOfOwn(username)
+  if (robot.identity.app) await readSecondFactor(robot, send)
   const object = `the sessions of ${username}`
   if (!tally.hasUnknownSessions)
     await send({

@@ -112,7 +112,10 @@ export class World {
         const conditions = [{ register, holds: isTrue } as const, { register: followed, holds: isTrue } as const]
         this.#add(object, conditions, [collection(lists.following(writer))])
         this.#own(writer, register)
+        break
       }
+      case 'recoveryCode':
+        this.#add(object, [{ register, holds: isTrue }], [collection(lists.recoveryCodes(writer))])
     }
   }
 

@@ -13,7 +13,7 @@ import { counted } from '../report/format.ts'
 import { defaultRetryPolicy } from '../retry-policy.ts'
 import { Stats } from '../stats.ts'
 import { type AccountLeft, AccountsLeft, passwordsOf } from './accounts-left.ts'
-import { deleteAccount, type Outcome, unknownPassword } from './delete-account.ts'
+import { deleteAccount, hasSecondFactor, type Outcome, unknownPassword } from './delete-account.ts'
 
 const maxConcurrent = 8
 const maxNamesShown = 5
@@ -83,6 +83,11 @@ function describe(outcomes: ReadonlyMap<string, Outcome>): string[] {
       lines.push(
         'Passwords are in no ledger; those of a run with --seed follow from its seed, so that clean can log in.',
         'The operator can delete an account with "npm run accounts -- delete USERNAME --yes".',
+      )
+    if (reason === hasSecondFactor)
+      lines.push(
+        'A robot removes its second factor when it leaves, and these were ended before; its codes are in no ledger.',
+        'The operator can remove one with "npm run accounts -- reset-factors USERNAME"; then clean can log in.',
       )
   }
   return lines

@@ -12,6 +12,7 @@ export async function deleteAccount(client: Client, username: string, passwords:
   if (profile.status !== 200) return { left: `reading them was answered by ${profile.cause}` }
   for (const password of passwords) {
     const login = await client.send({ ...ownSession, body: { username, password } })
+    if (login.cause === '401 second-factor-required') return { left: hasSecondFactor }
     if (login.status === 401) continue
     if (login.status !== 200) return { left: `logging in was answered by ${login.cause}` }
     return await deleteOwn(client, password)
@@ -20,6 +21,7 @@ export async function deleteAccount(client: Client, username: string, passwords:
 }
 
 export const unknownPassword = 'their passwords were random'
+export const hasSecondFactor = 'they have a second factor'
 
 async function deleteOwn(client: Client, password: string): Promise<Outcome> {
   const body = { password }

@@ -12,9 +12,12 @@ export const registers = {
   text: (post: string) => `text:${post}`,
   reaction: (account: string, post: string) => `reaction:${account}:${post}`,
   follow: (account: string, followed: string) => `follow:${account}:${followed}`,
+  secondFactor: (account: string) => `secondFactor:${account}`,
+  /** Whether the code of this number serves. */
+  recoveryCode: (account: string, number: number) => `recoveryCode:${account}:${number}`,
 }
 
-/** Those that are also counted in posts and accounts: likes, dislikes, replies; posts, followers, following. */
+/** Those that are also counted: likes, dislikes, replies; posts, followers, following; recovery codes, which are in no list. */
 export const lists = {
   likes: (post: string) => `likes:${post}`,
   dislikes: (post: string) => `dislikes:${post}`,
@@ -25,10 +28,13 @@ export const lists = {
   following: (account: string) => `following:${account}`,
   given: (account: string) => `given:${account}`,
   timeline: (account: string) => `timeline:${account}`,
+  recoveryCodes: (account: string) => `recoveryCodes:${account}`,
   everyPost: 'everyPost',
 }
 
-const absent: Record<string, Value> = { account: false, post: false, follow: false }
+const absent: Record<string, Value> = {
+  ...{ account: false, post: false, follow: false, secondFactor: false, recoveryCode: false },
+}
 
 /** The value before the first write, and after the writer's account is deleted. */
 export function initialValue(register: string): Value {

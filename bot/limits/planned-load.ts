@@ -15,7 +15,11 @@ const changesOfRequests = 0.2
 
 /** Sends no other request than reads. */
 const isRead = ({ kind }: Step) => kind === 'browse' || kind === 'typo' || kind === 'trespass' || kind === 'return'
-const logsIn = ({ kind }: Step) => kind === 'device' || kind === 'logout' || kind === 'password' || kind === 'reuse'
+const logins: Partial<Record<Step['kind'], number>> = {
+  ...{ device: 1, logout: 1, password: 1, reuse: 1, 'use codes': 4, 'remove factor': 1 },
+}
+/** Of a robot in a run without counts: four habits of ten log in, and each eighth robot uses a second factor. */
+const loginsOfRobot = 1
 
 type Run = { seed: number; size: CrowdSize; forMs?: number | undefined; ratePerSecond?: number | undefined }
 
@@ -26,7 +30,7 @@ export function plannedLoad({ seed, size, forMs, ratePerSecond }: Run): PlannedL
     const days = Array.from({ length: users }, (_, robot) => planDay(seed, robot, size))
     const changes = loadOf(days.map((day) => day.filter((step) => !isRead(step)).length))
     const reads = loadOf(days.map((day) => day.length * readsPerStep))
-    return { signUps, logins: days.flat().filter(logsIn).length, changes, reads }
+    return { signUps, logins: sum(days.flat().map(({ kind }) => logins[kind] ?? 0)), changes, reads }
   }
   const inWindowMs = Math.min(forMs, windowMs)
   const requests = ratePerSecond === undefined ? null : (ratePerSecond * inWindowMs) / 1000
@@ -34,12 +38,14 @@ export function plannedLoad({ seed, size, forMs, ratePerSecond }: Run): PlannedL
     requests === null ? users * Math.ceil(inWindowMs / thinkTimeMs) : Math.ceil(requests * changesOfRequests)
   const changes = { ofAll, ofAccount: Math.ceil((ofAll / users) * activityOf(0, users)) }
   const reads = { ofAll: ofAll * readsPerStep, ofAccount: changes.ofAccount * readsPerStep }
-  return { signUps, logins: Math.ceil(users * 0.4), changes, reads }
+  return { signUps, logins: users * loginsOfRobot, changes, reads }
 }
 
 function loadOf(counts: readonly number[]): Load {
   return {
     ofAccount: counts.reduce((most, count) => Math.max(most, count), 0),
-    ofAll: counts.reduce((a, b) => a + b, 0),
+    ofAll: sum(counts),
   }
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0)

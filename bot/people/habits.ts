@@ -6,7 +6,7 @@ import type { PostRef } from '../plan.ts'
 import { readExport } from './export.ts'
 import { mustBeRefused, ownAccount, refreshSession, refusePassword } from './refusals.ts'
 import type { Robot } from './robot.ts'
-import { GaveUp, Session } from './session.ts'
+import { GaveUp, type Session } from './session.ts'
 import type { Habit } from './steps.ts'
 
 /** The server accepts the token before the current one for 10 s; then it is a stolen copy. */
@@ -112,9 +112,8 @@ async function logInWithEither({ identity, session }: Robot, ...passwords: strin
 }
 
 /** @returns a session of the same account, as of another device. */
-async function logInElsewhere({ identity, context, tally, devices }: Robot): Promise<Session> {
-  const device = new Session(identity, context, tally)
-  devices.push(device)
+async function logInElsewhere(robot: Robot): Promise<Session> {
+  const device = robot.newDevice()
   await device.logIn()
   return device
 }

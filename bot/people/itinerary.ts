@@ -1,5 +1,6 @@
 import {
   type CrowdSize,
+  carriesFactor,
   isDeleted,
   type PostRef,
   planDeletions,
@@ -7,6 +8,7 @@ import {
   planReactions,
   planReplies,
   type Reaction,
+  removesFactor,
   zipf,
 } from '../plan.ts'
 import { below, pick, type Random, randomStream } from '../random.ts'
@@ -42,10 +44,12 @@ export function planDay(seed: number, robot: number, size: CrowdSize): Step[] {
   const half = Math.floor(middle.length / 2)
   return [
     { kind: 'browse' },
+    ...enrolment(seed, robot),
     ...early,
     ...posts,
     ...middle.slice(0, half),
     ...interleave(random, [middle.slice(half), deletions]),
+    ...useOfFactor(seed, robot),
   ]
 }
 
@@ -61,7 +65,9 @@ export function* endlessDay(
   const own: number[] = []
   let number = 0
   yield { kind: 'browse' }
+  yield* enrolment(seed, robot)
   if (habit) yield { kind: habit }
+  yield* useOfFactor(seed, robot)
   for (;;) {
     const chance = random()
     const posts = known()
@@ -90,6 +96,15 @@ const reactions: readonly (Reaction | null)[] = ['like', 'like', 'like', 'dislik
 /** Nine robots in ten have one habit each; the tenth is who leaves. */
 function habitOf(robot: number): Habit | undefined {
   return habits[robot % 10]
+}
+
+function enrolment(seed: number, robot: number): Step[] {
+  return carriesFactor(seed, robot) ? [{ kind: 'enrol' }] : []
+}
+
+function useOfFactor(seed: number, robot: number): Step[] {
+  if (!carriesFactor(seed, robot)) return []
+  return removesFactor(seed, robot) ? [{ kind: 'use codes' }, { kind: 'remove factor' }] : [{ kind: 'use codes' }]
 }
 
 /** Merges the lists at random; each keeps its order. */

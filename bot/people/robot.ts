@@ -3,14 +3,15 @@ import type { Answer, Call, CallResult } from '../client.ts'
 import { type Identity, nextBio } from '../content.ts'
 import type { Observation } from '../history/operation.ts'
 import { registers } from '../history/registers.ts'
+import { countFactor, type Factor } from './authenticator-app.ts'
 import { observeAccount } from './observe.ts'
 import { Reading } from './reading.ts'
-import { GaveUp, type RobotContext, Session } from './session.ts'
+import { GaveUp, type Owner, type RobotContext, Session } from './session.ts'
 import { Tally } from './tally.ts'
 
 /** Acts as one account: its sessions and its profile, with what they do to the registers of the history. @throws GaveUp */
 export class Robot {
-  readonly identity: Identity
+  readonly identity: Owner
   readonly tally = new Tally()
   readonly context: RobotContext
   session: Session
@@ -21,7 +22,7 @@ export class Robot {
   isGone = false
 
   constructor(identity: Identity, context: RobotContext) {
-    this.identity = { ...identity }
+    this.identity = { ...identity, app: null }
     this.context = context
     this.session = new Session(this.identity, context, this.tally)
   }
@@ -46,7 +47,7 @@ export class Robot {
   async signUp(): Promise<void> {
     const { username, password, displayName, bio } = this.identity
     this.context.directory.addAccount(username)
-    const result = await this.session.authenticate({
+    const call: Call = {
       ...{ action: 'sign up', method: 'POST', path: '/v1/accounts', body: { username, password, displayName, bio } },
       writes: [
         { register: registers.account(username), value: true },
@@ -54,7 +55,8 @@ export class Robot {
         { register: registers.bio(username), value: bio },
       ],
       observe: (answer) => (answer.status === 201 ? this.#observeOwn(answer) : []),
-    })
+    }
+    const result = await this.session.authenticate(call, ({ status }) => status === 201 || status === 409)
     this.tally.count('account-created', result, 201)
     if (result.isUncertain) this.tally.hasUnknownSessions = true
     if (result.status === 409) await this.logIn()
@@ -80,6 +82,13 @@ export class Robot {
       this.tally.hasUnknownSessions = true
       throw error
     }
+  }
+
+  /** Another browser, which is logged out with the others. */
+  newDevice(): Session {
+    const device = new Session(this.identity, this.context, this.tally)
+    this.devices.push(device)
+    return device
   }
 
   async logIn(): Promise<void> {
@@ -117,13 +126,24 @@ export class Robot {
     })
   }
 
+  /** Gives the password again, and the second factor if there may be one. */
   async confirmPassword(): Promise<boolean> {
-    const body = { password: this.identity.password }
-    const call = { action: 'confirm password', method: 'POST', path: '/v1/session/confirm', body } as const
-    const result = await this.context.authSlots.run(() => this.session.send(call))
-    this.session.recordOrGiveUp(call, result, result.status === 200)
-    this.tally.count('session-confirmed', result, 200)
+    const { app } = this.identity
+    const hasFactor = app !== null && app.state !== 'off'
+    const result = hasFactor ? await app.present((factor) => this.#confirm(factor)) : await this.#confirm()
+    this.session.recordOrGiveUp(confirmation, result, result.status === 200)
     return result.status === 200
+  }
+
+  async #confirm(factor?: Factor): Promise<CallResult> {
+    const { client } = this.session
+    const body = { password: this.identity.password, ...factor?.body }
+    const call: Call = { ...confirmation, body, writes: factor?.writes ?? [] }
+    // What serves once cannot be sent twice on purpose.
+    const result = await this.context.authSlots.run(() => this.session.send(call, client, !factor))
+    this.tally.count('session-confirmed', result, 200)
+    if (factor) countFactor(this.tally, factor, result)
+    return result
   }
 
   /** Deletes the account. */
@@ -148,6 +168,8 @@ export class Robot {
     return account ? observeAccount({ directory: this.context.directory, account: null }, account, answer) : []
   }
 }
+
+const confirmation = { action: 'confirm password', method: 'POST', path: '/v1/session/confirm' } as const
 
 /** Whether it is an answer that the contract allows: what may have been deleted by then is the checker's to judge. */
 function isExpected({ method, action }: Call, { status, body }: CallResult): boolean {

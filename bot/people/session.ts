@@ -1,11 +1,13 @@
 import { CookieJar } from 'tough-cookie'
 import type { z } from 'zod'
 import * as schemas from '../api-schemas.ts'
-import { type Call, type CallResult, type Client, interruptedCause } from '../client.ts'
+import { type Answer, type Call, type CallResult, type Client, interruptedCause } from '../client.ts'
 import type { Semaphore } from '../concurrency.ts'
 import type { Identity } from '../content.ts'
 import type { Stats } from '../stats.ts'
+import { type AuthenticatorApp, countFactor, type Factor, type FactorKind } from './authenticator-app.ts'
 import type { Directory } from './directory.ts'
+import { isFactorRequired, observePassword } from './observe-second-factor.ts'
 import type { Tally } from './tally.ts'
 
 /** Opens a client for a robot; `isOther` is one whose connections are its own, so that its reads meet other processes. */
@@ -21,25 +23,35 @@ export type RobotContext = {
   openClient: OpenClient
 }
 
+/** What proves who a robot is. `app` is its second factor, or may be one. */
+export type Owner = Identity & { app: AuthenticatorApp | null }
+
+/** `trust`: this browser is to log in without a second factor from then on. `between` runs between the two steps. */
+export type LogIn = { trust?: boolean; by?: FactorKind; between?: () => Promise<void> }
+
 /** Thrown when a robot cannot continue: its retries are exhausted, or it can neither sign up nor log in. */
 export class GaveUp extends Error {}
 
 const unexpectedBody = 'unexpected response body'
+/** Of a login whose second step finds the first one expired, as when the server's clock jumps, or used. */
+const maxLogIns = 3
 
 /** One browser of a robot: its cookies, and what the server has said about its session. */
 export class Session {
   readonly jar: CookieJar
-  readonly account: Identity
+  readonly account: Owner
   readonly client: Client
   /** Reads with the same cookies over another connection. */
   readonly other: Client
   /** The server's id of the session, once it is known. */
   id: string | null = null
+  /** Whether this browser logs in without the second factor. */
+  isTrusted = false
   #context: RobotContext
   #tally: Tally
   #pendingRefresh: Promise<CallResult> | null = null
 
-  constructor(account: Identity, context: RobotContext, tally: Tally, jar = new CookieJar()) {
+  constructor(account: Owner, context: RobotContext, tally: Tally, jar = new CookieJar()) {
     this.account = account
     this.jar = jar
     this.#context = context
@@ -54,10 +66,47 @@ export class Session {
     return new Session(this.account, this.#context, this.#tally, jar)
   }
 
-  async logIn(): Promise<CallResult> {
-    const { username, password } = this.account
-    const body = { username, password }
-    const result = await this.authenticate({ action: 'log in', method: 'POST', path: '/v1/session', body })
+  /** Logs in: with the password, and then with the second factor if the server asks for it. */
+  async logIn({ trust = false, by = 'code', between = async () => {} }: LogIn = {}): Promise<CallResult> {
+    for (let tries = 1; ; tries += 1) {
+      const first = await this.givePassword()
+      const { app } = this.account
+      if (!app || !isFactorRequired(first)) return first
+      await between()
+      const second = await app.present((factor) => this.#giveFactor(factor, trust), by)
+      if (second.status !== 401 || tries === maxLogIns) {
+        this.record(secondStep, second, second.status === 200)
+        return second
+      }
+      this.#context.stats.recordRetry(secondStep.action, second.cause)
+    }
+  }
+
+  /** The first step of a login, which is all of it without a second factor. */
+  async givePassword(): Promise<CallResult> {
+    const { app, username, password } = this.account
+    const call: Call = {
+      ...{ action: 'log in', method: 'POST', path: '/v1/session', body: { username, password } },
+      observe: (answer) => observePassword({ app, username, isTrusted: this.isTrusted }, answer),
+    }
+    const isExpected = (result: CallResult) => result.status === 200 || (app !== null && isFactorRequired(result))
+    return this.#begin(await this.authenticate(call, isExpected))
+  }
+
+  async #giveFactor(factor: Factor, trust: boolean): Promise<CallResult> {
+    const { body, writes } = factor
+    const call: Call = {
+      ...{ ...secondStep, body: { ...body, ...(trust && { trustDevice: true }) }, writes },
+      // The password was right, and recovery codes depend on no clock.
+      observe: (answer) => (isRefused(answer) ? [...writes] : []),
+    }
+    const result = await this.client.send(call)
+    countFactor(this.#tally, factor, result)
+    if (trust && result.status === 200) this.isTrusted = true
+    return this.#begin(result)
+  }
+
+  #begin(result: CallResult): CallResult {
     this.#tally.count('login', result, 200)
     this.begins(result)
     return result
@@ -74,16 +123,16 @@ export class Session {
     this.#tally.sessions.add(id)
   }
 
-  async authenticate(call: Call): Promise<CallResult> {
+  /** Sends a call that costs the server a hash. */
+  async authenticate(call: Call, isExpected: (result: CallResult) => boolean): Promise<CallResult> {
     const result = await this.#context.authSlots.run(() => this.client.send(call))
-    const expected = call.action === 'sign up' ? [201, 409] : [200]
-    this.record(call, result, result.status !== null && expected.includes(result.status))
+    this.record(call, result, isExpected(result))
     return result
   }
 
   /** Sends a call; after a 401 it refreshes the session, or logs in, and sends the call once more. */
-  async send(call: Call, client = this.client): Promise<CallResult> {
-    const first = await client.send(call, true)
+  async send(call: Call, client = this.client, mayMisbehave = true): Promise<CallResult> {
+    const first = await client.send(call, mayMisbehave)
     if (first.status !== 401 && !first.isSessionInvalid) return first
     this.#context.stats.recordRetry(call.action, first.cause)
     const refresh = await this.refresh()
@@ -134,6 +183,11 @@ export function readBody<T extends z.ZodType>(
 ): z.infer<T> | null {
   return result.status === status ? (schema.safeParse(result.body).data ?? null) : null
 }
+
+const secondStep = { action: 'log in, second step', method: 'POST', path: '/v1/session/second-factor' } as const
+
+const isRefused = ({ status, body }: Pick<Answer, 'status' | 'body'>): boolean =>
+  status === 401 && schemas.problem.safeParse(body).data?.code === 'invalid-credentials'
 
 function is2xx({ status }: CallResult): boolean {
   return status !== null && status >= 200 && status < 300

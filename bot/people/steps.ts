@@ -10,6 +10,7 @@ export type Step =
   | { kind: 'edit'; number: number; version: number }
   | { kind: 'delete'; number: number }
   | { kind: 'profile' }
+  | { kind: FactorStep }
   | { kind: Habit }
 
 /**
@@ -20,3 +21,6 @@ export type Step =
 export const habits = ['device', 'logout', 'password', 'typo', 'trespass', 'return', 'tabs', 'reuse', 'export'] as const
 
 export type Habit = (typeof habits)[number]
+
+/** What a robot with a second factor does: enrols an app, uses its codes, and perhaps removes it. */
+export type FactorStep = 'enrol' | 'use codes' | 'remove factor'

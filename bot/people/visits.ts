@@ -4,6 +4,7 @@ import { type PostRef, type Reaction, zipf } from '../plan.ts'
 import { pick, type Random, randomStream } from '../random.ts'
 import { type Later, performHabit } from './habits.ts'
 import type { Robot } from './robot.ts'
+import { enrol, returnToPassword, useCodes } from './second-factor.ts'
 import type { Step } from './steps.ts'
 import { createPost, deletePost, editPost, follow, react } from './writing.ts'
 
@@ -62,6 +63,15 @@ export class Visits {
         await robot.reading().profile(username)
         await robot.changeProfile()
         return await other.profile(username)
+      case 'enrol':
+        await this.#browse()
+        return await enrol(robot, this.#stop)
+      case 'use codes':
+        await this.#browse()
+        return await useCodes(robot)
+      case 'remove factor':
+        await this.#browse()
+        return await returnToPassword(robot)
       default: {
         const victim = { author: (robot.identity.index + 1) % this.#identities.length, post: 0 }
         const surroundings = { base: this.#base, stop: this.#stop, victim: { ...victim, key: this.#keyOf(victim) } }

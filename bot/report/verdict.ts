@@ -13,7 +13,10 @@ export function checkOf(found: Findings): Report['check'] {
     verdict: findings.length > 0 ? 'disagrees' : unsaid,
     summary: summarize(found, isNothing),
     notes: notesOf(found),
-    acknowledged: { posts: totals.posts, reactions: totals.reactions, follows: totals.follows },
+    acknowledged: {
+      ...{ posts: totals.posts, reactions: totals.reactions, follows: totals.follows },
+      secondFactors: totals.secondFactors,
+    },
     ...{ checked: totals.checked, foreign: totals.foreign },
     indeterminate: { pinned: totals.pinned, open: totals.open },
     findings: findings.map((finding) => ({ ...finding, text: describeFinding(finding) })),

@@ -6,6 +6,7 @@ import { identity, privateIdentity } from '../../bot/content.ts'
 import { runCrowd } from '../../bot/crowd.ts'
 import { LedgerFile } from '../../bot/history/ledger-file.ts'
 import { testServer } from '../helper.ts'
+import { lyingProxy, problem } from './lying-proxy.ts'
 import { createRunContext } from './run-crowd.ts'
 
 const size = { users: 6, posts: 1, replies: 0, follows: 1, reactions: 2, deletions: 20 }
@@ -58,4 +59,26 @@ t.test('clean needs one ledger, and a server that is meant', async (t) => {
   await t.rejects(clean(path, '--url', 'x', '--ca', '/no'), {
     message: /^--url must be .*\n--ca \/no cannot be read\.$/,
   })
+})
+
+t.test('clean says of an account with a second factor that it cannot log in, and how it can', async (t) => {
+  const { url, db } = await testServer(t)
+  // The robot cannot remove its app, as if the run had been killed.
+  const proxy = await lyingProxy(url, async ({ method, path }, forward) =>
+    method === 'DELETE' && path === '/v1/second-factor/totp' ? problem(403, 'forbidden') : forward(),
+  )
+  t.teardown(proxy.close)
+  const path = join(t.testdir(), 'seeded.ledger')
+  await run(path, proxy.url, true)
+  t.equal(await db.collection('secondFactors').countDocuments({}), 1)
+  const content = await readFile(path, 'utf8')
+  t.match(content, /recoveryCode:\w+:0/)
+  const secrets = /"(secret|code|recoveryCodes?)"|otpauth|\b[a-z0-9]{4}(-[a-z0-9]{4}){3}\b/
+  t.notMatch(content, secrets, 'no secret and no code')
+  const { code, said } = await clean(path, '--url', url)
+  t.equal(code, 1)
+  t.match(said, /^deleted 4 accounts of the run\nleft 1 account, because they have a second factor: \w+_0\.\n/)
+  t.match(said, /npm run accounts -- reset-factors USERNAME/)
+  await db.collection('secondFactors').deleteMany({})
+  t.strictSame((await clean(path, '--url', url)).code, 0)
 })

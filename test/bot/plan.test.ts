@@ -1,5 +1,6 @@
 import t from 'tap'
 import {
+  carriesFactor,
   deletesAccount,
   isDeleted,
   planDeletions,
@@ -7,6 +8,7 @@ import {
   planReactions,
   planReplies,
   type Reaction,
+  removesFactor,
 } from '../../bot/plan.ts'
 
 const size = { users: 10, posts: 5, replies: 40, follows: 60, reactions: 200, deletions: 10 }
@@ -81,4 +83,13 @@ t.test('--deletions is the percentage of posts and of accounts that are deleted'
   const deletedAccounts = (deletions: number) =>
     robots.filter((robot) => deletesAccount(robot, { ...size, deletions })).length
   t.strictSame([deletedAccounts(0), deletedAccounts(10), deletedAccounts(25), deletedAccounts(100)], [0, 4, 10, 40])
+})
+
+t.test('with each seed one of eight robots carries a second factor, and half of these remove it', async (t) => {
+  for (const seed of [0, 1, 7, 8, 4_294_967_295, Number.MAX_SAFE_INTEGER]) {
+    const carriers = Array.from({ length: 160 }, (_, robot) => robot).filter((robot) => carriesFactor(seed, robot))
+    t.equal(carriers.length, 20)
+    t.ok((carriers[0] ?? 10) < 10, 'one of the first ten')
+    t.equal(carriers.filter((robot) => removesFactor(seed, robot)).length, 10)
+  }
 })

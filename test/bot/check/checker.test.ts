@@ -56,3 +56,27 @@ t.test(
     t.match(checker.findings, [{ rule: 'C', expected: '0', seen: '1' }], 'after its answer they must not')
   },
 )
+
+t.test('recovery codes above what is left are a finding, though other accounts are allowed', async (t) => {
+  let now = 0
+  const history = new History(() => {
+    now += 1
+    return now
+  })
+  const excesses: unknown[] = []
+  const checker = new Checker({ onExcess: (excess) => excesses.push(excess) })
+  history.listen(checker)
+  const write = (number: number, value: boolean) =>
+    history.begin({ robot: 0, action: 'write' }, [{ register: registers.recoveryCode('ann', number), value }])
+  const left = (value: number) =>
+    history.end(history.begin({ robot: 0, action: 'read' }), ok, [{ count: lists.recoveryCodes('ann'), value }])
+  for (const number of [0, 1, 2]) history.end(write(number, true), ok)
+  history.end(write(0, false), ok)
+  history.end(write(1, false), { status: null, cause: 'ECONNRESET', requestId: null })
+  left(2)
+  left(1)
+  t.same(checker.findings, [], 'a use without an answer may have happened')
+  left(3)
+  t.match(checker.findings, [{ rule: 'C', object: 'recoveryCodes:ann', expected: '1 to 2', seen: '3' }])
+  t.same(excesses, [])
+})

@@ -4,7 +4,7 @@ import type { Findings } from '../../../bot/crowd.ts'
 import { checkOf, isSuccess } from '../../../bot/report/verdict.ts'
 
 const totals = {
-  ...{ created: 1_300, posts: 1_234, reactions: 5_678, follows: 90 },
+  ...{ created: 1_300, posts: 1_234, reactions: 5_678, follows: 90, secondFactors: 2 },
   ...{ checked: 4_321, pinned: 0, open: 0, foreign: 0 },
 }
 const findings: Findings = { findings: [], totals, unreadable: null, gaveUp: new Map() }
@@ -18,7 +18,7 @@ t.test('the summary says what was compared, the notes what else happened', async
     verdict: 'agrees',
     summary: 'ledger agrees: 4,321 comparisons, at the end with 1,234 posts, 5,678 reactions and 90 follows that stand',
     notes: [],
-    acknowledged: { posts: 1_234 },
+    acknowledged: { posts: 1_234, secondFactors: 2 },
   })
   const eventful = {
     ...findings,
