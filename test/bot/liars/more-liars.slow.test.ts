@@ -2,7 +2,7 @@ import t from 'tap'
 import { catchAll } from './catch-all.ts'
 import { liars } from './liars.ts'
 
-catchAll(t, liars.slice(10))
+catchAll(t, liars.slice(10, 20))
 
 // With an even seed, it counts one too many: what another account might have done.
 catchAll(
