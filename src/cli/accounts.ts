@@ -2,6 +2,7 @@ import { StartError } from '../start-error.ts'
 import { type AccountCommand, type Operator, operatorOn } from './accounts/command.ts'
 import { deleteCommand } from './accounts/delete.ts'
 import { endAllSessions, endSessionsCommand } from './accounts/end-sessions.ts'
+import { removeEmailCommand } from './accounts/remove-email.ts'
 import { resetFactorsCommand } from './accounts/reset-factors.ts'
 import { resetPasswordCommand } from './accounts/reset-password.ts'
 import { showCommand } from './accounts/show.ts'
@@ -17,6 +18,7 @@ const help = `Usage: npm run accounts -- COMMAND USERNAME
   reset-password USERNAME  sets a one-time password and ends all sessions: it is valid for one login within 24 hours, after
                            which the account's owner sets a new one (PUT /v1/account/password)
   reset-factors USERNAME   removes the authenticator app, the recovery codes and the passkeys: the password alone logs in
+  remove-email USERNAME    removes the e-mail address, verified or not, and voids its links: no mail resets the password
   unlock USERNAME          clears the counters of failed logins and wrong codes, so that the owner can log in from anywhere
   end-sessions USERNAME    ends all sessions: the owner has to log in again
   end-sessions --all --yes ends all sessions of all accounts
@@ -38,6 +40,7 @@ const commands: Readonly<Record<string, AccountCommand>> = {
   show: showCommand,
   'reset-password': resetPasswordCommand,
   'reset-factors': resetFactorsCommand,
+  'remove-email': removeEmailCommand,
   unlock: unlockCommand,
   'end-sessions': endSessionsCommand,
   suspend: suspendCommand,

@@ -142,6 +142,7 @@ t.test('two services whose database users have only their roles', { timeout: 120
         ['suspend'],
         ['unsuspend'],
         ['reset-factors'],
+        ['remove-email'],
         ['delete', '--yes'],
       ]) {
         const [name = '', ...options] = args
@@ -153,7 +154,7 @@ t.test('two services whose database users have only their roles', { timeout: 120
       await t.rejects(audit.find().toArray(), refused)
       await t.rejects(audit.deleteMany({}), refused)
       await t.rejects(audit.updateMany({}, { $set: { user: 'another' } }), refused)
-      t.equal(await db.collection('audit').countDocuments(), 7)
+      t.equal(await db.collection('audit').countDocuments(), 8)
     },
   )
 
