@@ -7,14 +7,21 @@ type Login = { account: string; ip: string; device: string | undefined }
 
 type Quotas = { loginsPerAccount: number; loginsPerAddress: number }
 
-/** A right password costs a hash, too. A known device counts for its account alone: strangers share the address of a NAT. */
+/**
+ * A right password costs a hash, too. Known devices count for their account alone, since strangers share the address of a NAT,
+ * and apart from other clients: a thief of the password must not bar the owner, whose second factor the thief lacks.
+ */
 export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, loginsPerAddress }: Quotas) {
   const logins = { description: 'logins', windowSeconds: limitWindowSeconds }
   const perAccount: Limit = { ...logins, name: 'logins', quota: loginsPerAccount }
+  const fromKnownDevices: Limit = { ...logins, name: 'logins-from-known-devices', quota: loginsPerAccount }
   const perAddress: Limit = { ...logins, name: 'logins-by-address', quota: loginsPerAddress }
   function counters({ account, ip, device }: Login): [Counter, ...Counter[]] {
-    const ofAccount = { limit: perAccount, subject: account }
-    return device === undefined ? [ofAccount, { limit: perAddress, subject: addressKey(ip) }] : [ofAccount]
+    if (device !== undefined) return [{ limit: fromKnownDevices, subject: account }]
+    return [
+      { limit: perAccount, subject: account },
+      { limit: perAddress, subject: addressKey(ip) },
+    ]
   }
   return {
     /** Before the password is checked. @throws Problem `rate-limited` */

@@ -94,5 +94,7 @@ t.test('the limits on wrong codes', async (t) => {
     await enrol(client)
     for (const _ of [1, 2, 3]) t.equal((await firstStep(makeClient(url), username)).statusCode, 401)
     t.match(await firstStep(makeClient(url), username), { statusCode: 429 })
+    const owner = await firstStep(client, username)
+    t.match(owner, { statusCode: 401, body: { code: 'second-factor-required' } }, 'a known browser goes on')
   })
 })
