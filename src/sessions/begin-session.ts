@@ -43,7 +43,7 @@ export type ProvenLogin = {
   rehashed?: StoredPassword | undefined
   /** The owner wants this browser to log in without a second factor. */
   trustDevice?: boolean | undefined
-  /** Writes what serves only once, such as a code. Throws if it has served. */
+  /** Writes what serves only once, such as a code, or checks what must still hold. Throws if it has served, or does not. */
   useUp?: (transaction: ClientSession) => Promise<void>
 }
 

@@ -115,8 +115,8 @@ export function deviceStore(db: Db) {
     },
 
     /** Whether the first known device among these cookies logs in without a second factor. */
-    async isTrusted(account: string, presented: readonly string[]): Promise<boolean> {
-      const { trustedUntil } = (await findKnown(account, presented)) ?? {}
+    async isTrusted(account: string, presented: readonly string[], session?: ClientSession): Promise<boolean> {
+      const { trustedUntil } = (await findKnown(account, presented, session)) ?? {}
       return trustedUntil !== undefined && trustedUntil > new Date()
     },
 

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ClientSession } from 'mongodb'
 import type { z } from 'zod'
 import type { Account, AccountStore } from '../accounts/store.ts'
 import type { FailedLogins } from '../activity/failed-logins.ts'
@@ -143,14 +144,22 @@ export async function logIn(
     const counted = isLimited ? successfulLogins.acquire(attempt) : Promise.resolve(nothing)
     await Promise.allSettled([released, counted])
     release = await counted
+    const requireCode = () => {
+      setChallenge(reply, { account, version: credential.version }, context)
+      securityLog.record('authn_second_factor_required', { request })
+      return secondFactorRequired('Give it within 5 minutes: POST /v1/session/second-factor.')
+    }
     if (needsFactor) {
       // The second step has no password to hash.
       if (rehashed) await credentials.rehash(account, credential.version, rehashed)
-      setChallenge(reply, { account, version: credential.version }, context)
-      securityLog.record('authn_second_factor_required', { request })
-      throw secondFactorRequired('Give it within 5 minutes: POST /v1/session/second-factor.')
+      throw requireCode()
     }
-    const issued = await beginSession(request, { account, credential, carried, known, room, rehashed }, context)
+    // The owner may have forgotten the device since, or ended all trust. The login writes the device, so that both conflict.
+    const useUp = async (transaction: ClientSession) => {
+      if (isEnrolled && !(await devices.isTrusted(account, presented, transaction))) throw requireCode()
+    }
+    const login = { account, credential, carried, known, room, rehashed, useUp }
+    const issued = await beginSession(request, login, context)
     securityLog.record('authn_login_success', { request })
     return { issued, own }
   } catch (thrown) {
