@@ -32,6 +32,7 @@ export type PendingEmail = { username: string; address: string; hash: Binary; un
 /** An account's e-mail address. Several accounts can share one: it identifies none of them. */
 export function emailStore(db: Db) {
   const emails: Collection<EmailDocument> = db.collection('emails')
+  const validPending = (hash: Binary) => ({ 'pending.hash': hash, 'pending.until': { $gt: new Date() } })
   const validReset = (hash: Binary) => ({
     'reset.hash': hash,
     'reset.at': { $gt: new Date(Date.now() - lifetimesMs.reset) },
@@ -58,9 +59,15 @@ export function emailStore(db: Db) {
       await emails.updateOne({ _id: toUuid(account) }, update, { upsert: true, session: transaction })
     },
 
+    /** Whether a link is valid. */
+    async isPending(account: string, hash: Binary): Promise<boolean> {
+      const filter = { _id: toUuid(account), ...validPending(hash) }
+      return (await emails.findOne(filter, { projection: { _id: 1 } })) !== null
+    },
+
     /** The pending address of a link that is valid. */
     async findPending(account: string, hash: Binary, transaction: ClientSession): Promise<string | undefined> {
-      const filter = { _id: toUuid(account), 'pending.hash': hash, 'pending.until': { $gt: new Date() } }
+      const filter = { _id: toUuid(account), ...validPending(hash) }
       return (await emails.findOne(filter, { session: transaction }))?.pending?.address
     },
 

@@ -17,7 +17,7 @@ const invalidLink = () =>
 
 type Context = {
   activity: Pick<ActivityStore, 'record'>
-  emails: Pick<EmailStore, 'findPending' | 'verify'>
+  emails: Pick<EmailStore, 'findPending' | 'isPending' | 'verify'>
   limits: { resetsPerAddress: number }
   mutex: KeyedMutex
   securityLog: SecurityLog
@@ -48,7 +48,8 @@ export const verificationRoute: FastifyPluginAsyncZod<Context> = async (scope, c
     },
     async (request, reply) => {
       const link = parseLinkToken(request.body.token)
-      if (!link) throw invalidLink()
+      // Before the mutex: a token can name any account, and a stranger's must not hold up its owner's logins.
+      if (!link || !(await emails.isPending(link.account, link.hash))) throw invalidLink()
       const { account, hash } = link
       const at = new Date()
       const verify = async (transaction: ClientSession) => {
