@@ -12,7 +12,7 @@ export type Ownership = {
 type Owner = 'post' | 'account'
 type SweptCollection = 'reactions' | 'posts' | 'follows'
 /** Documents that no other document counts: they are deleted by account, without a sweep. */
-const uncounted = ['activity', 'devices', 'idempotency', 'passkeys', 'secondFactors', 'sessions'] as const
+const uncounted = ['activity', 'devices', 'emails', 'idempotency', 'passkeys', 'secondFactors', 'sessions'] as const
 export type UncountedCollection = (typeof uncounted)[number]
 
 export const isUncounted = (owned: Ownership['owned']): owned is UncountedCollection =>
@@ -38,6 +38,7 @@ export const ownerships: readonly Ownership[] = [
   { name: 'devices', owned: 'devices', ownerField: 'account', owner: 'account' },
   { name: 'passkeys', owned: 'passkeys', ownerField: 'account', owner: 'account' },
   { name: 'factors', owned: 'secondFactors', ownerField: '_id', owner: 'account' },
+  { name: 'emails', owned: 'emails', ownerField: '_id', owner: 'account' },
   { name: 'activity', owned: 'activity', ownerField: 'account', owner: 'account' },
   { name: 'records', owned: 'idempotency', ownerField: '_id.account', owner: 'account' },
 ]

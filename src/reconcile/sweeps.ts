@@ -4,6 +4,7 @@ import { tombstoneStore } from '../accounts/tombstone.ts'
 import { activityStore } from '../activity/store.ts'
 import type { Transact } from '../database/transaction.ts'
 import { type FollowWriter, followStore } from '../follows/store.ts'
+import { emailStore } from '../mail/emails.ts'
 import { noNotices } from '../mail/notices.ts'
 import { passkeyStore } from '../passkeys/store.ts'
 import { type PostWriter, postStore } from '../posts/store.ts'
@@ -30,6 +31,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
     tombstones,
   }
   const devices = deviceStore(db)
+  const emails = emailStore(db)
   const passkeys = passkeyStore(db)
   const secondFactors = secondFactorStore(db)
   const sessions = sessionStore(db, revocationCache(db))
@@ -39,6 +41,7 @@ export function createSweeps(db: Db, transact: Transact, writer: Writer): Sweeps
     deleteAll: {
       activity: stores.activity.deleteAll,
       devices: (account) => transact((transaction) => devices.deleteAll(account, transaction)),
+      emails: (account) => transact((transaction) => emails.delete(account, transaction)),
       idempotency: stores.posts.deleteIdempotencyRecords,
       passkeys: (account) => transact((transaction) => passkeys.deleteAll(account, transaction)),
       secondFactors: (account) => transact((transaction) => secondFactors.delete(account, transaction)),

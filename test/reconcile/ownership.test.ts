@@ -87,7 +87,7 @@ t.test('an indexed post or account field has an ownership check, and so does wha
     Object.entries(owners).flatMap(([name, owner]) => (name === field ? [`${collection} ${field} ${owner}`] : [])),
   )
   const checked = ownerships.map(({ owned, ownerField, owner }) => `${owned} ${ownerField} ${owner}`)
-  const byId = ['idempotency _id.account account', 'secondFactors _id account']
+  const byId = ['emails _id account', 'idempotency _id.account account', 'secondFactors _id account']
   t.same(checked.toSorted(), [...new Set([...owned, ...byId])].sort())
 })
 
@@ -104,6 +104,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
     await insert('devices', { _id: { account, device: 'd' }, account, lastUsedAt: new Date() })
     await insert('passkeys', { _id: newUuid(), account, credential: newUuid() })
     await insert('secondFactors', { _id: account, recoveryCodes: [] })
+    await insert('emails', { _id: account, username: 'ann', address: 'ann@mail.example' })
     await insert('activity', { _id: newUuid(), account, event: 'login', at: new Date() })
     await insert('idempotency', { _id: key, at: new Date() })
     await insert('idempotency', { _id: { ...key, key: 'l' }, at: new Date() })
@@ -114,6 +115,7 @@ t.test('personal data of an account that does not exist is reported, and deleted
     'devices    3 checked, drift 1',
     'passkeys   3 checked, drift 1',
     'factors    3 checked, drift 1',
+    'emails     3 checked, drift 1',
     'activity   3 checked, drift 1',
     'records    6 checked, drift 2',
     'days       0 checked, drift 0',
@@ -121,17 +123,18 @@ t.test('personal data of an account that does not exist is reported, and deleted
     `  account ${gone}: does not exist, owns 1 devices`,
     `  account ${gone}: does not exist, owns 1 passkeys`,
     `  account ${gone}: does not exist, owns 1 secondFactors`,
+    `  account ${gone}: does not exist, owns 1 emails`,
     `  account ${gone}: does not exist, owns 1 activity`,
     `  account ${gone}: does not exist, owns 2 idempotency`,
-    'drift 7',
+    'drift 8',
   ])
-  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (7 fixed)')
+  t.match((await runReconcile(target, { fix: true })).lines.at(-1), 'drift 0 (8 fixed)')
   t.equal((await runReconcile(target)).lines.at(-1), 'drift 0')
   for (const name of ['sessions', 'devices', 'passkeys', 'activity']) {
     t.same((await db.collection(name).distinct('account')).map(String), [existing, waiting].map(String), name)
   }
   t.equal(await db.collection('idempotency').countDocuments(), 4)
-  t.equal(await db.collection('secondFactors').countDocuments(), 2)
+  for (const name of ['emails', 'secondFactors']) t.equal(await db.collection(name).countDocuments(), 2, name)
   t.equal(await db.collection('revocations').countDocuments(), 1, 'access tokens of the deleted session end')
 })
 

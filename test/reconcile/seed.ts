@@ -82,7 +82,7 @@ export const cleanLines = ({ reactions = 0, posts = 0, follows = 0, days = 0 }) 
   `authors    ${posts.toLocaleString('en')} checked, drift 0`,
   `followers  ${follows} checked, drift 0`,
   `following  ${follows} checked, drift 0`,
-  ...['sessions  ', 'devices   ', 'passkeys  ', 'factors   ', 'activity  ', 'records   '].map(
+  ...['sessions  ', 'devices   ', 'passkeys  ', 'factors   ', 'emails    ', 'activity  ', 'records   '].map(
     (name) => `${name} 0 checked, drift 0`,
   ),
   `days       ${days} checked, drift 0`,

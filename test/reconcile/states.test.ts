@@ -65,8 +65,8 @@ async function seedStates(db: Db): Promise<string[]> {
     for (const name of ['activity', 'devices', 'sessions'])
       await insert(db, name, { _id: newUuid(), family: newUuid(), ...expiring })
     await insert(db, 'idempotency', { _id: { account: owner, key: 'k' }, at: new Date() })
-    await insert(db, 'secondFactors', { _id: owner })
-    for (const name of ['activity', 'devices', 'sessions', 'idempotency', 'secondFactors'])
+    for (const name of ['emails', 'secondFactors']) await insert(db, name, { _id: owner })
+    for (const name of ['activity', 'devices', 'emails', 'sessions', 'idempotency', 'secondFactors'])
       expect(isKept(state), 'account', owner, name)
   }
   const day = new Date(new Date().toISOString().slice(0, 10))
