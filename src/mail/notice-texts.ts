@@ -18,13 +18,14 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   'password-changed': {
     subject: 'Your password was changed',
     what: 'The password of your account was changed, and all sessions have ended.',
-    advice: 'If it was you, there is nothing to do. If not, reset your password: the page to log in has a link for it.',
+    advice:
+      'If it was you, there is nothing to do. If not, reset your password: the page to log in has a link for it. Then remove passkeys that you do not know.',
   },
   'password-reset': {
     subject: 'Your password was reset',
     what: 'The password of your account was reset with a link from a mail to this address, and all sessions have ended.',
     advice:
-      'If it was you, there is nothing to do. If not, another person reads your mail: secure the mailbox first, then reset your password again.',
+      'If it was you, remove passkeys that you do not know: a new password leaves them. If not, another person reads your mail: secure the mailbox first, then reset your password again.',
   },
   'refresh-reused': {
     subject: 'A session was used from a copy',
