@@ -9,6 +9,7 @@ import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { releaseSoon } from '../limits/release.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
+import { assertConfirmed } from '../sessions/assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import type { EmailStore } from './emails.ts'
@@ -77,9 +78,7 @@ export const emailRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
       const until = new Date(Date.now() + lifetimesMs.verify)
       const { isSent, release } = await verificationLimits.acquire(account, address)
       const change = async (transaction: ClientSession) => {
-        // A session that has ended since the request began decides nothing any more.
-        const { outcome } = await sessions.touch(viewer, transaction)
-        if (outcome === 'not-found') throw unauthenticated()
+        await assertConfirmed(viewer, sessions, transaction)
         await emails.setPending(account, { username, address, hash, until }, transaction)
         if (isSent) await outbox.add({ kind: 'verification', to: address, username, token }, until, transaction)
         await activity.record(account, 'email-change-requested', request.client, transaction)
@@ -109,8 +108,7 @@ export const emailRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
       const viewer = requireViewer(request)
       const { account } = viewer
       const remove = async (transaction: ClientSession) => {
-        const { outcome } = await sessions.touch(viewer, transaction)
-        if (outcome === 'not-found') throw unauthenticated()
+        await assertConfirmed(viewer, sessions, transaction)
         if (!(await emails.isNamed(account, transaction))) return
         // Before the address is gone, which gets the notice.
         await activity.record(account, 'email-removed', request.client, transaction)

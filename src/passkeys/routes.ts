@@ -11,7 +11,7 @@ import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { invalid, notFound, Problem, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
-import type { Viewer } from '../sessions/access-token.ts'
+import { assertConfirmed } from '../sessions/assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import { type ChallengeContext, issueChallenge, presentedChallenge, sessionCeremony } from './challenge.ts'
@@ -46,12 +46,6 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
   const { accounts, activity, challenges, cookies, credentials, mutex, passkeys } = context
   const { securityLog, sessions, transact } = context
   const preHandler = requireConfirmation(context)
-
-  /** A session that has ended since its request began adds and removes nothing. */
-  const assertLive = async (viewer: Viewer, transaction: ClientSession) => {
-    const { outcome } = await sessions.touch(viewer, transaction)
-    if (outcome === 'not-found') throw unauthenticated()
-  }
 
   scope.post(
     '/passkeys/options',
@@ -112,7 +106,7 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       if (!record || outcome === 'already-used') throw unanswered()
       const id = newId()
       const add = async (transaction: ClientSession) => {
-        await assertLive(viewer, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         // Of two that are added at once, the second sees the first.
         await credentials.touch(account, transaction)
         const result = await passkeys.add({ id, account, name, record }, transaction)
@@ -189,7 +183,7 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       const viewer = requireViewer(request)
       const { account } = viewer
       const remove = async (transaction: ClientSession) => {
-        await assertLive(viewer, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         const { outcome } = await passkeys.remove(account, request.params.id, transaction)
         if (outcome === 'not-found') throw notFound()
         await activity.record(account, 'passkey-removed', request.client, transaction)

@@ -10,7 +10,8 @@ import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { Problem, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
-import { confirmationRequired, requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
+import { assertConfirmed } from '../sessions/assert-confirmed.ts'
+import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
 import { type CheckContext, checkCode } from './prove.ts'
@@ -51,11 +52,7 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
     const viewer = requireViewer(request)
     const { account } = viewer
     const run = async (transaction: ClientSession) => {
-      // A session that has ended since its request began changes nothing: a thief's app would lock the owner out.
-      const live = await sessions.touch(viewer, transaction)
-      if (live.outcome === 'not-found') throw unauthenticated()
-      // An enrolment in another session may have ended the confirmation since.
-      if (!(await sessions.isConfirmed(viewer, transaction))) throw confirmationRequired()
+      await assertConfirmed(viewer, sessions, transaction)
       const { outcome } = await credentials.touch(account, transaction)
       if (outcome === 'not-found') throw unauthenticated()
       return work(account, transaction)

@@ -8,10 +8,10 @@ import { notFound } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import { name } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
+import { assertConfirmed } from './assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import type { SessionCookies } from './cookies.ts'
 import type { DeviceStore } from './devices.ts'
-import { assertLive } from './end.ts'
 import type { SessionStore } from './store.ts'
 
 type Context = {
@@ -119,7 +119,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       const { id } = request.params
       const known = (await devices.list(account, cookies.device(request))).find((device) => device.id === id)
       const forget = async (transaction: ClientSession) => {
-        await assertLive(viewer, sessions, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         return devices.delete(account, id, transaction)
       }
       const { outcome } = await withWriteDeadline(request, (deadline) => transact(forget, deadline))
@@ -144,7 +144,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
     async (request, reply) => {
       const viewer = requireViewer(request)
       const forget = async (transaction: ClientSession) => {
-        await assertLive(viewer, sessions, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         await devices.deleteAll(viewer.account, transaction)
       }
       await withWriteDeadline(request, (deadline) => transact(forget, deadline))

@@ -3,7 +3,6 @@ import type { ClientSession } from 'mongodb'
 import type { TransactedEvent } from '../activity/schema.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { ClientInfo } from '../http/client-info.ts'
-import { unauthenticated } from '../http/problems.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import type { SessionOwner } from './access-token.ts'
 import type { EndResult, SessionStore } from './store.ts'
@@ -58,17 +57,4 @@ function loggedOut(ended: readonly SessionOwner[], loggedIn: string | undefined)
   const accounts = new Set(ended.map(({ account }) => account))
   if (loggedIn !== undefined) accounts.delete(loggedIn)
   return accounts
-}
-
-/**
- * A session that has ended since its request began decides nothing any more: a thief's would end the owner's.
- * @throws Problem `unauthenticated`
- */
-export async function assertLive(
-  viewer: SessionOwner,
-  sessions: Pick<SessionStore, 'touch'>,
-  transaction: ClientSession,
-): Promise<void> {
-  const { outcome } = await sessions.touch(viewer, transaction)
-  if (outcome === 'not-found') throw unauthenticated()
 }

@@ -7,11 +7,12 @@ import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import type { SessionOwner } from './access-token.ts'
+import { assertConfirmed } from './assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from './auth-hooks.ts'
 import { answerLoggedIn } from './begin-session.ts'
 import { viewLoggedIn, viewSession } from './current-session.ts'
 import type { DeviceStore } from './devices.ts'
-import { assertLive, endCarried, endSession, logLogouts } from './end.ts'
+import { endCarried, endSession, logLogouts } from './end.ts'
 import { setSessionCookies } from './issue.ts'
 import { type LoginContext, logIn } from './log-in.ts'
 import { carriedSessions, presentedRefreshTokens, presentedViewers } from './presented.ts'
@@ -188,7 +189,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const viewer = requireViewer(request)
       const { account, session } = viewer
       const endOthers = async (transaction: ClientSession) => {
-        await assertLive(viewer, sessions, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         // A login whose commit is late must not add a session afterwards.
         await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
@@ -218,7 +219,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const { account, session: current } = viewer
       const { id } = request.params
       const end = async (transaction: ClientSession) => {
-        await assertLive(viewer, sessions, transaction)
+        await assertConfirmed(viewer, sessions, transaction)
         const target = { account, session: id }
         const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
         if (outcome === 'not-found') throw notFound()

@@ -71,14 +71,15 @@ t.test('beside an enrolment at another server', async (t) => {
     t.ok(await isEnrolled(client))
   })
 
-  t.test('a removal by a session that was confirmed before does not happen', async (t) => {
-    const held = { command: 'update', collection: 'sessions' }
-    const { client, answer } = await enrolBeside(held, async (username) => {
-      const other = await logIn(username)
-      await confirm(other)
-      return () => other.delete<Body>('v1/second-factor/totp')
+  for (const path of ['v1/second-factor/totp', 'v1/sessions', 'v1/devices'])
+    t.test(`DELETE /${path} of a session that was confirmed before does not happen`, async (t) => {
+      const held = { command: 'update', collection: 'sessions' }
+      const { client, answer } = await enrolBeside(held, async (username) => {
+        const other = await logIn(username)
+        await confirm(other)
+        return () => other.delete<Body>(path)
+      })
+      t.match(answer, { statusCode: 403, body: { code: 'confirmation-required' } })
+      t.ok(await isEnrolled(client))
     })
-    t.match(answer, { statusCode: 403, body: { code: 'confirmation-required' } })
-    t.ok(await isEnrolled(client))
-  })
 })
