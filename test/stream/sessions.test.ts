@@ -28,8 +28,9 @@ t.test('scope=timeline: root posts by those one follows now, and oneself', async
   await post(bob.client, 'after the follow')
   const last = await post(ann.client, 'last')
   await stream.until('post', last)
+  // A stream begins in the past, when the posts of an earlier test may have been removed from the same database.
   t.same(
-    stream.names().filter((name) => !name.startsWith('counts')),
+    stream.names().filter((name) => !/^(?:counts|removed)/.test(name)),
     ['post own', 'post followed', 'edited followed, edited', 'post last'],
   )
 })
