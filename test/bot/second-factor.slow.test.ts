@@ -14,12 +14,12 @@ const secondStep = '/v1/session/second-factor'
 
 async function run(
   t: Test,
-  { lie = honest, seed = seeds.keeps, env = {} }: { lie?: Lie; seed?: number; env?: object },
+  { lie = honest, seed = seeds.keeps, env = {}, users = 1 }: { lie?: Lie; seed?: number; env?: object; users?: number },
 ) {
   const { url, db } = await testServer(t, { ...env })
   const proxy = await lyingProxy(url, lie)
   t.teardown(proxy.close)
-  const { findings, stats } = await runAgainst(proxy.url, { ...size, seed })
+  const { findings, stats } = await runAgainst(proxy.url, { ...size, users, seed })
   t.strictSame(findings.findings, [])
   t.ok(isSuccess(findings, stats.failures()), 'success', { failures: stats.failures(), gaveUp: findings.gaveUp })
   t.equal(await db.collection('secondFactors').countDocuments({}), 0, 'no second factor is left')
@@ -106,4 +106,21 @@ t.test('an enrolment whose code is refused is begun again later', async (t) => {
   })
   t.equal(findings.totals.secondFactors, 1)
   t.equal(bodiesTo(app).length, 3, 'begun twice, removed once')
+})
+
+t.test('a change of password that needs a confirmation is confirmed with a code, and sent again', async (t) => {
+  const path = '/v1/account/password'
+  const changesPassword = { seed: 6, users: 3 }
+  let refused = 0
+  const { findings, bodiesTo } = await run(t, {
+    ...changesPassword,
+    lie: async (request, forward) => {
+      if (request.path !== path || refused > 0) return forward()
+      refused += 1
+      return problem(403, 'confirmation-required')
+    },
+  })
+  t.equal(findings.totals.secondFactors, 1)
+  t.equal(bodiesTo(path).length, 2)
+  t.ok(bodiesTo('/v1/session/confirm').some((body) => /ode":/.test(body)))
 })
