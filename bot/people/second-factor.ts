@@ -13,7 +13,14 @@ const maxEnrolments = 4
 const pauseMs = 3_000
 
 const paths = { factor: '/v1/second-factor', app: '/v1/second-factor/totp' }
-const beginning: Call = { action: 'begin enrolment', method: 'POST', path: paths.app }
+const beginning: Call = {
+  ...{ action: 'begin enrolment', method: 'POST', path: paths.app },
+  // A server without TOTP_KEYS: its refusal is no error.
+  observe: ({ status, body }) =>
+    status === 403 && schemas.problem.safeParse(body).data?.code === 'forbidden'
+      ? [{ claim: 'N', object: 'an app without TOTP_KEYS', expected: '403', seen: '403', holds: true }]
+      : [],
+}
 const removal: Call = { action: 'remove second factor', method: 'DELETE', path: paths.app }
 
 /** Makes an app the second factor of the robot's account, if the server takes apps. */

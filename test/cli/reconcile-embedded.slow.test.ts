@@ -60,7 +60,7 @@ t.test('reconcile works on an embedded database with and without a running serve
       const { code, out, error } = await runReconcile(t, env, run === 3 ? ['--fix'] : [])
       t.match(
         out,
-        /^posts {6}[\d,]+ checked, drift 0\naccounts {3}4 checked, drift 0\n(.*\n){12}drift 0\n$/,
+        /^posts {6}[\d,]+ checked, drift 0\naccounts {3}4 checked, drift 0\n(.*\n){13}drift 0\n$/,
         `run ${run}`,
       )
       t.match({ code, error }, { code: 0, error: '' })

@@ -96,7 +96,7 @@ t.test('a mail that is not sent at once', async (t) => {
       t.equal(server.asked.slice(before).filter((phase) => phase === refused).length, 1, refused)
       t.match(logged('mail given up').at(-1), { responseCode: 550, tries: 1 })
       // Of the test before, one may be counted only now.
-    if (app) await eventually(async () => ((await results())['given-up'] ?? 0) > (given ?? 0))
+      if (app) await eventually(async () => ((await results())['given-up'] ?? 0) > (given ?? 0))
     }
   })
 
