@@ -83,7 +83,7 @@ export class Client {
   #got: Got
   #jar: CookieJar | undefined
   #access = new PreviousAccess()
-  /** Of its own, as a listener more costs a signal the more, the more it has. */
+  /** `own` follows `all`, and has few listeners: to add one to a signal takes longer, the more it has. */
   #abandon: { all: AbortSignal; own: AbortSignal } | null = null
 
   constructor(context: RunContext, shared: Shared, robot: number, client: Got, jar?: CookieJar) {

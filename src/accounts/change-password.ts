@@ -48,13 +48,13 @@ const pointer = '/body/newPassword'
 export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
   const { accounts, activity, cookies, credentials, devices, emails, mutex, passwordMinLength } = context
   const { passwords, secondFactors, securityLog, sessions, transact } = context
-  const assertConfirmed = requireConfirmation(context)
+  const requireConfirmed = requireConfirmation(context)
 
   /** A thief of session and password must not change it without a code. */
   async function requireSecondFactor(request: FastifyRequest): Promise<void> {
     const { account, passwordChangeRequired } = requireViewer(request)
     // The session of a one-time password confirms nothing, and its login has needed the code.
-    if (!passwordChangeRequired && (await secondFactors.isEnrolled(account))) await assertConfirmed(request)
+    if (!passwordChangeRequired && (await secondFactors.isEnrolled(account))) await requireConfirmed(request)
   }
 
   scope.put(

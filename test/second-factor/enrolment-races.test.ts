@@ -72,7 +72,7 @@ t.test('beside an enrolment at another server', async (t) => {
   })
 
   for (const path of ['v1/second-factor/totp', 'v1/sessions', 'v1/devices'])
-    t.test(`DELETE /${path} of a session that was confirmed before does not happen`, async (t) => {
+    t.test(`DELETE /${path} by a session that was confirmed before the enrolment is refused`, async (t) => {
       const held = { command: 'update', collection: 'sessions' }
       const { client, answer } = await enrolBeside(held, async (username) => {
         const other = await logIn(username)
