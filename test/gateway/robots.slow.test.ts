@@ -51,8 +51,8 @@ t.test('npm run services: the robots pass through the gateway, and SIGTERM ends 
     t.notMatch(JSON.stringify(keys), /"d"/)
     child.kill('SIGTERM')
     t.same(await ended, [0, null])
-    // Robots trespass on purpose, type wrong passwords and show old tokens.
-    const provoked = /WARN: (authz_fail|authn_login_fail|authn_token_reuse) /
+    // Robots trespass on purpose, type wrong passwords and codes, and show old tokens.
+    const provoked = /WARN: (authz_fail|authn_login_fail|authn_second_factor_fail|authn_token_reuse) /
     const warnings = log()
       .split('\n')
       .filter((line) => /ERROR|WARN/.test(line) && !provoked.test(line))
