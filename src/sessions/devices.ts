@@ -157,9 +157,10 @@ export function deviceStore(db: Db) {
       await devices.deleteMany({ account: toUuid(account) }, { session })
     },
 
-    /** The next login from each needs a second factor again. */
-    async endTrust(account: string, session: ClientSession): Promise<void> {
-      await devices.updateMany({ account: toUuid(account) }, { $unset: { trustedUntil: '' } }, { session })
+    /** The next login from each needs a second factor again. @param kept - the cookies of a client that stays trusted */
+    async endTrust(account: string, session: ClientSession, kept: readonly string[] = []): Promise<void> {
+      const _id = { $nin: candidatesOf(account, kept).map(({ _id }) => _id) }
+      await devices.updateMany({ account: toUuid(account), _id }, { $unset: { trustedUntil: '' } }, { session })
     },
 
     /** Records a login from the device that presented these cookies. @returns the token for its cookie. */

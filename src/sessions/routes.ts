@@ -142,7 +142,7 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
 }
 
 export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { activity, cookies, credentials, mutex, securityLog, sessions, transact } = context
+  const { activity, cookies, credentials, devices, mutex, securityLog, sessions, transact } = context
 
   scope.get(
     '/sessions',
@@ -181,6 +181,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       schema: {
         operationId: 'endOtherSessions',
         summary: 'End all other sessions',
+        description: 'Also ends the trust of all other devices.',
         tags,
         response: { 204: NoContent },
       },
@@ -193,6 +194,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         // A login whose commit is late must not add a session afterwards.
         await credentials.touch(account, transaction)
         const { count } = await sessions.endAll(account, transaction, session)
+        await devices.endTrust(account, transaction, cookies.device(request))
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
         return count
       }

@@ -152,8 +152,12 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
   t.test('end-sessions ends those of one account, or with --all --yes of all', async (t) => {
     const [one, two] = [await signUp(url), await signUp(url)]
     const second = await logIn(one.username)
+    const devices = db.collection('devices')
+    const account = toUuid(await idOf(one.username))
+    await devices.updateMany({ account }, { $set: { trustedUntil: new Date(Date.now() + 60_000) } })
     t.match(await done('end-sessions', one.username), /^2 sessions were ended\.\nAudit log: /)
     for (const client of [one.client, second.client]) t.ok(await isOut(client))
+    t.equal(await devices.countDocuments({ account, trustedUntil: { $exists: true } }), 0)
     t.equal((await two.client.get('v1/session')).statusCode, 200)
     const { client } = await logIn(one.username)
     const { items } = (await client.get<Activity>('v1/account/activity')).body

@@ -62,6 +62,21 @@ t.test('devices that log in without a code', async (t) => {
     for (const browser of [here, lost]) t.match(await firstStep(browser, username), required)
   })
 
+  t.test('ending all other sessions ends the trust of all other devices', async (t) => {
+    const { client: own, username, secret, recoveryCodes } = await enrolled()
+    const lost = await begin(username)
+    t.equal((await secondStep(lost, { code: codeOf(secret), trustDevice: true })).statusCode, 200)
+    t.match(await firstStep(own, username), required)
+    t.equal((await secondStep(own, { recoveryCode: recoveryCodes[0], trustDevice: true })).statusCode, 200)
+    t.equal(
+      (await own.post('v1/session/confirm', { json: { password, recoveryCode: recoveryCodes[1] } })).statusCode,
+      200,
+    )
+    t.equal((await own.delete('v1/sessions')).statusCode, 204)
+    t.match(await firstStep(lost, username), required)
+    t.equal((await firstStep(own, username)).statusCode, 200)
+  })
+
   t.test('trust lasts for 30 days, and is for one account', async (t) => {
     const [ann, bob] = [await enrolled(), await enrolled()]
     const browser = await begin(ann.username)

@@ -2,6 +2,7 @@ import type { UUID } from 'mongodb'
 import { activityStore } from '../../activity/store.ts'
 import { credentialStore } from '../../credentials/store.ts'
 import { lowestId, toUuid } from '../../database/ids.ts'
+import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
 import { type AccountCommand, counted, endedText, type Operator, operatorClient } from './command.ts'
@@ -17,6 +18,7 @@ async function endSessions({ db, notices, transact }: Operator, account: string)
     // A login whose commit is late must not add a session afterwards.
     await credentials.touch(account, transaction)
     const { count } = await sessions.endAll(account, transaction)
+    await deviceStore(db).endTrust(account, transaction)
     if (count > 0) await activity.record(account, 'session-revoked', operatorClient, transaction)
     return count
   })

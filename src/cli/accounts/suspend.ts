@@ -1,5 +1,6 @@
 import { activityStore } from '../../activity/store.ts'
 import { credentialStore } from '../../credentials/store.ts'
+import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
 import { type AccountCommand, endedText, operatorClient } from './command.ts'
@@ -13,6 +14,7 @@ export const suspendCommand: AccountCommand = async ({ db, notices, transact }, 
     if (outcome === 'not-found') return { outcome, count: 0 }
     if (outcome === 'suspended') await activityStore(db, notices).record(id, 'suspended', operatorClient, transaction)
     const { count } = await sessions.endAll(id, transaction)
+    await deviceStore(db).endTrust(id, transaction)
     return { outcome, count }
   })
   if (outcome === 'not-found') return ['The account has been deleted.']
