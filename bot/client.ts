@@ -2,11 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
-import got, { type Got } from 'got'
+import got from 'got'
 import type { CookieJar } from 'tough-cookie'
 import type { Call, CallResult } from './call.ts'
 import { Semaphore } from './concurrency.ts'
-import { type Exchange, exchange } from './exchange.ts'
+import { browserExchanges, type Exchange, type Exchanges } from './exchange.ts'
 import { misbehave } from './faults/misbehave.ts'
 import type { Misbehaviour, Misdeed, Planned } from './faults/misbehaviour.ts'
 import { PreviousAccess } from './faults/previous-access.ts'
@@ -16,6 +16,7 @@ import type { LimitWatch } from './limits/limit-watch.ts'
 import { urlOf } from './options/server-url.ts'
 import { isRetryable, type RetryPolicy, retryDelay } from './retry-policy.ts'
 import type { Stats } from './stats.ts'
+import { visitorExchanges } from './visitor-exchange.ts'
 
 export type { Answer, Call, CallResult } from './call.ts'
 
@@ -57,6 +58,7 @@ const interruptedResult = {
 }
 
 const maxSockets = 256
+const headers = { 'user-agent': 'rookery-bot', accept: 'application/json' }
 
 /** Returns a factory of clients that share sockets; each acts for one robot, with the cookies of its own jar only. */
 export function openClients(context: RunContext): (robot: number, jar?: CookieJar) => Client {
@@ -70,27 +72,28 @@ export function openClients(context: RunContext): (robot: number, jar?: CookieJa
     throwHttpErrors: false,
     // Client.send retries instead: got cannot tell which retry is safe.
     retry: { limit: 0 },
-    headers: { 'user-agent': 'rookery-bot', accept: 'application/json' },
+    headers,
   })
   const shared = { semaphore: new Semaphore(maxSockets), lastAnsweredAt: performance.now() }
-  return (robot, jar) => new Client(context, shared, robot, jar ? common.extend({ cookieJar: jar }) : common, jar)
+  const visit = visitorExchanges(context.base, headers, context.ca)
+  return (robot, jar) => new Client(context, shared, robot, jar ? browserExchanges(common, jar) : visit, jar)
 }
 
 export class Client {
   #context: RunContext
   #shared: Shared
   #robot: number
-  #got: Got
+  #exchanges: Exchanges
   #jar: CookieJar | undefined
   #access = new PreviousAccess()
   /** `own` follows `all`, and has few listeners: to add one to a signal takes longer, the more it has. */
   #abandon: { all: AbortSignal; own: AbortSignal } | null = null
 
-  constructor(context: RunContext, shared: Shared, robot: number, client: Got, jar?: CookieJar) {
+  constructor(context: RunContext, shared: Shared, robot: number, exchanges: Exchanges, jar?: CookieJar) {
     this.#context = context
     this.#shared = shared
     this.#robot = robot
-    this.#got = client
+    this.#exchanges = exchanges
     this.#jar = jar
   }
 
@@ -159,18 +162,12 @@ export class Client {
 
   #exchange({ method, path, body, key }: Call): Promise<Exchange> {
     const { base, retryPolicy, limits } = this.#context
-    const options = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
+    const request = { method, ...(body && { json: body }), ...(key && { headers: { 'idempotency-key': key } }) }
     const patience = { timeoutMs: retryPolicy.attemptTimeoutMs, signal: this.#abandonSignal() }
-    return exchange(
-      this.#got,
-      urlOf(base, path),
-      options,
-      { ...patience, isBrowser: this.#jar !== undefined },
-      (headers) => {
-        this.#access.note(headers)
-        limits?.note(headers)
-      },
-    )
+    return this.#exchanges(urlOf(base, path), request, patience, (headers) => {
+      this.#access.note(headers)
+      limits?.note(headers)
+    })
   }
 
   #abandonSignal(): AbortSignal | undefined {

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AbortError, type Got, RequestError, TimeoutError } from 'got'
+import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
 import { parseRetryAfter } from './retry-policy.ts'
 
@@ -13,29 +14,40 @@ export type Exchange = {
   requestId: string | null
 }
 
-/** @property isBrowser - it keeps cookies, and so acts with a session */
-type Patience = { timeoutMs: number; signal?: AbortSignal | undefined; isBrowser: boolean }
+type Request = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  json?: object
+  headers?: Record<string, string>
+}
+
+type Patience = { timeoutMs: number; signal?: AbortSignal | undefined }
+
+/** Sends one request. Never rejects for want of an answer. */
+export type Exchanges = (
+  url: URL,
+  request: Request,
+  patience: Patience,
+  onAnswer: (headers: IncomingHttpHeaders) => void,
+) => Promise<Exchange>
 
 export type RawAnswer = { statusCode: number; headers: IncomingHttpHeaders; body: string }
 
-/** Sends one request with got. Never rejects for want of an answer. */
-export async function exchange(
-  client: Got,
-  url: URL,
-  options: { method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'; json?: object; headers?: Record<string, string> },
-  { timeoutMs, signal, isBrowser }: Patience,
-  onAnswer: (headers: IncomingHttpHeaders) => void,
-): Promise<Exchange> {
-  try {
-    const answer = await client(url, { ...options, ...(signal && { signal }), timeout: { request: timeoutMs } })
-    onAnswer(answer.headers)
-    const exchanged = answered(answer)
-    const isSessionMissing = isBrowser && !hasSession(answer.request.options.headers)
-    return { ...exchanged, isSessionInvalid: exchanged.isSessionInvalid || isSessionMissing }
-  } catch (error) {
-    if (!(error instanceof RequestError)) throw error
-    // After a timeout the server may still process the request; after a broken connection it no longer does.
-    return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code)
+/** Exchanges with the cookies of a jar, and so with a session. */
+export function browserExchanges(client: Got, cookieJar: CookieJar): Exchanges {
+  return async (url, request, { timeoutMs, signal }, onAnswer) => {
+    try {
+      // The jar is no default of a client's own: a copy of got's options for each of a thousand robots takes much memory.
+      const options = { cookieJar, ...request, ...(signal && { signal }), timeout: { request: timeoutMs } }
+      const answer = await client(url, options)
+      onAnswer(answer.headers)
+      const exchanged = answered(answer)
+      const isSessionMissing = !hasSession(answer.request.options.headers)
+      return { ...exchanged, isSessionInvalid: exchanged.isSessionInvalid || isSessionMissing }
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      // After a timeout the server may still process the request; after a broken connection it no longer does.
+      return unanswered(error instanceof TimeoutError || error instanceof AbortError ? 'timeout' : error.code)
+    }
   }
 }
 

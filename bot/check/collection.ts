@@ -3,6 +3,16 @@ import type { Register } from './register.ts'
 
 type Condition = { register: Register; holds: (value: Value) => boolean }
 
+/** What a member adds to a collection's size: at least, and at most. */
+type Weight = { definite: number; possible: number }
+
+/** One object for each: a run keeps a weight for every change of a member. */
+const weights = {
+  out: { definite: 0, possible: 0 },
+  possible: { definite: 0, possible: 1 },
+  in: { definite: 1, possible: 1 },
+} as const satisfies Record<string, Weight>
+
 /** An item of a collection: in it while each of its conditions holds, each of which is about one register. */
 export class Member {
   readonly key: string
@@ -32,9 +42,9 @@ export class Member {
     return !this.#isPossible && this.#since < from
   }
 
-  /** What it adds to a collection's size: at least, and at most. */
-  get weight(): { definite: number; possible: number } {
-    return { definite: Number(this.#isDefinite), possible: Number(this.#isPossible) }
+  get weight(): Weight {
+    if (this.#isDefinite) return weights.in
+    return this.#isPossible ? weights.possible : weights.out
   }
 
   /** Call it when a register of a condition has changed. No read in flight was sent before `earliest`. */
@@ -51,24 +61,22 @@ export class Member {
   }
 }
 
-type Weight = Member['weight']
 /** `by` is the member whose weight changed, from `before`. */
 type Step = Weight & { at: number; by: Member | null; before: Weight }
-
-const noWeight: Weight = { definite: 0, possible: 0 }
-const maxStepsKept = 32
 
 /** Its size is known as two step functions over time: what is in without doubt, and what may be in. */
 export class Collection {
   readonly members = new Map<string, Member>()
-  #steps: Step[] = [{ at: Number.NEGATIVE_INFINITY, by: null, before: noWeight, ...noWeight }]
+  #steps: Step[] = [{ at: Number.NEGATIVE_INFINITY, by: null, before: weights.out, ...weights.out }]
 
   step(at: number, by: Member, before: Weight, earliest: number): void {
     const last = this.#steps.at(-1)
     if (!last) return
     const definite = last.definite + by.weight.definite - before.definite
-    this.#steps.push({ at, by, before, definite, possible: last.possible + by.weight.possible - before.possible })
-    if (this.#steps.length > maxStepsKept) this.#forget(earliest)
+    const step = { at, by, before, definite, possible: last.possible + by.weight.possible - before.possible }
+    const needed = this.#steps.findLastIndex(({ at }) => at <= earliest)
+    // Of tens of thousands of collections: an array that grows by `push`, or by a spread, has room for 17 more.
+    this.#steps = this.#steps.slice(Math.max(0, needed)).concat(step)
   }
 
   /**
@@ -77,7 +85,7 @@ export class Collection {
    */
   sizesSince(from: number, own?: Member): { least: number; most: number } {
     let [least, most] = [Number.POSITIVE_INFINITY, 0]
-    let weight = own?.weight ?? noWeight
+    let weight = own?.weight ?? weights.out
     const now = weight
     for (let n = this.#steps.length - 1; n >= 0; n -= 1) {
       const step = this.#steps[n]
@@ -88,10 +96,5 @@ export class Collection {
       if (step.by === own) weight = step.before
     }
     return { least, most }
-  }
-
-  #forget(earliest: number): void {
-    const needed = this.#steps.findLastIndex(({ at }) => at <= earliest)
-    if (needed > 0) this.#steps.splice(0, needed)
   }
 }

@@ -3,8 +3,11 @@ import { authorOf, initialValue, kindOf, lists, partsOf, registers } from '../hi
 import { Collection, Member } from './collection.ts'
 import { Register } from './register.ts'
 
+const empty = new Collection()
 const isTrue = (value: Value) => value === true
 const isSome = (value: Value) => value !== null
+const isLike = (value: Value) => value === 'like'
+const isDislike = (value: Value) => value === 'dislike'
 
 /** Every register and collection of a run, and which collections depend on which register. */
 export class World {
@@ -24,12 +27,9 @@ export class World {
     return this.#registers.get(name)
   }
 
+  /** To read: most posts have no reactions and no replies, and all of their collections are one. */
   collection(name: string): Collection {
-    const known = this.#collections.get(name)
-    if (known) return known
-    const collection = new Collection()
-    this.#collections.set(name, collection)
-    return collection
+    return this.#collections.get(name) ?? empty
   }
 
   register(name: string, parent?: string): Register {
@@ -84,9 +84,17 @@ export class World {
     return [...this.#registers.values()].filter((register) => register.isOpen()).length
   }
 
+  #collectionToFill(name: string): Collection {
+    const known = this.#collections.get(name)
+    if (known) return known
+    const collection = new Collection()
+    this.#collections.set(name, collection)
+    return collection
+  }
+
   #connect(register: Register, parent: string | undefined): void {
     const [writer, object] = partsOf(register.name)
-    const collection = (name: string) => this.collection(name)
+    const collection = (name: string) => this.#collectionToFill(name)
     switch (kindOf(register.name)) {
       case 'post': {
         const author = authorOf(writer)
@@ -98,8 +106,8 @@ export class World {
       }
       case 'reaction': {
         const post = this.register(registers.post(object))
-        this.#add(writer, [{ register, holds: (value) => value === 'like' }], [collection(lists.likes(object))])
-        this.#add(writer, [{ register, holds: (value) => value === 'dislike' }], [collection(lists.dislikes(object))])
+        this.#add(writer, [{ register, holds: isLike }], [collection(lists.likes(object))])
+        this.#add(writer, [{ register, holds: isDislike }], [collection(lists.dislikes(object))])
         this.#add(writer, [{ register, holds: isSome }], [collection(lists.reactions(object))])
         const conditions = [{ register, holds: isSome } as const, { register: post, holds: isTrue } as const]
         this.#add(object, conditions, [collection(lists.given(writer))])
@@ -123,8 +131,8 @@ export class World {
     const member = new Member(key, conditions, collections)
     for (const { register } of conditions) {
       const members = this.#members.get(register) ?? []
-      this.#members.set(register, members)
-      members.push(member)
+      // As in register.ts.
+      this.#members.set(register, members.concat(member))
     }
   }
 
