@@ -39,8 +39,9 @@ export async function lyingProxy(target: string, lie: Lie) {
     const request: ProxiedRequest = {
       ...{ method: incoming.method ?? '', path: url.pathname, query: url.searchParams },
       ...{ cookie: incoming.headers.cookie ?? '', key: incoming.headers['idempotency-key']?.toString() ?? '' },
-      body: await text(incoming),
+      body: await text(incoming).catch(() => ''),
     }
+    if (!incoming.complete) return
     requests.push({ ...request, at: Date.now() })
     const forward: Forward = (changed) => forwarded(target, agent, incoming, { ...request, ...changed })
     const reply = await lie(request, forward).catch(() => null)
@@ -62,6 +63,16 @@ export async function lyingProxy(target: string, lie: Lie) {
 
 const kept = ['x-request-id', 'rookery-session', 'retry-after', 'idempotency-replayed']
 
+async function replyOf(answer: IncomingMessage): Promise<Reply> {
+  const setCookie = answer.headers['set-cookie']
+  const found = kept.flatMap((name) => {
+    const value = answer.headers[name]?.toString()
+    return value === undefined ? [] : [[name, value]]
+  })
+  const reply = { status: answer.statusCode ?? 0, body: await text(answer), headers: Object.fromEntries(found) }
+  return setCookie ? { ...reply, setCookie } : reply
+}
+
 function forwarded(target: string, agent: Agent, incoming: IncomingMessage, request: ProxiedRequest): Promise<Reply> {
   const { method, path, query, cookie, key, body } = request
   const headers = {
@@ -72,15 +83,9 @@ function forwarded(target: string, agent: Agent, incoming: IncomingMessage, requ
   }
   const search = query.size > 0 ? `?${query}` : ''
   return new Promise((resolve, reject) => {
-    const outgoing = send(new URL(`${path}${search}`, target), { method, headers, agent }, async (answer) => {
-      const setCookie = answer.headers['set-cookie']
-      const found = kept.flatMap((name) => {
-        const value = answer.headers[name]?.toString()
-        return value === undefined ? [] : [[name, value]]
-      })
-      const reply = { status: answer.statusCode ?? 0, body: await text(answer), headers: Object.fromEntries(found) }
-      resolve(setCookie ? { ...reply, setCookie } : reply)
-    })
+    const outgoing = send(new URL(`${path}${search}`, target), { method, headers, agent })
+    // The server may be killed in the middle of its answer.
+    outgoing.once('response', (answer) => replyOf(answer).then(resolve, reject))
     outgoing.once('error', reject)
     outgoing.end(body || undefined)
   })
