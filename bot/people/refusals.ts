@@ -17,7 +17,8 @@ type Refusal = { what: string; call: Call; statuses: readonly number[]; code?: s
 
 /**
  * Sends a call that must be refused with one of `statuses`: if `endedAt` says when its session ended, one second later at
- * the latest. The refusal is a success in the stats. Resolves to it, such as '401 unauthenticated', or to null.
+ * the latest. Where 401 is none of them, the first one says that the robot's session has expired: it is renewed, and the
+ * call sent again. The refusal is a success in the stats. Resolves to it, such as '401 unauthenticated', or to null.
  */
 export async function mustBeRefused(
   robot: Robot,
@@ -27,13 +28,14 @@ export async function mustBeRefused(
   const object = `${what} of ${robot.username}`
   const suffix = code === undefined ? '' : ` ${code}`
   const expected = `${statuses.join(' or ')}${suffix}`
+  let mayHaveExpired = !statuses.includes(401)
   for (;;) {
     let outcome: 'refused' | 'accepted' | 'accepted early' = 'refused'
     const result = await client.send({
       ...call,
       observe: ({ status, body, sentAt }) => {
         // Neither refused nor accepted, and perhaps sent again.
-        if (status >= 500 || isRetryable(status)) return []
+        if (status >= 500 || isRetryable(status) || (status === 401 && mayHaveExpired)) return []
         const seenCode = code === undefined ? undefined : schemas.problem.safeParse(body).data?.code
         const seen = seenCode === undefined ? String(status) : `${status} ${seenCode}`
         const holds = statuses.includes(status) && seenCode === code
@@ -44,6 +46,11 @@ export async function mustBeRefused(
     })
     // Without an answer nothing is known: a limit on failed log-ins, say, has been reached.
     if (result.status === null) return null
+    if (result.status === 401 && mayHaveExpired) {
+      mayHaveExpired = false
+      if ((await robot.session.refresh()).status !== 200) return null
+      continue
+    }
     // The assignment in the callback is invisible to the compiler's narrowing.
     if ((outcome as string) === 'accepted early') {
       await sleep(probeIntervalMs)
