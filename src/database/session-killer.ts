@@ -7,7 +7,7 @@ type SessionId = NonNullable<ClientSession['id']>
 const giveUpAfterMs = 15_000
 const retryMs = 250
 const commandTimeoutMs = 1_000
-/** A transaction that ran nothing between two looks this far apart is orphaned: its process died, or lost a message. */
+/** A transaction that ran nothing between two looks this far apart is orphaned: its process exited, or lost a message. */
 const orphanedAfterMs = 900
 
 type OpenTransaction = {

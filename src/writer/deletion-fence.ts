@@ -13,7 +13,7 @@ const markTimeoutMs = 1_000
 /** A row can be locked by the batch of a writer that has crashed. */
 const raiseTimeoutMs = 1_000
 
-/** No step keeps a row locked that a batch needs: a process that dies here delays only the deletion of content. */
+/** No step keeps a row locked that a batch needs: a process that exits here delays only the deletion of content. */
 export function deletionFence<Id>(db: Db, transact: Transact, deletions: Deletions<Id>) {
   const writers: Collection<WriterDocument> = db.collection('writers')
   let running: Promise<void> = Promise.resolve()

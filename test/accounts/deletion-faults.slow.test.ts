@@ -6,7 +6,7 @@ import { password, retry503, signUp } from '../helper.ts'
 import { serverOn } from '../sessions/servers.ts'
 import { countMismatches, deleteAccount, documentsOf, idOf } from './count-invariants.ts'
 
-t.test('a server that dies in the commit of a deletion stops no writer of another server', async (t) => {
+t.test('a server that is killed in the commit of a deletion stops no writer of another server', async (t) => {
   const { proxy, first, second, db } = await faultyServers(t)
   const ann = await signUp(first)
   await ann.client.post('v1/session/confirm', { json: { password } })

@@ -67,7 +67,7 @@ t.test('a commit whose reply is lost has been applied once, whatever its caller 
   t.same(await others.findOne(), { _id: 'a', n: 1 })
 })
 
-t.test('the transaction of a process that died is killed at the second look', async (t) => {
+t.test('the transaction of a process that has exited is killed at the second look', async (t) => {
   const { proxy, things, others, killer, transact } = await setUp(t)
   const locked = Promise.withResolvers<void>()
   const dead = transact(async (session) => {

@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { fakeWorkers } from './fake-workers.ts'
 
-t.test('a worker that dies is replaced at once, then with a growing back-off', async (t) => {
+t.test('a worker that exits is replaced at once, then with a growing back-off', async (t) => {
   const { started, lines, replaced, until, slot } = fakeWorkers(t)
   for (const wait of [0, 100, 200, 400]) {
     const count = started.length
-    const died = performance.now()
+    const exitedAt = performance.now()
     started.at(-1)?.exit(count === 2 ? 1 : 'SIGKILL')
     await until(count + 1)
-    const waited = (started.at(-1)?.at ?? 0) - died
+    const waited = (started.at(-1)?.at ?? 0) - exitedAt
     t.ok(waited >= wait - 5, `${waited} ms, ${wait} at least`)
   }
   const [first, second] = lines.map((line) => JSON.parse(line))
@@ -64,7 +64,7 @@ t.test('replace() keeps the worker when the other one cannot start', async (t) =
   t.equal(started.length, 2)
 })
 
-t.test('a worker that dies while its successor starts leaves one worker', async (t) => {
+t.test('a worker that exits while its successor starts leaves one worker', async (t) => {
   const { started, until, slot } = fakeWorkers(t)
   const replacing = slot.replace()
   started[0]?.exit('SIGKILL')
@@ -80,7 +80,7 @@ t.test('a worker that dies while its successor starts leaves one worker', async 
   await slot.stop()
 })
 
-t.test('a worker that dies while its successor fails to start is replaced', async (t) => {
+t.test('a worker that exits while its successor fails to start is replaced', async (t) => {
   const { started, until, slot } = fakeWorkers(t)
   const replacing = slot.replace()
   started[0]?.exit('SIGKILL')

@@ -58,7 +58,7 @@ t.test('the challenge between the steps of a login', async (t) => {
     t.equal((await secondStep(await begin(username), json)).statusCode, 200, 'the recovery code was not used up')
   })
 
-  t.test('a stolen challenge gains nothing without a code, and dies after five tries', async (t) => {
+  t.test('a stolen challenge gains nothing without a code, and ends after five tries', async (t) => {
     const { username, secret, recoveryCodes } = await enrolled()
     const login = await begin(username)
     const stolen = { cookie: await login.jar.getCookieString(url) }

@@ -24,7 +24,7 @@ for (const [name, when] of [
   })
 }
 
-t.test('a server that dies in the commit of a batch: others write to the same post within seconds', async (t) => {
+t.test('a server that is killed in the commit of a batch: others write to the same post within seconds', async (t) => {
   const { proxy, first, second, db } = await faultyServers(t)
   const ann = await signUp(first)
   const { id } = (await ann.client.post<{ id: string }>('v1/posts', { json: { text: '.' } })).body
