@@ -1,4 +1,3 @@
-import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import { type Config, loadConfig } from './config.ts'
@@ -46,7 +45,7 @@ async function startDatabase(config: Config, log: Logger) {
   const mongod = await startEmbeddedMongod({ dataDir, username, password, mongodBinary, takenPorts, beforeStart, log })
   return {
     connection: { uri: mongod.uri, username, password },
-    description: `embedded mongod, data in ${relative(process.cwd(), dataDir) || dataDir}`,
+    description: `embedded mongod, data in ${dataDir}`,
     announceClosing: () => mongod.announceClosing(),
     async setUser(next: Credentials) {
       if (isDeepStrictEqual(next, user)) return
@@ -138,7 +137,7 @@ function closer(starting: Promise<Service>, { database, secrets, config, log }: 
     return cut === 0 ? 0 : 1
   }
   return (signal: ShutdownSignal): void => {
-    log.info({ signal }, 'shutting down: finishing requests in flight')
+    log.info({ signal }, 'shutting down: finishing the requests in progress')
     const { drainSeconds, graceSeconds } = config
     setTimeout(
       () => {

@@ -14,15 +14,15 @@ import { recordCommand } from './operator-log.ts'
 
 const help = `Usage: npm run accounts -- COMMAND USERNAME
 
-  show USERNAME            prints the account's state, sessions, failed logins and last activity
+  show USERNAME            prints its state, e-mail address, second factor, passkeys, devices, sessions and last activity
   reset-password USERNAME  sets a one-time password and ends all sessions: it is valid for one login within 24 hours, after
                            which the account's owner sets a new one (PUT /v1/account/password)
   reset-factors USERNAME   removes the authenticator app, the recovery codes and the passkeys: the password alone logs in
   remove-email USERNAME    removes the e-mail address, verified or not, and voids its links: no mail resets the password
   unlock USERNAME          clears the counters of failed logins and wrong codes, so that the owner can log in from anywhere
-  end-sessions USERNAME    ends all sessions: the owner has to log in again
-  end-sessions --all --yes ends all sessions of all accounts
-  suspend USERNAME         ends all sessions and refuses every login, as if the password were wrong; content stays visible
+  end-sessions USERNAME    ends all sessions and the trust of all devices: the owner has to log in again
+  end-sessions --all --yes ends those of all accounts
+  suspend USERNAME         ends them too, and refuses every login as if the password were wrong; content stays visible
   unsuspend USERNAME       permits logins again
   delete USERNAME --yes    deletes the account and its content for good, as DELETE /v1/account does
 
@@ -32,8 +32,8 @@ const help = `Usage: npm run accounts -- COMMAND USERNAME
 The server can keep running: every process notices within a second. The command connects to the database of the server's
 configuration: MONGODB_URI, or else the one in DATA_DIR. It is recorded in the collection audit before it acts.
 
-Exit code: 0 done, 1 no account has this username, 69 the database is out of reach,
-78 bad arguments or configuration, 70 a fault of the program, 130 or 143 interrupted.
+Exit code: 0 done, 1 no account has this username, 69 the database is out of reach, 78 bad arguments or configuration, 70 a
+fault of the program, 130 or 143 interrupted.
 `
 
 const commands: Readonly<Record<string, AccountCommand>> = {

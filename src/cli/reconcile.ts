@@ -11,6 +11,7 @@ const help = `Usage: npm run reconcile -- [options]
 
 Recounts every like, dislike, reply, post and follow, and the reactions of each day, and compares them with the stored
 counts. The server can keep running.
+
 The command connects to the database of the server's configuration: MONGODB_URI, or else the one in DATA_DIR.
 
   --fix     repairs the drift
@@ -19,8 +20,8 @@ The command connects to the database of the server's configuration: MONGODB_URI,
 The last line is the drift that remains: the sum of all differences between stored and real counts, and of the documents
 whose post or account no longer exists. It must be 0.
 
-Exit code: 0 no drift remains, 1 drift remains, 69 the database is out of reach, 78 bad options or
-configuration, 70 a fault of the program, 130 or 143 interrupted.
+Exit code: 0 no drift remains, 1 drift remains, 69 the database is out of reach, 78 bad options or configuration, 70 a fault
+of the program, 130 or 143 interrupted.
 `
 
 /** The socket timeout, in milliseconds, exceeds MongoDB's snapshot history of 300 s: a slower read fails by itself. */

@@ -17,7 +17,8 @@ Creates the roles of the server's database users in the database of MONGODB_URI,
 before the new version starts. Each role has what its service uses, and nothing else.
 
   rookery-accounts  for SERVICES=accounts
-  rookery-posts     for SERVICES=posts: it cannot read passwords, sessions, devices, activity and login attempts
+  rookery-posts     for SERVICES=posts: it cannot read passwords, passkeys, second factors, sessions, devices, e-mail
+                    addresses, activity or failed logins
   rookery           for both in one program
   rookery-backup    for npm run backup: it reads what a backup holds, and changes nothing
 

@@ -69,7 +69,7 @@ const indexError = (collection: string, index: IndexDescription, reason: string)
 
 const deniedError = (what: string) =>
   new StartError(
-    `${what} does not exist, and the database user must not create it: run npm run indexes as a user with the role dbAdmin.`,
+    `${what} does not exist, and the database user must not create it: run npm run indexes as a user with the roles readWrite and dbAdmin.`,
   )
 
 async function createCollection(db: Db, name: string): Promise<void> {

@@ -15,8 +15,8 @@ export function expectLateFailures(app: FastifyInstance): void {
         return reply.sent ? reply : result
       } catch (error) {
         if (!reply.sent) throw error
-        if (isExpected(error)) request.log.debug({ reason: String(error) }, 'failed after its answer')
-        else request.log.error({ err: error }, 'failed after its answer')
+        if (isExpected(error)) request.log.debug({ reason: String(error) }, 'request failed after its answer')
+        else request.log.error({ err: error }, 'request failed after its answer')
         return reply
       }
     }

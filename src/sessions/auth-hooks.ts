@@ -118,7 +118,7 @@ export function requireViewer(request: FastifyRequest): LiveViewer {
 export const viewerOf = (request: FastifyRequest): string | undefined => request.viewer?.account
 
 export const confirmationRequired = () =>
-  new Problem('confirmation-required', 'Confirm your password first: POST /v1/session/confirm.')
+  new Problem('confirmation-required', 'Confirm the session first: POST /v1/session/confirm.')
 
 /** For dangerous actions: a hook that requires the session to have been confirmed within the last 10 minutes. */
 export function requireConfirmation({ sessions }: { sessions: Pick<SessionStore, 'find' | 'isConfirmed'> }) {

@@ -38,9 +38,11 @@ t.test('a handler that ends after its answer is logged as an error only if it fa
   const levelOf = async (url: string) => {
     lines.length = 0
     t.equal((await app.inject(url)).statusCode, url === '/early' ? 500 : 503)
-    await eventually(() => lines.some(({ msg }) => msg === 'failed after its answer' || msg === 'before the answer'))
+    await eventually(() =>
+      lines.some(({ msg }) => msg === 'request failed after its answer' || msg === 'before the answer'),
+    )
     t.notOk(lines.some(({ msg }) => msg.startsWith('Promise errored')))
-    return lines.find(({ msg }) => msg === 'failed after its answer')?.level
+    return lines.find(({ msg }) => msg === 'request failed after its answer')?.level
   }
   t.equal(await levelOf('/timeout'), 20, 'debug')
   t.equal(await levelOf('/bug'), 50, 'error')
