@@ -125,7 +125,7 @@ t.test('a document that the database has already is a fault of the first try', a
   await t.rejects(load(db, bytes, trailer), { code: 11_000 })
 })
 
-t.test('what is not one whole backup is refused with the reason', async (t) => {
+t.test('a file that is not one whole backup is refused with the reason', async (t) => {
   const chunks: Buffer[] = []
   const encoder = backupEncoder(async (bytes) => void chunks.push(bytes))
   await encoder.header({ version: '1.2.3', dataVersion: 1, startedAt: new Date() })

@@ -46,7 +46,7 @@ t.test('the longest bar fits, and without results the chart is empty', async (t)
 
 const [begin, end] = ['<!-- npm run bench -- --write: begin -->', '<!-- npm run bench -- --write: end -->']
 
-t.test('only what is between the markers is replaced, however often', async (t) => {
+t.test('only the text between the markers is replaced, however often', async (t) => {
   const once = replaceBetween(`# Title\n\n${begin}\nold\n${end}\n\nmore\n`, ['new', 'lines'])
   t.equal(once, `# Title\n\n${begin}\n\nnew\nlines\n\n${end}\n\nmore\n`)
   t.equal(replaceBetween(once, ['new', 'lines']), once)

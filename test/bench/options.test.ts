@@ -3,7 +3,7 @@ import { readOptions, UsageError } from '../../bench/options.ts'
 
 const known = ['create', 'read', 'log-in']
 
-t.test('without options everything is measured', async (t) => {
+t.test('npm run bench without options measures everything', async (t) => {
   const { names, peers, connections, seconds, rounds } = readOptions([], known)
   t.same(names, known)
   t.same(peers, ['flask', 'express', 'pocketbase', 'bare', 'constant', 'bcrypt', 'one-transaction'])

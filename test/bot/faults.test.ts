@@ -48,7 +48,7 @@ t.test('a slow reader gets the whole answer, after its pauses', async (t) => {
   t.ok(performance.now() - startedAt >= 55, 'two pauses or more')
 })
 
-t.test('what misbehaves follows from the seed, and fits the call', async (t) => {
+t.test('which call misbehaves, and how, follows from the seed and fits the call', async (t) => {
   const write = { action: 'like', method: 'PUT' as const, writes: [{ register: 'r', value: 'like' }] }
   const read = { action: 'read post', method: 'GET' as const }
   const plan = (seed: number, call: typeof write | typeof read) => {

@@ -28,7 +28,7 @@ t.test('a symbolic link stays, and its target changes, even one that does not ex
   t.equal(await readFile(join(dir, 'data/later'), 'utf8'), 'b')
 })
 
-t.test('of 20 concurrent changes none is lost', async (t) => {
+t.test('of 20 concurrent changes of one file none is lost', async (t) => {
   const path = join(t.testdir({}), 'file')
   const lines = Array.from({ length: 20 }, (_, index) => `line ${index}`)
   await Promise.all(lines.map((line) => replaceFile(path, (text) => `${text}${line}\n`)))

@@ -23,7 +23,7 @@ t.test('a database that answers the ping is not silent, and after an answer noth
   t.equal(pings.length, 1)
 })
 
-t.test('one that does not is silent, at once for all that follow, until it answers anything', async (t) => {
+t.test('a database that does not answer the ping is silent until it answers anything', async (t) => {
   const { pings, watch } = fakeDatabase()
   t.equal(await watch.isAnswering(), false)
   t.equal(watch.isAnswering(), false)

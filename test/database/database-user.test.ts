@@ -7,7 +7,7 @@ import { createUser } from '../services/users.ts'
 
 type Opened = { purpose: Purpose; live: ReturnType<typeof liveClient> }
 
-t.test('all clients get a new user, or none does', async (t) => {
+t.test('all clients of a process get a new database user, or none does', async (t) => {
   const [{ db, connection }, elsewhere] = [await freshDatabase(t), await freshDatabase(t)]
   await db.createCollection('things')
   const roles = [{ role: 'readWrite', db: db.databaseName }]

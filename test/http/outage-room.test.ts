@@ -80,7 +80,7 @@ t.test(
   },
 )
 
-t.test('of a database that answers, more requests than that are in progress', async (t) => {
+t.test('while the database answers, more requests are in progress than wait in an outage', async (t) => {
   const { database, read, started, release } = await setUp(t)
   database.answers = true
   const first = [read('v1/posts/1'), read('v1/posts/2')]
@@ -128,7 +128,7 @@ t.test('a client that leaves gives its place to another', async (t) => {
   await second
 })
 
-t.test('of one address half wait, of one network three quarters, and others find room', async (t) => {
+t.test('in an outage half of the waiting requests can be of one address, three quarters of one network', async (t) => {
   const clientOf = ({ headers: { client: address = '' } }: IncomingMessage) => ({
     address: String(address),
     network: `network ${String(address)[0]}`,
@@ -186,7 +186,7 @@ t.test('requests whose bodies have not arrived take no room', async (t) => {
   await Promise.all(two)
 })
 
-t.test('no other way to write a path leads past the room', async (t) => {
+t.test('no other way to write a path leads past the outage room', async (t) => {
   const { port, read, started, release } = await setUp(t)
   const two = [read('v1/posts/1'), read('%761/posts/2')]
   await eventually(() => started.length === 2)

@@ -176,7 +176,7 @@ t.test('texts that people write', async (t) => {
   })
 })
 
-t.test('what is too long is refused without normalising it, which takes quadratic time', async (t) => {
+t.test('text that is too long is refused without normalising it, which takes quadratic time', async (t) => {
   const marks = `a${'\u0301'.repeat(3_950)}${'\u0316'.repeat(3_950)}`
   const schemas = [text({ min: 1, max: 500 }), name({ max: 50 }), PresentedPassword, newPassword(15)]
   const { normalize } = String.prototype
@@ -192,7 +192,7 @@ t.test('what is too long is refused without normalising it, which takes quadrati
   t.ok(text({ max: 500 }).safeParse(`a${'\u0301'.repeat(499)}`).success, 'many marks are a text like another')
 })
 
-t.test('only what is longer than the limit after NFC and NFKC is longer without them', async (t) => {
+t.test('only text that exceeds the limit after NFC and NFKC exceeds the bound before them', async (t) => {
   const parts = [
     'x',
     'é',

@@ -61,7 +61,7 @@ t.test('a request whose client has left does not wait', async (t) => {
   )
 })
 
-t.test('also what no other limit refuses waits, and is answered', async (t) => {
+t.test('requests that no other limit refuses wait for their pace, and are answered', async (t) => {
   const { port } = await testServer(t, { LIMIT_REQUESTS_PER_SECOND_PER_ADDRESS: '1' })
   const sentMs = performance.now()
   const answers = await Promise.all(['/nowhere', '/health/live'].map((path) => ask(port, 'GET', path)))

@@ -117,7 +117,7 @@ t.test('6 writes from an IPv4 address or IPv6 /64 in 15 minutes succeed, all acc
   )
 })
 
-t.test('of a quota of 1,000 two servers pass 970 to 1,000', { timeout: 120_000 }, async (t) => {
+t.test('two servers together allow 970 to 1,000 changes of a quota of 1,000', { timeout: 120_000 }, async (t) => {
   const { port, ports } = await startServers(t, { LIMIT_WRITES_PER_ACCOUNT: '1000' })
   const cookie = await cookieOf(port, 'ann')
   let allowed = 0

@@ -105,7 +105,7 @@ t.test('a process that ends while others still answer counts once', async (t) =>
   t.match(await textOf(await sum.collect([second])), 'requests_total{route="/a"} 3')
 })
 
-t.test('what is kept does not grow with the number of processes that ended', async (t) => {
+t.test('the sum of metrics does not grow with the number of processes that ended', async (t) => {
   const sum = metricsSum()
   for (let n = 0; n < 200; n += 1) {
     const { process, serve, sendLast, end } = fakeProcess()

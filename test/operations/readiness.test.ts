@@ -49,7 +49,7 @@ t.test('requests at the same time share one run of the checks, and a later one g
   t.equal(runs, 2)
 })
 
-t.test('the metric has each check', async (t) => {
+t.test('rookery_ready has a value for each check', async (t) => {
   const registry = new Registry()
   const readiness = readinessChecks()
   readiness.add(

@@ -43,7 +43,7 @@ t.test('a detail that names a request is for programs: a person gets other words
   }
 })
 
-t.test('any other detail is shown as it is', async (t) => {
+t.test('a detail that names no request is shown as it is', async (t) => {
   for (const message of ['The code is wrong, or has been used.', 'Get a post / a reply.', ''])
     t.equal(failureWords({ code: 'not-found', message }), message)
 })

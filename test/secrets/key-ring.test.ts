@@ -48,7 +48,7 @@ t.test('a ring has secrets for HS256 and Ed25519 keys, private or public, and su
   t.same(parsed(t, []), [])
 })
 
-t.test('what is not a JSON array of {kid, signFrom, key} is refused with the entry’s number', async (t) => {
+t.test('a ring that is not a JSON array of {kid, signFrom, key} is refused with the entry’s number', async (t) => {
   for (const text of ['', 'hunter2', '{"a":"hunter2"}', 'null', '[{"key":"hunter2"', '"hunter2"'])
     t.same(faultsOf(t, undefined, text), ['JWT_SIGN_KEYS must be a JSON array of objects with kid, signFrom and key'])
   const shape = /^JWT_SIGN_KEYS entry 2: must be an object with exactly kid, signFrom and key$/

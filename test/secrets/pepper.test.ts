@@ -51,7 +51,7 @@ t.test('a secret has at least 14 bytes (112 bits) and 8 different characters', a
   await expectRefused(t, 'hunter2_first_half:hunter2,hunter2_third:part', weak, /: entry 2 has fewer;/)
 })
 
-t.test('each id is used once', async (t) => {
+t.test('two peppers with one id are a fault', async (t) => {
   const repeated = { ...b, id: a.id }
   await expectRefused(t, [a, b, repeated].map(text).join(), /each id once: entry 3 repeats the id of entry 1$/)
   t.same(await readPeppers([a, { ...b, id: 'A' }].map(text).join()), [a, { ...b, id: 'A' }], 'ids are case-sensitive')

@@ -89,7 +89,7 @@ t.test('a login that a standby node redirects keeps its body', async (t) => {
   t.same(active.requests[0]?.body, { role_id: 'role', secret_id: 'secret' })
 })
 
-t.test('no other redirect is followed, and none out of TLS', async (t) => {
+t.test('no redirect but a standby node’s is followed, and none out of TLS', async (t) => {
   const message = /^Vault at \S+ redirects to another address: set VAULT_ADDR to the address of the active node\.$/
   const target = await recordedVault(t, { 'GET secret/data/app': redirectTo('/v1/elsewhere') })
   const replies: Reply[] = [

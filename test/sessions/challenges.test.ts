@@ -24,7 +24,7 @@ t.test('a challenge is read from its token, by every process, for its purpose on
   t.equal(challengeStore(db, keys(undefined, 'another throttle key')).read('second-factor', [token]), undefined)
 })
 
-t.test('what the database holds makes no challenge, and neither does a sign key alone', async (t) => {
+t.test('neither the content of the database nor a sign key alone can make a challenge', async (t) => {
   const { db } = await freshDatabase(t)
   const own = challengeStore(db, keys())
   const made = [
@@ -73,7 +73,7 @@ t.test('a challenge expires after five minutes', async (t) => {
   t.equal(challenges.read('passkey-login', [token]), undefined)
 })
 
-t.test('of several uses at the same moment, in two processes, one succeeds', async (t) => {
+t.test('of several uses of a challenge at the same moment, in two processes, one succeeds', async (t) => {
   const { db } = await freshDatabase(t)
   const stores = [challengeStore(db, keys()), challengeStore(db, keys())]
   const { challenge } = challengeStore(db, keys()).issue('passkey-confirm', account)

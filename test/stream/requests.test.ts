@@ -3,7 +3,7 @@ import { eventually } from '../eventually.ts'
 import { testServer } from '../helper.ts'
 import { openStream } from './event-stream.ts'
 
-t.test('what else than a stream is answered', async (t) => {
+t.test('requests for a stream are refused with 400, 401, 405 or 429, and HEAD is answered', async (t) => {
   const { url, port } = await testServer(t, { LIMIT_STREAMS_PER_ADDRESS: '1' })
   const get = (path: string, headers = {}) => fetch(`${url}${path}`, { headers })
   t.match(await (await get('/v1/stream', { 'last-event-id': 'nonsense' })).json(), {

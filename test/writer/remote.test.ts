@@ -204,7 +204,7 @@ t.test('a command that waits because the writer reads nothing was not tried at i
   t.type((await Promise.all(sent))[0], OutcomeUnknownError)
 })
 
-t.test('what a writer left unanswered stays unknown, even if the next one refuses to write it', async (t) => {
+t.test('a command that a writer left unanswered stays unknown, even if the next one refuses to write it', async (t) => {
   const path = await socketPath(t)
   const { received, exit } = exitingWriter(path)
   const writer = remoteWriter(path)

@@ -63,7 +63,7 @@ t.test('what the answers to many writes count and no read shows is a contradicti
   t.match(await investigate({ ofWrites: 20, ofReads: 0 }), expected)
 })
 
-t.test('what another account may have done and undone is none', async (t) => {
+t.test('a count that another account may have raised and lowered again is no contradiction', async (t) => {
   t.same(await investigate({ ofWrites: 19, ofReads: 0 }), [])
   t.same(await investigate({ ofWrites: 20, ofReads: 1 }), [])
   t.same(await investigate({ ofWrites: 0, ofReads: 100 }), [])

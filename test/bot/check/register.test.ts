@@ -22,7 +22,7 @@ t.test('once a write in progress has been read, no later read returns the value 
   t.same(outcomes(register, [null], 16, 18), [false])
 })
 
-t.test('a refused write never was', async (t) => {
+t.test('a write that was refused is not a possible value', async (t) => {
   const register = new Register('reaction:ann:bob/1', null)
   register.end(register.begin('like', 10), 'refused', 20, null)
   t.same(outcomes(register, ['like', null], 12, 25), [false, true])
