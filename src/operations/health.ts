@@ -32,7 +32,7 @@ export const health: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         operationId: 'checkReadiness',
-        summary: 'Check that the process is to get requests',
+        summary: 'Check that the process is ready for requests',
         tags,
         response: { 200: Ok },
       },

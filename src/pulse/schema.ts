@@ -6,7 +6,7 @@ const Counts = z.object({
   errors: Count.describe('Of the requests: those answered with 5xx.'),
   posts: Count.describe('Posts and replies created.'),
   reactions: Count.describe('Reactions set or withdrawn.'),
-  p95Ms: z.number().nonnegative().nullable().describe('95 % of the requests were answered within this time.'),
+  p95Ms: z.number().nonnegative().nullable().describe('95% of the requests were answered within this time.'),
 })
 
 export const PulseView = z

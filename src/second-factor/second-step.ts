@@ -33,8 +33,8 @@ export const secondStepRoute: FastifyPluginAsyncZod<Context> = async (scope, con
     {
       schema: {
         operationId: 'completeLogin',
-        summary: 'Log in: the second step',
-        description: 'After a login that was answered `second-factor-required`, which set a cookie for 5 minutes.',
+        summary: 'Complete a login with a second factor',
+        description: 'Completes a login that was answered `second-factor-required`, within 5 minutes.',
         tags: ['sessions'],
         body: SecondStepBody,
         response: { 200: LoggedIn },

@@ -47,7 +47,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
     {
       schema: {
         operationId: 'listDevices',
-        summary: 'List the browsers that you logged in from',
+        summary: 'List your devices',
         tags,
         querystring: PageQuery,
         response: { 200: DevicePage },
@@ -107,7 +107,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       schema: {
         operationId: 'forgetDevice',
         summary: 'Forget a device',
-        description: 'Its sessions go on: end them as well if it is lost.',
+        description: 'The sessions of the device go on: end them as well if it is lost.',
         tags,
         params: DeviceParams,
         response: { 204: NoContent },
@@ -136,7 +136,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       schema: {
         operationId: 'forgetDevices',
         summary: 'Forget all devices',
-        description: 'Also this one. Sessions go on.',
+        description: 'Forgets this device, too. Sessions go on.',
         tags,
         response: { 204: NoContent },
       },

@@ -86,7 +86,7 @@ export const documentRoute: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         operationId: 'readOpenApiDocument',
-        summary: 'Read this document',
+        summary: 'Read the OpenAPI document',
         tags: ['operations'],
         response: { 200: Document, 304: NoContent },
       },
