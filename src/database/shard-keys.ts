@@ -1,4 +1,4 @@
-/** Without a `field`, the collection stays whole. `asksAll`: the queries of every shard, by their first field. */
+/** Without a `field`, the collection is not sharded. `asksAll`: the queries of every shard, by their first field. */
 export type Sharding =
   | { field: string; by: 'hash' | 'range'; asksAll: Readonly<Record<string, string>> }
   | { field?: undefined }

@@ -35,7 +35,7 @@ const namesShards = ({ $or, ...filter }: Document, field: string): boolean =>
 
 const describe = ({ collection, kind, filter }: Statement) => `${kind} ${collection} ${JSON.stringify(filter)}`
 
-t.test('every collection has a shard key or stays whole, and every unique index begins with the key', async (t) => {
+t.test('every collection has a shard key or is unsharded, and every unique index begins with the key', async (t) => {
   t.same(Object.keys(shardKeys).sort(), Object.keys(collections).sort())
   for (const [name, indexes] of Object.entries(collections)) {
     const field = shardKeys[name]?.field
@@ -50,7 +50,7 @@ t.test('docs/architecture.md has the same table, and the commands for it', async
   for (const [name, sharding] of Object.entries(shardKeys)) {
     const { field } = sharding
     const isHashed = field !== undefined && sharding.by === 'hash'
-    const key = field === undefined ? 'stays whole' : `${isHashed ? 'hashed ' : ''}\`${field}\``
+    const key = field === undefined ? 'unsharded' : `${isHashed ? 'hashed ' : ''}\`${field}\``
     const asked = (field !== undefined && Object.values(sharding.asksAll).join('; ')) || 'none'
     t.ok(text.replaceAll(/ +/g, ' ').includes(`| \`${name}\` | ${key} | ${asked} |`), name)
     const command = `  ${name}: { ${field}: ${isHashed ? "'hashed'" : 1} },\n`
