@@ -25,7 +25,7 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
     subject: 'Your password was reset',
     what: 'The password of your account was reset with a link from a mail to this address, and all sessions have ended.',
     advice:
-      'If it was you, remove passkeys that you do not know: a new password leaves them. If not, another person reads your mail: secure the mailbox first, then reset your password again.',
+      'If it was you, remove passkeys that you do not know: a new password does not remove them. If not, another person reads your mail: secure the mailbox first, then reset your password again.',
   },
   'refresh-reused': {
     subject: 'A session was used from a copy',
@@ -54,12 +54,12 @@ export const noticeTexts: Readonly<Record<string, NoticeText>> = {
   },
   'email-changed': {
     subject: 'Your e-mail address was replaced',
-    what: 'Another e-mail address has replaced this one, which is not told of what happens to your account from now on.',
+    what: 'Another e-mail address has replaced this one, which gets no more notices about your account.',
     advice: takeBackAddress,
   },
   'email-removed': {
     subject: 'Your e-mail address was removed',
-    what: 'This e-mail address was removed from your account. It is not told of what happens to your account from now on.',
+    what: 'This e-mail address was removed from your account. It gets no more notices about your account.',
     advice: takeBackAddress,
   },
   'totp-enrolled': {

@@ -92,7 +92,7 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
       await done('show', username),
       /^failures {3}3 by account and address, 3 by account and network, 3 by account, 3 in a row$/m,
     )
-    t.match(await done('unlock', username), /^4 counters of failed logins cleared\.\nAudit log: /)
+    t.match(await done('unlock', username), /^4 counters of failed logins and wrong codes cleared\.\nAudit log: /)
     t.equal((await logIn(username)).statusCode, 200)
     t.equal((await logIn(other.username)).statusCode, 429)
   })

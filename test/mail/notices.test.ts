@@ -160,7 +160,7 @@ t.test('advice against a thief removes what stays after a change of the password
     'email-changed': /log in at once, enter this address again, change your password and end the other sessions/,
     'email-removed': /log in at once, enter this address again, change your password and end the other sessions/,
     'password-changed': /Then remove passkeys that you do not know/,
-    'password-reset': /remove passkeys that you do not know: a new password leaves them/,
+    'password-reset': /remove passkeys that you do not know: a new password does not remove them/,
     'recovery-codes-replaced': /log in, make new ones, change your password and end the other sessions/,
   }
   for (const [event, advice] of Object.entries(advised)) t.match(noticeTexts[event]?.advice, advice, event)

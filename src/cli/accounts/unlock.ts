@@ -4,5 +4,5 @@ import { type AccountCommand, counted } from './command.ts'
 
 export const unlockCommand: AccountCommand = async ({ config, db }, account) => {
   const counters = accountCounters(db, account, await throttleKey(db, config.secrets.throttleKey))
-  return [`${counted(await counters.clear(), 'counter')} of failed logins cleared.`]
+  return [`${counted(await counters.clear(), 'counter')} of failed logins and wrong codes cleared.`]
 }
