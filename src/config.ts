@@ -207,7 +207,7 @@ async function readAll(given: Environment, root: string, reader: SecretReader, o
   // In a container, the default would be lost with it.
   if (production && given.MONGODB_URI === undefined && given.DATA_DIR === undefined)
     faults.push(
-      'MONGODB_URI or DATA_DIR is required in production: set the directory where the embedded MongoDB keeps its data',
+      'MONGODB_URI or DATA_DIR is required in production: DATA_DIR is where the embedded MongoDB keeps its data',
     )
   const hasMailServer = hasSource(reader, 'SMTP_URL')
   if (hasMailServer && given.MAIL_FROM === undefined)

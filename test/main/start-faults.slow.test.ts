@@ -170,7 +170,7 @@ t.test('each cause of a failed start has its sentence and exit code', { timeout:
     'production without a database': [
       { NODE_ENV: 'production', PUBLIC_ORIGIN: 'https://rookery.example', MONGODB_URI: '' },
       78,
-      /^ {2}MONGODB_URI or DATA_DIR is required in production: set the directory where the embedded MongoDB keeps/m,
+      /^ {2}MONGODB_URI or DATA_DIR is required in production: DATA_DIR is where the embedded MongoDB keeps/m,
     ],
   }
   for (const [cause, [env, exitCode, sentence]] of Object.entries(causes)) {
