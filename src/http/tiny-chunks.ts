@@ -22,14 +22,14 @@ function countOn(socket: Socket): number {
  * from a connection before it serves the next one: chunks of one byte on 100 connections block the event loop for seconds.
  * @param onChunk - gets the length of each
  */
-export function boundChunks(request: IncomingMessage, onChunk: (length: number) => void): void {
+export function boundChunks(request: IncomingMessage, onChunk?: (length: number) => void): void {
   if (request.headers['transfer-encoding'] === undefined) return
   const { socket } = request
   const push = request.push.bind(request)
   request.push = (chunk: Buffer | null, encoding) => {
     if (chunk === null) return push(chunk, encoding)
     if (socket.destroyed) return true
-    onChunk(chunk.length)
+    onChunk?.(chunk.length)
     if (countOn(socket) <= maxChunks) return push(chunk, encoding)
     stopParsing(socket)
     return true

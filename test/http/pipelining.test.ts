@@ -93,6 +93,41 @@ t.test('pipelined requests', { timeout: 120_000 }, async (t) => {
   })
 })
 
+t.test('what connections pipeline takes little memory, whatever its headers, and is freed', async (t) => {
+  const { app, port } = await testServer(t)
+  const count = 30
+  const flood = async (headers: number) => {
+    let parsed = 0
+    let closed = 0
+    const onRequest = () => {
+      parsed += 1
+    }
+    app.server.on('request', onRequest)
+    const lines = Array.from({ length: headers }, (_, n) => `${n.toString(36)}:\r\n`).join('')
+    const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1'))
+    for (const socket of sockets) {
+      socket.on('error', () => undefined)
+      socket.on('close', () => {
+        closed += 1
+      })
+      // Behind a stream, they would wait for ever.
+      const stream = `GET /v1/stream HTTP/1.1\r\n${host}\r\n`
+      socket.resume().write(stream + live.replace('\r\n\r\n', `\r\n${lines}\r\n`).repeat(99))
+    }
+    await eventually(() => closed > count / 4)
+    t.equal((await raw(port, live.repeat(2), 2)).length, 2, 'another connection can have one request wait')
+    for (const socket of sockets) socket.destroy()
+    await eventually(() => closed === count)
+    app.server.off('request', onRequest)
+    return parsed
+  }
+  const tiny = await flood(440)
+  t.ok(tiny < 40 * count, `${tiny} of 3,000 requests with 440 headers were parsed`)
+  const usual = await flood(10)
+  t.ok(usual < 80 * count, `${usual} of 3,000 requests with 10 headers were parsed`)
+  t.equal((await raw(port, live.repeat(100), 100)).length, 100)
+})
+
 t.test('99 pipelined requests do not delay a request on another connection', async (t) => {
   const { app, port } = await testServer(t)
   const [long, short] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
