@@ -1,5 +1,12 @@
+import { parse } from 'node:querystring'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+
+/** No route has more than four. A URL has room for 2,000, and each that a route does not know takes its time to refuse. */
+const maxParameters = 100
+
+/** Of more parameters, the first 100: no route accepts those either. */
+export const parseQuery = (query: string) => parse(query, '&', '=', { maxKeys: maxParameters })
 
 const noParameters = z.strictObject({})
 

@@ -7,6 +7,7 @@ import { sendProblem } from './errors.ts'
 import { findFramingFault } from './framing.ts'
 import { type Handler, handleInOrder } from './pipelining.ts'
 import { headersTooLarge, invalid, maxHeaders, maxUrlLength, notFound, type Problem, uriTooLong } from './problems.ts'
+import { parseQuery } from './query.ts'
 import { answerOnSocket, refuseConnect } from './socket-errors.ts'
 import { closeIfUnread } from './unread-bodies.ts'
 
@@ -72,6 +73,7 @@ export function serverOptions(
 ): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
+    routerOptions: { querystringParser: parseQuery },
     serverFactory: (handle) => createLimitedServer(guard(handle), { delayMsOf, admit }, headers),
     forceCloseConnections: 'idle',
     // drain.ts answers while draining; Fastify's own 503 has no problem body.
