@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { Id } from '../http/wire-types.ts'
 import { recentMap } from '../limits/recent-map.ts'
 import { kidForm, type LiveKeys, signingKey } from '../secrets/key-ring.ts'
-import { jwtKeysOf, registeredSecret } from './jwt-keys.ts'
+import { type JwtKey, jwtKeysOf, registeredSecret } from './jwt-keys.ts'
 import { boundedWait } from './key-refresh.ts'
 
 export const maxAccessTokenSeconds = 900
@@ -94,12 +94,15 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
   let jwtKeys = jwtKeysOf(ring)
   // A lookup in the verifier's own cache (`cache` of fast-jwt) takes three times as long.
   const verified = new Map<string, { viewer: Viewer; exp: number }>()
+  /** Their signatures are wrong. Several steps of a request ask. */
+  let refused = recentMap<true>(maxVerifiedTokens)
 
   /** The tokens of a removed key must be refused at once, so verified ones belong to one ring. */
   function followRing(): void {
     const current = keys.current()
     if (current === ring) return
     verified.clear()
+    refused = recentMap(maxVerifiedTokens)
     ring = current
     jwtKeys = jwtKeysOf(current)
   }
@@ -127,15 +130,28 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     return parts && isTimely(parts.payload) ? parts : undefined
   }
 
+  function isSigned(token: string, { algorithm, verifyWith }: JwtKey): boolean {
+    // The stack of its error would take as long as the signature.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    try {
+      app.jwt.verify(token, { key: verifyWith, algorithms: [algorithm] })
+      return true
+    } catch {
+      return false
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit
+    }
+  }
+
   function verify(token: string): { viewer: Viewer; exp: number } | undefined {
     const decoded = decode(token)
     if (decoded === undefined) return undefined
     const key = jwtKeys.get(decoded.header.kid)
     // The key decides on the algorithm, never the token (RFC 8725, 3.1).
     if (key?.algorithm !== decoded.header.alg) return undefined
-    try {
-      app.jwt.verify(token, { key: key.verifyWith, algorithms: [key.algorithm] })
-    } catch {
+    if (refused.get(token) || !isSigned(token, key)) {
+      refused.set(token, true)
       return undefined
     }
     const { sub, sid, gen, exp } = decoded.payload

@@ -189,4 +189,9 @@ t.test('cookies that are no token of ours cost next to nothing', async (t) => {
   t.equal(stream.status, 200)
   await stream.body?.cancel()
   t.ok(verified <= 16, 'a stream verifies as few as other requests, once more')
+
+  verified = 0
+  const others = Array.from({ length: 30 }, (_, n) => `session=${forged(400 + n)}`).join('; ')
+  t.equal((await makeClient(url).delete('v1/session', { headers: { cookie: others } })).statusCode, 204)
+  t.equal(verified, 8, 'a logout refuses each wrong signature once, although two steps of it ask')
 })
