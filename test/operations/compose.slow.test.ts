@@ -21,6 +21,7 @@ const Service = z.object({
   environment: z.record(z.string(), z.string()).default({}),
   secrets: z.array(z.string()).default([]),
   ports: z.array(z.string()).default([]),
+  ulimits: z.object({ core: z.number() }).optional(),
   entrypoint: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
 })
@@ -90,6 +91,16 @@ t.test('compose', async (t) => {
     for (const [profile, { services }] of plain) {
       for (const [name, { ports }] of Object.entries(services))
         for (const port of ports) t.match(port, /^127\.0\.0\.1:/, `${profile} ${name}`)
+    }
+  })
+
+  t.test('no program that has keys writes a core dump', async (t) => {
+    for (const [profile, { services }] of plain) {
+      for (const [name, { environment, ulimits }] of Object.entries(services)) {
+        const hasKeys =
+          name.startsWith('mongodb') || Object.values(environment).some((value) => value.startsWith(canary))
+        if (hasKeys && name !== 'grafana') t.same(ulimits, { core: 0 }, `${profile} ${name}`)
+      }
     }
   })
 
