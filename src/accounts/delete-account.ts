@@ -7,6 +7,7 @@ import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import { NoContent } from '../http/responses.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
+import { assertConfirmed } from '../sessions/assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { SessionCookies } from '../sessions/cookies.ts'
 import type { SessionStore } from '../sessions/store.ts'
@@ -17,7 +18,7 @@ type Context = RemoveContext & {
   contentDeletion: Pick<ContentDeletion, 'deleteContent'>
   cookies: SessionCookies
   securityLog: SecurityLog
-  sessions: Pick<SessionStore, 'end' | 'find' | 'isConfirmed'>
+  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   transact: Transact
 }
@@ -51,9 +52,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = viewer
       const startedAt = performance.now()
       const deleteAccount = async (transaction: ClientSession) => {
-        // A session that has ended since the request began decides nothing any more.
-        const ended = await sessions.end(viewer, transaction)
-        if (ended.outcome === 'not-found') throw unauthenticated()
+        await assertConfirmed(viewer, sessions, transaction)
         const removed = await removeAccount(account, request.client, context, transaction)
         if (removed.outcome === 'not-found') throw unauthenticated()
       }

@@ -23,6 +23,7 @@ import { readPostView } from '../posts/view.ts'
 import type { ReactionStore } from '../reactions/store.ts'
 import type { SecondFactorStore } from '../second-factor/store.ts'
 import type { Viewer } from '../sessions/access-token.ts'
+import { assertConfirmed } from '../sessions/assert-confirmed.ts'
 import { requireConfirmation, requireViewer } from '../sessions/auth-hooks.ts'
 import type { DeviceStore } from '../sessions/devices.ts'
 import type { SessionStore } from '../sessions/store.ts'
@@ -40,7 +41,7 @@ type Context = {
   reactions: Pick<ReactionStore, 'listByAccount' | 'valueOf'>
   secondFactors: Pick<SecondFactorStore, 'find'>
   securityLog: SecurityLog
-  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'noteExport'>
+  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'list' | 'touch'>
   slidingWindow: Pick<SlidingWindow, 'acquire' | 'check'>
   transact: Transact
 }
@@ -152,8 +153,7 @@ export const exportRoute: FastifyPluginAsyncZod<Context> = async (scope, context
       reply.type(ndjsonType).header('content-disposition', `attachment; filename="rookery-${own.username}.ndjson"`)
       if (request.method === 'HEAD') return reply.send(Readable.from([]))
       const record = async (transaction: ClientSession) => {
-        const noted = await sessions.noteExport(viewer, transaction)
-        if (noted.outcome === 'not-found') throw unauthenticated()
+        await assertConfirmed(viewer, sessions, transaction)
         await activity.record(viewer.account, 'exported', request.client, transaction)
       }
       const release = await slidingWindow.acquire([counterOf(request)])

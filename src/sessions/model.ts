@@ -25,8 +25,6 @@ export type SessionDocument = {
   checking?: { id: string; at: Date }[]
   /** A one-time password began the session: it permits little more than choosing another. */
   passwordChangeRequired?: boolean
-  /** Incremented by every export. */
-  exports?: number
   /** Incremented by each change that a session must be live for when it is committed. */
   changes?: number
   /** 30 days after the last refresh or 90 after the login, whichever is first. The TTL index deletes it then. */

@@ -198,13 +198,6 @@ export function sessionStore(
       return new Date(Math.max(0, ...times.map((time) => time.getTime())))
     },
 
-    /** Always writes, so that a concurrent end of the session conflicts. */
-    async noteExport(viewer: SessionOwner, transaction: ClientSession): Promise<{ outcome: 'noted' | 'not-found' }> {
-      const live = { ...own(viewer), ...notExpired() }
-      const { matchedCount } = await sessions.updateOne(live, { $inc: { exports: 1 } }, { session: transaction })
-      return { outcome: matchedCount === 1 ? 'noted' : 'not-found' }
-    },
-
     /** For a change that only a live session makes. Always writes, so that a concurrent end of the session conflicts. */
     async touch(viewer: SessionOwner, transaction: ClientSession): Promise<{ outcome: 'touched' | 'not-found' }> {
       const live = { ...own(viewer), ...notExpired() }

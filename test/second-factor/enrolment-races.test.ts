@@ -71,13 +71,19 @@ t.test('beside an enrolment at another server', async (t) => {
     t.ok(await isEnrolled(client))
   })
 
-  for (const path of ['v1/second-factor/totp', 'v1/sessions', 'v1/devices'])
-    t.test(`DELETE /${path} by a session that was confirmed before the enrolment is refused`, async (t) => {
+  for (const [method, path] of [
+    ['DELETE', 'v1/second-factor/totp'],
+    ['DELETE', 'v1/sessions'],
+    ['DELETE', 'v1/devices'],
+    ['GET', 'v1/account/export'],
+    ['DELETE', 'v1/account'],
+  ] as const)
+    t.test(`${method} /${path} by a session that was confirmed before the enrolment is refused`, async (t) => {
       const held = { command: 'update', collection: 'sessions' }
       const { client, answer } = await enrolBeside(held, async (username) => {
         const other = await logIn(username)
         await confirm(other)
-        return () => other.delete<Body>(path)
+        return () => other<Body>(path, { method })
       })
       t.match(answer, { statusCode: 403, body: { code: 'confirmation-required' } })
       t.ok(await isEnrolled(client))
