@@ -111,7 +111,8 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
       schema: {
         operationId: 'confirmTotpEnrolment',
         summary: 'Confirm the authenticator app with a code',
-        description: 'Ends the confirmations of your other sessions, and the trust of all devices.',
+        description:
+          'Ends the confirmations of your other sessions, a session of a one-time password, and the trust of all devices.',
         tags,
         body: ConfirmEnrolmentBody,
         response: { 200: RecoveryCodes },

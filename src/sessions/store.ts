@@ -131,10 +131,21 @@ export function sessionStore(
       return (await sessions.findOne(filter, options)) !== null
     },
 
-    /** Of the account's other sessions. Writes each of them, so that a confirmation at the same moment conflicts. */
+    /**
+     * Of the account's other sessions. Writes each of them, so that a confirmation at the same moment conflicts. That of a
+     * one-time password ends: it changes the password without one.
+     */
     async endOtherConfirmations({ account, session }: SessionOwner, transaction: ClientSession): Promise<void> {
+      const owner = toUuid(account)
+      const options = { session: transaction, projection: { _id: 1 } }
+      const oneTime = await sessions.find({ account: owner, passwordChangeRequired: true }, options).toArray()
+      await end(
+        owner,
+        oneTime.map(({ _id }) => _id),
+        transaction,
+      )
       await sessions.updateMany(
-        { account: toUuid(account), _id: { $ne: toUuid(session) } },
+        { account: owner, _id: { $ne: toUuid(session) } },
         { $set: { confirmedUntil: null }, $inc: { changes: 1 } },
         { session: transaction },
       )

@@ -3,6 +3,8 @@ import t, { type Test } from 'tap'
 import { resetPassword } from '../../src/accounts/reset-password.ts'
 import { clientOptions } from '../../src/database/connection.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { confirmBy, logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
+import { beginEnrolment, codeOf } from '../second-factor/authenticator.ts'
 import { twoServers } from '../sessions/servers.ts'
 
 type Session = { session: { id: string; createdAt: string; expiresAt: string } }
@@ -134,4 +136,22 @@ t.test('no limit on successful logins at its address bars a one-time password', 
   t.equal((await logIn(server.url, neighbour.username, password)).statusCode, 200)
   t.equal((await logIn(server.url, neighbour.username, password)).statusCode, 429)
   t.equal((await logIn(server.url, owner.username, oneTime)).statusCode, 200)
+})
+
+t.test('an enrolment ends the session of a one-time password, which has needed no code of the app', async (t) => {
+  const server = await testServer(t, passkeyEnv)
+  const { url } = server
+  const { username, authenticator } = await passkeyUser(url)
+  const oneTime = await reset(t, server, username)
+  const thief = makeClient(url)
+  t.equal((await logIn(url, username, oneTime, thief)).statusCode, 200)
+  const owner = makeClient(url)
+  await logInBy(owner, authenticator)
+  await confirmBy(owner, authenticator)
+  const { secret } = await beginEnrolment(owner)
+  const enrolled = await owner.post('v1/second-factor/totp/confirm', { json: { code: codeOf(secret) } })
+  t.equal(enrolled.statusCode, 200)
+  const json = { currentPassword: oneTime, newPassword }
+  t.equal((await thief.put('v1/account/password', { json })).statusCode, 401)
+  t.equal((await owner.get('v1/session')).statusCode, 200)
 })
