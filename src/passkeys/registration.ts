@@ -58,9 +58,11 @@ async function withoutAttestation(attestationObject: string): Promise<string> {
   return isoBase64URL.fromBuffer(isoCBOR.encode(new Map(Object.entries(parts))))
 }
 
+/** ES256 is on P-256 alone (WebAuthn Level 3, 5.8.5): P-521 takes more than twice as long. */
 async function isCheapToVerify(publicKey: Uint8Array<ArrayBuffer>): Promise<boolean> {
   const { cose, decodeCredentialPublicKey } = await loadWebauthnHelpers()
   const key = decodeCredentialPublicKey(publicKey)
+  if (cose.isCOSEPublicKeyEC2(key)) return key.get(cose.COSEKEYS.crv) === cose.COSECRV.P256
   return !cose.isCOSEPublicKeyRSA(key) || rsaExponent.equals(key.get(cose.COSEKEYS.e) ?? Buffer.alloc(0))
 }
 

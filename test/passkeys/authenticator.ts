@@ -24,6 +24,7 @@ export type Lies = Partial<{
   extensions: Buffer
   /** Of an RSA key, with `publicKeyBytes`. */
   exponent: Buffer
+  curve: 'P-521'
 }>
 
 type Credential = { id: Buffer; privateKey: KeyObject; userHandle: string; counter: number }
@@ -33,8 +34,8 @@ const flag = { userPresent: 1, userVerified: 4, backupEligible: 8, backedUp: 16,
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest()
 const textOf = (bytes: Buffer) => bytes.toString('base64url')
 
-/** ES256 (RFC 9053, 2.1); with `publicKeyBytes`, an RSA key of about that length. */
-function coseKey(publicKey: KeyObject, { publicKeyBytes, exponent = Buffer.from([1, 0, 1]) }: Lies): Cbor {
+/** ES256 (RFC 9053, 2.1), with P-256 unless it lies; with `publicKeyBytes`, an RSA key of about that length. */
+function coseKey(publicKey: KeyObject, { publicKeyBytes, exponent = Buffer.from([1, 0, 1]), curve }: Lies): Cbor {
   if (publicKeyBytes !== undefined)
     return new Map<number, Cbor>([
       [1, 3],
@@ -47,7 +48,7 @@ function coseKey(publicKey: KeyObject, { publicKeyBytes, exponent = Buffer.from(
   return new Map<number, Cbor>([
     [1, 2],
     [3, -7],
-    [-1, 1],
+    [-1, curve === 'P-521' ? 3 : 1],
     [-2, coordinate(x)],
     [-3, coordinate(y)],
   ])
@@ -81,7 +82,7 @@ export function softwareAuthenticator(origin: string, { counts = true } = {}) {
 
     /** navigator.credentials.create() */
     create({ challenge, rp, user }: Creation, lies: Lies = {}) {
-      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: lies.curve ?? 'P-256' })
       const id = randomBytes(lies.credentialIdBytes ?? 32)
       const credential = { id, privateKey, userHandle: user.id, counter: counts ? 1 : 0 }
       credentials.push(credential)

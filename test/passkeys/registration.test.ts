@@ -113,6 +113,7 @@ t.test('an account’s passkeys', async (t) => {
       'a credential id that is too long': { credentialIdBytes: 1_024 },
       'a key that is too long': { publicKeyBytes: 1_025 },
       'a key that is slow to verify with': { publicKeyBytes: 384, exponent: Buffer.alloc(384, 127) },
+      'a key on another curve': { curve: 'P-521' },
       'a key with an exponent of its own': { publicKeyBytes: 384, exponent: Buffer.from([1, 0, 3]) },
     }
     for (const [name, lie] of Object.entries(lies)) {
