@@ -3,21 +3,22 @@ import type { FixedWindow } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
 import type { Counter } from './sliding-window.ts'
 
+/** @property device - a known one, as its account has it */
 type Login = { account: string; ip: string; device: string | undefined }
 
 type Quotas = { loginsPerAccount: number; loginsPerAddress: number }
 
 /**
- * A right password costs a hash, too. Known devices count for their account alone, since strangers share the address of a NAT,
- * and apart from other clients: a thief of the password must not bar the owner, whose second factor the thief lacks.
+ * A right password costs a hash, too. A known device counts for itself alone, since strangers share the address of a NAT, and a
+ * thief of the password, who may have a device from before the second factor, must not bar the owner.
  */
 export function successfulLogins(fixedWindow: FixedWindow, { loginsPerAccount, loginsPerAddress }: Quotas) {
   const logins = { description: 'logins', windowSeconds: limitWindowSeconds }
   const perAccount: Limit = { ...logins, name: 'logins', quota: loginsPerAccount }
-  const fromKnownDevices: Limit = { ...logins, name: 'logins-from-known-devices', quota: loginsPerAccount }
+  const perDevice: Limit = { ...logins, name: 'logins-by-device', quota: loginsPerAccount }
   const perAddress: Limit = { ...logins, name: 'logins-by-address', quota: loginsPerAddress }
   function counters({ account, ip, device }: Login): [Counter, ...Counter[]] {
-    if (device !== undefined) return [{ limit: fromKnownDevices, subject: account }]
+    if (device !== undefined) return [{ limit: perDevice, subject: device }]
     return [
       { limit: perAccount, subject: account },
       { limit: perAddress, subject: addressKey(ip) },

@@ -25,7 +25,7 @@ t.test('successful logins are limited for each account, over two servers', async
   const known = { password, cookie: deviceCookieIn(cookie) }
   for (let n = 0; n < 5; n += 1) t.equal((await attemptLogin(ports[n % 2] ?? 0, 'ann', known)).status, 200)
   for (const options of [known, { cookie: known.cookie }])
-    expectLimited(t, await attemptLogin(other, 'ANN', options), 'logins-from-known-devices', 5)
+    expectLimited(t, await attemptLogin(other, 'ANN', options), 'logins-by-device', 5)
   t.equal((await attemptLogin(port, 'bob', { password })).status, 200, 'another account is not limited')
   t.equal((await ask(port, 'GET', '/v1/session', { headers: { cookie } })).status, 200, 'live sessions go on')
   clock.forward(quarterHour)
