@@ -1,8 +1,11 @@
 import type { Collection, Db } from 'mongodb'
 import { StartError } from '../start-error.ts'
 
-/** Raise it with a change of the data after which the program before it would misread or damage them. */
-export const programVersion = 1
+/**
+ * Raise it with a change of the data after which the program before it would misread or damage them. 2: second factors and
+ * passkeys. A program that does not know them logs in with the password alone, and leaves them when it deletes an account.
+ */
+export const programVersion = 2
 
 type VersionDocument = { _id: 'data'; version: number }
 

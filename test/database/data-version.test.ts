@@ -12,6 +12,7 @@ t.test('a start records the version of the data, and one on newer data fails and
   const versions = db.collection<Version>('versions')
   const [recorded] = await versions.find().toArray()
   t.match(recorded, { _id: 'data', version: Number })
+  t.ok((recorded?.version ?? 0) > 1, 'a program that asks for no second factor is older')
   await versions.updateOne({ _id: 'data' }, { $inc: { version: 1 } })
   await db.collection('posts').dropIndexes()
   await t.rejects(start(), { name: 'StartError', message: /and this program is older/ })
