@@ -154,7 +154,8 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
     const second = await logIn(one.username)
     const devices = db.collection('devices')
     const account = toUuid(await idOf(one.username))
-    await devices.updateMany({ account }, { $set: { trustedUntil: new Date(Date.now() + 60_000) } })
+    const trust = { $set: { trustedUntil: new Date(Date.now() + 60_000) } }
+    await devices.updateMany({ account }, trust)
     t.match(await done('end-sessions', one.username), /^2 sessions were ended\.\nAudit log: /)
     for (const client of [one.client, second.client]) t.ok(await isOut(client))
     t.equal(await devices.countDocuments({ account, trustedUntil: { $exists: true } }), 0)
@@ -162,6 +163,9 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
     const { client } = await logIn(one.username)
     const { items } = (await client.get<Activity>('v1/account/activity')).body
     t.match(items[1], { event: 'session-revoked', userAgent: 'npm run accounts' })
+    const loggedOut = await signUp(url)
+    await loggedOut.client.delete('v1/session')
+    await devices.updateMany({ account: toUuid(await idOf(loggedOut.username)) }, trust)
     t.match(await run('end-sessions', '--all'), { code: 78, out: '', error: /--yes/ })
     t.equal((await client.get('v1/session')).statusCode, 200)
     t.match(
@@ -170,6 +174,7 @@ t.test('the commands of npm run accounts, while a server runs', { timeout: 240_0
     )
     for (const each of [client, two.client]) t.ok(await isOut(each))
     t.equal(await db.collection('sessions').countDocuments(), 0)
+    t.equal(await devices.countDocuments({ trustedUntil: { $exists: true } }), 0)
     t.equal(await db.collection('audit').countDocuments({ command: 'end-sessions --all', account: null }), 1)
   })
 

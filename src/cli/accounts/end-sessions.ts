@@ -1,4 +1,4 @@
-import type { UUID } from 'mongodb'
+import type { Filter, UUID } from 'mongodb'
 import { activityStore } from '../../activity/store.ts'
 import { credentialStore } from '../../credentials/store.ts'
 import { lowestId, toUuid } from '../../database/ids.ts'
@@ -6,6 +6,8 @@ import { deviceStore } from '../../sessions/devices.ts'
 import { revocationCache } from '../../sessions/revocation-cache.ts'
 import { sessionStore } from '../../sessions/store.ts'
 import { type AccountCommand, counted, endedText, type Operator, operatorClient } from './command.ts'
+
+type Owned = { account: UUID; trustedUntil?: Date }
 
 const concurrency = 16
 const pageSize = 1_000
@@ -28,17 +30,17 @@ export const endSessionsCommand: AccountCommand = async (operator, { id }) => [
   `${endedText(await endSessions(operator, id))}.`,
 ]
 
-/** Ends every session that existed when the command began, account by account. */
+/** Ends every session and all trust that existed when the command began, account by account. */
 export async function endAllSessions(operator: Operator): Promise<string[]> {
   const totals = { accounts: 0, sessions: 0 }
-  for await (const accounts of accountsWithSessions(operator)) {
+  for await (const accounts of accountsToEnd(operator)) {
     const queue = accounts.values()
     const work = async () => {
       for (const account of queue) {
         if (operator.stop.aborted) return
         const count = await endSessions(operator, account)
         totals.sessions += count
-        totals.accounts += 1
+        if (count > 0) totals.accounts += 1
       }
     }
     await Promise.all(Array.from({ length: concurrency }, work))
@@ -47,12 +49,17 @@ export async function endAllSessions(operator: Operator): Promise<string[]> {
   return [`${endedText(totals.sessions)}, of ${counted(totals.accounts, 'account')}.`]
 }
 
-async function* accountsWithSessions({ db }: Operator): AsyncGenerator<string[]> {
-  const sessions = db.collection<{ _id: UUID; account: UUID }>('sessions')
+async function* accountsToEnd(operator: Operator): AsyncGenerator<string[]> {
+  yield* accountsIn(operator, 'sessions')
+  yield* accountsIn(operator, 'devices', { trustedUntil: { $exists: true } })
+}
+
+async function* accountsIn({ db }: Operator, name: string, filter: Filter<Owned> = {}): AsyncGenerator<string[]> {
   const options = { projection: { _id: 0, account: 1 } }
   for (let after = lowestId; ; ) {
-    const page = await sessions
-      .find({ account: { $gt: after } }, options)
+    const page = await db
+      .collection<Owned>(name)
+      .find({ ...filter, account: { $gt: after } }, options)
       .sort({ account: 1 })
       .limit(pageSize)
       .toArray()
