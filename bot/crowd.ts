@@ -60,7 +60,6 @@ export async function runCrowd(
   const shown = progress.begin('verify', finalReadingSteps(directory, robots))
   let unreadable: string | null = null
   try {
-    await investigation.settled()
     const everything = { directory, robots: crowd.joined, stats: context.stats }
     await readEverything(crowd.visitor, everything, shown.step)
     const reader = crowd.joined.find(({ isGone }) => !isGone)
