@@ -20,12 +20,13 @@ declare module 'fastify' {
     writeDeadline: number
     /** Whether a write of this request has happened, or may still: a 503 must not deny it. */
     mayHaveWritten: boolean
+    /** Whether its deadline has passed: it is answered, although hooks may hold the answer back, and must not begin to write. */
+    isOverdue: boolean
   }
 }
 
 function startDeadline(request: FastifyRequest, reply: FastifyReply): void {
-  // What was answered must not begin to write.
-  if (reply.sent) return
+  if (request.isOverdue || reply.sent) return
   const { pendingReplies } = request.server
   const arrivedMs = performance.now() - request.queuedMs
   request.writeDeadline = arrivedMs + transactionTimeoutMs
@@ -39,7 +40,9 @@ function answerOverdue({ pendingReplies }: FastifyInstance): void {
   for (const [reply, { request, deadlineMs }] of pendingReplies) {
     if (deadlineMs > nowMs) continue
     pendingReplies.delete(reply)
-    if (!reply.sent) sendProblem(unavailable(new Error('the deadline passed'), request), request, reply)
+    if (reply.sent) continue
+    request.isOverdue = true
+    sendProblem(unavailable(new Error('the deadline passed'), request), request, reply)
   }
 }
 
@@ -49,6 +52,7 @@ export function enforceDeadlines(app: FastifyInstance): void {
   app.decorateRequest('queuedMs', 0)
   app.decorateRequest('writeDeadline', 0)
   app.decorateRequest('mayHaveWritten', false)
+  app.decorateRequest('isOverdue', false)
   const timer = setInterval(answerOverdue, checkIntervalMs, app).unref()
   app.addHook('onClose', async () => clearInterval(timer))
   app.addHook('onRequest', async (request, reply) => startDeadline(request, reply))
