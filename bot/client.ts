@@ -6,7 +6,7 @@ import got from 'got'
 import type { CookieJar } from 'tough-cookie'
 import type { Call, CallResult } from './call.ts'
 import { Semaphore } from './concurrency.ts'
-import { browserExchanges, type Exchange, type Exchanges } from './exchange.ts'
+import { browserExchanges, type Exchange, type Exchanges, maxSockets } from './exchange.ts'
 import { misbehave } from './faults/misbehave.ts'
 import type { Misbehaviour, Misdeed, Planned } from './faults/misbehaviour.ts'
 import { PreviousAccess } from './faults/previous-access.ts'
@@ -57,7 +57,6 @@ const interruptedResult = {
   interrupted: true,
 }
 
-const maxSockets = 256
 const headers = { 'user-agent': 'rookery-bot', accept: 'application/json' }
 
 /** Returns a factory of clients that share sockets; each acts for one robot, with the cookies of its own jar only. */

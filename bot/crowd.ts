@@ -69,6 +69,8 @@ export async function runCrowd(
   } catch (error) {
     if (!(error instanceof Unreadable || error instanceof GaveUp)) throw error
     unreadable = error.message
+    // What it finds belongs to the report.
+    await investigation.settled()
   }
   shown.end()
 

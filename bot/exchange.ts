@@ -4,6 +4,9 @@ import type { CookieJar } from 'tough-cookie'
 import { problem } from './api-schemas.ts'
 import { parseRetryAfter } from './retry-policy.ts'
 
+/** Of each client. Of more connections, undici searches all for an idle one at each request. */
+export const maxSockets = 256
+
 /** What one request has led to. `status` is null without an answer, for the reason in `cause`. */
 export type Exchange = {
   status: number | null

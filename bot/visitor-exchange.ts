@@ -1,15 +1,12 @@
 import { Pool } from 'undici'
-import { answered, type Exchanges, unanswered } from './exchange.ts'
-
-/** Of more, the pool searches all for an idle one at each request. */
-const maxConnections = 256
+import { answered, type Exchanges, maxSockets, unanswered } from './exchange.ts'
 
 /**
  * Exchanges without cookies, for all who have none: with undici, which costs a fifth of got's CPU. At the end of a run, most
  * of what is read needs no session.
  */
 export function visitorExchanges(base: URL, headers: Record<string, string>, ca: string | undefined): Exchanges {
-  const pool = new Pool(base.origin, { connections: maxConnections, ...(ca && { connect: { ca } }) })
+  const pool = new Pool(base.origin, { connections: maxSockets, allowH2: false, ...(ca && { connect: { ca } }) })
   return async (url, { method, json, headers: own }, { timeoutMs, signal }, onAnswer) => {
     const ended = new AbortController()
     const end = () => ended.abort()
@@ -26,8 +23,9 @@ export function visitorExchanges(base: URL, headers: Record<string, string>, ca:
       onAnswer(answer.headers)
       return answered({ ...answer, body })
     } catch (error) {
-      if (!(error instanceof Error)) throw error
-      return unanswered(error.name === 'AbortError' ? 'timeout' : causeOf(error))
+      const cause = causeOf(error)
+      if (cause === undefined) throw error
+      return unanswered(cause)
     } finally {
       clearTimeout(timer)
       signal?.removeEventListener('abort', end)
@@ -35,8 +33,12 @@ export function visitorExchanges(base: URL, headers: Record<string, string>, ca:
   }
 }
 
-/** A connection that ends before the answer has the code of undici's own, for which got has Node.js's. */
-function causeOf(error: Error): string {
-  const { code } = error as NodeJS.ErrnoException // the fields of system errors, which each may lack
-  return code === undefined || code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : code
+/** Undefined for a fault of the program. A connection that ends before the answer has undici's code, for which got has Node's. */
+function causeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  if (error.name === 'AbortError') return 'timeout'
+  // A body that ends early: "terminated".
+  if (error.cause instanceof Error) return causeOf(error.cause)
+  if (!('code' in error) || typeof error.code !== 'string') return undefined
+  return error.code === 'UND_ERR_SOCKET' ? 'ECONNRESET' : error.code
 }

@@ -75,7 +75,7 @@ export class Collection {
     const definite = last.definite + by.weight.definite - before.definite
     const step = { at, by, before, definite, possible: last.possible + by.weight.possible - before.possible }
     const needed = this.#steps.findLastIndex(({ at }) => at <= earliest)
-    // Of tens of thousands of collections: an array that grows by `push`, or by a spread, has room for 17 more.
+    // There are tens of thousands of collections, and `push` or a spread would leave room for 17 more in each array.
     this.#steps = this.#steps.slice(Math.max(0, needed)).concat(step)
   }
 

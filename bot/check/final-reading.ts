@@ -8,7 +8,7 @@ import type { Robot } from '../people/robot.ts'
 import { readSecondFactor } from '../people/second-factor.ts'
 import type { Stats } from '../stats.ts'
 
-/** The more there are, the more reads the server makes of one query. */
+/** The more there are, the more reads the server answers with one query. */
 export const maxConcurrentReads = 96
 
 /** Thrown when a resource cannot be read, so that the check can neither confirm nor refute it. */

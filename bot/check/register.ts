@@ -58,7 +58,7 @@ export class Register {
   begin(value: Value, sentAt: number): Candidate {
     const supersededAt = Number.POSITIVE_INFINITY
     const candidate: Candidate = { value, requestId: null, sentAt, effect: 'pending', supersededAt, landedAt: null }
-    // Of tens of thousands of registers: an array that grows by `push`, or by a spread, has room for 17 more.
+    // There are tens of thousands of registers, and `push` or a spread would leave room for 17 more in each array.
     this.#candidates = this.#candidates.concat(candidate)
     return candidate
   }

@@ -131,7 +131,7 @@ export class World {
     const member = new Member(key, conditions, collections)
     for (const { register } of conditions) {
       const members = this.#members.get(register) ?? []
-      // As in register.ts.
+      // Not `push`, which leaves room for 17 more in each array.
       this.#members.set(register, members.concat(member))
     }
   }

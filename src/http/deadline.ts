@@ -20,13 +20,16 @@ declare module 'fastify' {
     writeDeadline: number
     /** Whether a write of this request has happened, or may still: a 503 must not deny it. */
     mayHaveWritten: boolean
-    /** Whether its deadline has passed: it is answered, although hooks may hold the answer back, and must not begin to write. */
+    /** Past its deadline: its 503 is sent, or held back by hooks, and it must not begin a write. */
     isOverdue: boolean
   }
 }
 
+/** Whether what the handler does next comes too late to be the answer. `reply.sent` is false while hooks hold a 503 back. */
+export const isAnswered = (request: FastifyRequest, reply: FastifyReply): boolean => request.isOverdue || reply.sent
+
 function startDeadline(request: FastifyRequest, reply: FastifyReply): void {
-  if (request.isOverdue || reply.sent) return
+  if (isAnswered(request, reply)) return
   const { pendingReplies } = request.server
   const arrivedMs = performance.now() - request.queuedMs
   request.writeDeadline = arrivedMs + transactionTimeoutMs

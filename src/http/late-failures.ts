@@ -1,5 +1,6 @@
 import type { FastifyInstance, RouteHandlerMethod } from 'fastify'
 import { isDatabaseOutOfReach, OverloadedError } from '../database/failures.ts'
+import { isAnswered } from './deadline.ts'
 import { Problem } from './problems.ts'
 
 const isExpected = (error: unknown) =>
@@ -12,9 +13,9 @@ export function expectLateFailures(app: FastifyInstance): void {
     const guarded: RouteHandlerMethod = async function (request, reply) {
       try {
         const result = await handler.call(this, request, reply)
-        return reply.sent ? reply : result
+        return isAnswered(request, reply) ? reply : result
       } catch (error) {
-        if (!reply.sent) throw error
+        if (!isAnswered(request, reply)) throw error
         if (isExpected(error)) request.log.debug({ reason: String(error) }, 'request failed after its answer')
         else request.log.error({ err: error }, 'request failed after its answer')
         return reply

@@ -5,8 +5,9 @@ import { z } from 'zod'
 /** No route has more than four. A URL has room for 2,000, and each that a route does not know takes its time to refuse. */
 const maxParameters = 100
 
-/** Of more parameters, the first 100: no route accepts those either. */
-export const parseQuery = (query: string) => parse(query, '&', '=', { maxKeys: maxParameters })
+/** Of more parameters, the first 100: no route accepts those either. Empty ones, which `parse` counts, are none. */
+export const parseQuery = (query: string) =>
+  parse(query.replace(/&{2,}/g, '&').replace(/^&/, ''), '&', '=', { maxKeys: maxParameters })
 
 const noParameters = z.strictObject({})
 

@@ -6,6 +6,7 @@ import type {
 } from 'fastify'
 import fp from 'fastify-plugin'
 import { addressKey, networkKey } from '../http/client-address.ts'
+import { isAnswered } from '../http/deadline.ts'
 import { safeMethods } from '../http/origin.ts'
 import { clientBuckets } from './client-buckets.ts'
 import type { FixedWindow, Reservation } from './fixed-window.ts'
@@ -43,6 +44,8 @@ export function limitHooks(fixedWindow: FixedWindow, perAddress: Limit, perNetwo
   const preValidation: preValidationAsyncHookHandler = async (request, reply) => {
     attempts.consume(request.client.ip)
     const reservation = await fixedWindow.acquire(...counters(request))
+    // No answer will release it.
+    if (isAnswered(request, reply)) return releaseSoon(reservation.release, request.log)
     reservations.set(request, { ...reservation, consumed: false })
     reply.headers(reservation.headers)
   }

@@ -3,7 +3,7 @@ import type { FixedWindow } from './fixed-window.ts'
 import { type Limit, limitWindowSeconds } from './headers.ts'
 import type { Counter } from './sliding-window.ts'
 
-/** @property device - a known one, as its account has it */
+/** @property device - one that is known for longer than a window, as its account has it */
 type Login = { account: string; ip: string; device: string | undefined }
 
 type Quotas = { loginsPerAccount: number; loginsPerAddress: number }

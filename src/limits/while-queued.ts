@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { untilAnswered, withoutDeadline } from '../http/deadline.ts'
-import { overloaded } from '../http/problems.ts'
+import { isAnswered, untilAnswered, withoutDeadline } from '../http/deadline.ts'
+import { databaseUnavailable, overloaded } from '../http/problems.ts'
 import { clientTurn } from './client-turn.ts'
 import type { Ticket } from './fair-queue.ts'
 
@@ -14,6 +14,7 @@ export async function whileQueued<T>(
   work: (ticket: Ticket) => Promise<T>,
   account?: string,
 ): Promise<T> {
+  if (isAnswered(request, reply)) throw databaseUnavailable(new Error('the deadline passed'))
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(overloaded('passwords')), maxQueuedMs).unref()
   const signal = AbortSignal.any([untilAnswered(reply), timeout.signal])

@@ -65,7 +65,7 @@ type Token = z.infer<typeof Token>
  * The three parts, none shorter than in any token of ours: 15 KiB of cookies hold 900 texts that are no token, and to decode
  * them would take 200 ms.
  */
-const form = /^eyJ[\w-]{56,}\.eyJ[\w-]{200,}\.[\w-]+$/
+const form = /^eyJ[\w-]{56,}\.eyJ[\w-]{200,}\.[\w-]{43,86}$/
 
 function isTimely({ iat, exp }: Token['payload']): boolean {
   // Revocations are kept for this long only: see revocation-cache.ts.
@@ -94,15 +94,15 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
   let jwtKeys = jwtKeysOf(ring)
   // A lookup in the verifier's own cache (`cache` of fast-jwt) takes three times as long.
   const verified = new Map<string, { viewer: Viewer; exp: number }>()
-  /** Their signatures are wrong. Several steps of a request ask. */
-  let refused = recentMap<true>(maxVerifiedTokens)
+  /** Tokens with a wrong signature: several steps of a request verify the same one. */
+  let refused = recentMap<true>(maxDecodedTokens)
 
   /** The tokens of a removed key must be refused at once, so verified ones belong to one ring. */
   function followRing(): void {
     const current = keys.current()
     if (current === ring) return
     verified.clear()
-    refused = recentMap(maxVerifiedTokens)
+    refused = recentMap(maxDecodedTokens)
     ring = current
     jwtKeys = jwtKeysOf(current)
   }
@@ -150,7 +150,8 @@ export const accessTokens = fp<{ keys: LiveKeys }>(async (app, { keys }) => {
     const key = jwtKeys.get(decoded.header.kid)
     // The key decides on the algorithm, never the token (RFC 8725, 3.1).
     if (key?.algorithm !== decoded.header.alg) return undefined
-    if (refused.get(token) || !isSigned(token, key)) {
+    if (refused.get(token)) return undefined
+    if (!isSigned(token, key)) {
       refused.set(token, true)
       return undefined
     }

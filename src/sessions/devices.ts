@@ -30,7 +30,11 @@ export type Device = {
 }
 
 /** @property token - of its cookie. @property subject - by which its failed logins are counted */
-export type KnownDevice = Pick<DeviceDocument, '_id' | 'account'> & { token: string; subject: string }
+export type KnownDevice = Pick<DeviceDocument, '_id' | 'account' | 'id'> & { token: string; subject: string }
+
+/** Whether a device was known so long ago. Of earlier versions' documents, the time of the first login is not known. */
+export const isKnownFor = ({ id }: Pick<KnownDevice, 'id'>, ms: number): boolean =>
+  id === undefined || Date.now() - timeOf(id.toString()).getTime() > ms
 
 /**
  * @property presented - the cookies of its name
@@ -79,7 +83,7 @@ export function deviceStore(db: Db) {
     const candidates = candidatesOf(account, presented)
     if (candidates.length === 0) return undefined
     const filter = { _id: { $in: candidates.map(({ _id }) => _id) }, account: toUuid(account) }
-    const projection = { account: 1, trustedUntil: 1 }
+    const projection = { account: 1, id: 1, trustedUntil: 1 }
     const count = candidates.length
     // The collection holds such documents.
     const found = session

@@ -7,9 +7,10 @@ import type { ActivityStore } from '../activity/store.ts'
 import { isLiveOneTimePassword, looksOneTime } from '../credentials/one-time-password.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import { type CredentialStore, isSpent, isSuspended } from '../credentials/store.ts'
-import { withDatabaseDeadline } from '../http/deadline.ts'
+import { isAnswered, withDatabaseDeadline } from '../http/deadline.ts'
 import { databaseUnavailable, isServerFault, Problem } from '../http/problems.ts'
 import { clientTurn } from '../limits/client-turn.ts'
+import { limitWindowSeconds } from '../limits/headers.ts'
 import type { Attempt } from '../limits/login-counters.ts'
 import type { AcquiredAttempt, LoginThrottle } from '../limits/login-throttle.ts'
 import { releaseSoon } from '../limits/release.ts'
@@ -20,7 +21,7 @@ import { secondFactorRequired } from '../second-factor/prove.ts'
 import type { SecondFactorStore } from '../second-factor/store.ts'
 import { type BeginContext, type BegunSession, beginSession, invalidCredentials } from './begin-session.ts'
 import type { Challenge, ChallengeStore } from './challenges.ts'
-import type { DeviceStore } from './devices.ts'
+import { type DeviceStore, isKnownFor } from './devices.ts'
 import { carriedSessions } from './presented.ts'
 import type { LoginBody } from './schema.ts'
 import type { SessionStore } from './store.ts'
@@ -67,8 +68,11 @@ async function readBefore(request: FastifyRequest, claim: Omit<Attempt, 'device'
   const readAttempt = async () => {
     const known = presented.length === 0 ? undefined : await devices.find(account, presented)
     const attempt: Attempt = { ...claim, device: known?.subject }
-    const checks = await Promise.allSettled([loginThrottle.check(attempt), successfulLogins.check(attempt)])
-    return { known, attempt, refused: checks.find((check) => check.status === 'rejected') }
+    // Each login without a cookie makes a device: those of one window must not multiply its quota.
+    const isOld = known !== undefined && isKnownFor(known, limitWindowSeconds * 1_000)
+    const login = { ...attempt, device: isOld ? known.subject : undefined }
+    const checks = await Promise.allSettled([loginThrottle.check(attempt), successfulLogins.check(login)])
+    return { known, attempt, login, refused: checks.find((check) => check.status === 'rejected') }
   }
   // The credential first: the room must not be older than its revision.
   const [credential, activityRoom, deviceRoom, sessionRoom, read] = await Promise.all([
@@ -111,7 +115,7 @@ export async function logIn(
   request.claimedIdentity = { account: claimed, username }
   const account = claimed ?? loginThrottle.standInId(username)
   const claim = { username, account, isStandIn: claimed === undefined, ip: client.ip }
-  const { attempt, credential, known, refused, room } = await readBefore(request, claim, context)
+  const { attempt, credential, known, login, refused, room } = await readBefore(request, claim, context)
   // By nothing that others can cause: the operator issued it because the owner is locked out.
   const isLimited = !isLiveOneTimePassword(account, credential, password)
   if (isLimited && refused) throw refused.reason
@@ -124,7 +128,7 @@ export async function logIn(
     if (!isLimited) return
     acquired = await withDatabaseDeadline(request, reply, () => loginThrottle.acquire(attempt))
     release = acquired.release
-    if (reply.sent) throw databaseUnavailable(new Error('the database was too slow'))
+    if (isAnswered(request, reply)) throw databaseUnavailable(new Error('the database was too slow'))
   }
   try {
     const { matches, rehashed } = await whileQueued(
@@ -141,7 +145,7 @@ export async function logIn(
     const released = releaseSoon(needsFactor ? acquired.release : acquired.succeed, request.log)
     // If the rest fails, what is released must not be released again.
     release = nothing
-    const counted = isLimited ? successfulLogins.acquire(attempt) : Promise.resolve(nothing)
+    const counted = isLimited ? successfulLogins.acquire(login) : Promise.resolve(nothing)
     await Promise.allSettled([released, counted])
     release = await counted
     const requireCode = () => {
@@ -158,20 +162,20 @@ export async function logIn(
     const useUp = async (transaction: ClientSession) => {
       if (isEnrolled && !(await devices.isTrusted(account, presented, transaction))) throw requireCode()
     }
-    const login = { account, credential, carried, known, room, rehashed, useUp }
-    const issued = await beginSession(request, login, context)
+    const proven = { account, credential, carried, known, room, rehashed, useUp }
+    const issued = await beginSession(request, proven, context)
     securityLog.record('authn_login_success', { request })
     return { issued, own }
   } catch (thrown) {
     let error = thrown
-    if (isInvalidCredentials(thrown) && !reply.sent) {
+    if (isInvalidCredentials(thrown) && !isAnswered(request, reply)) {
       securityLog.record('authn_login_fail', { request })
       await failedLogins.record(account, client).catch((failure) => {
         error = failure
       })
     }
     // A login that was answered 503 does not count as a failure.
-    if (isServerFault(error) || reply.sent) await releaseSoon(release, request.log)
+    if (isServerFault(error) || isAnswered(request, reply)) await releaseSoon(release, request.log)
     throw error
   }
 }

@@ -132,8 +132,8 @@ export function sessionStore(
     },
 
     /**
-     * Of the account's other sessions. Writes each of them, so that a confirmation at the same moment conflicts. That of a
-     * one-time password ends: it changes the password without one.
+     * Of the account's other sessions. Writes each of them, so that a confirmation at the same moment conflicts. Ends a session
+     * of a one-time password: it could change the password without a code.
      */
     async endOtherConfirmations({ account, session }: SessionOwner, transaction: ClientSession): Promise<void> {
       const owner = toUuid(account)

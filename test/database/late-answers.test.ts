@@ -11,7 +11,9 @@ t.test(
     const proxy = await cuttableProxy(t, Number(new URL(connection.uri).port))
     const uri = proxy.uri(db.databaseName)
     const config = await testConfig({ ...connection, uri })
-    const app = await buildApp(config, { ...connection, uri }, pino({ level: 'silent' }))
+    const errors: string[] = []
+    const log = pino({ level: 'error' }, { write: (line) => void errors.push(line) })
+    const app = await buildApp(config, { ...connection, uri }, log)
     const url = await app.listen({ host: '127.0.0.1', port: 0 })
     t.teardown(() => app.close())
 
@@ -26,5 +28,6 @@ t.test(
     const other = await makeClient(url).post('v1/accounts', { json: { username: 'bob', password } })
     t.equal(other.statusCode, 201)
     t.same(await db.collection('accounts').distinct('username'), ['bob'])
+    t.same(errors, [])
   },
 )
