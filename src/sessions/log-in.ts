@@ -68,9 +68,8 @@ async function readBefore(request: FastifyRequest, claim: Omit<Attempt, 'device'
   const readAttempt = async () => {
     const known = presented.length === 0 ? undefined : await devices.find(account, presented)
     const attempt: Attempt = { ...claim, device: known?.subject }
-    // Each login without a cookie makes a device: those of one window must not multiply its quota.
-    const isOld = known !== undefined && isKnownFor(known, limitWindowSeconds * 1_000)
-    const login = { ...attempt, device: isOld ? known.subject : undefined }
+    const isDeviceOld = known !== undefined && isKnownFor(known, limitWindowSeconds * 1_000)
+    const login = { ...attempt, isDeviceOld }
     const checks = await Promise.allSettled([loginThrottle.check(attempt), successfulLogins.check(login)])
     return { known, attempt, login, refused: checks.find((check) => check.status === 'rejected') }
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Db } from 'mongodb'
+import { type Db, UUID } from 'mongodb'
 import type { Test } from 'tap'
 import { type Answer, ask, expectProblem } from '../http/wire.ts'
 
@@ -74,4 +74,10 @@ export function deviceCookieIn(cookies: string): string {
   const found = /device=[^;]+/.exec(cookies)?.[0]
   if (!found) throw new Error('no device cookie')
   return found
+}
+
+/** As if the first logins of all devices were long ago. */
+export async function ageDevices(db: Db): Promise<void> {
+  const id = new UUID('00000000-0000-7000-8000-000000000001')
+  await db.collection('devices').updateMany({}, { $set: { id } })
 }

@@ -2,7 +2,7 @@ import t from 'tap'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf } from '../http/wire.ts'
 import { twoServers } from '../sessions/servers.ts'
-import { attemptLogin, countStatuses, deviceCookieIn, expectLimited } from './login-attempts.ts'
+import { ageDevices, attemptLogin, countStatuses, deviceCookieIn, expectLimited } from './login-attempts.ts'
 import { atQuarterHour, quarterHour } from './quarter-hour.ts'
 
 t.test('successful logins are limited for each account, over two servers', async (t) => {
@@ -25,7 +25,10 @@ t.test('successful logins are limited for each account, over two servers', async
   const known = { password, cookie: deviceCookieIn(cookie) }
   for (let n = 0; n < 5; n += 1) t.equal((await attemptLogin(ports[n % 2] ?? 0, 'ann', known)).status, 200)
   for (const options of [known, { cookie: known.cookie }])
-    expectLimited(t, await attemptLogin(other, 'ANN', options), 'logins-by-device', 5)
+    expectLimited(t, await attemptLogin(other, 'ANN', options), 'logins-from-new-devices', 5)
+  await ageDevices(db)
+  for (let n = 0; n < 5; n += 1) t.equal((await attemptLogin(ports[n % 2] ?? 0, 'ann', known)).status, 200)
+  expectLimited(t, await attemptLogin(other, 'ANN', known), 'logins-by-device', 5)
   t.equal((await attemptLogin(port, 'bob', { password })).status, 200, 'another account is not limited')
   t.equal((await ask(port, 'GET', '/v1/session', { headers: { cookie } })).status, 200, 'live sessions go on')
   clock.forward(quarterHour)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { makeClient, signUp, testServer } from '../helper.ts'
-import { ageAttempts, countAttempts, forgetRefusals } from '../limits/login-attempts.ts'
+import { ageAttempts, ageDevices, countAttempts, forgetRefusals } from '../limits/login-attempts.ts'
 import { codeOf, enrol, firstStep, forgetSteps, secondStep, wrongCodeOf } from './authenticator.ts'
 
 const wrong = { statusCode: 401, body: { code: 'invalid-credentials' } }
@@ -89,13 +89,14 @@ t.test('the limits on wrong codes', async (t) => {
   })
 
   t.test('the first steps of an account are limited as its logins are', async (t) => {
-    const { url } = await testServer(t, { LIMIT_LOGINS_PER_ACCOUNT: '3' })
+    const { db, url } = await testServer(t, { LIMIT_LOGINS_PER_ACCOUNT: '3' })
     const { client, username } = await signUp(url)
     const known = makeClient(url)
     t.equal((await firstStep(known, username)).statusCode, 200)
     await enrol(client)
     for (const _ of [1, 2]) t.equal((await firstStep(makeClient(url), username)).statusCode, 401)
     t.match(await firstStep(makeClient(url), username), { statusCode: 429 })
+    await ageDevices(db)
     for (const _ of [1, 2, 3]) t.equal((await firstStep(known, username)).statusCode, 401)
     t.match(await firstStep(known, username), { statusCode: 429 })
     const owner = await firstStep(client, username)
