@@ -60,7 +60,7 @@ export async function runCrowd(
   const shown = progress.begin('verify', finalReadingSteps(directory, robots))
   let unreadable: string | null = null
   try {
-    const everything = { directory, robots: crowd.joined, stats: context.stats }
+    const everything = { directory, robots: crowd.joined, stats: context.stats, checker }
     await readEverything(crowd.visitor, everything, shown.step)
     const reader = crowd.joined.find(({ isGone }) => !isGone)
     if (before && reader) await checkAnalytics(reader, before, checker, directory.known)

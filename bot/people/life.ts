@@ -14,7 +14,7 @@ export type Day = {
   steps: Iterable<Step>
   /** Mean of the pauses between steps; without it, none. */
   thinkTimeMs?: number
-  /** performance.now() after which no step begins. */
+  /** performance.now() after which no step begins, and one that has begun only does what it writes. */
   until?: number
   /** After it aborts, no step begins but the first few, so that there is something to check. */
   over?: AbortSignal | undefined
@@ -32,7 +32,7 @@ export async function liveDay(
   surroundings: { base: URL; stop: AbortSignal },
 ): Promise<void> {
   const { stop } = surroundings
-  const visits = new Visits(robot, identities, surroundings)
+  const visits = new Visits(robot, identities, { ...surroundings, until })
   const random = randomStream('thinking', robot.context.seed, robot.identity.index)
   let taken = 0
   for (const step of steps) {

@@ -15,14 +15,21 @@ export class Visits {
   #random: Random
   #base: URL
   #stop: AbortSignal
+  #until: number
   #later: NonNullable<Later>[] = []
 
-  constructor(robot: Robot, identities: readonly Identity[], { base, stop }: { base: URL; stop: AbortSignal }) {
+  /** `until`: performance.now() after which the robot looks around no more. */
+  constructor(
+    robot: Robot,
+    identities: readonly Identity[],
+    { base, stop, until }: { base: URL; stop: AbortSignal; until: number },
+  ) {
     this.#robot = robot
     this.#identities = identities
     this.#random = randomStream('reads', robot.context.seed, robot.identity.index)
     this.#base = base
     this.#stop = stop
+    this.#until = until
   }
 
   async perform(step: Step): Promise<void> {
@@ -110,6 +117,7 @@ export class Visits {
   }
 
   async #browse(): Promise<void> {
+    if (performance.now() > this.#until) return
     const robot = this.#robot
     const { directory } = robot.context
     const reading = robot.reading(this.#random() < 0.5)
