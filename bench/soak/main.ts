@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { withFaultyDatabase } from '../../bot/chaos/database.ts'
 import { processFaults } from '../../bot/chaos/process-faults.ts'
 import { reportSchema } from '../../bot/report/schema.ts'
@@ -15,27 +16,39 @@ import {
   withLocalServer,
 } from '../../bot/spawn-server.ts'
 
-const [minutes = 10, robots = 1_000] = process.argv.slice(2).map(Number)
+const help = `Usage: npm run bench:soak -- [minutes] [robots]
+
+Lets robots (default 1000) use a server with --faults for some minutes (default 10), while the server and mongod are killed in
+turn, six times each. Exit code: 0 the ledger agrees, the bot stayed under 600 MB and ended within 60 s after its time,
+otherwise 1.
+`
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', default: false } },
+})
+const [minutes = 10, robots = 1_000] = positionals.map(Number)
 const killsOfEach = 6
 const maxRssBytes = 600e6
 const maxSecondsAfter = 60
 
-/**
- * `npm run bench:soak -- [minutes] [robots]`: a crowd with --faults, while the server and mongod are killed in turn, six
- * times each. Exits with 1 unless the ledger agrees, the bot stays under 600 MB and ends within 60 s after its time.
- */
-const directory = await mkdtemp(join(tmpdir(), 'rookery-soak-'))
-try {
-  const faults = await withFaultyDatabase(directory, ({ settings }) =>
-    withLocalServer(directory, { ...settings, TMPDIR: directory, LOG_LEVEL: 'silent', BCRYPT_COST: '4' }, soak),
-  )
-  for (const fault of faults) process.stdout.write(`failed: ${fault}\n`)
-  process.exitCode = faults.length === 0 ? 0 : 1
-} finally {
-  await rm(directory, { recursive: true, force: true })
+if (values.help) process.stdout.write(help)
+else process.exitCode = await bench()
+
+async function bench(): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'rookery-soak-'))
+  try {
+    const settings = { TMPDIR: directory, LOG_LEVEL: 'silent', BCRYPT_COST: '4' }
+    const faults = await withFaultyDatabase(directory, (database) =>
+      withLocalServer(directory, { ...database.settings, ...settings }, (server) => soak(server, directory)),
+    )
+    for (const fault of faults) process.stdout.write(`failed: ${fault}\n`)
+    return faults.length === 0 ? 0 : 1
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }
 
-async function soak(server: LocalServer): Promise<string[]> {
+async function soak(server: LocalServer, directory: string): Promise<string[]> {
   if (!(await waitUntilReady(server))) return ['the server did not start']
   const json = join(directory, 'report.json')
   const size = ['--robots', String(robots), '--for', `${minutes}m`, '--seed', '1', '--faults']

@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
 import { temporaryFolder } from '../../src/temporary-folder.ts'
 import { withMongod } from '../mongod.ts'
 
@@ -12,10 +13,12 @@ const rounds = 5
 const root = join(import.meta.dirname, '../..')
 const json = { 'content-type': 'application/json' }
 
-/**
- * `npm run bench:start`: how long the server takes from its spawning to "listens on", with a database that runs and with the
- * embedded one, as a multiple of what Node takes to start and exit; and the first sign-up beside the second. Medians of five.
- */
+const help = `Usage: npm run bench:start
+
+Prints how long the server takes from its spawning to "listens on", with a database that runs and with the embedded one, in
+milliseconds and as a multiple of what Node takes to start and exit; and the first sign-up beside the second. Medians of
+${rounds}. The exit code does not depend on them.
+`
 const times = new Map<string, number[]>()
 const note = (name: string, ms: number) => times.set(name, [...(times.get(name) ?? []), ms])
 const median = (all: readonly number[]) => all.toSorted((a, b) => a - b)[all.length >> 1] ?? Number.NaN
@@ -68,31 +71,37 @@ async function startServer(name: string, settings: Record<string, string>): Prom
   await ended
 }
 
-const directory = await temporaryFolder('rookery-bench-start-')
-try {
-  await withMongod(async ({ uri, username, password }) => {
-    const running = {
-      MONGODB_URI: uri,
-      DB_USER: username,
-      DB_PASSWORD: password,
-      JWT_SIGN_KEY: randomBytes(32).toString('hex'),
-    }
-    const embedded = { MONGODB_URI: '', DATA_DIR: directory }
-    // The first start fills the directory and the cache of compiled code.
-    for (const settings of [running, embedded]) await startServer('unused', settings)
-    for (const name of ['first sign-up', 'second sign-up']) times.delete(name)
-    for (let round = 0; round < rounds; round += 1) {
-      await startNode()
-      await startServer('with a database that runs', running)
-      await startServer('with the embedded database', embedded)
-    }
-  })
-} finally {
-  await rm(directory, { recursive: true, force: true, maxRetries: 3 })
-}
-const base = median(times.get('Node') ?? [])
-for (const [name, all] of times) {
-  if (name === 'unused') continue
-  const ms = median(all)
-  process.stdout.write(`${name.padEnd(27)} ${ms.toFixed(0).padStart(6)} ms  ${(ms / base).toFixed(1)} × Node\n`)
+const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } })
+if (values.help) process.stdout.write(help)
+else await bench()
+
+async function bench(): Promise<void> {
+  const directory = await temporaryFolder('rookery-bench-start-')
+  try {
+    await withMongod(async ({ uri, username, password }) => {
+      const running = {
+        MONGODB_URI: uri,
+        DB_USER: username,
+        DB_PASSWORD: password,
+        JWT_SIGN_KEY: randomBytes(32).toString('hex'),
+      }
+      const embedded = { MONGODB_URI: '', DATA_DIR: directory }
+      // The first start fills the directory and the cache of compiled code.
+      for (const settings of [running, embedded]) await startServer('unused', settings)
+      for (const name of ['first sign-up', 'second sign-up']) times.delete(name)
+      for (let round = 0; round < rounds; round += 1) {
+        await startNode()
+        await startServer('with a database that runs', running)
+        await startServer('with the embedded database', embedded)
+      }
+    })
+  } finally {
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 })
+  }
+  const base = median(times.get('Node') ?? [])
+  for (const [name, all] of times) {
+    if (name === 'unused') continue
+    const ms = median(all)
+    process.stdout.write(`${name.padEnd(27)} ${ms.toFixed(0).padStart(6)} ms  ${(ms / base).toFixed(1)} × Node\n`)
+  }
 }

@@ -60,7 +60,7 @@ export function resetView() {
         await call('POST', '/v1/password-reset/confirm', { body })
         forgetToken('reset')
         await passwordReset()
-        const text = 'The password is changed, and every session has ended.'
+        const text = 'The password is changed, and every session has ended. Passkeys and the e-mail address stay.'
         if (me()) element.replaceChildren(el('p', { class: 'done', role: 'status' }, text))
         else goToLogIn(`${text} Log in with the new one.`)
       },

@@ -52,7 +52,8 @@ function password({ username }) {
       if (!(await confirmed(change, ' to change it'))) return
       element.reset()
       await passwordChanged()
-      saved.textContent = 'Changed. All other sessions have ended.'
+      saved.textContent =
+        'Changed. All other sessions have ended. Passkeys and the e-mail address stay: remove those that are not yours.'
     },
     'Change the password',
     passwordField('Current password', 'currentPassword', 'current-password').element,
