@@ -52,8 +52,12 @@ export const secondStepRoute: FastifyPluginAsyncZod<Context> = async (scope, con
       if (!challenge) throw firstStepAgain()
       const { account, version } = firstStepOf(challenge)
       request.claimedIdentity = { account }
+      const refuse = () => {
+        challenges.end(challenge)
+        return firstStepAgain()
+      }
       const release = await failedCodes.acquireTry(challenge.id).catch((error) => {
-        throw isRateLimited(error) ? firstStepAgain() : error
+        throw isRateLimited(error) ? refuse() : error
       })
       try {
         const [own, credential, isEnrolled, device, carried] = await Promise.all([
@@ -63,8 +67,8 @@ export const secondStepRoute: FastifyPluginAsyncZod<Context> = async (scope, con
           devices.find(account, cookies.device(request)),
           carriedSessions(request, cookies, sessions),
         ])
-        if (!own || !isEnrolled || credential?.version !== version) throw firstStepAgain()
-        if (isSpent(credential) || isSuspended(credential)) throw firstStepAgain()
+        if (!own || !isEnrolled || credential?.version !== version) throw refuse()
+        if (isSpent(credential) || isSuspended(credential)) throw refuse()
         const useFactor = await proveFactor(request, account, presented, context)
         const useUp = async (transaction: ClientSession) => {
           const { outcome } = await challenges.use(challenge, transaction)

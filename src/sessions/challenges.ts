@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { Binary, type ClientSession, type Collection, type Db, MongoServerError } from 'mongodb'
+import { recentMap } from '../limits/recent-map.ts'
 import { type KeyRing, signingKey } from '../secrets/key-ring.ts'
 
 /** What a challenge is for: one of another purpose is refused. */
@@ -19,6 +20,7 @@ const form = /^([a-z-]{1,32})\.([\w:-]{0,128})\.(\d{13})\.([\w-]{22})\.([\w-]{43
 const duplicateKey = 11_000
 /** A request may carry many cookies of one name. */
 const maxVerified = 8
+const maxEnded = 10_000
 
 /**
  * The keys of challenges, that of the key that signs now first. Each is made of a key of the ring and the throttle key: a
@@ -40,6 +42,8 @@ export const usedChallengeIndexes = [{ key: { expiresAt: 1 }, expireAfterSeconds
  */
 export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Date.now) {
   const used: Collection<UsedChallengeDocument> = db.collection('usedChallenges')
+  /** By id, those that serve no more, as far as this process knows: a client could present one without end. */
+  const ended = recentMap<true>(maxEnded)
   const macOf = (key: Buffer, use: 'token' | 'value', text: string) =>
     createHmac('sha256', key).update(`${use}: ${text}`).digest()
 
@@ -56,7 +60,10 @@ export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Da
   }
 
   const readAll = (purpose: ChallengePurpose, presented: readonly string[]): Challenge[] =>
-    presented.slice(0, maxVerified).flatMap((token) => parse(token, purpose) ?? [])
+    presented
+      .slice(0, maxVerified)
+      .flatMap((token) => parse(token, purpose) ?? [])
+      .filter(({ id }) => !ended.get(id))
 
   return {
     /** @returns the token for the cookie, and the challenge */
@@ -76,6 +83,9 @@ export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Da
 
     readAll,
 
+    /** For one that serves no more, whatever the reason: from now on this process reads it as none. */
+    end: ({ id }: Challenge): void => ended.set(id, true),
+
     /** Alone, or in the transaction of what it permits. */
     async use(
       { id, expiresAt }: Challenge,
@@ -87,8 +97,9 @@ export function challengeStore(db: Db, keys: () => readonly Buffer[], nowMs = Da
         return { outcome: 'used' }
       } catch (error) {
         // The server has aborted the transaction then: the caller must throw.
-        if (error instanceof MongoServerError && error.code === duplicateKey) return { outcome: 'already-used' }
-        throw error
+        if (!(error instanceof MongoServerError && error.code === duplicateKey)) throw error
+        ended.set(id, true)
+        return { outcome: 'already-used' }
       }
     },
   }

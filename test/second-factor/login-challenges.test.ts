@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import type { CommandStartedEvent } from 'mongodb'
 import t from 'tap'
 import { throttleKey } from '../../src/limits/throttle-key.ts'
 import { ringOfOne } from '../../src/secrets/key-ring.ts'
 import { challengeKeys, challengeStore } from '../../src/sessions/challenges.ts'
 import { makeClient, testServer } from '../helper.ts'
+import { serverOn } from '../sessions/servers.ts'
 import { accountsOn, codeOf, secondStep, wrongCodeOf } from './authenticator.ts'
 
 type Activity = { items: { event: string; count?: number }[] }
 type Client = ReturnType<typeof makeClient>
+type Observed = { on(event: 'commandStarted', listener: (event: CommandStartedEvent) => void): unknown }
 
 const wrong = { statusCode: 401, body: { code: 'invalid-credentials' } }
 const again = { statusCode: 401, body: { code: 'unauthenticated' } }
@@ -95,5 +98,32 @@ t.test('the challenge between the steps of a login', async (t) => {
     const fresh = await begin(victim.username)
     t.equal((await secondStep(fresh, { recoveryCode: victim.recoveryCodes[0] })).statusCode, 200, 'nothing is lost')
     t.match((await fresh.get('v1/session')).body, { account: { username: victim.username } })
+  })
+
+  t.test('a challenge that serves no more is looked up once, however often it is presented', async (t) => {
+    const commands: string[] = []
+    const observeClient = (client: Observed) =>
+      void client.on('commandStarted', ({ command }) => commands.push(JSON.stringify(command)))
+    const observed = await serverOn(t, { ...server.connection, observeClient }, { JWT_SIGN_KEY: signKey })
+    /** Of a second step. */
+    const count = () => commands.filter((command) => /"(attempts|credentials)"/.test(command)).length
+
+    const { client, username, secret, recoveryCodes } = await enrolled()
+    const cookieOf = async (login: Client) => login.jar.getCookieString(url)
+    const present = (cookie: string) =>
+      makeClient(observed).post('v1/session/second-factor', { json: { code: codeOf(secret) }, headers: { cookie } })
+    const used = await begin(username)
+    const [tried, late] = [await begin(username), await begin(username)]
+    const cookies = { used: await cookieOf(used), tried: await cookieOf(tried), late: await cookieOf(late) }
+    t.equal((await secondStep(used, { recoveryCode: recoveryCodes[0] })).statusCode, 200)
+    for (const _ of [1, 2, 3, 4, 5]) t.match(await secondStep(tried, { code: wrongCodeOf(secret) }), wrong)
+    for (const name of ['used', 'tried', 'late'] as const) {
+      if (name === 'late') t.equal((await client.delete('v1/second-factor/totp')).statusCode, 204)
+      t.match(await present(cookies[name]), again, name)
+      const once = count()
+      for (const _ of [1, 2, 3]) t.match(await present(cookies[name]), again, name)
+      t.equal(count(), once, name)
+    }
+    t.ok(count() > 0)
   })
 })
