@@ -30,7 +30,7 @@ export type PasskeyLoginContext = AssertionContext &
     accounts: Pick<AccountStore, 'find' | 'idOf'>
     credentials: Pick<CredentialStore, 'find' | 'recordLogin'>
     failedCodes: Pick<FailedCodes, 'clearRow'>
-    fixedWindow: Pick<FixedWindow, 'acquire'>
+    fixedWindow: Pick<FixedWindow, 'acquire' | 'check'>
     limits: { loginsPerAccount: number; loginsPerAddress: number }
     loginThrottle: Pick<LoginThrottle, 'clear'>
   }
@@ -72,6 +72,8 @@ export function passkeyLogin(context: PasskeyLoginContext) {
     ])
     request.claimedIdentity = { account: found?.account.toString(), ...(username !== undefined && { username }) }
     const passkey = named === claimed ? found : undefined
+    // Before the signature and the write: the owner of a passkey can sign any number of challenges.
+    if (passkey) await fixedWindow.check({ limit: perAccount, subject: passkey.account.toString() })
     const assertRoom = () => failures.check(request.client.ip)
     return acceptAssertion(request, { response, party, challenge, passkey }, context, assertRoom)
   }
