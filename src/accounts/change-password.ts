@@ -84,6 +84,8 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
       if (!own) throw unauthenticated()
       const owner = { ...own, pointer }
       const issued = await reauthenticate(request, reply, currentPassword, context, async ({ version, oneTime }) => {
+        // Once more: an enrolment after the first look, and before the version was read, would not conflict below.
+        await requireSecondFactor(request)
         if (oneTime && normalisePassword(newPassword) === normalisePassword(currentPassword)) {
           throw invalid({ pointer, detail: 'Must differ from the one-time password.' })
         }

@@ -71,6 +71,17 @@ t.test('beside an enrolment at another server', async (t) => {
     t.ok(await isEnrolled(client))
   })
 
+  t.test('a change of the password by a session that has given no code is refused', async (t) => {
+    const held = { command: 'find', collection: 'credentials' }
+    const { client, answer } = await enrolBeside(held, async (username) => {
+      const other = await logIn(username)
+      const json = { currentPassword: password, newPassword: `${password}, again` }
+      return () => other.put<Body>('v1/account/password', { json })
+    })
+    t.match(answer, { statusCode: 403, body: { code: 'confirmation-required' } })
+    t.ok(await isEnrolled(client))
+  })
+
   for (const [method, path] of [
     ['DELETE', 'v1/second-factor/totp'],
     ['DELETE', 'v1/sessions'],
