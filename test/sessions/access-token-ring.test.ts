@@ -24,6 +24,20 @@ t.test('the newest key whose signFrom has passed signs, with its own algorithm, 
   t.ok(tokens.read(early), 'a server whose clock is ahead may sign with the next key already')
 })
 
+t.test('tokens with the shortest and the longest kid and generation have the form of ours', async (t) => {
+  for (const kid of ['k', 'k'.repeat(64)])
+    for (const key of [symmetricKey(kid), ed25519Key(kid)])
+      for (const generation of [0, Number.MAX_SAFE_INTEGER]) {
+        const { tokens } = await tokenServer(t, changeableKeys([key]))
+        const { token } = tokens.sign({ ...viewer, generation }, endsAt)
+        t.same(
+          tokens.read(token),
+          { ...viewer, generation },
+          `${key.algorithm}, ${kid.length} characters, ${generation}`,
+        )
+      }
+})
+
 t.test('a removed key’s tokens are refused at once, even if they were accepted before', async (t) => {
   const [one, other] = [ed25519Key('one'), ed25519Key('other', secondsFromNow(-60))]
   const keys = changeableKeys([one])
