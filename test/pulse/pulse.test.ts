@@ -45,6 +45,7 @@ t.test('a second is shown once it is complete, and for a minute', async (t) => {
   t.equal(counts.read().total.requests, 0)
   now += 1_000
   const { items, total } = counts.read()
+  t.equal(counts.read().items, items, 'put together once a second')
   t.match(items.at(-1), { at: new Date(1_000_000_000), requests: 100, errors: 2, posts: 100, reactions: 0 })
   t.ok((total.p95Ms ?? 0) >= 95 && (total.p95Ms ?? 0) <= 105, `p95 is ${total.p95Ms}`)
   counts.note({ durationMs: 1e9, isError: false, created: 'reaction' })
