@@ -1,4 +1,8 @@
+import type { FastifyRequest } from 'fastify'
+import { UUID } from 'mongodb'
 import t from 'tap'
+import { presentedRefreshTokens } from '../../src/sessions/presented.ts'
+import { newRefreshToken, serializeRefreshToken } from '../../src/sessions/refresh-token.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { type Cookies, logIn } from './servers.ts'
 import { carried, setCookies } from './set-cookies.ts'
@@ -120,4 +124,14 @@ t.test('the limit on refreshes', async (t) => {
     200,
     'nor does one over it stop others',
   )
+})
+
+t.test('of 150 refresh cookies, those after the first eight tokens are not read', async (t) => {
+  const texts = Array.from({ length: 150 }, () => serializeRefreshToken(newRefreshToken(new UUID())))
+  texts[3] = 'no token'
+  const tokens = texts.filter((text) => text !== 'no token').slice(0, 8)
+  Object.defineProperty(texts, 9, { get: () => t.fail('another is read') })
+  // The cookies are these, whatever the request.
+  const presented = presentedRefreshTokens({} as FastifyRequest, { refresh: () => texts })
+  t.same(presented.map(serializeRefreshToken), tokens)
 })
