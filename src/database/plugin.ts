@@ -135,8 +135,9 @@ async function prepareDatabase(name: string, options: Options) {
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
     await ensureIndexes(db, collections)
     await ensureViews(db, views)
-    await raiseDataVersion(db)
     await assertData?.(db)
+    // Last: one that does not start leaves the data to the program before it.
+    await raiseDataVersion(db)
   } finally {
     await client.close()
   }

@@ -19,3 +19,15 @@ t.test('a start records the version of the data, and one on newer data fails and
   t.equal((await db.collection('posts').indexes()).length, 1, 'no index of an older program')
   t.equal((await versions.findOne({ _id: 'data' }))?.version, (recorded?.version ?? 0) + 1)
 })
+
+t.test('a start that fails leaves the data to the program before it', async (t) => {
+  const { db, connection } = await freshDatabase(t)
+  const versions = db.collection<{ _id: string; sha256?: string; finishedAt?: null; version?: number }>('versions')
+  await versions.insertOne({ _id: 'restore', sha256: 'of a backup', finishedAt: null })
+  const start = async () => buildApp(await testConfig(connection), connection, pino({ level: 'silent' }))
+  await t.rejects(start(), { name: 'StartError' })
+  t.equal(await versions.findOne({ _id: 'data' }), null)
+  await versions.deleteOne({ _id: 'restore' })
+  await (await start()).close()
+  t.match(await versions.findOne({ _id: 'data' }), { version: Number })
+})
