@@ -1,6 +1,6 @@
-import { Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { countConnections, stopAccepting } from './acceptors.ts'
 
 /**
  * @property isReplaced - another process serves the same port by now: /health/ready stays as it is, because the balancer
@@ -27,11 +27,6 @@ const checkIntervalMs = 20
 function closeWithItsClient(socket: { end(): unknown; destroySoon(): unknown }): void {
   socket.destroySoon = () => socket.end()
 }
-
-const countConnections = (server: Server) =>
-  new Promise<number>((resolve, reject) =>
-    server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
-  )
 
 /** @property arrivalSeconds - what a request that has not arrived completely has left of the grace period */
 type Options = { drainSeconds: number; graceSeconds: number; arrivalSeconds?: number }
@@ -71,12 +66,14 @@ export function supportDraining(
       request.raw.socket.destroy()
     }
   }
+  // Without a drain before it.
+  app.addHook('preClose', async () => stopAccepting(server))
   app.decorate('drain', async ({ isReplaced = false } = {}) => {
     app.draining = true
     app.leaving = !isReplaced
     if (!isReplaced) await sleep(drainSeconds * 1_000, undefined, { ref: false })
-    // http.Server's own close() would also close idle connections, on which requests might be about to arrive.
-    Server.prototype.close.call(server)
+    // Requests might be about to arrive on idle connections.
+    stopAccepting(server)
     lastAnsweredAt = performance.now()
     const graceEndMs = lastAnsweredAt + graceSeconds * 1_000
     const arrivalEndMs = lastAnsweredAt + Math.min(arrivalSeconds, graceSeconds) * 1_000

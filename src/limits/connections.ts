@@ -15,7 +15,7 @@ const relaxedShare = 0.75
 const scanIntervalMs = 100
 
 /**
- * Node accepts one connection in each turn of the event loop, so that a client that opens and leaves many makes those of all
+ * Node accepts a few connections in each turn of the event loop, so that a client that opens and leaves many makes those of all
  * others wait. An address may open so many at once, or twice what it may have at a time, and then a tenth of it a second.
  */
 const minBurst = 1_000
@@ -96,6 +96,12 @@ export function limitConnections(app: FastifyInstance, { perAddress, trustedProx
   }
 
   server.on('connection', (socket: Socket) => {
+    // Node compares the connections of each socket that listens: see http/acceptors.ts.
+    if (open.size >= server.maxConnections) {
+      socket.destroy()
+      server.emit('drop')
+      return
+    }
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     const ip = canonicalAddress(socket.remoteAddress ?? '')

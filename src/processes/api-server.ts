@@ -1,13 +1,15 @@
+import cluster from 'node:cluster'
 import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
+import { acceptMore } from '../http/acceptors.ts'
 import type { DrainOptions } from '../http/drain.ts'
 import { browserUrl, defaultOrigins } from '../http/public-origins.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
 import { liveSecrets } from '../secrets/live.ts'
 import type { Secrets } from '../secrets/secrets.ts'
-import { listenError } from './check-ports.ts'
+import { checkPort, listenError } from './check-ports.ts'
 
 export type Service = {
   url: string
@@ -23,6 +25,9 @@ export type MeasuredService = Service & { metrics(): Promise<ProcessMetrics> }
 
 /** Connections that wait while the event loop is busy; Linux also bounds it by net.core.somaxconn. */
 const backlog = 4_096
+
+/** Several processes share one socket instead, so that a process that ends loses no connection that waits. */
+const reusePort = process.platform === 'linux' && !cluster.isWorker
 
 /** Serves the API in this process. @throws StartError when the database, HOST or PORT cannot be used */
 export async function startApiServer(
@@ -45,7 +50,11 @@ export async function startApiServer(
     return `${name} listens on ${address}${isForBrowsers ? '' : ' (browsers: add it to PUBLIC_ORIGIN)'}`
   }
   try {
-    await app.listen({ host, port: config.port, backlog, listenTextResolver: describe })
+    // With SO_REUSEPORT, another server of this user would share the port instead of failing.
+    if (reusePort) await checkPort(config)
+    const options = { host, port: config.port, backlog, reusePort, listenTextResolver: describe }
+    await app.listen(options)
+    if (reusePort) await acceptMore(app.server, backlog)
     const url = browserUrl(host, port())
     return {
       url,
