@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Sweeper } from '../database/sweeper.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
@@ -17,6 +18,7 @@ import { type RemoveContext, removeAccount } from './remove-account.ts'
 type Context = RemoveContext & {
   contentDeletion: Pick<ContentDeletion, 'deleteContent'>
   cookies: SessionCookies
+  mutex: KeyedMutex
   securityLog: SecurityLog
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
@@ -28,7 +30,7 @@ const maxDeletedBeforeAnswer = 1_000
 const answerWithinMs = 4_000
 
 export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { contentDeletion, cookies, securityLog, sessions, sweepers, transact } = context
+  const { contentDeletion, cookies, mutex, securityLog, sessions, sweepers, transact } = context
 
   scope.delete(
     '/account',
@@ -56,7 +58,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         const removed = await removeAccount(account, request.client, context, transaction)
         if (removed.outcome === 'not-found') throw unauthenticated()
       }
-      await withWriteDeadline(request, (deadline) => transact(deleteAccount, deadline))
+      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(deleteAccount, deadline)))
       securityLog.record('user_deleted', { request })
 
       const enough = new AbortController()

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { z } from 'zod'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
@@ -17,6 +18,7 @@ import type { SessionStore } from './store.ts'
 type Context = {
   cookies: SessionCookies
   devices: Pick<DeviceStore, 'delete' | 'deleteAll' | 'list' | 'rename'>
+  mutex: KeyedMutex
   sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
   transact: Transact
 }
@@ -40,7 +42,7 @@ const DeviceParams = z.object({ id: Id })
 const tags = ['sessions']
 
 export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, context) => {
-  const { cookies, devices, sessions, transact } = context
+  const { cookies, devices, mutex, sessions, transact } = context
 
   scope.get(
     '/devices',
@@ -83,7 +85,9 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       const { account } = requireViewer(request)
       const { id } = request.params
       const rename = (transaction: ClientSession) => devices.rename(account, id, request.body.name, transaction)
-      const { outcome } = await withWriteDeadline(request, (deadline) => transact(rename, deadline))
+      const { outcome } = await withWriteDeadline(request, (deadline) =>
+        mutex(account, () => transact(rename, deadline)),
+      )
       const renamed = (await devices.list(account, cookies.device(request))).find((device) => device.id === id)
       if (outcome === 'not-found' || !renamed) throw notFound()
       return renamed
@@ -122,7 +126,9 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
         await assertConfirmed(viewer, sessions, transaction)
         return devices.delete(account, id, transaction)
       }
-      const { outcome } = await withWriteDeadline(request, (deadline) => transact(forget, deadline))
+      const { outcome } = await withWriteDeadline(request, (deadline) =>
+        mutex(account, () => transact(forget, deadline)),
+      )
       if (outcome === 'not-found') throw notFound()
       if (known?.current) cookies.clearDevice(reply)
       return reply.code(204).send()
@@ -147,7 +153,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
         await assertConfirmed(viewer, sessions, transaction)
         await devices.deleteAll(viewer.account, transaction)
       }
-      await withWriteDeadline(request, (deadline) => transact(forget, deadline))
+      await withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(forget, deadline)))
       cookies.clearDevice(reply)
       return reply.code(204).send()
     },

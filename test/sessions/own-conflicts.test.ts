@@ -1,6 +1,7 @@
 import type { Got } from 'got'
 import type { Db } from 'mongodb'
 import t, { type Test } from 'tap'
+import { newId } from '../../src/database/ids.ts'
 import { password, signUp, testServer } from '../helper.ts'
 
 const atOnce = 30
@@ -45,6 +46,35 @@ t.test('changes that one account sends at once do not make each other run again'
     const { client } = await signUp(url)
     await confirm(client)
     await expectNoConflict(t, 204, () => client.delete('v1/sessions'))
+  })
+
+  t.test('of the name of a device', async (t) => {
+    const { client } = await signUp(url)
+    const { items } = (await client.get<{ items: { id: string }[] }>('v1/devices')).body
+    await expectNoConflict(t, 200, (n) => client.patch(`v1/devices/${items[0]?.id}`, { json: { name: `Laptop ${n}` } }))
+  })
+
+  t.test('that forget all devices', async (t) => {
+    const { client } = await signUp(url)
+    await confirm(client)
+    await expectNoConflict(t, 204, () => client.delete('v1/devices'))
+  })
+
+  t.test('that forget a device which is not there', async (t) => {
+    const { client } = await signUp(url)
+    await confirm(client)
+    await expectNoConflict(t, 404, () => client.delete(`v1/devices/${newId()}`))
+  })
+
+  t.test('deletions of the account', async (t) => {
+    const { client } = await signUp(url)
+    await confirm(client)
+    const cookie = await client.jar.getCookieString(url)
+    await db.command({ profile: 2 })
+    await requests(() => client.delete('v1/account', { cookieJar: undefined, headers: { cookie } }))
+    await db.command({ profile: 0 })
+    t.equal(await conflicts(db), 0)
+    await db.dropCollection('system.profile')
   })
 
   t.test('ends of the session whose refresh token was used again', async (t) => {
