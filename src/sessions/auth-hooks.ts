@@ -71,7 +71,7 @@ export const optionalSession = fp<AuthContext>(async (scope, context) => {
   })
   scope.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'private, no-cache', vary: 'Cookie' })
-    if (context.cookies.access(request).length === 0) return
+    if (!context.cookies.hasAccess(request)) return
     request.viewer = await liveViewer(request, context)
     if (request.viewer === null) reply.header('rookery-session', 'invalid')
     // Valid, but it may read only itself.

@@ -1,9 +1,11 @@
 import type { CookieSerializeOptions } from '@fastify/cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { cookieValues } from '../http/cookie-header.ts'
+import { cookieValues, hasCookie } from '../http/cookie-header.ts'
 import { challengeSeconds } from './challenges.ts'
 
 const deviceMaxAgeSeconds = 400 * 86_400
+/** Of a device; all others are longer. */
+const minLength = 43
 
 export type ChallengeCookie = 'passkey' | 'second-factor'
 
@@ -23,10 +25,12 @@ export function sessionCookies(secure: boolean) {
   const lasting = (maxAge: number) => ({ maxAge, expires: new Date(Date.now() + maxAge * 1_000) })
   /** The last first: browsers send longer paths first, and one for each domain and path (RFC 6265, 5.4). */
   const values = ({ headers }: FastifyRequest, name: string) => [
-    ...new Set(cookieValues(headers.cookie, name).reverse()),
+    ...new Set(cookieValues(headers.cookie, name, minLength).reverse()),
   ]
   return {
     accessName: access,
+    /** Whatever it is. */
+    hasAccess: ({ headers }: FastifyRequest) => hasCookie(headers.cookie, access),
     /** In the order in which they count. */
     access: (request: FastifyRequest) => values(request, access),
     refresh: (request: FastifyRequest) => values(request, refresh),

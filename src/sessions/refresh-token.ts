@@ -22,7 +22,12 @@ export const nextTurn = (turn: Buffer, step: Uint8Array): Buffer => createHmac('
 export const serializeRefreshToken = ({ account, family, turn }: RefreshToken): string =>
   Buffer.concat([account.buffer, family, turn]).toString('base64url')
 
+/** In base64url. */
+const tokenLength = Math.ceil(((accountBytes + familyBytes + turnBytes) * 8) / 6)
+
 export function parseRefreshToken(text: string): RefreshToken | undefined {
+  // To decode those that are no token takes longer.
+  if (text.length !== tokenLength) return undefined
   const bytes = Buffer.from(text, 'base64url')
   const turnOffset = accountBytes + familyBytes
   if (bytes.length !== turnOffset + turnBytes || bytes.toString('base64url') !== text) return undefined

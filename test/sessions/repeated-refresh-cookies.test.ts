@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
 import { UUID } from 'mongodb'
 import t from 'tap'
+import { sessionCookies } from '../../src/sessions/cookies.ts'
 import { presentedRefreshTokens } from '../../src/sessions/presented.ts'
-import { newRefreshToken, serializeRefreshToken } from '../../src/sessions/refresh-token.ts'
+import { newRefreshToken, parseRefreshToken, serializeRefreshToken } from '../../src/sessions/refresh-token.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { type Cookies, logIn } from './servers.ts'
 import { carried, setCookies } from './set-cookies.ts'
@@ -135,3 +136,24 @@ t.test('of 150 refresh cookies, those after the first eight tokens are not read'
   const presented = presentedRefreshTokens({} as FastifyRequest, { refresh: () => texts })
   t.same(presented.map(serializeRefreshToken), tokens)
 })
+
+t.test(
+  'of 1,150 short cookies of our names none is kept, and a text of another length than a token is not decoded',
+  async (t) => {
+    const token = serializeRefreshToken(newRefreshToken(new UUID()))
+    const device = 'd'.repeat(43)
+    const junk = Array.from({ length: 380 }, (_, n) => `refresh=${n}; session=${n}; device=${n}`)
+    const header = [...junk, `refresh=${token}`, ...junk, `device="${device}"`].join('; ')
+    // Of a request, cookies are read from the headers alone.
+    const request = { headers: { cookie: header } } as FastifyRequest
+    const cookies = sessionCookies(false)
+    t.same(cookies.refresh(request), [token])
+    t.same(cookies.device(request), [device])
+    t.same(cookies.access(request), [])
+    t.ok(cookies.hasAccess(request), 'but that there is one is known')
+
+    const decoded = t.capture(Buffer, 'from', Buffer.from)
+    t.same([`${token}A`, token.slice(1), 'x'.repeat(43)].map(parseRefreshToken), [undefined, undefined, undefined])
+    t.same(decoded(), [])
+  },
+)
