@@ -10,8 +10,8 @@ const formatVersion = 1
 
 const headerSchema = z.object({
   rookeryBackup: z.literal(formatVersion),
-  /** Of the program that wrote it. */
-  version: z.string(),
+  /** Of the program that wrote it. It is printed: in a forged file, it could control the terminal. */
+  version: z.string().regex(/^[\w.+-]{1,64}$/),
   /** See database/data-version.ts. */
   dataVersion: z.number().int(),
   startedAt: z.date(),
