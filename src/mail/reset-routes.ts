@@ -79,10 +79,13 @@ export const resetRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
     async (request, reply) => {
       const { username } = request.body
       const { client } = request
-      const { headers, release } = await fixedWindow.acquire(
+      const counters = [
         { limit: perAddress, subject: addressKey(client.ip) },
         { limit: perNetwork, subject: networkKey(client.ip) },
-      )
+      ] as const
+      // Over a limit, without a write for each refusal.
+      await fixedWindow.check(...counters)
+      const { headers, release } = await fixedWindow.acquire(...counters)
       const known = await accounts.idOf(username)
       request.claimedIdentity = { account: known, username }
       // The same for each name: what it leads to is found out after the answer, in reset-links.ts.

@@ -1,11 +1,14 @@
+import type { CommandStartedEvent } from 'mongodb'
 import t from 'tap'
 import { toUuid } from '../../src/database/ids.ts'
 import { idOf } from '../accounts/count-invariants.ts'
-import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { freshDatabase, makeClient, password, signUp, testServer } from '../helper.ts'
 import { enrol } from '../second-factor/authenticator.ts'
-import { twoServers } from '../sessions/servers.ts'
+import { serverOn, twoServers } from '../sessions/servers.ts'
 import { setCookies } from '../sessions/set-cookies.ts'
 import { confirmReset, drained, mailFolder, requestReset, signUpWithAddress, subjects, tokenIn } from './mailbox.ts'
+
+type Observed = { on(event: 'commandStarted', listener: (event: CommandStartedEvent) => void): unknown }
 
 const newPassword = 'brisk oboe fjord twelve'
 const logIn = (url: string, username: string, word: string) =>
@@ -186,6 +189,29 @@ t.test('requests are limited for each address and network, and attempts to use a
     for (let n = 0; n < 31; n += 1) attempts.push((await from('203.0.113.1', path, json)).statusCode)
     t.same([attempts.indexOf(429), attempts.at(-1)], [30, 429], path)
   }
+})
+
+t.test('a request over the limit writes nothing', async (t) => {
+  const box = await mailFolder(t)
+  const { connection } = await freshDatabase(t)
+  let writes = 0
+  const observeClient = (client: Observed) =>
+    void client.on('commandStarted', ({ command }) => {
+      if (command.findAndModify === 'throttle' || command.update === 'throttle') writes += 1
+    })
+  const url = await serverOn(t, { ...connection, observeClient }, { ...box.env, LIMIT_RESETS_PER_ADDRESS: '1' })
+  const answers = []
+  for (const _ of Array(5)) {
+    const before = writes
+    const { statusCode } = await requestReset(url, 'no_such_account')
+    answers.push({ statusCode, isWritten: writes > before })
+  }
+  t.match(answers[0], { statusCode: 202, isWritten: true })
+  t.same(answers.at(-1), { statusCode: 429, isWritten: false })
+  t.same(
+    answers.filter(({ statusCode, isWritten }) => statusCode === 429 && isWritten),
+    [],
+  )
 })
 
 t.test('a reset clears the account’s failed logins, lets its browser try, and lifts no suspension', async (t) => {
