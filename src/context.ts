@@ -98,8 +98,12 @@ export function createContext(config: AppConfig, parts: Parts) {
   const fence = deletionFence(db, transact, tombstones)
   const deletion = contentDeletion({ activity, fence, follows, posts, reactions, tombstones })
   const accounts = accountStore(db, transact)
+  const mutex = keyedMutex()
   const tellFailure = async (account: string, event: string, client: ClientInfo) => {
-    if (notices.isTold(event)) await transact((transaction) => notices.add(account, event, client, transaction))
+    if (!notices.isTold(event)) return
+    const tell = () => transact((transaction) => notices.add(account, event, client, transaction))
+    // Not by the account alone: failures of others must not hold up its owner's changes.
+    await mutex(`${account}:${event}`, tell)
   }
   const sender = mailSender({
     log,
@@ -134,7 +138,7 @@ export function createContext(config: AppConfig, parts: Parts) {
     limits,
     mailSender: sender,
     loginThrottle: loginThrottle(attempts, limits.failedLogins, throttleKey),
-    mutex: keyedMutex(),
+    mutex,
     notices,
     outbox,
     passkeys: passkeyStore(db),

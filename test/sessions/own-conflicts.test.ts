@@ -2,7 +2,9 @@ import type { Got } from 'got'
 import type { Db } from 'mongodb'
 import t, { type Test } from 'tap'
 import { newId } from '../../src/database/ids.ts'
-import { password, signUp, testServer } from '../helper.ts'
+import { makeClient, password, signUp, testServer } from '../helper.ts'
+import { mailFolder, verifyAddress } from '../mail/mailbox.ts'
+import { logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
 
 const atOnce = 30
 
@@ -18,7 +20,8 @@ async function confirm(client: Got): Promise<void> {
 }
 
 t.test('changes that one account sends at once do not make each other run again', async (t) => {
-  const { url, db } = await testServer(t)
+  const box = await mailFolder(t)
+  const { url, db } = await testServer(t, { ...passkeyEnv, ...box.env })
 
   async function expectNoConflict(t: Test, expected: number, send: (n: number) => PromiseLike<{ statusCode: number }>) {
     await db.command({ profile: 2 })
@@ -75,6 +78,12 @@ t.test('changes that one account sends at once do not make each other run again'
     await db.command({ profile: 0 })
     t.equal(await conflicts(db), 0)
     await db.dropCollection('system.profile')
+  })
+
+  t.test('notices of a copied passkey', async (t) => {
+    const user = await passkeyUser(url)
+    await verifyAddress(url, user, box, `${user.username}@mail.example`)
+    await expectNoConflict(t, 401, () => logInBy(makeClient(url), user.authenticator, { counter: 1 }))
   })
 
   t.test('ends of the session whose refresh token was used again', async (t) => {
