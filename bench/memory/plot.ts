@@ -24,6 +24,7 @@ export function plot(samples: readonly Sample[], title: string): string {
   )
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     `<text x="${left}" y="20" font-size="14">${title}</text>`,
     `<text x="${left}" y="38" fill="#d1495b">resident</text><text x="${left + 70}" y="38" fill="#4e79a7">heap in use</text>`,
