@@ -13,9 +13,9 @@ const unquoted = (value: string) =>
   value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value
 
 /**
- * In the order of the header; those shorter than `minLength` are left out. Deliberately not RFC 2965's grammar: only `;` separates, even inside quotes, and other white
- * space belongs to the name. Otherwise another host of the site could hide our cookie in a value of its own, or plant one
- * despite `__Host-`.
+ * In the order of the header; those shorter than `minLength` are left out. Deliberately not RFC 2965's grammar: only `;`
+ * separates, even inside quotes, and other white space belongs to the name. Otherwise another host of the site could hide our
+ * cookie in a value of its own, or plant one despite `__Host-`.
  */
 export const cookieValues = (header: string | undefined, name: string, minLength = 0): string[] => [
   ...eachValue(header, name, minLength),
