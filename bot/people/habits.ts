@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Call, interruptedCause } from '../client.ts'
+import { type Answer, type Call, interruptedCause } from '../client.ts'
 import { nextPassword, randomPassword } from '../content.ts'
-import { authorOf } from '../history/registers.ts'
+import { authorOf, registers } from '../history/registers.ts'
 import type { PostRef } from '../plan.ts'
 import { readExport } from './export.ts'
 import { mustBeRefused, ownAccount, refreshSession, refusePassword } from './refusals.ts'
 import type { Robot } from './robot.ts'
 import { GaveUp, type Session } from './session.ts'
 import type { Habit } from './steps.ts'
+import { observeGone } from './writing.ts'
 
 /** The server accepts the token before the current one for 10 s; then it is a stolen copy. */
 const graceMs = 10_300
@@ -128,8 +129,9 @@ async function trespass(robot: Robot, victim: Surroundings['victim']): Promise<v
   for (const key of [victim.key, ...directory.known]) {
     if (authorOf(key) === robot.username) continue
     const path = `/v1/posts/${directory.idOf(key)}`
+    const observe = (answer: Pick<Answer, 'status'>) => observeGone(answer, registers.post(key))
     // The author may have deleted it.
-    if ((await robot.send({ action: 'read post', method: 'GET', path })).status === 200)
+    if ((await robot.send({ action: 'read post', method: 'GET', path, observe })).status === 200)
       return await tryToChange(robot, key, path)
   }
 }

@@ -51,7 +51,7 @@ export async function editPost(robot: Robot, number: number, version: number): P
   await robot.send({
     ...{ action: 'edit post', method: 'PATCH', path: `/v1/posts/${id}`, body: { text } },
     writes: [{ register: registers.text(post), value: text }],
-    observe: (answer) => (answer.status === 200 ? observePostIn(robot, answer) : gone(answer, registers.post(post))),
+    observe: (answer) => (answer.status === 200 ? observePostIn(robot, answer) : observeGone(answer, registers.post(post))),
   })
 }
 
@@ -62,7 +62,7 @@ export async function deletePost(robot: Robot, number: number): Promise<void> {
   await robot.send({
     ...{ action: 'delete post', method: 'DELETE', path: `/v1/posts/${id}` },
     writes: [{ register: registers.post(post), value: false }],
-    observe: (answer) => gone(answer, registers.post(post)),
+    observe: (answer) => observeGone(answer, registers.post(post)),
   })
 }
 
@@ -75,7 +75,7 @@ export async function react(robot: Robot, ref: PostRef & { key: string }, value:
     writes: [{ register: registers.reaction(robot.username, ref.key), value }],
     observe: (answer) => {
       const reacted = readBody(answer, 200, schemas.reacted)
-      if (!reacted) return gone(answer, registers.post(ref.key))
+      if (!reacted) return observeGone(answer, registers.post(ref.key))
       return [
         { register: registers.reaction(robot.username, ref.key), value: reacted.value },
         { count: lists.likes(ref.key), value: reacted.counts.likes },
@@ -91,7 +91,7 @@ export async function follow(robot: Robot, username: string, follows: boolean): 
     ...{ action: follows ? 'follow' : 'unfollow', method: follows ? 'PUT' : 'DELETE' },
     path: `/v1/accounts/${username}/follow`,
     writes: [{ register: registers.follow(robot.username, username), value: follows }],
-    observe: (answer) => gone(answer, registers.account(username)),
+    observe: (answer) => observeGone(answer, registers.account(username)),
   })
 }
 
@@ -100,5 +100,6 @@ function observePostIn({ username, context: { directory } }: Robot, answer: Answ
   return post ? observePost({ directory, account: username }, post, answer) : []
 }
 
-const gone = ({ status }: Pick<Answer, 'status'>, register: string): Observation[] =>
+/** What a 404 says: the object does not exist. */
+export const observeGone = ({ status }: Pick<Answer, 'status'>, register: string): Observation[] =>
   status === 404 ? [{ register, value: false }] : []

@@ -8,6 +8,7 @@ import {
   countAttempts,
   countStatuses,
   expectLimited,
+  forgetRefusals,
 } from './login-attempts.ts'
 
 const behindProxy = { TRUSTED_PROXIES: '127.0.0.1' }
@@ -42,6 +43,7 @@ t.test('the limits of failed logins by address, account and network', async (t) 
     )
 
     await ageAttempts(db, 900)
+    await forgetRefusals()
     t.same(
       countStatuses(await attemptLogins(port, 'ann', 20, at)),
       { 401: 10, 429: 10 },
