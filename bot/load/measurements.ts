@@ -157,7 +157,7 @@ export class Measurements {
       silences: this.silence.silences,
       faults: Object.fromEntries(this.#faults),
       ...self,
-      invalid: invalidReasons({ ...self, p99: total.latency.p99, seconds: series }),
+      invalid: invalidReasons({ ...self, p50: total.latency.p50, p99: total.latency.p99, seconds: series }),
     }
   }
 

@@ -2,20 +2,22 @@ import type { Second } from './series.ts'
 
 const maxLateFraction = 0.01
 const maxDelayFraction = 0.2
+const maxWaitingFraction = 0.2
 const maxCpu = 0.8
 const cpuSeconds = 3
 
-/** What the figures are judged by. `p99` is the reported one of all requests, null when there are too few. */
+/** What the figures are judged by. `p50` and `p99` are the reported ones of all requests, null when there are too few. */
 export type SelfMeasurement = {
   arrivals: number
   late: number
   loopDelayP99: number
+  p50: number | null
   p99: number | null
-  seconds: readonly Pick<Second, 'second' | 'cpu'>[]
+  seconds: readonly Pick<Second, 'second' | 'requests' | 'cpu' | 'waiting'>[]
 }
 
 /** Why the figures say more about the load generator than about the server: one sentence each, none when valid. */
-export function invalidReasons({ arrivals, late, loopDelayP99, p99, seconds }: SelfMeasurement): string[] {
+export function invalidReasons({ arrivals, late, loopDelayP99, p50, p99, seconds }: SelfMeasurement): string[] {
   const reasons: string[] = []
   if (late > arrivals * maxLateFraction) {
     const percent = ((late / arrivals) * 100).toFixed(1)
@@ -27,10 +29,22 @@ export function invalidReasons({ arrivals, late, loopDelayP99, p99, seconds }: S
       `The bot's own event loop was delayed by ${delay} (p99), over 20% of the reported p99 of ${p99.toFixed(1)} ms.`,
     )
   }
+  const waitedMs = waitedForEach(seconds)
+  if (p50 !== null && waitedMs > p50 * maxWaitingFraction)
+    reasons.push(
+      `The bot waited ${waitedMs.toFixed(2)} ms a request for a core, over 20% of the reported p50 of ${p50.toFixed(2)} ms.`,
+    )
   const busyFrom = startOfBusySeconds(seconds)
   if (busyFrom !== null)
     reasons.push(`The bot used over 80% of a core for ${cpuSeconds} s from second ${busyFrom}: it was the bottleneck.`)
   return reasons
+}
+
+/** In milliseconds a request; 0 where the system does not say. */
+function waitedForEach(seconds: SelfMeasurement['seconds']): number {
+  const waited = seconds.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0)
+  const requests = seconds.reduce((sum, second) => sum + second.requests, 0)
+  return requests === 0 ? 0 : (waited * 1000) / requests
 }
 
 function startOfBusySeconds(seconds: SelfMeasurement['seconds']): number | null {

@@ -34,6 +34,11 @@ const second = z.object({
   inFlight: z.int(),
   cpu: z.number().nonnegative().describe("The bot's CPU time, as a fraction of one core."),
   loopDelayMs: z.number().nonnegative().describe("The longest delay of the bot's event loop."),
+  waiting: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe("The fraction of the time in which the bot's main thread waited for a core; null where Linux does not say."),
   steal: z.number().nullable().describe('The fraction of CPU time that the hypervisor gave to other machines.'),
 })
 

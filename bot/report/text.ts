@@ -86,11 +86,13 @@ function costLines({ series, load }: Report): string[] {
   if (series.length === 0) return []
   const cpu = series.reduce((sum, second) => sum + second.cpu, 0) / series.length
   const steal = Math.max(...series.map((second) => second.steal ?? 0))
+  const waiting = series.reduce((sum, second) => sum + (second.waiting ?? 0), 0) / series.length
   const late = load.arrivals > 0 ? `, ${percent(load.late / load.arrivals)} of arrivals late` : ''
   const delay = `event loop delayed by ${milliseconds(load.loopDelayP99Ms)} (p99)`
   const requests = series.reduce((sum, second) => sum + second.requests, 0)
   const each = requests > 0 ? ` (${Math.round((cpu * series.length * 1_000_000) / requests)} µs a request)` : ''
-  return [`the bot itself: ${percent(cpu)} of a core${each}, ${delay}, steal at most ${percent(steal)}${late}`]
+  const waited = `waiting for a core ${percent(waiting)} of the time`
+  return [`the bot itself: ${percent(cpu)} of a core${each}, ${waited}, ${delay}, steal at most ${percent(steal)}${late}`]
 }
 
 function causeLines(title: string, causes: Report['errors']): string[] {

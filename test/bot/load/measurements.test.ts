@@ -5,7 +5,7 @@ import { type MeasuredOperation, Measurements } from '../../../bot/load/measurem
 /** Measurements on a clock that the test sets, of a bot that costs nothing. */
 function measured({ cpu = 0.1, loopDelayP99 = 0 } = {}) {
   const clock = { now: 0 }
-  const own = { cpu, loopDelayMs: 0, steal: 0 }
+  const own = { cpu, loopDelayMs: 0, waiting: 0, steal: 0 }
   const reset = () => {
     loopDelayP99 = 0
   }

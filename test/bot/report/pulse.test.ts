@@ -6,7 +6,7 @@ import { eventually } from '../../eventually.ts'
 
 t.test('30 s without an answer end the run, once; before, the display tells the silence', async (t) => {
   const ownLoad = {
-    sample: () => ({ cpu: 0, loopDelayMs: 0, steal: null }),
+    sample: () => ({ cpu: 0, loopDelayMs: 0, waiting: null, steal: null }),
     ...{ loopDelayP99: () => 0, reset: () => {}, stop: () => {} },
   }
   let now = 0

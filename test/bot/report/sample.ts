@@ -8,7 +8,7 @@ type Sample = { seconds?: number; perSecond?: number; latencyMs?: (second: numbe
 /** Figures of a run on a clock of its own. */
 export function sampleFigures({ seconds = 60, perSecond = 20, latencyMs = () => 5, actions = ['like'] }: Sample = {}) {
   let now = 0
-  const own = { cpu: 0.2, loopDelayMs: 0.4, steal: 0.01 }
+  const own = { cpu: 0.2, loopDelayMs: 0.4, waiting: 0.01, steal: 0.01 }
   const measurements = new Measurements(() => now, {
     sample: () => own,
     loopDelayP99: () => 0.3,
