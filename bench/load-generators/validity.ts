@@ -63,7 +63,9 @@ async function runBots(url: string): Promise<BotRun[]> {
 function runBot(command: string[]): Promise<BotRun> {
   return new Promise((resolve) => {
     execFile(process.execPath, command, (error, stdout, stderr) => {
-      const invalid = `${stdout}\n${stderr}`.split('\n').filter((line) => /invalid|own event loop|of a core|waited/.test(line))
+      const invalid = `${stdout}\n${stderr}`
+        .split('\n')
+        .filter((line) => /invalid|own event loop|of a core|waited/.test(line))
       resolve({ code: typeof error?.code === 'number' ? error.code : 0, invalid })
     })
   })

@@ -51,7 +51,8 @@ export async function editPost(robot: Robot, number: number, version: number): P
   await robot.send({
     ...{ action: 'edit post', method: 'PATCH', path: `/v1/posts/${id}`, body: { text } },
     writes: [{ register: registers.text(post), value: text }],
-    observe: (answer) => (answer.status === 200 ? observePostIn(robot, answer) : observeGone(answer, registers.post(post))),
+    observe: (answer) =>
+      answer.status === 200 ? observePostIn(robot, answer) : observeGone(answer, registers.post(post)),
   })
 }
 

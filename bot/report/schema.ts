@@ -38,7 +38,9 @@ const second = z.object({
     .number()
     .nullable()
     .default(null)
-    .describe("The fraction of the time in which the bot's main thread waited for a core; null where Linux does not say."),
+    .describe(
+      "The fraction of the time in which the bot's main thread waited for a core; null where Linux does not say.",
+    ),
   steal: z.number().nullable().describe('The fraction of CPU time that the hypervisor gave to other machines.'),
 })
 

@@ -92,7 +92,9 @@ function costLines({ series, load }: Report): string[] {
   const requests = series.reduce((sum, second) => sum + second.requests, 0)
   const each = requests > 0 ? ` (${Math.round((cpu * series.length * 1_000_000) / requests)} µs a request)` : ''
   const waited = `waiting for a core ${percent(waiting)} of the time`
-  return [`the bot itself: ${percent(cpu)} of a core${each}, ${waited}, ${delay}, steal at most ${percent(steal)}${late}`]
+  return [
+    `the bot itself: ${percent(cpu)} of a core${each}, ${waited}, ${delay}, steal at most ${percent(steal)}${late}`,
+  ]
 }
 
 function causeLines(title: string, causes: Report['errors']): string[] {

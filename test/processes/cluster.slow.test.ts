@@ -186,6 +186,7 @@ t.test('the metrics of a cluster tell of its writer, its readiness and its worke
   const [ann] = await signUpUsers(url, 1)
   await ann?.client.post('v1/posts', { json: { text: 'Hello' } })
   const read = async () => (await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`)).text()
+  // On a busy machine a check may take longer than it is given.
   for (const line of [
     /^rookery_write_batch_commands_sum [1-9]/m,
     /^rookery_ready\{check="writer"\} 1$/m,
@@ -193,7 +194,6 @@ t.test('the metrics of a cluster tell of its writer, its readiness and its worke
     /^rookery_worker_silence_seconds\{role="writer"\} \d/m,
     /^rookery_worker_silence_seconds\{role="api"\} \d/m,
   ])
-    // On a busy machine a check may take longer than it is given.
     await t.resolves(
       eventually(async () => line.test(await read())),
       `${line}`,

@@ -3,9 +3,17 @@ import type { Observation } from '../../../bot/history/operation.ts'
 import { type MeasuredOperation, Measurements } from '../../../bot/load/measurements.ts'
 
 /** Measurements on a clock that the test sets, of a bot that costs nothing. */
-function measured({ cpu = 0.1, loopDelayP99 = 0 } = {}) {
+function measured({
+  cpu = 0.1,
+  loopDelayP99 = 0,
+  waiting = 0,
+}: {
+  cpu?: number
+  loopDelayP99?: number
+  waiting?: number | null
+} = {}) {
   const clock = { now: 0 }
-  const own = { cpu, loopDelayMs: 0, waiting: 0, steal: 0 }
+  const own = { cpu, loopDelayMs: 0, waiting, steal: 0 }
   const reset = () => {
     loopDelayP99 = 0
   }
@@ -125,7 +133,7 @@ t.test('five seconds of an action are one window for the comparison of runs', as
 })
 
 t.test(
-  'late arrivals, a delayed event loop and a busy core make the figures invalid, each with its reason',
+  'late arrivals, a delayed event loop, waiting for a core and a busy core make the figures invalid, each with its reason',
   async (t) => {
     const late = measured()
     for (let i = 0; i < 100; i += 1) late.measurements.arrived(i, i + (i < 1 ? 11 : 10))
@@ -136,6 +144,17 @@ t.test(
     const delayed = measured({ loopDelayP99: 2.1 })
     for (let i = 0; i < 100; i += 1) delayed.run({ answered: 10 })
     t.match(delayed.measurements.figures().invalid, [/event loop was delayed by 2\.1 ms/])
+
+    const invalidAfterWaiting = (waiting: number | null) => {
+      const { clock, measurements, run } = measured({ waiting })
+      for (let i = 0; i < 100; i += 1) run({ answered: 10 })
+      clock.now = 1_000
+      measurements.tick()
+      return measurements.figures().invalid
+    }
+    t.match(invalidAfterWaiting(0.21), [/^The bot waited 2\.10 ms a request for a core, over 20% of the reported p50/])
+    t.strictSame(invalidAfterWaiting(0.19), [])
+    t.strictSame(invalidAfterWaiting(null), [], 'a system that does not say')
 
     const busy = measured({ cpu: 0.81 })
     busy.run({ answered: 2_900 })

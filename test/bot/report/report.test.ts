@@ -70,7 +70,7 @@ t.test('the text has a row for each action, fits 80 columns, and names model, si
     /^service time, from sending to answer: p50 /,
     'errors: read post, 503 overloaded, 12 times',
     'The server was silent for 5.0 s from second 3.0.',
-    /^the bot itself: 20\.0% of a core \(10000 µs a request\), event loop delayed by 0\.30 ms \(p99\), steal at most 1\.00%$/,
+    /^the bot itself: 20\.0% of a core \(10000 µs a request\), waiting for a core 1\.00% of the time, event loop delayed by 0\.30 ms \(p99\), steal at most 1\.00%$/,
   ])
   for (const line of lines.slice(0, 4)) t.ok(line.length <= 80, line)
   const few = figuresText(sampleReport({ figures: sampleFigures({ seconds: 2 }) }))
