@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { createServer, Server, type Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import { sampled } from '../operations/sampled.ts'
 
 /** So many connections are accepted in a turn of the event loop. */
 const acceptorCount = 16
@@ -23,6 +25,12 @@ export async function acceptMore(server: Server, backlog: number): Promise<void>
   const acceptors = Array.from({ length: acceptorCount - 1 }, () => createServer(options, accept))
   additional.set(server, acceptors)
   await Promise.all(acceptors.map((acceptor) => once(acceptor.listen(listening), 'listening')))
+}
+
+/** Logs a connection that the system could not accept, as without memory: without a listener the error ends the process. */
+export function logAcceptErrors(server: Server, log: FastifyBaseLogger): void {
+  const note = sampled((connections, error: Error) => log.warn({ err: error, connections }, 'connections not accepted'))
+  for (const acceptor of acceptorsOf(server)) acceptor.on('error', note)
 }
 
 /** Connections stay open, unlike with http.Server's own close(), which ends those that are idle. */

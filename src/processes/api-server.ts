@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
 import type { Connection } from '../database/connection.ts'
-import { acceptMore } from '../http/acceptors.ts'
+import { acceptMore, logAcceptErrors } from '../http/acceptors.ts'
 import type { DrainOptions } from '../http/drain.ts'
 import { browserUrl, defaultOrigins } from '../http/public-origins.ts'
 import type { ProcessMetrics } from '../operations/metrics.ts'
@@ -55,6 +55,7 @@ export async function startApiServer(
     const options = { host, port: config.port, backlog, reusePort, listenTextResolver: describe }
     await app.listen(options)
     if (reusePort) await acceptMore(app.server, backlog)
+    logAcceptErrors(app.server, log)
     const url = browserUrl(host, port())
     return {
       url,

@@ -6,7 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { pino } from 'pino'
 import t from 'tap'
 import { buildApp } from '../../src/app.ts'
-import { acceptMore, countConnections, stopAccepting } from '../../src/http/acceptors.ts'
+import { acceptMore, countConnections, logAcceptErrors, stopAccepting } from '../../src/http/acceptors.ts'
 import { startApiServer } from '../../src/processes/api-server.ts'
 import { freshDatabase, testConfig } from '../helper.ts'
 
@@ -59,6 +59,19 @@ t.test('a server of one process listens so, and refuses a port that is in use', 
   await server.drain()
   t.equal(await socketsOn(port), 0)
   await server.close()
+})
+
+t.test('connections that the system cannot accept are logged, and the process goes on', async (t) => {
+  const lines: string[] = []
+  const log = pino({ level: 'warn' }, { write: (line) => lines.push(line) })
+  const server = createServer()
+  await once(server.listen({ host: '127.0.0.1', port: 0, reusePort: skip === false }), 'listening')
+  t.teardown(() => stopAccepting(server))
+  if (skip === false) await acceptMore(server, backlog)
+  logAcceptErrors(server, log)
+  for (let n = 0; n < 3; n += 1) server.emit('error', Object.assign(new Error('accept ENOMEM'), { code: 'ENOMEM' }))
+  t.equal(lines.length, 1, 'one line a minute')
+  t.match(JSON.parse(lines[0] ?? ''), { msg: 'connections not accepted', err: { code: 'ENOMEM' } })
 })
 
 t.test('the maximum of connections is one for all sockets', { skip }, async (t) => {
