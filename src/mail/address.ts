@@ -17,5 +17,8 @@ export const EmailAddress = z
   .regex(form, 'Must be an e-mail address in ASCII, such as ann@mail.example.')
   .meta({ examples: ['ann@mail.example'] })
 
-/** What addresses are compared and counted by: hardly any server tells local parts apart by case. */
-export const emailKey = (address: string): string => address.toLowerCase()
+/**
+ * What mails to an address are counted by. Hardly any server tells local parts apart by case, and most deliver `ann+post@` to
+ * `ann@`: with a count for each, one mailbox would get any number of mails.
+ */
+export const mailboxOf = (address: string): string => address.toLowerCase().replace(/(?<!^)\+[^@]*@/, '@')

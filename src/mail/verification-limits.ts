@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { Problem } from '../http/problems.ts'
 import type { Limit } from '../limits/headers.ts'
 import type { SlidingWindow } from '../limits/sliding-window.ts'
-import { emailKey } from './address.ts'
+import { mailboxOf } from './address.ts'
 
 const isRateLimited = (error: unknown) => error instanceof Problem && error.code === 'rate-limited'
 
@@ -21,7 +21,7 @@ export function verificationLimits(slidingWindow: Pick<SlidingWindow, 'acquire'>
   const perAccount = limit('verifications')
   const perEmail = limit('verifications-by-email')
   const key = createHmac('sha256', secret).update('e-mail addresses in limits').digest()
-  const hashOf = (address: string) => createHmac('sha256', key).update(emailKey(address)).digest('base64url')
+  const hashOf = (address: string) => createHmac('sha256', key).update(mailboxOf(address)).digest('base64url')
   return {
     /** @throws Problem `rate-limited` over the limit of the account */
     async acquire(account: string, address: string): Promise<{ isSent: boolean; release: () => Promise<void> }> {
