@@ -79,12 +79,12 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
     async (api) => {
       await api.register(measurePulse, context)
       await api.register(refuseCrossSite, config)
+      await api.register(paceRefusals, context)
       await api.register(takePageTurns)
 
       if (servesAccounts) {
         await api.register(preloadWebauthn)
         await api.register(async (strangers) => {
-          await strangers.register(paceRefusals, context)
           strangers.addHook('preHandler', assertPresent)
           await strangers.register(signUpRoute, context)
           await strangers.register(passkeyLoginRoutes, context)
@@ -126,7 +126,6 @@ export async function registerRoutes(app: FastifyInstance, services: Services, {
           await requireAccount(signedIn)
           await signedIn.register(currentSessionRoute, context)
           await signedIn.register(async (reauthenticated) => {
-            await reauthenticated.register(paceRefusals, context)
             await reauthenticated.register(passwordRoutes, context)
             await reauthenticated.register(async (withPassword) => {
               await withPassword.register(requireChosenPassword)

@@ -93,3 +93,14 @@ t.test('refused confirmations and changes of a password share the pace of their 
   const elapsedMs = performance.now() - startedMs
   t.ok(elapsedMs >= 1_450, `30 at once and 30 more, 20 a second: ${elapsedMs} ms`)
 })
+
+t.test('refused reads have that pace, too: a client that repeats them takes no CPU time from others', async (t) => {
+  const { url } = await testServer(t, { LIMIT_READS_PER_ADDRESS: '1' })
+  const startedMs = performance.now()
+  const statuses = await Promise.all(Array.from({ length: 80 }, async () => (await fetch(`${url}/v1/posts`)).status))
+  t.same(new Set(statuses), new Set([200, 429]))
+  const refused = statuses.filter((status) => status === 429).length
+  t.ok(refused >= 60, `${refused} refused`)
+  const elapsedMs = performance.now() - startedMs
+  t.ok(elapsedMs >= 1_450, `30 at once and 30 more, 20 a second: ${elapsedMs} ms`)
+})
