@@ -67,8 +67,8 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
           }
           return rotated
         }
-        // All confirmations of a session write its document.
-        return withWriteDeadline(request, (deadline) => mutex(viewer.session, () => transact(confirm, deadline)))
+        // Not by the session: one passkey, or one item of the activity, may be written by the confirmations of 50.
+        return withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(confirm, deadline)))
       }
       let useFactor: UseFactor | undefined
       const checkFactor = async () => {

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { newId } from '../../src/database/ids.ts'
 import { makeClient, password, signUp, testServer } from '../helper.ts'
 import { mailFolder, verifyAddress } from '../mail/mailbox.ts'
-import { logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
+import { confirmBy, logInBy, passkeyEnv, passkeyUser } from '../passkeys/ceremonies.ts'
 
 const atOnce = 30
 
@@ -78,6 +78,18 @@ t.test('changes that one account sends at once do not make each other run again'
     await db.command({ profile: 0 })
     t.equal(await conflicts(db), 0)
     await db.dropCollection('system.profile')
+  })
+
+  t.test('confirmations of its sessions with one passkey', async (t) => {
+    const { authenticator } = await passkeyUser(url, { counts: false })
+    const clients = await Promise.all(
+      Array.from({ length: atOnce }, async () => {
+        const client = makeClient(url)
+        await logInBy(client, authenticator)
+        return client
+      }),
+    )
+    await expectNoConflict(t, 200, (n) => confirmBy(clients[n] ?? makeClient(url), authenticator))
   })
 
   t.test('notices of a copied passkey', async (t) => {
