@@ -1,6 +1,6 @@
 import type { ClientSession } from 'mongodb'
 import type { ClientInfo } from '../http/client-info.ts'
-import type { EmailStore } from './emails.ts'
+import type { EmailStore, Recipient } from './emails.ts'
 import { noticeTexts } from './notice-texts.ts'
 import type { OutboxStore } from './outbox.ts'
 
@@ -25,6 +25,13 @@ const foldWithinMs = 15 * 60_000
 const longerFolds: Readonly<Record<string, number>> = { 'second-factor-failed': 6 * 3_600_000 }
 const giveUpAfterMs = 24 * 3_600_000
 
+/**
+ * After links, which expire, and after notices of accounts that have had fewer: one client with a thousand accounts can cause
+ * more than a mail server takes.
+ */
+const rankOf = ({ noticed = {} }: Recipient, now: Date): number =>
+  1 + Object.values(noticed).filter(({ at }) => now.getTime() - at.getTime() < foldWithinMs).length
+
 /** At most one of each event in 15 minutes. Those that follow within them share one, which is sent at their end. */
 export function mailNotices({ emails, isOn, outbox }: Parts): Notices {
   const isTold = (event: string) => isOn && Object.hasOwn(noticeTexts, event)
@@ -46,7 +53,8 @@ export function mailNotices({ emails, isOn, outbox }: Parts): Notices {
       const at = dueAt ?? cause.at
       const { address: to, username } = recipient
       const job = { kind: 'notice', to, username, event, count: 1, ...cause } as const
-      const mail = await outbox.add(job, new Date(at.getTime() + giveUpAfterMs), transaction, dueAt)
+      const giveUpAt = new Date(at.getTime() + giveUpAfterMs)
+      const mail = await outbox.add(job, giveUpAt, transaction, { dueAt, rank: rankOf(recipient, cause.at) })
       await emails.setNoticed(account, event, { at, mail }, transaction)
     },
   }

@@ -46,12 +46,12 @@ export type Leased = {
   isLate: boolean
 }
 
+/** @property dueAt - if it is later than at once. @property rank - of what is due at once, the lowest goes first */
+type WhenToSend = { dueAt?: Date | undefined; rank?: number }
+
 /** Longer than a try takes, so that no other process begins the same: see sender.ts. */
 const leaseMs = 120_000
 const keptAfterSeconds = 3_600
-
-/** At once, whatever the clock of the process that adds it. */
-const now = new Date(0)
 
 export const outboxIndexes = [
   { key: { dueAt: 1, _id: 1 } },
@@ -75,10 +75,16 @@ export function outboxStore(db: Db, keys: () => readonly Buffer[] = () => [], on
   }
 
   return {
-    /** @param dueAt - if it is to be sent later than at once */
-    async add(job: Job, giveUpAt: Date, transaction: ClientSession, dueAt?: Date): Promise<UUID> {
+    async add(
+      job: Job,
+      giveUpAt: Date,
+      transaction: ClientSession,
+      { dueAt, rank = 0 }: WhenToSend = {},
+    ): Promise<UUID> {
       const newMailId = dueAt ? idGenerator(() => dueAt.getTime()) : newId
-      const document = { _id: toUuid(newMailId()), job: toStored(job), dueAt: dueAt ?? now, tries: 0, giveUpAt }
+      // Whatever the clock of this process, the beginning of 1970 is at once.
+      const due = dueAt ?? new Date(rank)
+      const document = { _id: toUuid(newMailId()), job: toStored(job), dueAt: due, tries: 0, giveUpAt }
       await outbox.insertOne(document, { session: transaction })
       onAdded()
       return document._id

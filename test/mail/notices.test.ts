@@ -1,7 +1,8 @@
+import type { UUID } from 'mongodb'
 import t from 'tap'
 import { ActivityPage } from '../../src/activity/schema.ts'
 import { activityStore } from '../../src/activity/store.ts'
-import { toUuid } from '../../src/database/ids.ts'
+import { newId, toUuid } from '../../src/database/ids.ts'
 import { transactor } from '../../src/database/transaction.ts'
 import { clientWords } from '../../src/mail/client-words.ts'
 import { composeMail } from '../../src/mail/compose.ts'
@@ -255,13 +256,35 @@ t.test('notices of one event are at most one in 15 minutes, and what follows wit
   ])
 })
 
+t.test('links are sent first, then the notices of accounts that have had fewer', async (t) => {
+  const { db, client } = await freshDatabase(t)
+  const emails = emailStore(db)
+  const outbox = outboxStore(db)
+  const notices = mailNotices({ emails, isOn: true, outbox })
+  const transact = transactor(client)
+  const [busy, ann] = [newId(), newId()]
+  const documents = [busy, ann].map((id) => ({ _id: toUuid(id), username: 'ann', address: 'a@mail.example' }))
+  await db.collection<{ _id: UUID }>('emails').insertMany(documents)
+  const tell = (account: string, event: string) =>
+    transact((transaction) => notices.add(account, event, cause, transaction))
+  for (const event of ['login', 'passkey-added', 'exported']) await tell(busy, event)
+  await tell(ann, 'email-removed')
+  await transact((transaction) =>
+    outbox.add({ kind: 'reset-request', account: ann, ...cause }, new Date(), transaction),
+  )
+  const sent: unknown[] = []
+  for (let leased = await outbox.lease(); leased; leased = await outbox.lease())
+    sent.push(leased.job && 'event' in leased.job ? leased.job.event : leased.kind)
+  t.same(sent, ['reset-request', 'login', 'email-removed', 'passkey-added', 'exported'])
+})
+
 t.test('a notice that another process is sending early counts no further event', async (t) => {
   const { db, client } = await freshDatabase(t)
   const outbox = outboxStore(db)
   const at = new Date()
   const job = { kind: 'notice', to: 'a@mail.example', username: 'ann', event: 'exported', count: 1, ...cause } as const
   const transact = transactor(client)
-  const id = await transact((transaction) => outbox.add(job, at, transaction, at))
+  const id = await transact((transaction) => outbox.add(job, at, transaction, { dueAt: at }))
   const repeat = () => transact((transaction) => outbox.repeat(id, { ...cause, ip: '203.0.113.8' }, transaction))
   t.same(await repeat(), { outcome: 'repeated' })
   const leased = await outbox.lease()
