@@ -94,12 +94,12 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
         const hash = (ticket: Ticket) => passwords.hash(newPassword, account, ticket)
         const hashed = await whileQueued(request, reply, hash, account)
         const change = async (transaction: ClientSession) => {
+          await sessions.endAll(account, transaction, viewer.session)
           // A session that ended while the password was hashed must not bring itself back.
           const ended = await sessions.end(viewer, transaction)
           if (ended.outcome === 'not-found') throw invalidCredentials()
           const { outcome } = await credentials.change(account, version, hashed, transaction)
           if (outcome === 'changed') throw invalidCredentials()
-          await sessions.endAll(account, transaction)
           await devices.deleteAll(account, transaction)
           await emails.dropPending(account, transaction)
           await activity.record(account, 'password-changed', request.client, transaction)

@@ -20,7 +20,7 @@ type Context = RemoveContext & {
   cookies: SessionCookies
   mutex: KeyedMutex
   securityLog: SecurityLog
-  sessions: Pick<SessionStore, 'find' | 'isConfirmed' | 'touch'>
+  sessions: Pick<SessionStore, 'endAll' | 'find' | 'isConfirmed' | 'touch'>
   sweepers: { accounts: Sweeper; posts: Sweeper }
   transact: Transact
 }
@@ -54,6 +54,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = viewer
       const startedAt = performance.now()
       const deleteAccount = async (transaction: ClientSession) => {
+        await sessions.endAll(account, transaction, viewer.session)
         await assertConfirmed(viewer, sessions, transaction)
         const removed = await removeAccount(account, request.client, context, transaction)
         if (removed.outcome === 'not-found') throw unauthenticated()

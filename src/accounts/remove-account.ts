@@ -31,10 +31,10 @@ export async function removeAccount(
   transaction: ClientSession,
 ): Promise<{ outcome: 'removed' | 'not-found' }> {
   const { accounts, credentials, devices, emails, notices, passkeys, secondFactors, sessions, tombstones } = context
+  await sessions.endAll(account, transaction)
   const deleted = await accounts.delete(account, context.usernameHoldDays, transaction)
   if (deleted.outcome === 'not-found') return { outcome: 'not-found' }
   await tombstones.add(account, transaction)
-  await sessions.endAll(account, transaction)
   await credentials.delete(account, transaction)
   await devices.deleteAll(account, transaction)
   await passkeys.deleteAll(account, transaction)

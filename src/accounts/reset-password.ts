@@ -47,12 +47,13 @@ export async function resetPassword(
   const until = new Date(Date.now() + validForMs)
   const digest = digestOf(account, password)
   const ended = await transact(async (transaction) => {
+    const sessionsEnded = await sessions.endAll(account, transaction)
     const { outcome } = await credentialStore(db).reset(account, hashed, { until, digest }, transaction)
     if (outcome === 'not-found') return { outcome }
     await deviceStore(db).endTrust(account, transaction)
     await emailStore(db).dropPending(account, transaction)
     await activityStore(db, notices).record(account, 'password-changed', operator, transaction)
-    return sessions.endAll(account, transaction)
+    return sessionsEnded
   })
   if (ended.outcome === 'not-found') return ended
   await accountCounters(db, { id: account, username }, await throttleKey(db, givenThrottleKey)).clear()

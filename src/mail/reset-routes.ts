@@ -140,11 +140,11 @@ export const resetRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
       await whileQueued(request, reply, (ticket) => passwords.assertStrong(newPassword, owner, ticket))
       const hashed = await whileQueued(request, reply, (ticket) => passwords.hash(newPassword, account, ticket))
       const reset = async (transaction: ClientSession) => {
+        await sessions.endAll(account, transaction)
         const used = await emails.useReset(account, hash, transaction)
         if (used.outcome === 'not-found') throw refuse()
         const changed = await credentials.change(account, version, hashed, transaction)
         if (changed.outcome === 'changed') throw refuse()
-        await sessions.endAll(account, transaction)
         await devices.deleteAll(account, transaction)
         await emails.dropPending(account, transaction)
         await activity.record(account, 'password-reset', client, transaction)

@@ -116,17 +116,19 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       const everywhere = request.query.everywhere === 'true' ? await sessionsWithAccess(request) : []
       if (carried.length > 0) {
         const end = async (transaction: ClientSession) => {
-          const ended = await endCarried(carried, request.client, context, transaction)
-          // Not of a session that another request has ended since: a thief's would end the owner's.
-          const live = everywhere.filter(({ session }) => ended.some((owner) => owner.session === session))
-          for (const account of new Set(live.map((owner) => owner.account))) {
+          let isDone = everywhere.length === 0
+          for (const { account, session } of everywhere) {
+            const { outcome } = await sessions.touch({ account, session }, transaction)
+            // Not of a session that another request has ended since: a thief's would end the owner's.
+            if (outcome === 'not-found') continue
+            isDone = true
+            await sessions.endAll(account, transaction, session)
             // A login whose commit is late must not add a session afterwards.
             await credentials.touch(account, transaction)
-            await sessions.endAll(account, transaction)
             // A lost device, or a thief's, must not log in again with the password alone.
             await devices.endTrust(account, transaction)
           }
-          return { ended, isDone: live.length > 0 || everywhere.length === 0 }
+          return { ended: await endCarried(carried, request.client, context, transaction), isDone }
         }
         const owners = carried.map(({ account }) => account)
         const { ended, isDone } = await withWriteDeadline(request, (deadline) =>
@@ -190,10 +192,10 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
       const viewer = requireViewer(request)
       const { account, session } = viewer
       const endOthers = async (transaction: ClientSession) => {
+        const { count } = await sessions.endAll(account, transaction, session)
         await assertConfirmed(viewer, sessions, transaction)
         // A login whose commit is late must not add a session afterwards.
         await credentials.touch(account, transaction)
-        const { count } = await sessions.endAll(account, transaction, session)
         await devices.endTrust(account, transaction, cookies.device(request))
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
         return count

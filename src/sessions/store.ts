@@ -234,6 +234,10 @@ export function sessionStore(
       return found.map(({ _id, account }) => ({ account: account.toString(), session: _id.toString() }))
     },
 
+    /**
+     * Call it first in a transaction: each refresh of one of these sessions since the transaction's snapshot makes it run again,
+     * and a thief with many could refresh without a pause.
+     */
     async endAll(
       account: string,
       transaction: ClientSession,

@@ -17,9 +17,9 @@ async function endSessions({ db, notices, transact }: Operator, account: string)
   const credentials = credentialStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   return transact(async (transaction) => {
+    const { count } = await sessions.endAll(account, transaction)
     // A login whose commit is late must not add a session afterwards.
     await credentials.touch(account, transaction)
-    const { count } = await sessions.endAll(account, transaction)
     await deviceStore(db).endTrust(account, transaction)
     if (count > 0) await activity.record(account, 'session-revoked', operatorClient, transaction)
     return count

@@ -10,10 +10,10 @@ export const suspendCommand: AccountCommand = async ({ db, notices, transact }, 
   const credentials = credentialStore(db)
   const sessions = sessionStore(db, revocationCache(db))
   const { outcome, count } = await transact(async (transaction) => {
+    const { count } = await sessions.endAll(id, transaction)
     const { outcome } = await credentials.suspend(id, at, transaction)
     if (outcome === 'not-found') return { outcome, count: 0 }
     if (outcome === 'suspended') await activityStore(db, notices).record(id, 'suspended', operatorClient, transaction)
-    const { count } = await sessions.endAll(id, transaction)
     await deviceStore(db).endTrust(id, transaction)
     return { outcome, count }
   })
