@@ -72,7 +72,9 @@ export function openReader({ raw, onReady, onClose, ...options }: ReaderOptions)
       reader.isOpen = false
       if (text !== undefined) body.push(text)
       body.push(null)
-      setTimeout(() => raw.socket?.resetAndDestroy(), closeAfterMs).unref()
+      const timer = setTimeout(() => raw.socket?.resetAndDestroy(), closeAfterMs).unref()
+      // It keeps the request, of which a client can send hundreds a second that end at once.
+      raw.once('close', () => clearTimeout(timer))
     },
   }
   return reader

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { mock } from 'node:test'
 import { pino } from 'pino'
@@ -64,7 +65,7 @@ function fixture(ended: (reader: Reader) => boolean = () => false) {
         isReset = true
       },
     }
-    const raw = { writableLength: 0, socket }
+    const raw = Object.assign(new EventEmitter(), { writableLength: 0, socket })
     const reader = openReader({
       // The members that a reader uses.
       raw: raw as unknown as ServerResponse,
@@ -200,4 +201,14 @@ t.test('the connection of an ended stream that its client does not read is reset
   t.notOk(isReset())
   mock.timers.tick(1)
   t.ok(isReset())
+})
+
+t.test('nothing is kept of an ended stream whose connection has closed', async (t) => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { reader, raw, isReset } = fixture().open()
+  reader.end()
+  raw.emit('close')
+  mock.timers.tick(10_000)
+  t.notOk(isReset())
 })
