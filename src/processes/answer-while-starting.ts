@@ -6,6 +6,13 @@ import { securityHeaders } from '../http/headers.ts'
 import { databaseUnavailable, problemType } from '../http/problems.ts'
 import { listenError } from './check-ports.ts'
 
+/** A start that can open no more files, because of clients, would fail for good. */
+const maxConnections = 100
+/** So that one client does not keep all of them from a health check. */
+const timeoutMs = 5_000
+
+const timeouts = { headersTimeout: timeoutMs, requestTimeout: timeoutMs, connectionsCheckingInterval: 1_000 }
+
 /**
  * Once open, HOST and PORT answer that the process is live and not ready: an orchestrator would otherwise restart it for the
  * database's fault. A start with a database that answers must not open it: a balancer without checks of its own, as
@@ -13,12 +20,13 @@ import { listenError } from './check-ports.ts'
  */
 export function answersWhileStarting({ host, port, cookieSecure }: Pick<Config, 'host' | 'port' | 'cookieSecure'>) {
   const headers = { ...securityHeaders({ secure: cookieSecure }), 'cache-control': 'no-store' }
-  const server = createServer(({ url = '' }, response) => {
+  const server = createServer(timeouts, ({ url = '' }, response) => {
     const id = newId()
     const isLive = url.split('?', 1)[0] === '/health/live'
     const { status, headers: more, body } = isLive ? live : problemAnswer(id)
     response.writeHead(status, { ...headers, ...more, 'x-request-id': id }).end(JSON.stringify(body))
   })
+  Object.assign(server, { maxConnections, timeout: timeoutMs })
   return {
     /** @throws StartError if they cannot be listened on */
     async open(): Promise<void> {
