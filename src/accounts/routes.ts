@@ -4,7 +4,7 @@ import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { isDuplicateKey } from '../database/failures.ts'
 import { newId } from '../database/ids.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inEditTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import type { FollowStore } from '../follows/store.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
@@ -143,7 +143,7 @@ export const accountRoutes: FastifyPluginAsyncZod<OwnContext> = async (scope, { 
       const change = { ...(displayName !== undefined && { displayName }), ...(bio !== undefined && { bio }) }
       const { account } = requireViewer(request)
       const result = await withWriteDeadline(request, (deadline) =>
-        mutex(account, () => accounts.update(account, change, deadline)),
+        inEditTurn(mutex, account, () => accounts.update(account, change, deadline)),
       )
       if (result.outcome === 'not-found') throw unauthenticated()
       return viewOwn(await accounts.complete(result.profile))

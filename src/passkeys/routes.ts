@@ -4,7 +4,7 @@ import type { AccountStore } from '../accounts/store.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { newId } from '../database/ids.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inEditTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
@@ -160,7 +160,9 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
       const { id } = request.params
       const { name } = request.body
       const rename = (transaction: ClientSession) => passkeys.rename(account, id, name, transaction)
-      const renamed = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(rename, deadline)))
+      const renamed = await withWriteDeadline(request, (deadline) =>
+        inEditTurn(mutex, account, () => transact(rename, deadline)),
+      )
       if (renamed.outcome === 'not-found') throw notFound()
       return renamed.passkey
     },

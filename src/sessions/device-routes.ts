@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { z } from 'zod'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inEditTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
@@ -86,7 +86,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
       const { id } = request.params
       const rename = (transaction: ClientSession) => devices.rename(account, id, request.body.name, transaction)
       const { outcome } = await withWriteDeadline(request, (deadline) =>
-        mutex(account, () => transact(rename, deadline)),
+        inEditTurn(mutex, account, () => transact(rename, deadline)),
       )
       const renamed = (await devices.list(account, cookies.device(request))).find((device) => device.id === id)
       if (outcome === 'not-found' || !renamed) throw notFound()
