@@ -6,7 +6,7 @@ import type { ActivityStore } from '../activity/store.ts'
 import { normalisePassword } from '../credentials/hashing.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { CredentialStore } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { invalid, unauthenticated } from '../http/problems.ts'
@@ -106,7 +106,7 @@ export const passwordRoutes: FastifyPluginAsyncZod<Context> = async (scope, cont
           const device = await devices.remember(account, { presented: [], client: request.client }, transaction)
           return { ...(await sessions.create(account, request.client, transaction)), device: device.token }
         }
-        return withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
+        return withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(change, deadline)))
       })
       securityLog.record('authn_password_change', { request })
       setSessionCookies(request, reply, cookies, issued)

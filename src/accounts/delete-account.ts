@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Sweeper } from '../database/sweeper.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
@@ -59,7 +59,9 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
         const removed = await removeAccount(account, request.client, context, transaction)
         if (removed.outcome === 'not-found') throw unauthenticated()
       }
-      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(deleteAccount, deadline)))
+      await withWriteDeadline(request, (deadline) =>
+        inSessionTurn(mutex, viewer, () => transact(deleteAccount, deadline)),
+      )
       securityLog.record('user_deleted', { request })
 
       const enough = new AbortController()

@@ -25,3 +25,10 @@ export const withAllKeys = <T>(mutex: KeyedMutex, keys: readonly string[], task:
  */
 export const inEditTurn = <T>(mutex: KeyedMutex, account: string, task: () => Promise<T>): Promise<T> =>
   mutex(`edits of ${account}`, () => mutex(account, task))
+
+/** Likewise for a change that needs one: of each session, one waits. A thief with the password can confirm, and has many. */
+export const inSessionTurn = <T>(
+  mutex: KeyedMutex,
+  { account, session }: { account: string; session: string },
+  task: () => Promise<T>,
+): Promise<T> => mutex(session, () => mutex(account, task))

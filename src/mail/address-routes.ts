@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { AccountStore } from '../accounts/store.ts'
 import type { ActivityStore } from '../activity/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
@@ -84,7 +84,7 @@ export const emailRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
         await activity.record(account, 'email-change-requested', request.client, transaction)
       }
       try {
-        await withWriteDeadline(request, (deadline) => mutex(account, () => transact(change, deadline)))
+        await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(change, deadline)))
       } catch (error) {
         await releaseSoon(release, request.log)
         throw error
@@ -114,7 +114,7 @@ export const emailRoutes: FastifyPluginAsyncZod<Context> = async (scope, context
         await activity.record(account, 'email-removed', request.client, transaction)
         await emails.delete(account, transaction)
       }
-      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(remove, deadline)))
+      await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(remove, deadline)))
       securityLog.record('user_updated', { request, detail })
       return reply.code(204).send()
     },

@@ -4,7 +4,7 @@ import type { AccountStore } from '../accounts/store.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { CredentialStore } from '../credentials/store.ts'
 import { newId } from '../database/ids.ts'
-import { inEditTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
+import { inEditTurn, inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
@@ -113,7 +113,9 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
         if (result.outcome === 'added') await activity.record(account, 'passkey-added', request.client, transaction)
         return result
       }
-      const added = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(add, deadline)))
+      const added = await withWriteDeadline(request, (deadline) =>
+        inSessionTurn(mutex, viewer, () => transact(add, deadline)),
+      )
       if (added.outcome === 'too-many') throw tooMany()
       if (added.outcome !== 'added') throw unanswered()
       securityLog.record('authn_passkey_added', { request })
@@ -190,7 +192,7 @@ export const passkeyRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
         if (outcome === 'not-found') throw notFound()
         await activity.record(account, 'passkey-removed', request.client, transaction)
       }
-      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(remove, deadline)))
+      await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(remove, deadline)))
       securityLog.record('authn_passkey_removed', { request })
       return reply.code(204).send()
     },

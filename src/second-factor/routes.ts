@@ -5,7 +5,7 @@ import { encodeQR } from 'qr'
 import type { AccountStore } from '../accounts/store.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { CredentialStore } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { Problem, unauthenticated } from '../http/problems.ts'
@@ -57,7 +57,7 @@ export const secondFactorRoutes: FastifyPluginAsyncZod<Context> = async (scope, 
       if (outcome === 'not-found') throw unauthenticated()
       return work(account, transaction)
     }
-    return withWriteDeadline(request, (deadline) => mutex(account, () => transact(run, deadline)))
+    return withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(run, deadline)))
   }
 
   scope.get(

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import { z } from 'zod'
-import { inEditTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
+import { inEditTurn, inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, pageOf, positionOf } from '../http/pages.ts'
@@ -127,7 +127,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
         return devices.delete(account, id, transaction)
       }
       const { outcome } = await withWriteDeadline(request, (deadline) =>
-        mutex(account, () => transact(forget, deadline)),
+        inSessionTurn(mutex, viewer, () => transact(forget, deadline)),
       )
       if (outcome === 'not-found') throw notFound()
       if (known?.current) cookies.clearDevice(reply)
@@ -153,7 +153,7 @@ export const deviceRoutes: FastifyPluginAsyncZod<Context> = async (scope, contex
         await assertConfirmed(viewer, sessions, transaction)
         await devices.deleteAll(viewer.account, transaction)
       }
-      await withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(forget, deadline)))
+      await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(forget, deadline)))
       cookies.clearDevice(reply)
       return reply.code(204).send()
     },

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import { withAllKeys } from '../database/keyed-mutex.ts'
+import { inSessionTurn, withAllKeys } from '../database/keyed-mutex.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
@@ -200,7 +200,9 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         if (count > 0) await activity.record(account, 'session-revoked', request.client, transaction)
         return count
       }
-      const count = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(endOthers, deadline)))
+      const count = await withWriteDeadline(request, (deadline) =>
+        inSessionTurn(mutex, viewer, () => transact(endOthers, deadline)),
+      )
       if (count > 0) securityLog.record('session_expired', { request, detail: { reason: 'revoked', count } })
       return reply.code(204).send()
     },
@@ -228,7 +230,7 @@ export const ownSessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, co
         const { outcome } = await endSession(target, 'session-revoked', request.client, context, transaction)
         if (outcome === 'not-found') throw notFound()
       }
-      await withWriteDeadline(request, (deadline) => mutex(account, () => transact(end, deadline)))
+      await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(end, deadline)))
       securityLog.record('session_expired', { request, detail: { reason: 'revoked', count: 1 } })
       if (id === current) cookies.clearSession(reply)
       return reply.code(204).send()
