@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
+import { inSessionTurn } from '../database/keyed-mutex.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { unauthenticated } from '../http/problems.ts'
 import type { FailedCodes } from '../limits/failed-codes.ts'
@@ -67,8 +68,8 @@ export const confirmRoute: FastifyPluginAsyncZod<Context> = async (scope, contex
           }
           return rotated
         }
-        // Not by the session: one passkey, or one item of the activity, may be written by the confirmations of 50.
-        return withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(confirm, deadline)))
+        // Not by the session alone: one passkey, or one item of the activity, may be written by the confirmations of 50.
+        return withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(confirm, deadline)))
       }
       let useFactor: UseFactor | undefined
       const checkFactor = async () => {
