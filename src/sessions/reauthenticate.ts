@@ -82,7 +82,9 @@ export async function reauthenticateBy<Proof, T>(
   work: (proof: Proof) => Promise<T>,
 ): Promise<T> {
   const viewer = requireViewer(request)
-  const attempt = await sessions.reserveAttempt(viewer)
+  // The account's transactions write the session, too: MongoDB would try each of these again until they have ended.
+  const alone = <Result>(update: () => Promise<Result>) => mutex(viewer.account, update)
+  const attempt = await alone(() => sessions.reserveAttempt(viewer))
   if (attempt.outcome === 'busy') throw rateLimited(limit, 1)
   // Its end was not committed, or the processes that checked the last passwords have exited.
   if (attempt.outcome === 'exhausted') await end()
@@ -90,7 +92,7 @@ export async function reauthenticateBy<Proof, T>(
   const { id } = attempt
   const verified = await verify()
   if (verified) return work(verified)
-  const failed = await sessions.failAttempt(viewer, id)
+  const failed = await alone(() => sessions.failAttempt(viewer, id))
   securityLog.record('authn_confirm_fail', { request })
   await failedLogins.record(viewer.account, request.client, 'confirm-failed')
   if (failed.outcome === 'exhausted') await end()
@@ -104,7 +106,7 @@ export async function reauthenticateBy<Proof, T>(
     } catch (error) {
       if (isServerFault(error) || isUndecided(error)) await release()
       // A client that hangs up has used its attempt all the same.
-      else if ((await sessions.failAttempt(viewer, id)).outcome === 'exhausted') await end()
+      else if ((await alone(() => sessions.failAttempt(viewer, id))).outcome === 'exhausted') await end()
       throw error
     }
     if (proof) await release()
@@ -112,7 +114,7 @@ export async function reauthenticateBy<Proof, T>(
   }
 
   function release(): Promise<void> {
-    return releaseSoon(() => sessions.releaseAttempt(viewer, id), request.log)
+    return releaseSoon(() => alone(() => sessions.releaseAttempt(viewer, id)), request.log)
   }
 
   async function end(): Promise<void> {

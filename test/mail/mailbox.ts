@@ -29,7 +29,9 @@ export function mailbox(dataDir: string) {
   /** The oldest first. */
   async function list(): Promise<Received[]> {
     const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.eml'))
-    return Promise.all(names.sort().map(async (name) => parseMail(await readFile(join(folder, name), 'utf8'))))
+    // The server deletes old ones.
+    const texts = await Promise.all(names.sort().map((name) => readFile(join(folder, name), 'utf8').catch(() => '')))
+    return texts.filter((text) => text !== '').map(parseMail)
   }
 
   /** The newest mail to an address with this subject, as soon as there are so many. */
