@@ -9,8 +9,8 @@ import { requestsEach, type User, writeRecipes } from './write-recipes.ts'
 const crowdSize = 20
 /** Each makes a transaction run again, or an update wait for one. A request alone has none. */
 const maxConflictsEach = 0.5
-/** MongoDB repeats an update of one counter by itself, without a transaction that keeps it locked. */
-const counters = new Set(['attempts', 'throttle'])
+/** Counters, and leases of mails: MongoDB repeats such an update by itself, and no transaction keeps it waiting. */
+const counters = new Set(['attempts', 'outbox', 'throttle'])
 const maxConflictsOfCounter = 5
 
 /** Reads that write. */
