@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { invalid } from '../http/problems.ts'
-import { characterCount, isLongerThan } from '../http/text.ts'
+import { characterCount, hasMoreThan, isLongerThan } from '../http/text.ts'
 import { findBlocked, type Person } from './blocklist/blocklist.ts'
 import { foldConfusables } from './blocklist/confusables.ts'
 import { normalisePassword } from './hashing.ts'
@@ -11,7 +11,7 @@ const maxPasswordLength = 256
 const minGuesses = 1e8
 
 const isTooLong = (password: string) =>
-  isLongerThan(maxPasswordLength, password) || characterCount(normalisePassword(password)) > maxPasswordLength
+  isLongerThan(maxPasswordLength, password) || hasMoreThan(maxPasswordLength, normalisePassword(password))
 
 /** @param minLength - in characters, as typed and after NFKC, the form that is hashed: NFKC makes 18 letters of U+FDFA */
 export function newPassword(minLength: number) {

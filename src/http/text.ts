@@ -7,6 +7,10 @@ export function characterCount(text: string): number {
   return count
 }
 
+/** Without counting those of a text that is far longer: each has at most two UTF-16 code units. */
+export const hasMoreThan = (max: number, text: string): boolean =>
+  text.length > 2 * max || (text.length > max && characterCount(text) > max)
+
 /** NFC and NFKC compose at most so many code points into one: U+1F82 has four (UAX #15, "Maximum Expansion Factors"). */
 const maxComposed = 4
 /** Far more than any script puts on one letter: 30 by the Stream-Safe Text Format (UAX #15). */
@@ -18,6 +22,7 @@ const longMarks = /(?<!\p{M})\p{M}{128}/u
  */
 export function isLongerThan(max: number, text: string): boolean {
   if (text.length <= max) return false
+  if (text.length > 2 * maxComposed * max) return true
   const count = characterCount(text)
   return count > maxComposed * max || (count > max && longMarks.test(text))
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { examplePassword, exampleUsername } from '../accounts/schema.ts'
 import { newPassword } from '../credentials/policy.ts'
-import { characterCount } from '../http/text.ts'
+import { hasMoreThan } from '../http/text.ts'
 import { Time } from '../http/wire-types.ts'
 import { EmailAddress } from './address.ts'
 
@@ -29,7 +29,7 @@ export const ResetRequestBody = z
   .strictObject({
     username: z
       .string()
-      .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
+      .refine((name) => !hasMoreThan(256, name), 'Must have at most 256 characters.')
       .meta({ maxLength: 256 }),
   })
   .meta({ examples: [{ username: exampleUsername }] })

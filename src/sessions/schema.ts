@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AccountView, examplePassword, exampleUsername } from '../accounts/schema.ts'
 import { PresentedPassword } from '../credentials/policy.ts'
 import { pageOf } from '../http/pages.ts'
-import { characterCount } from '../http/text.ts'
+import { hasMoreThan } from '../http/text.ts'
 import { Id, Time } from '../http/wire-types.ts'
 import { AuthenticationResponse } from '../passkeys/browser-responses.ts'
 import { factorMembers, isOneFactor } from '../second-factor/schema.ts'
@@ -27,7 +27,7 @@ export const LoggedIn = z.object({ account: AccountView, session: SessionView })
 /** Whatever is typed, so that a wrong one is no fault of the request. */
 export const PresentedUsername = z
   .string()
-  .refine((name) => characterCount(name) <= 256, 'Must have at most 256 characters.')
+  .refine((name) => !hasMoreThan(256, name), 'Must have at most 256 characters.')
   .meta({ maxLength: 256 })
 
 export const LoginBody = z

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { newPassword, PresentedPassword } from '../../src/credentials/policy.ts'
-import { characterCount, isLongerThan, name, text } from '../../src/http/text.ts'
+import { characterCount, hasMoreThan, isLongerThan, name, text } from '../../src/http/text.ts'
 import { password, testServer } from '../helper.ts'
 import { ask, cookieOf, expectProblem, field, pointersOf } from './wire.ts'
 
@@ -215,4 +215,12 @@ t.test('only text that exceeds the limit after NFC and NFKC exceeds the bound be
   }
   t.notOk(isLongerThan(2, '\u1f82'.normalize('NFD').repeat(2)))
   t.ok(isLongerThan(2, 'x'.repeat(9)))
+})
+
+t.test('hasMoreThan counts code points, also where most have two UTF-16 code units', async (t) => {
+  for (const letter of ['a', '\u{1F426}', '\u0301']) {
+    t.notOk(hasMoreThan(256, letter.repeat(256)), letter)
+    t.ok(hasMoreThan(256, letter.repeat(257)), letter)
+    t.ok(hasMoreThan(256, letter.repeat(16_000)), letter)
+  }
 })
