@@ -71,7 +71,7 @@ export async function startServer(start: Start): Promise<MeasuredServer> {
     const processes = treeOf(process.pid, listProcesses())
     return {
       server: cpuUsOf(processes.filter(({ pid }) => pid === program.pid)),
-      mongod: cpuUsOf(processes.filter(({ name }) => name === 'mongod')),
+      mongod: cpuUsOf(processes.filter(({ name }) => name.startsWith('mongod'))),
     }
   }
   let idlePerMs: Cpu = { server: 0, mongod: 0 }
