@@ -40,7 +40,7 @@ const rates = {
 } satisfies Record<string, Rate>
 
 /** Those without a session that have limits of their own, by the status of the answer. */
-const special: Record<string, (status: number) => Rate | undefined> = {
+const special: Record<string, (status: number, isOnce: boolean) => Rate | undefined> = {
   // What is malformed is refused before it counts; the costlier ones of both are validated.
   'POST /v1/accounts': (status) =>
     status === 201 ? rates.signUps : [400, 409].includes(status) ? rates.signUpAttempts : undefined,
@@ -50,7 +50,8 @@ const special: Record<string, (status: number) => Rate | undefined> = {
     status === 200 ? rates.accountLogins : status === 401 ? rates.passkeyFailures : undefined,
   'POST /v1/session/second-factor': (status) => (status === 200 ? rates.accountLogins : undefined),
   'POST /v1/session/refresh': (status) => (status === 200 ? rates.refreshes : rates.strangers),
-  'DELETE /v1/session': () => rates.strangers,
+  // Each live session needs a login.
+  'DELETE /v1/session': (_, isOnce) => (isOnce ? rates.accountLogins : rates.strangers),
   'POST /v1/password-reset': (status) => (status === 202 ? rates.resets : undefined),
   'POST /v1/password-reset/confirm': () => rates.links,
   'POST /v1/email-verification': () => rates.links,
@@ -61,20 +62,24 @@ const special: Record<string, (status: number) => Rate | undefined> = {
 /** Of a session, not of an account: see `countsForSession`. */
 const bySession = /^(POST|DELETE|PUT) \/v1\/(session\/confirm|sessions|passkeys|devices|second-factor|account)(\/|$)/
 
-/** @property isForeign - whether it names another origin: that is refused before all limits but the pace */
+/**
+ * @property isForeign - whether it names another origin: that is refused before all limits but the pace
+ * @property isOnce - whether it serves only once
+ */
 export type Asked = {
   operation: string
   status: number
   hasSession: boolean
   needsSession: boolean
   isForeign: boolean
+  isOnce: boolean
 }
 
 /** Which limit bounds a request. A refusal that comes before it is bounded by the pace of all requests. */
-export function rateOf({ operation, status, hasSession, needsSession, isForeign }: Asked): Rate {
+export function rateOf({ operation, status, hasSession, needsSession, isForeign, isOnce }: Asked): Rate {
   if ((isForeign && status === 403) || operation.startsWith('GET /health/')) return rates.pace
   if (status === 429 && !needsSession && !operation.startsWith('GET ')) return rates.refusals
-  const own = special[operation]?.(status)
+  const own = special[operation]?.(status, isOnce)
   if (own) return own
   if (needsSession && (status === 401 || !hasSession)) return rates.pace
   if (operation.startsWith('GET ')) return hasSession ? rates.accountReads : rates.addressReads

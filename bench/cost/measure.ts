@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesOf, type Sent, sendAll } from './client.ts'
 import type { MeasuredServer } from './server.ts'
-import type { Variant } from './shapes.ts'
+import { isRepeatable, type Variant } from './shapes.ts'
 
 /** Per request. @property status - the most frequent one */
 export type Cost = { serverUs: number; mongodUs: number; bytes: number; status: number; requests: number }
@@ -19,13 +19,9 @@ const settleMs = 200
 const isRead = (sent: Sent) => sent.method === 'GET'
 
 /** Sends a request until it has used enough CPU time, or, if it serves only once, as often as there are some. */
-export async function measure(
-  server: MeasuredServer,
-  { plain, isRepeated = false }: Variant,
-  cpuUs = minCpuUs,
-): Promise<Cost> {
-  const requests = [plain].flat() as Sent[] // an array of them, or one
-  const isOnce = requests.length > 1 && !isRepeated
+export async function measure(server: MeasuredServer, variant: Variant, cpuUs = minCpuUs): Promise<Cost> {
+  const requests = [variant.plain].flat() as Sent[] // an array of them, or one
+  const isOnce = !isRepeatable(variant)
   const take = (count: number, from = 0) =>
     Array.from({ length: count }, (_, n) => requests[(from + n) % requests.length]).filter((sent) => sent !== undefined)
   const statuses = new Map<number, number>()

@@ -147,6 +147,8 @@ const worstHeaders: Record<string, Record<string, string>> = {
 /** @property isRepeated - whether several requests serve more than once */
 export type Variant = { name: string; plain: Plain; isRepeated?: boolean }
 
+export const isRepeatable = ({ plain, isRepeated = false }: Variant): boolean => isRepeated || !Array.isArray(plain)
+
 type Options = Pick<Operation, 'hasCursor' | 'hasParameter' | 'needsSession'> & {
   cookies: readonly [string, string[]][]
 }

@@ -3,7 +3,7 @@ import { isAccepted } from './accepted.ts'
 import { bounds, type Rate, rateOf } from './limits.ts'
 import type { Cost } from './measure.ts'
 import type { Operation } from './openapi.ts'
-import type { Variant } from './shapes.ts'
+import { isRepeatable, type Variant } from './shapes.ts'
 
 /**
  * @property ratio - how many plain 401s it costs
@@ -26,7 +26,8 @@ export function rowOf({ name, needsSession }: Operation, variant: Variant, cost:
     /(^|; )session=eyJ[\w-]+\.[\w-]+\.[\w-]+(;|$)/.test(sent?.headers.cookie ?? '') && !isForged(variant)
   const totalUs = cost.serverUs + cost.mongodUs
   const isForeign = sent?.headers.origin !== undefined
-  const asked = { operation: name, status: cost.status, hasSession, needsSession, isForeign }
+  const isOnce = !isRepeatable(variant)
+  const asked = { operation: name, status: cost.status, hasSession, needsSession, isForeign, isOnce }
   const { perSecond, limit, by } = rateOf(asked)
   const ratio = totalUs / (base.serverUs + base.mongodUs)
   return {
@@ -43,8 +44,9 @@ export function rowOf({ name, needsSession }: Operation, variant: Variant, cost:
 
 const isForged = ({ name }: Variant) => / cookies?\b/.test(name) && !name.endsWith('its own')
 
-export const findingsIn = (rows: readonly Row[]): Row[] =>
-  rows.filter((row) => row.draw > bounds[row.by] && !isAccepted(row))
+export const exceedsBound = (row: Row): boolean => row.draw > bounds[row.by]
+
+export const findingsIn = (rows: readonly Row[]): Row[] => rows.filter((row) => exceedsBound(row) && !isAccepted(row))
 
 /** The plainest and the worst of each operation, or all; the greatest draw first. */
 export function table(rows: readonly Row[], base: Cost, { all }: { all: boolean }): string[] {
