@@ -167,6 +167,7 @@ export async function buildApp(
     transact,
     writer,
   })
+  if (servesAccounts) context.passwords.warm()
   app.decorate('securityLog', context.securityLog)
   measureQueues(app.metrics, db, context)
   readiness.add(
@@ -180,7 +181,6 @@ export async function buildApp(
   app.addHook('onReady', async () => {
     for (const { wake } of sweepers) wake()
     context.clock.start()
-    if (servesAccounts) context.passwords.warm()
   })
   // Its port is in the links of mails.
   app.addHook('onListen', async () => {

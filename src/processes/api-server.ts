@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import type { FastifyBaseLogger } from 'fastify'
 import { type AppParts, buildApp } from '../app.ts'
 import type { AppConfig } from '../config.ts'
+import { sharedEstimator } from '../credentials/strength.ts'
 import type { Connection } from '../database/connection.ts'
 import { acceptMore, logAcceptErrors } from '../http/acceptors.ts'
 import type { DrainOptions } from '../http/drain.ts'
@@ -36,6 +37,8 @@ export async function startApiServer(
   log: FastifyBaseLogger,
   { name = 'Rookery', secrets = liveSecrets(config.secrets, log), ...parts }: AppParts & { name?: string } = {},
 ): Promise<MeasuredService> {
+  // Its thread loads dictionaries while this one starts: otherwise the first sign-up waits for them.
+  if (config.services.includes('accounts')) sharedEstimator.warm()
   const app = await buildApp(config, connection, log, { ...parts, secrets })
   const { host } = config
   const port = () => {
