@@ -30,9 +30,11 @@ export async function settleBy<T>(
     // After the kill of a commit its reply says whether it was applied.
     if (!progress.isCommitting) reject(timeoutError(progress))
   }
+  // It may have passed in a queue: then nothing runs.
+  const leftMs = Math.max(0, deadline - performance.now())
   // Rounded up: a commit that begins just before the deadline must be known to have begun.
-  const ending = setTimeout(() => void end(), Math.ceil(deadline - performance.now()) + 1)
-  const limit = setTimeout(() => reject(timeoutError(progress)), deadline + commitReplyMs - performance.now())
+  const ending = setTimeout(() => void end(), Math.ceil(leftMs) + 1)
+  const limit = setTimeout(() => reject(timeoutError(progress)), leftMs + commitReplyMs)
   try {
     return await Promise.race([running, promise])
   } finally {

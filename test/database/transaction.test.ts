@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { type ClientSession, MongoBulkWriteError, MongoClient, MongoNetworkError, MongoServerError } from 'mongodb'
 import t from 'tap'
 import { clientOptions } from '../../src/database/connection.ts'
@@ -223,6 +223,21 @@ t.test('a commit without an answer by the deadline: OutcomeUnknownError', async 
   }, performance.now() + 300)
   await t.rejects(lost, { name: 'OutcomeUnknownError', cause: { message: 'lost' } })
 })
+
+t.test(
+  'a deadline that passed in a queue: TransactionTimeoutError, nothing runs, and Node warns of no timer',
+  async (t) => {
+    const { client } = await freshDatabase(t)
+    const warnings: string[] = []
+    const note = ({ name }: Error) => warnings.push(name)
+    process.on('warning', note)
+    t.teardown(() => process.off('warning', note))
+    const late = transactor(client)(async () => t.fail('it ran'), performance.now() - 2_000)
+    await t.rejects(late, { name: 'TransactionTimeoutError' })
+    await nextTurn()
+    t.same(warnings, [])
+  },
+)
 
 t.test('work that hangs beyond the deadline: TransactionTimeoutError, and it is never committed', async (t) => {
   const { client, db } = await freshDatabase(t)
