@@ -3,7 +3,7 @@ import { v7 } from 'uuid'
 import { fill as fillScale } from '../scale/fill.ts'
 import { type Account, logIn } from './browser.ts'
 
-/** As large as the limits allow: LIMIT_FOLLOWS, the activity's 200 of each event, 50 sessions. */
+/** As large as the limits allow: LIMIT_FOLLOWS, the activity's 200 of each event. */
 const followed = 7_500
 const posts = 10_000
 const reactions = 10_000

@@ -78,7 +78,7 @@ export type Asked = {
 /** Which limit bounds a request. A refusal that comes before it is bounded by the pace of all requests. */
 export function rateOf({ operation, status, hasSession, needsSession, isForeign, isOnce }: Asked): Rate {
   if ((isForeign && status === 403) || operation.startsWith('GET /health/')) return rates.pace
-  if (status === 429 && !needsSession && !operation.startsWith('GET ')) return rates.refusals
+  if (status === 429) return rates.refusals
   const own = special[operation]?.(status, isOnce)
   if (own) return own
   if (needsSession && (status === 401 || !hasSession)) return rates.pace

@@ -54,7 +54,7 @@ function worstBodies(plain: Body): [string, string][] {
   })
   const longest = Object.entries(letters).map(([name, part]): [string, string] => {
     const characters = [...part].length
-    const fill = (of: string) => part.repeat(Math.max(1, Math.floor(of.length > 40 ? 500 : 256 / characters)))
+    const fill = (of: string) => part.repeat(Math.max(1, Math.floor((of.length > 40 ? 500 : 256) / characters)))
     return [`strings of about 256: ${name}`, JSON.stringify(mapStrings(plain, fill)).slice(0, bodyBytes)]
   })
   const members = Object.fromEntries(Array.from({ length: 96 }, (_, n) => [`${n}${fillTo(140, 'é')}`.slice(0, 70), n]))
@@ -63,7 +63,7 @@ function worstBodies(plain: Body): [string, string][] {
   return [
     ...long,
     ...longest,
-    ['95 unknown members', JSON.stringify({ ...plain, ...members })],
+    ['96 unknown members', JSON.stringify({ ...plain, ...members })],
     ['99 levels', '['.repeat(99) + ']'.repeat(99)],
     ['a number of 16 KB', `{"x":${fillTo(bodyBytes - 10, '1')}}`],
     ['escapes', escapes],
@@ -185,7 +185,7 @@ export function variantsOf(plain: Plain, { hasCursor, hasParameter, needsSession
     if (cookie !== undefined) add('100 items, no session', { path: addTo('limit=100'), headers: without })
   }
   if (!needsSession || hasCursor)
-    add('100 parameters', { path: addTo(Array.from({ length: 400 }, (_, n) => `p${n}=%41`).join('&')) })
+    add('400 parameters', { path: addTo(Array.from({ length: 400 }, (_, n) => `p${n}=%41`).join('&')) })
   if (!needsSession || hasCursor)
     add('a long parameter', { path: addTo(`cursor=${fillTo(urlLength - path.length, '%41')}`) })
   if (hasParameter) {

@@ -39,7 +39,10 @@ export function requests({ ids, popular, usernames }: Filled): Measured[] {
     { name: 'reactions to the popular post', path: () => `/v1/posts/${popular}/reactions` },
     { name: 'own reactions', path: () => '/v1/account/reactions' },
     { name: 'followers of ten accounts', path: (n) => `/v1/accounts/${pick(usernames, n % 10)}/followers` },
-    { name: 'followers of an account not read before', path: (n) => `/v1/accounts/${pick(usernames, n)}/followers` },
+    {
+      name: 'followers of an account not read before',
+      path: (n) => `/v1/accounts/${pick(usernames, n + 10)}/followers`,
+    },
     { name: 'timeline', path: () => '/v1/timeline' },
     { name: 'analytics of a year', path: () => `/v1/analytics/reactions?from=${day(365)}&to=${day(0)}` },
     { name: 'who am I', path: () => '/v1/session' },

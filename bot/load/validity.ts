@@ -3,6 +3,8 @@ import type { Second } from './series.ts'
 const maxLateFraction = 0.01
 const maxDelayFraction = 0.2
 const maxWaitingFraction = 0.2
+/** Of the time: an idle machine lets its timers wait for so long, which few requests would share. */
+const minWaiting = 0.02
 const maxCpu = 0.8
 const cpuSeconds = 3
 
@@ -29,8 +31,9 @@ export function invalidReasons({ arrivals, late, loopDelayP99, p50, p99, seconds
       `The bot's own event loop was delayed by ${delay} (p99), over 20% of the reported p99 of ${p99.toFixed(1)} ms.`,
     )
   }
-  const waitedMs = waitedForEach(seconds)
-  if (p50 !== null && waitedMs > p50 * maxWaitingFraction)
+  const waited = seconds.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0)
+  const waitedMs = (waited * 1000) / seconds.reduce((sum, { requests }) => sum + requests, 0)
+  if (p50 !== null && waited > minWaiting * seconds.length && waitedMs > p50 * maxWaitingFraction)
     reasons.push(
       `The bot waited ${waitedMs.toFixed(2)} ms a request for a core, over 20% of the reported p50 of ${p50.toFixed(2)} ms.`,
     )
@@ -38,13 +41,6 @@ export function invalidReasons({ arrivals, late, loopDelayP99, p50, p99, seconds
   if (busyFrom !== null)
     reasons.push(`The bot used over 80% of a core for ${cpuSeconds} s from second ${busyFrom}: it was the bottleneck.`)
   return reasons
-}
-
-/** In milliseconds a request; 0 where the system does not say. */
-function waitedForEach(seconds: SelfMeasurement['seconds']): number {
-  const waited = seconds.reduce((sum, { waiting }) => sum + (waiting ?? 0), 0)
-  const requests = seconds.reduce((sum, second) => sum + second.requests, 0)
-  return requests === 0 ? 0 : (waited * 1000) / requests
 }
 
 function startOfBusySeconds(seconds: SelfMeasurement['seconds']): number | null {

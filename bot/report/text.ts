@@ -86,15 +86,14 @@ function costLines({ series, load }: Report): string[] {
   if (series.length === 0) return []
   const cpu = series.reduce((sum, second) => sum + second.cpu, 0) / series.length
   const steal = Math.max(...series.map((second) => second.steal ?? 0))
-  const waiting = series.reduce((sum, second) => sum + (second.waiting ?? 0), 0) / series.length
+  const waits = series.flatMap(({ waiting }) => waiting ?? [])
+  const waiting = waits.reduce((sum, each) => sum + each, 0) / waits.length
   const late = load.arrivals > 0 ? `, ${percent(load.late / load.arrivals)} of arrivals late` : ''
   const delay = `event loop delayed by ${milliseconds(load.loopDelayP99Ms)} (p99)`
   const requests = series.reduce((sum, second) => sum + second.requests, 0)
   const each = requests > 0 ? ` (${Math.round((cpu * series.length * 1_000_000) / requests)} µs a request)` : ''
-  const waited = `waiting for a core ${percent(waiting)} of the time`
-  return [
-    `the bot itself: ${percent(cpu)} of a core${each}, ${waited}, ${delay}, steal at most ${percent(steal)}${late}`,
-  ]
+  const waited = waits.length === 0 ? '' : `, waiting for a core ${percent(waiting)} of the time`
+  return [`the bot itself: ${percent(cpu)} of a core${each}${waited}, ${delay}, steal at most ${percent(steal)}${late}`]
 }
 
 function causeLines(title: string, causes: Report['errors']): string[] {

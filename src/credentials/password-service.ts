@@ -36,7 +36,6 @@ export function passwordService(
   const decoyOf = decoys(hashing)
   return {
     warm(): void {
-      strength.warm()
       // A first hash has started the threads then; if it fails, each login will tell.
       decoyOf().then(yieldHashes, () => undefined)
     },

@@ -4,7 +4,7 @@ import type { FailedLogins } from '../activity/failed-logins.ts'
 import type { ActivityStore } from '../activity/store.ts'
 import type { PasswordService } from '../credentials/password-service.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
-import type { KeyedMutex } from '../database/keyed-mutex.ts'
+import { inSessionTurn, type KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { isServerFault, Problem } from '../http/problems.ts'
@@ -83,7 +83,7 @@ export async function reauthenticateBy<Proof, T>(
 ): Promise<T> {
   const viewer = requireViewer(request)
   // The account's transactions write the session, too: MongoDB would try each of these again until they have ended.
-  const alone = <Result>(update: () => Promise<Result>) => mutex(viewer.account, update)
+  const alone = <Result>(update: () => Promise<Result>) => inSessionTurn(mutex, viewer, update)
   const attempt = await alone(() => sessions.reserveAttempt(viewer))
   if (attempt.outcome === 'busy') throw rateLimited(limit, 1)
   // Its end was not committed, or the processes that checked the last passwords have exited.
@@ -121,7 +121,7 @@ export async function reauthenticateBy<Proof, T>(
     const { client } = request
     const revoke = (transaction: ClientSession) =>
       endSession(viewer, 'session-revoked', client, { activity, sessions }, transaction)
-    await withWriteDeadline(request, (deadline) => mutex(viewer.account, () => transact(revoke, deadline)))
+    await withWriteDeadline(request, (deadline) => inSessionTurn(mutex, viewer, () => transact(revoke, deadline)))
     securityLog.record('session_expired', { request, detail: { reason: 'wrong-passwords' } })
   }
 }

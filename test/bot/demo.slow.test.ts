@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { stripVTControlCharacters } from 'node:util'
 import t from 'tap'
@@ -46,7 +46,8 @@ t.test('without a terminal: the bot’s lines, a server of its own, and no files
   t.match(out, /^\d:\d\d; [\d,]+ requests\/s; p50 .* server ready/m, 'a line each 5 s')
   t.match(out, /^ledger agrees: /m)
   t.notMatch(out, /Rookery listens/)
-  t.strictSame(await readdir(TMPDIR), [])
+  // A busy machine makes figures invalid; then the log stays.
+  t.strictSame(await readdir(TMPDIR), code === 0 ? [] : [basename(log)])
 })
 
 t.test('on a terminal of 80 columns the bot’s view is redrawn, and Ctrl-C ends it', { timeout }, async (t) => {

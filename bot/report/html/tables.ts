@@ -43,7 +43,7 @@ export function expectationTable({ expectations }: Report): string {
 /** Options, versions, machine, and what was acknowledged. */
 export function facts({ options, versions, machine, run, check, exit, load, series, faults }: Report): string {
   const steal = Math.max(0, ...series.map((second) => second.steal ?? 0))
-  const waiting = Math.max(0, ...series.map((second) => second.waiting ?? 0))
+  const waits = series.flatMap(({ waiting }) => waiting ?? [])
   const entries: [string, string][] = [
     ['exit code', exit.all.length === 0 ? '0' : exit.all.map(({ code, reason }) => `${code}: ${reason}`).join(' ')],
     [
@@ -82,7 +82,7 @@ export function facts({ options, versions, machine, run, check, exit, load, seri
         : `${grouped(load.late)} of ${grouped(load.arrivals)}`,
     ],
     ['event-loop delay, p99', milliseconds(load.loopDelayP99Ms)],
-    ['waiting for a core, at most', percent(waiting)],
+    ['waiting for a core, at most', waits.length === 0 ? 'unknown' : percent(Math.max(...waits))],
     ['steal, at most', percent(steal)],
   ]
   const items = entries.map(([name, value]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd>`)
