@@ -145,15 +145,17 @@ t.test(
     for (let i = 0; i < 100; i += 1) delayed.run({ answered: 10 })
     t.match(delayed.measurements.figures().invalid, [/event loop was delayed by 2\.1 ms/])
 
-    const invalidAfterWaiting = (waiting: number | null) => {
+    const invalidAfterWaiting = (waiting: number | null, requests = 100) => {
       const { clock, measurements, run } = measured({ waiting })
-      for (let i = 0; i < 100; i += 1) run({ answered: 10 })
+      for (let i = 0; i < requests; i += 1) run({ answered: 10 })
       clock.now = 1_000
       measurements.tick()
       return measurements.figures().invalid
     }
     t.match(invalidAfterWaiting(0.21), [/^The bot waited 2\.10 ms a request for a core, over 20% of the reported p50/])
     t.strictSame(invalidAfterWaiting(0.19), [])
+    t.strictSame(invalidAfterWaiting(0.019, 1), [], 'less than 2% of the time, as on an idle machine')
+    t.match(invalidAfterWaiting(0.021, 1), [/^The bot waited 21\.00 ms a request/])
     t.strictSame(invalidAfterWaiting(null), [], 'a system that does not say')
 
     const busy = measured({ cpu: 0.81 })
