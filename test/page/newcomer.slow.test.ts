@@ -225,4 +225,6 @@ t.test('times are those of the reader’s time zone', inChromium, async (t) => {
     t.equal((await shown.getAttribute('title'))?.replace(/\s/g, ' '), `${date}, ${time}`)
     await devtools.detach()
   }
+  // A request that is still being answered would fail with the page.
+  await page.unrouteAll({ behavior: 'wait' })
 })
