@@ -82,12 +82,11 @@ t.test('beside an enrolment at another server', async (t) => {
     t.ok(await isEnrolled(client))
   })
 
+  // Not the end of other sessions or of the account: they delete the session that enrols first, so it cannot enrol beside them.
   for (const [method, path] of [
     ['DELETE', 'v1/second-factor/totp'],
-    ['DELETE', 'v1/sessions'],
     ['DELETE', 'v1/devices'],
     ['GET', 'v1/account/export'],
-    ['DELETE', 'v1/account'],
   ] as const)
     t.test(`${method} /${path} by a session that was confirmed before the enrolment is refused`, async (t) => {
       const held = { command: 'update', collection: 'sessions' }
