@@ -82,14 +82,16 @@ t.test('beside an enrolment at another server', async (t) => {
     t.ok(await isEnrolled(client))
   })
 
-  // Not the end of other sessions or of the account: they delete the session that enrols first, so it cannot enrol beside them.
-  for (const [method, path] of [
-    ['DELETE', 'v1/second-factor/totp'],
-    ['DELETE', 'v1/devices'],
-    ['GET', 'v1/account/export'],
+  // What ends sessions deletes them first: with them deleted, no enrolment at one of them could happen beside it.
+  for (const [method, path, command] of [
+    ['DELETE', 'v1/second-factor/totp', 'update'],
+    ['DELETE', 'v1/sessions', 'delete'],
+    ['DELETE', 'v1/devices', 'update'],
+    ['GET', 'v1/account/export', 'update'],
+    ['DELETE', 'v1/account', 'delete'],
   ] as const)
     t.test(`${method} /${path} by a session that was confirmed before the enrolment is refused`, async (t) => {
-      const held = { command: 'update', collection: 'sessions' }
+      const held = { command, collection: 'sessions' }
       const { client, answer } = await enrolBeside(held, async (username) => {
         const other = await logIn(username)
         await confirm(other)
