@@ -54,6 +54,7 @@ export const deleteAccountRoute: FastifyPluginAsyncZod<Context> = async (scope, 
       const { account } = viewer
       const startedAt = performance.now()
       const deleteAccount = async (transaction: ClientSession) => {
+        // All but this one, whose confirmation is asserted; removeAccount() ends it with what is left.
         await sessions.endAll(account, transaction, viewer.session)
         await assertConfirmed(viewer, sessions, transaction)
         const removed = await removeAccount(account, request.client, context, transaction)

@@ -52,7 +52,9 @@ for (const count of [1, 20]) {
       // A command that times out stays in the count of those that wait.
       for (const one of deferred) one.catch(() => undefined)
       // The first round shares a batch with the commands above; each later one with new commands for locked posts.
-      for (let round = 0; round < 10; round += 1) {
+      let rounds = 0
+      // MongoDB ends the transaction that holds the lock after 10 s, in which a busy machine has fewer rounds.
+      for (const end = performance.now() + 4_000; rounds < 10 && performance.now() < end; rounds += 1) {
         const contending = locked.slice(0, 3).map((post) => writer.react(reactCommand(post, newId(), 'dislike')))
         for (const one of contending) one.catch(() => undefined)
         deferred.push(...contending.map(async (one) => void (await one.catch(() => undefined))))
@@ -69,7 +71,7 @@ for (const count of [1, 20]) {
       t.equal(waiting, 0, 'and are applied after the unlock')
       const after = await stored()
       t.same(violatedInvariants(after), [])
-      t.equal(after.reactions.filter(({ value }) => value === 'like').length, 10 * open.length + 3 * count)
+      t.equal(after.reactions.filter(({ value }) => value === 'like').length, rounds * open.length + 3 * count)
     },
   )
 }
