@@ -1,5 +1,5 @@
 import { collectionsOf, viewsOf } from '../collections.ts'
-import { ensureIndexes } from '../database/indexes.ts'
+import { type BuildListener, ensureIndexes } from '../database/indexes.ts'
 import { ensureViews } from '../database/views.ts'
 import { print, runCli } from './command.ts'
 import { withDatabase } from './open-database.ts'
@@ -22,10 +22,15 @@ Exit code: 0 done, 69 the database is out of reach, 78 bad arguments, configurat
 /** No time limit: an index of a large collection takes hours to build. */
 const clientOptions = { appName: 'rookery indexes', socketTimeoutMS: 0 }
 
+const told: BuildListener = {
+  onBegun: (collection, keys) => print(`${collection}: building ${keys}`),
+  onBuilt: (collection, seconds) => print(`${collection}: built in ${seconds} s`),
+}
+
 const run = () =>
   withDatabase(clientOptions, async ({ client, databaseName }, { services }) => {
     const db = client.db(databaseName)
-    await ensureIndexes(db, collectionsOf(services), print)
+    await ensureIndexes(db, collectionsOf(services), told)
     await ensureViews(db, viewsOf(services))
     print(`The database ${databaseName} has all collections, views and indexes.`)
     return 0

@@ -4,8 +4,11 @@ import { isAccessRefused, isDatabaseOutOfReach } from './failures.ts'
 
 export type Collections = Readonly<Record<string, readonly IndexDescription[]>>
 
-/** Called with a sentence before and after the indexes of a collection are built. */
-export type OnProgress = (sentence: string) => void
+export type BuildListener = {
+  /** @param keys - of the indexes, as a list for people */
+  onBegun(collection: string, keys: string): void
+  onBuilt(collection: string, seconds: string): void
+}
 
 const definitionOf = (index: IndexDescription) => {
   const { key, unique = false, sparse = false, partialFilterExpression, expireAfterSeconds, collation } = index
@@ -20,7 +23,7 @@ const definitionOf = (index: IndexDescription) => {
 export async function ensureIndexes(
   db: Db,
   collections: Collections,
-  onProgress: OnProgress = () => {},
+  { onBegun, onBuilt }: BuildListener = { onBegun() {}, onBuilt() {} },
 ): Promise<void> {
   const existing = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name))
   const findMissing = async (collection: Collection, required: readonly IndexDescription[]) => {
@@ -36,9 +39,9 @@ export async function ensureIndexes(
       const missing = existing.has(name) ? await findMissing(collection, required) : required
       if (missing.length === 0) return
       const startedAt = performance.now()
-      onProgress(`${name}: building ${missing.map(({ key }) => JSON.stringify(key)).join(', ')}`)
+      onBegun(name, missing.map(({ key }) => JSON.stringify(key)).join(', '))
       await createIndexes(collection, missing)
-      onProgress(`${name}: built in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`)
+      onBuilt(name, ((performance.now() - startedAt) / 1_000).toFixed(1))
       const [differing] = await findMissing(collection, missing)
       if (differing) throw indexError(name, differing, 'another index has its key or its name')
     }),

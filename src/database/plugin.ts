@@ -1,7 +1,9 @@
 import mongodb from '@fastify/mongodb'
+import type { FastifyBaseLogger } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Db, MongoClient } from 'mongodb'
 import { accessRefusals, type NoteRefusal } from './access-refusals.ts'
+import { buildLog } from './build-log.ts'
 import {
   assertReplicaSet,
   type Connection,
@@ -78,7 +80,7 @@ export const database = fp<Options>(async (app, options) => {
     return liveClient(client, name)
   }
   try {
-    await prepareDatabase(name, options)
+    await prepareDatabase(name, options, app.log)
     const purpose = role === 'writer' ? 'writer' : 'requests'
     await app.register(mongodb, { url: connection.uri, database: name, ...clientOptions(connection, purpose) })
     if (purpose === 'requests') connection.observeClient?.(app.mongo.client)
@@ -124,21 +126,23 @@ export const database = fp<Options>(async (app, options) => {
 })
 
 /** On a client of its own, whose commands may take as long as they need. */
-async function prepareDatabase(name: string, options: Options) {
+async function prepareDatabase(name: string, options: Options, log: FastifyBaseLogger) {
   const { connection, collections, views = {}, uses = {}, assertData, crashRecovery } = options
   const client = await connectClient(connection, 'indexes')
+  const builds = buildLog(log)
   try {
     const db = client.db(name)
     await assertReplicaSet(db, connection)
     await assertPrivileges(db, uses, connection)
     await assertDataVersion(db)
     if (crashRecovery) await killOrphanedSessions(db, crashRecovery.orphanedSessions)
-    await ensureIndexes(db, collections)
+    await ensureIndexes(db, collections, builds)
     await ensureViews(db, views)
     await assertData?.(db)
     // Last: one that does not start leaves the data to the program before it.
     await raiseDataVersion(db)
   } finally {
+    builds.close()
     await client.close()
   }
 }

@@ -12,6 +12,8 @@ import { answerOnSocket, refuseConnect } from './socket-errors.ts'
 import { closeIfUnread } from './unread-bodies.ts'
 
 const maxBodyBytes = 16 * 1024
+/** MongoDB may build an index for hours, for which database/plugin.ts waits; Fastify's 10 seconds would end the start. */
+export const noPluginTimeout = 0
 
 type DelayOf = (request: IncomingMessage) => number
 
@@ -73,6 +75,7 @@ export function serverOptions(
 ): FastifyHttpOptions<Server> {
   return {
     bodyLimit: maxBodyBytes,
+    pluginTimeout: noPluginTimeout,
     routerOptions: { querystringParser: parseQuery },
     serverFactory: (handle) => createLimitedServer(guard(handle), { delayMsOf, admit }, headers),
     forceCloseConnections: 'idle',

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { collectionsOf, usesOf } from '../collections.ts'
 import { database } from '../database/plugin.ts'
+import { noPluginTimeout } from '../http/server.ts'
 import { measureDatabase } from '../operations/database-metrics.ts'
 import { createLogger } from '../operations/logging.ts'
 import { createRegistry } from '../operations/metrics.ts'
@@ -62,7 +63,7 @@ async function startWriterProcess(message: StartMessage): Promise<MeasuredServic
   const { config, connection, socket, orphanedSessions } = message
   const log = createLogger(config.log)
   const secrets = liveSecrets(config.secrets, log, refreshSecrets)
-  const app = Fastify({ loggerInstance: log })
+  const app = Fastify({ loggerInstance: log, pluginTimeout: noPluginTimeout })
   const collections = collectionsOf(config.services)
   await app.register(database, {
     connection,
