@@ -13,9 +13,15 @@ type Page<Item> = { items: Item[]; nextCursor: string | null }
 
 export const confirm = (client: Client) => client.post('v1/session/confirm', { json: { password } })
 
+/** @throws Error with an answer that has no options, as that of an overloaded server */
+async function optionsOf<Options>(client: Client, path: string, sent?: { json: object }): Promise<Options> {
+  const { body, statusCode } = await client.post<Options>(path, sent)
+  if (statusCode !== 200) throw new Error(`${path} answered ${statusCode}: ${JSON.stringify(body)}`)
+  return body
+}
+
 export async function addPasskey(client: Client, authenticator: Authenticator, lies: Lies = {}, name?: string) {
-  const { body } = await client.post<Creation>('v1/passkeys/options')
-  const response = authenticator.create(body, lies)
+  const response = authenticator.create(await optionsOf<Creation>(client, 'v1/passkeys/options'), lies)
   return client.post<Passkey>('v1/passkeys', { json: { response, ...(name !== undefined && { name }) } })
 }
 
@@ -29,8 +35,7 @@ export async function passkeyUser(url: string, { counts = true } = {}) {
   return { ...user, authenticator, passkey: body }
 }
 
-export const loginOptions = async (client: Client) =>
-  (await client.post<Request>('v1/session/passkey/options', { json: {} })).body
+export const loginOptions = (client: Client) => optionsOf<Request>(client, 'v1/session/passkey/options', { json: {} })
 
 /** From a browser of its own, unless one is given. */
 export async function logInBy(
@@ -44,8 +49,8 @@ export async function logInBy(
 }
 
 export async function confirmBy(client: Client, authenticator: Authenticator, lies: Lies = {}) {
-  const { body } = await client.post<Request>('v1/session/confirm/options')
-  return client.post<LoggedIn>('v1/session/confirm', { json: { passkey: authenticator.get(body, lies) } })
+  const passkey = authenticator.get(await optionsOf<Request>(client, 'v1/session/confirm/options'), lies)
+  return client.post<LoggedIn>('v1/session/confirm', { json: { passkey } })
 }
 
 export const listPasskeys = async (client: Client, query = '') =>

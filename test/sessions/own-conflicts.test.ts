@@ -16,7 +16,8 @@ const requests = (send: (n: number) => PromiseLike<{ statusCode: number }>): Pro
   Promise.all(Array.from({ length: atOnce }, (_, n) => send(n)))
 
 async function confirm(client: Got): Promise<void> {
-  await client.post('v1/session/confirm', { json: { password } })
+  const { statusCode } = await client.post('v1/session/confirm', { json: { password } })
+  if (statusCode !== 200) throw new Error(`the confirmation answered ${statusCode}`)
 }
 
 t.test('changes that one account sends at once do not make each other run again', async (t) => {
@@ -30,7 +31,7 @@ t.test('changes that one account sends at once do not make each other run again'
       await db.dropCollection('system.profile')
     })
     const answers = await requests(send)
-    t.ok(answers.every(({ statusCode }) => statusCode === expected))
+    t.same([...new Set(answers.map(({ statusCode }) => statusCode))], [expected])
     t.equal(await conflicts(db), 0)
   }
 
