@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Collection, Db, IndexDescription } from 'mongodb'
 import { StartError } from '../start-error.ts'
 import { isAccessRefused, isDatabaseOutOfReach } from './failures.ts'
@@ -16,8 +17,15 @@ const definitionOf = (index: IndexDescription) => {
   return JSON.stringify([Object.entries(key), unique, sparse, ...options])
 }
 
+/** How often a start asks whether another program's index build has ended. */
+const pollMs = 1_000
+
+/** Otherwise a build waits for all members of a set, of which one may be down for good. */
+const commitQuorum = 'majority'
+
 /**
- * Creates the collections and indexes that do not exist: without them, the user needs no right to create any.
+ * Creates the collections and indexes that do not exist, and waits for those that another program has MongoDB build. If all
+ * exist, the user needs no right to create any.
  * @throws StartError if an index cannot be created or differs: without it, the server would accept writes it must refuse
  */
 export async function ensureIndexes(
@@ -26,35 +34,54 @@ export async function ensureIndexes(
   { onBegun, onBuilt }: BuildListener = { onBegun() {}, onBuilt() {} },
 ): Promise<void> {
   const existing = new Set((await db.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name))
-  const findMissing = async (collection: Collection, required: readonly IndexDescription[]) => {
-    const found = new Set((await collection.indexes()).map((index) => definitionOf(index)))
-    return required.filter((index) => !found.has(definitionOf(index)))
+  const findUnready = async (name: string, required: readonly IndexDescription[]) => {
+    const { built, building } = await listIndexes(db, name)
+    const unready = required.filter((index) => !built.has(definitionOf(index)))
+    return { unready, missing: unready.filter((index) => !building.has(definitionOf(index))) }
   }
   // Concurrently, so that they share the waits for the journal.
   await Promise.all(
     Object.entries(collections).map(async ([name, required]) => {
-      const collection = db.collection(name)
       // A transaction that creates a collection conflicts with all others, so empty ones are created now, too.
       if (required.length === 0) return existing.has(name) ? undefined : createCollection(db, name)
-      const missing = existing.has(name) ? await findMissing(collection, required) : required
-      if (missing.length === 0) return
+      let { unready, missing } = existing.has(name)
+        ? await findUnready(name, required)
+        : { unready: required, missing: required }
+      if (unready.length === 0) return
       const startedAt = performance.now()
-      onBegun(name, missing.map(({ key }) => JSON.stringify(key)).join(', '))
-      await createIndexes(collection, missing)
+      onBegun(name, unready.map(({ key }) => JSON.stringify(key)).join(', '))
+      for (; missing.length < unready.length; { unready, missing } = await findUnready(name, required))
+        await sleep(pollMs)
+      if (missing.length > 0) await createIndexes(db.collection(name), missing)
       onBuilt(name, ((performance.now() - startedAt) / 1_000).toFixed(1))
-      const [differing] = await findMissing(collection, missing)
+      const [differing] = (await findUnready(name, required)).unready
       if (differing) throw indexError(name, differing, 'another index has its key or its name')
     }),
   )
 }
 
+/** The driver's own list does not tell an index that is being built, which no query can use, from one that is built. */
+async function listIndexes(db: Db, collection: string) {
+  const command = { listIndexes: collection, includeIndexBuildInfo: true }
+  const found = (await db.runCursorCommand(command).toArray()) as ListedIndex[] // MongoDB's format
+  const definitions = (isBuilding: boolean) =>
+    new Set(
+      found
+        .filter(({ indexBuildInfo }) => (indexBuildInfo !== undefined) === isBuilding)
+        .map(({ spec }) => definitionOf(spec)),
+    )
+  return { built: definitions(false), building: definitions(true) }
+}
+
+type ListedIndex = { spec: IndexDescription; indexBuildInfo?: unknown }
+
 /** Creates all indexes with one command. Its error does not name the index, so after a failure each is created alone. */
 async function createIndexes(collection: Collection, required: readonly IndexDescription[]): Promise<void> {
   const all = required.map((index) => ({ ...index }))
-  const created = await collection.createIndexes(all).catch(() => undefined)
+  const created = await collection.createIndexes(all, { commitQuorum }).catch(() => undefined)
   if (created) return
   for (const index of all) {
-    await collection.createIndexes([index]).catch((error: Error) => {
+    await collection.createIndexes([index], { commitQuorum }).catch((error: Error) => {
       if (isDatabaseOutOfReach(error)) throw error
       throw isAccessRefused(error)
         ? deniedError(`${nameOf(index)} of the collection ${collection.collectionName}`)

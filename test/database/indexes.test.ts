@@ -1,9 +1,10 @@
 import { pino } from 'pino'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { buildApp } from '../../src/app.ts'
 import { collections, views } from '../../src/collections.ts'
 import { type Collections, ensureIndexes } from '../../src/database/indexes.ts'
 import { StartError } from '../../src/start-error.ts'
+import { eventually } from '../eventually.ts'
 import { freshDatabase, testConfig, testServer } from '../helper.ts'
 
 const settle = (promise: Promise<unknown>) =>
@@ -89,4 +90,55 @@ t.test('buildApp throws a StartError for a conflicting index of a real collectio
   )
   t.type(error, StartError)
   t.match(error, { message: /\{"author":1,"_id":-1\} of the collection posts/ })
+})
+
+/** Has MongoDB build an index that it cannot finish until `release` is called or 10 s have passed. */
+async function heldBuild(t: Test, { db, client }: Awaited<ReturnType<typeof freshDatabase>>, documents: object[]) {
+  const things = db.collection('things')
+  await things.insertMany(documents)
+  const session = client.startSession()
+  t.teardown(() => session.endSession())
+  for (let attempts = 1; attempts <= 20; attempts += 1) {
+    // The more there is to read, the more time to write beside the build: it cannot end before the transaction then.
+    await things.insertMany(Array.from({ length: 20_000 }, (_, n) => ({ name: `filler ${attempts} ${n}` })))
+    let hasEnded = false
+    const built = settle(things.createIndexes([{ key: { name: 1 }, unique: true }])).finally(() => {
+      hasEnded = true
+    })
+    await eventually(async () => hasEnded || (await things.indexes()).length > 1, { everyMs: 1 })
+    session.startTransaction()
+    // Refused while the build holds the collection's lock, at its begin and its end.
+    const written = await settle(things.insertOne({ name: 'held' }, { session }))
+    const listed = await db.command({ listIndexes: 'things', includeIndexBuildInfo: true })
+    const isBuilding = listed.cursor.firstBatch.some((index: object) => 'indexBuildInfo' in index)
+    const release = async () => {
+      await session.abortTransaction()
+      return built
+    }
+    if (written === 'resolved' && isBuilding) return release
+    await release()
+    await settle(things.dropIndexes())
+  }
+  throw new Error('each build had ended before the transaction wrote')
+}
+
+t.test('a start waits for an index that another builds', async (t) => {
+  const database = await freshDatabase(t)
+  const release = await heldBuild(t, database, [{ name: 'one' }])
+  const begun = Promise.withResolvers<string>()
+  const onBegun = (_: string, keys: string) => begun.resolve(keys)
+  const only = { things: [{ key: { name: 1 }, unique: true }] }
+  const second = ensureIndexes(database.db, only, { onBegun, onBuilt() {} }).then(() => 'ended')
+  t.equal(await Promise.race([begun.promise, second]), '{"name":1}')
+  t.equal(await release(), 'resolved')
+  t.equal(await second, 'ended')
+  await t.rejects(database.db.collection('things').insertMany([{ name: 'a' }, { name: 'a' }]), { code: 11000 })
+})
+
+t.test('a start fails for a unique index that another builds in vain', async (t) => {
+  const database = await freshDatabase(t)
+  const release = await heldBuild(t, database, [{ name: 'twin' }, { name: 'twin' }])
+  const second = settle(ensureIndexes(database.db, required))
+  t.match(await release(), { code: 11000 })
+  t.match(await second, { message: /\{"name":1\} \(unique\) of the collection things .*remove the duplicates/s })
 })
