@@ -91,7 +91,10 @@ async function restore(path: string, signal: AbortSignal): Promise<number> {
         signal,
       })
       lines.show('building indexes')
-      await ensureIndexes(db, collections)
+      await ensureIndexes(db, collections, {
+        onBegun() {},
+        onBuilt: (collection, seconds) => lines.show(`${collection}: indexes built in ${seconds} s`),
+      })
       await finishRestore(db, backup)
     } finally {
       lines.end()
