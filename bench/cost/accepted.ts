@@ -8,10 +8,6 @@ export const accepted: readonly Accepted[] = [
       'Of 37 forged tokens 16 are decoded and eight verified, because planted cookies must not hide the real one.',
   },
   {
-    variant: /^900 headers/,
-    reason: 'Node.js parses them before anything can refuse them: 4 MB a second for an address.',
-  },
-  {
     operation: /^GET \/v1\/(posts|accounts)/,
     reason: 'Many people share an address. Pages take turns by client and network, so those of others are made first.',
   },

@@ -48,7 +48,7 @@ function createLimitedServer(
   server.setTimeout(90_000)
   endConnectionsOf(server)
   // Without dropMaxConnection, node:cluster passes a connection that every process refuses round forever.
-  Object.assign(server, { maxConnections: 10_000, dropMaxConnection: true })
+  Object.assign(server, { maxConnections: 10_000, dropMaxConnection: true, maxHeadersCount: maxHeaders })
   // No 100 Continue for a body that is too large. A server may ignore other expectations (RFC 9110, 10.1.1).
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (Number(request.headers['content-length'] ?? 0) <= maxBodyBytes) response.writeContinue()

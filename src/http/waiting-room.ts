@@ -8,6 +8,11 @@ declare module 'fastify' {
     /** Whether this route's changes wait for others when many are in progress. */
     isQueued?: boolean
   }
+
+  interface FastifyInstance {
+    /** Gives up the place of a change that is refused, and whose answer is held back. */
+    leaveRoom(request: FastifyRequest): void
+  }
 }
 
 export type Bounds = { maxInProgress: number; maxWaitMs: number; maxPlaceMs: number }
@@ -105,11 +110,14 @@ export function queueChanges(app: FastifyInstance, headers: Readonly<Record<stri
   app.addHook('preValidation', async (request) => {
     if (arriving.delete(request) || isQueued(request)) begin(request)
   })
-  // Also for the 503 of a request that takes too long.
-  app.addHook('onSend', async (request) => {
+  function leave(request: FastifyRequest): void {
     arriving.delete(request)
     end(request)
-  })
+  }
+
+  app.decorate('leaveRoom', leave)
+  // Also for the 503 of a request that takes too long.
+  app.addHook('onSend', async (request) => leave(request))
 }
 
 /** Makes the changes wait whose routes are registered later in this scope. */

@@ -49,6 +49,7 @@ export const paceRefusals = fp<{ refusalPace: RefusalPace }>(async (scope, { ref
   async function waitOut(request: FastifyRequest, reply: Parameters<typeof untilAnswered>[0]): Promise<void> {
     const delayMs = delayMsOf(networkKey(request.client.ip))
     if (delayMs === 0) return
+    scope.leaveRoom(request)
     const signal = AbortSignal.any([untilAnswered(reply), closing.signal])
     const delay = sleep(delayMs, undefined, { signal, ref: false })
     await withoutDeadline(request, reply, () => delay.catch(() => undefined))

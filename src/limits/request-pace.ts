@@ -5,15 +5,28 @@ import { recentMap } from './recent-map.ts'
 import { requestClient } from './request-client.ts'
 
 /** With the most connections that an address or network may have, none waits longer. */
-const maxDelayMs = 1_000
+const maxLightDelayMs = 1_000
+/** At most 200 a second of a network with 2,000 connections: what reads 16 KiB of cookies takes a millisecond or two. */
+const maxHeavyDelayMs = 10_000
+/** Of headers. A browser sends a quarter of it. */
+const maxLightBytes = 4_096
+/** Of the headers of a heavy request: as many count as one. */
+const bytesOfOne = 512
 const maxClients = 10_000
 
 type Options = { perSecond: number; trustedProxies: readonly string[] }
 
+/** As how many requests one counts, by the length of its headers: each session cookie among them is verified. */
+function weightOf({ rawHeaders }: IncomingMessage): number {
+  const bytes = rawHeaders.reduce((sum, { length }) => sum + length, 0)
+  return bytes <= maxLightBytes ? 1 : bytes / bytesOfOne
+}
+
 /**
  * How long a request waits before anything but its headers has cost something, in milliseconds. An address may begin as many
  * at once as follow in a second; more wait, and none is refused. Whatever is asked for, also what no limit refuses: each
- * turn of the event loop serves what has arrived on all connections, and those of one address must not fill it.
+ * turn of the event loop serves what has arrived on all connections, and those of one address must not fill it. Requests
+ * with long headers wait only for each other, and longer.
  */
 export function requestPace(
   { perSecond, trustedProxies }: Options,
@@ -24,18 +37,22 @@ export function requestPace(
     address: { perSecond, burst: perSecond },
     network: { perSecond: perSecond * networkFactor, burst: perSecond * networkFactor },
   }
-  const lastMs = { address: recentMap<number>(maxClients), network: recentMap<number>(maxClients) }
-
-  function delayMs(by: 'address' | 'network', key: string): number {
-    const now = nowMs()
-    const dueMs = nextDueMs(lastMs[by].get(key) ?? Number.NEGATIVE_INFINITY, now, paces[by])
-    // Those that have left count, too: without a bound they would hold up the next client.
-    lastMs[by].set(key, Math.min(dueMs, now + maxDelayMs))
-    return Math.min(Math.max(0, dueMs - now), maxDelayMs)
-  }
+  const lane = () => ({ address: recentMap<number>(maxClients), network: recentMap<number>(maxClients) })
+  const [light, heavy] = [lane(), lane()]
 
   return (request) => {
     const client = clientOf(request)
-    return client ? Math.max(delayMs('address', client.address), delayMs('network', client.network)) : 0
+    if (!client) return 0
+    const weight = weightOf(request)
+    const [lastMs, maxDelayMs] = weight === 1 ? [light, maxLightDelayMs] : [heavy, maxHeavyDelayMs]
+    const now = nowMs()
+    const delayMs = (by: 'address' | 'network') => {
+      const last = lastMs[by].get(client[by]) ?? Number.NEGATIVE_INFINITY
+      // Those that have left count, too: without a bound they would hold up the next client.
+      const dueMs = Math.min(nextDueMs(last, now, paces[by], weight), now + maxDelayMs)
+      lastMs[by].set(client[by], dueMs)
+      return Math.max(0, dueMs - now)
+    }
+    return Math.max(delayMs('address'), delayMs('network'))
   }
 }

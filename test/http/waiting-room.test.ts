@@ -2,8 +2,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import Fastify from 'fastify'
 import t, { type Test } from 'tap'
+import { readClientInfo } from '../../src/http/client-info.ts'
+import { enforceDeadlines } from '../../src/http/deadline.ts'
 import { answerWithProblems } from '../../src/http/errors.ts'
+import { overloaded } from '../../src/http/problems.ts'
 import { queueChanges, withQueuedChanges } from '../../src/http/waiting-room.ts'
+import { paceRefusals } from '../../src/limits/refusal-pace.ts'
 import { eventually } from '../eventually.ts'
 
 /** A server whose changes end when they are told to. Two may be in progress. */
@@ -124,4 +128,27 @@ t.test('changes that take long give their places to others, and are answered all
     (await Promise.all(stuck)).map(({ statusCode }) => statusCode),
     [200, 200, 200, 200],
   )
+})
+
+t.test('a change that is refused gives its place to the next while its refusal is held back', async (t) => {
+  const app = Fastify()
+  readClientInfo(app, [])
+  answerWithProblems(app)
+  queueChanges(app, {}, { maxInProgress: 1, maxWaitMs: 60_000, maxPlaceMs: 60_000 })
+  enforceDeadlines(app)
+  withQueuedChanges(app)
+  await app.register(paceRefusals, { refusalPace: () => 60_000 })
+  let refused = 0
+  app.put('/refused', async () => {
+    refused += 1
+    throw overloaded('writes')
+  })
+  app.put('/written', async () => 'written')
+  t.teardown(() => app.close())
+  const put = (url: string) => app.inject({ method: 'PUT', url }).then((answer) => answer)
+  const held = put('/refused')
+  await eventually(() => refused === 1)
+  t.equal((await put('/written')).statusCode, 200)
+  await app.close()
+  t.equal((await held).statusCode, 503)
 })

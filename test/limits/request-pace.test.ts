@@ -8,7 +8,7 @@ import { ask } from '../http/wire.ts'
 function requestFrom(remoteAddress: string | undefined, headers: Record<string, string> = {}): IncomingMessage {
   const socket = new Socket()
   Object.defineProperty(socket, 'remoteAddress', { value: remoteAddress })
-  return Object.assign(new IncomingMessage(socket), { headers })
+  return Object.assign(new IncomingMessage(socket), { headers, rawHeaders: Object.entries(headers).flat() })
 }
 
 const paceOf = (perSecond: number, trustedProxies: string[] = []) => {
@@ -51,6 +51,17 @@ t.test('requests of clients that no proxy names wait for each other, and their p
   t.same(delays(2, '192.0.2.1', { 'x-forwarded-for': '203.0.113.7, '.repeat(100) }), [0, 1_000])
   t.same(delays(1, '192.0.2.1', { 'x-forwarded-for': 'unknown' }), [1_000])
   t.same(delays(1, '192.0.2.1'), [0])
+})
+
+t.test('requests with long headers count by their length, wait for each other alone, and for up to 10 s', async (t) => {
+  const { clock, delays } = paceOf(100)
+  const long = { cookie: 'x'.repeat(16_384 - 'cookie'.length) }
+  t.same(delays(4, '203.0.113.7', long), [0, 0, 0, 280], '32 of 100 each')
+  t.same(delays(1, '203.0.113.7'), [0], 'one with short headers does not wait for them')
+  t.equal(Math.max(...delays(100, '203.0.113.7', long)), 10_000)
+  t.same(delays(1, '198.51.100.7', long), [0], 'another network')
+  clock.nowMs += 60_000
+  t.same(delays(4, '203.0.113.7', long), [0, 0, 0, 280])
 })
 
 t.test('a request whose client has left does not wait', async (t) => {
