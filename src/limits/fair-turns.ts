@@ -1,3 +1,5 @@
+import { recentMap } from './recent-map.ts'
+
 /** Whose turn a task uses, from the widest group, such as a network, to the client's own key. */
 export type GroupPath = readonly string[]
 
@@ -29,9 +31,29 @@ function leaver(own: number, others: readonly Sized[], isEntitled: boolean): str
   return size > 0 && ((isEntitled && own === 0) || size > own + 1) ? name : undefined
 }
 
-/** Groups take turns, and within a group its parts, down to the keys (fair queueing: Nagle, RFC 970). */
+const maxRemembered = 10_000
+
+/**
+ * Groups take turns, and within a group its parts, down to the keys (fair queueing: Nagle, RFC 970). Of the outermost, the
+ * one whose turn before the last is the longest ago comes first: who comes rarely, to log in and to confirm it, does not
+ * wait for all that are back after each of their turns.
+ */
 export function fairTurns<Waiter>() {
+  /** Its parts are in the order in which they come. */
   const all = emptyGroup<Waiter>()
+  const lastTurns = recentMap<{ last: number; before: number }>(maxRemembered)
+  let turns = 0
+
+  const sinceOf = (name: string) => lastTurns.get(name)?.before ?? 0
+
+  /** Of equals the one that waits already. */
+  const comesBefore = (waiting: string, newcomer: string) => sinceOf(waiting) <= sinceOf(newcomer)
+
+  function insert(name: string, part: Group<Waiter>): void {
+    const after = [...all.parts].filter(([other]) => !comesBefore(other, name))
+    for (const [other] of after) all.parts.delete(other)
+    for (const [other, group] of [[name, part] as const, ...after]) all.parts.set(other, group)
+  }
 
   /** From the outermost group to the key's own; undefined if nothing waits there. */
   function lineOf(path: GroupPath): Group<Waiter>[] | undefined {
@@ -72,7 +94,8 @@ export function fairTurns<Waiter>() {
     if (!group) return 1
     if (name === undefined) return group.waiters.length + 1
     const own = turnsWithin(group.parts.get(name), rest)
-    return sizesOf(group, name).reduce((turns, [, size]) => turns + Math.min(size, own), own)
+    const before = (other: string) => (group !== all || comesBefore(other, name) ? own : own - 1)
+    return sizesOf(group, name).reduce((sum, [other, size]) => sum + Math.min(size, before(other)), own)
   }
 
   /** A group with one waiting owes its newcomer nothing: if newcomers displaced each other, none would have a turn. */
@@ -92,6 +115,8 @@ export function fairTurns<Waiter>() {
     add(path: GroupPath, waiter: Waiter): void {
       let group = all
       group.size += 1
+      const [outermost] = path
+      if (outermost !== undefined && !all.parts.has(outermost)) insert(outermost, emptyGroup())
       for (const name of path) {
         const part = group.parts.get(name) ?? emptyGroup<Waiter>()
         group.parts.set(name, part)
@@ -103,7 +128,17 @@ export function fairTurns<Waiter>() {
 
     remove,
 
-    next: (): Waiter | undefined => (all.size === 0 ? undefined : takeNext(all)),
+    next(): Waiter | undefined {
+      if (all.size === 0) return undefined
+      const [first] = all.parts
+      const waiter = takeNext(all)
+      if (!first) return waiter
+      const [name, part] = first
+      turns += 1
+      lastTurns.set(name, { last: turns, before: lastTurns.get(name)?.last ?? 0 })
+      if (all.parts.delete(name)) insert(name, part)
+      return waiter
+    },
 
     /** In how many turns a newcomer's comes, at the latest, unless others arrive. */
     turnsUntil: (path: GroupPath): number => turnsWithin(all, path),

@@ -46,6 +46,26 @@ t.test('80 addresses of one network take one turn of every other one', async (t)
   t.same(begun, ['holder', 'attacker 0', 'other 0', 'other 1', 'other 2', 'attacker 1'])
 })
 
+t.test('a network that comes rarely has two turns before all that are back after each of theirs', async (t) => {
+  const { begun, submit, end } = await busyQueue()
+  const networks = ['a', 'b', 'c', 'd', 'e']
+  for (const network of networks) submit(`${network} 0`, network)
+  for (let turns = 1; turns <= 15; turns += 1) {
+    await end()
+    const [network = ''] = begun.at(-1) ?? ''
+    submit(`${network} ${turns}`, network)
+  }
+  begun.length = 0
+  for (const name of ['login', 'confirmation', 'third', 'fourth']) submit(name, 'rare')
+  await end(8)
+  t.same(begun.slice(0, 2), ['login', 'confirmation'])
+  t.same(
+    begun.map((name) => name.length > 4),
+    [true, true, false, false, false, false, false, true],
+    'then it takes turns',
+  )
+})
+
 t.test('within a network its addresses take turns', async (t) => {
   const { begun, submit, end } = await busyQueue()
   for (let n = 0; n < 3; n += 1) submit(`busy ${n}`, 'a /48', false, 'one /64')
