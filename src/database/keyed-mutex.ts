@@ -15,10 +15,6 @@ export function keyedMutex() {
 
 export type KeyedMutex = ReturnType<typeof keyedMutex>
 
-/** Runs a task alone for all of these keys. It waits for them in one order, so that no two tasks wait for each other. */
-export const withAllKeys = <T>(mutex: KeyedMutex, keys: readonly string[], task: () => Promise<T>): Promise<T> =>
-  [...new Set(keys)].toSorted().reduceRight((next, key) => () => mutex(key, next), task)()
-
 /**
  * Runs a change of an account that needs no confirmation. Of many, one waits among the account's other changes: a thief's flood
  * must not hold up the owner, who ends the thief's session.

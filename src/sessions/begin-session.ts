@@ -3,7 +3,7 @@ import type { ClientSession } from 'mongodb'
 import type { Account, AccountStore } from '../accounts/store.ts'
 import type { StoredPassword } from '../credentials/hashing.ts'
 import type { Credential, CredentialStore } from '../credentials/store.ts'
-import { type KeyedMutex, withAllKeys } from '../database/keyed-mutex.ts'
+import type { KeyedMutex } from '../database/keyed-mutex.ts'
 import type { Transact } from '../database/transaction.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { Problem } from '../http/problems.ts'
@@ -69,11 +69,9 @@ export async function beginSession(
     await activity.record(account, 'login', request.client, transaction, options)
     return issued
   }
-  // All logins of an account write its credential; the others are logged out.
-  const accounts = [account, ...carried.map((owner) => owner.account)]
-  const issued = await withWriteDeadline(request, (deadline) =>
-    withAllKeys(mutex, accounts, () => transact(begin, deadline)),
-  )
+  // All logins of an account write its credential. Of others, which are logged out, it takes no turn: while it waited for
+  // this account's, it would hold them up.
+  const issued = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(begin, deadline)))
   logLogouts(request, issued.ended, securityLog, account)
   return issued
 }

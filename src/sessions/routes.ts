@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { ClientSession } from 'mongodb'
-import { inSessionTurn, withAllKeys } from '../database/keyed-mutex.ts'
+import { inSessionTurn } from '../database/keyed-mutex.ts'
 import { withWriteDeadline } from '../http/deadline.ts'
 import { PageQuery, pageFrom, positionOf } from '../http/pages.ts'
 import { notFound, unauthenticated } from '../http/problems.ts'
@@ -114,29 +114,34 @@ export const sessionRoutes: FastifyPluginAsyncZod<Context> = async (scope, conte
     async (request, reply) => {
       const carried = await carriedSessions(request, cookies, sessions)
       const everywhere = request.query.everywhere === 'true' ? await sessionsWithAccess(request) : []
-      if (carried.length > 0) {
-        const end = async (transaction: ClientSession) => {
-          let isDone = everywhere.length === 0
-          for (const { account, session } of everywhere) {
-            const { outcome } = await sessions.touch({ account, session }, transaction)
-            // Not of a session that another request has ended since: a thief's would end the owner's.
-            if (outcome === 'not-found') continue
-            isDone = true
-            await sessions.endAll(account, transaction, session)
-            // A login whose commit is late must not add a session afterwards.
-            await credentials.touch(account, transaction)
-            // A lost device, or a thief's, must not log in again with the password alone.
-            await devices.endTrust(account, transaction)
-          }
-          return { ended: await endCarried(carried, request.client, context, transaction), isDone }
+      let isDone = everywhere.length === 0
+      const endIn = async (account: string, owners: readonly SessionOwner[], transaction: ClientSession) => {
+        let hasEndedAll = false
+        for (const { session } of everywhere.filter((owner) => owner.account === account)) {
+          const { outcome } = await sessions.touch({ account, session }, transaction)
+          // Not of a session that another request has ended since: a thief's would end the owner's.
+          if (outcome === 'not-found') continue
+          hasEndedAll = true
+          await sessions.endAll(account, transaction, session)
+          // A login whose commit is late must not add a session afterwards.
+          await credentials.touch(account, transaction)
+          // A lost device, or a thief's, must not log in again with the password alone.
+          await devices.endTrust(account, transaction)
         }
-        const owners = carried.map(({ account }) => account)
-        const { ended, isDone } = await withWriteDeadline(request, (deadline) =>
-          withAllKeys(mutex, owners, () => transact(end, deadline)),
+        return { ended: await endCarried(owners, request.client, context, transaction), hasEndedAll }
+      }
+      // Account by account: what waits for one, such as a thief's own, must not hold up another.
+      for (const [account, owners] of Map.groupBy(carried, (owner) => owner.account)) {
+        const [{ session } = { session: '' }] = owners
+        const { ended, hasEndedAll } = await withWriteDeadline(request, (deadline) =>
+          inSessionTurn(mutex, { account, session }, () =>
+            transact((transaction) => endIn(account, owners, transaction), deadline),
+          ),
         )
         logLogouts(request, ended, securityLog)
-        if (!isDone) throw unauthenticated()
+        isDone ||= hasEndedAll
       }
+      if (!isDone) throw unauthenticated()
       cookies.clearSession(reply)
       return reply.code(204).send()
     },
