@@ -98,15 +98,16 @@ export async function acceptAssertion(
   assertRoom: () => void = () => {},
 ): Promise<Assertion | undefined> {
   const assertion = passkey && (await verifyAssertion(response, passkey, challenge, party))
-  if (!assertion) assertRoom()
+  if (!assertion || isCounterBack(assertion)) assertRoom()
   const { outcome } = await context.challenges.use(challenge)
   // A replay is no sign of a clone.
   if (!assertion || outcome === 'already-used') return undefined
-  const { counter, passkey: known } = assertion
-  if (known.counter === 0 || counter > known.counter) return assertion
-  await reportClone(request, known, context)
+  if (!isCounterBack(assertion)) return assertion
+  await reportClone(request, assertion.passkey, context)
   return undefined
 }
+
+const isCounterBack = ({ counter, passkey }: Assertion) => passkey.counter !== 0 && counter <= passkey.counter
 
 async function reportClone(
   request: FastifyRequest,

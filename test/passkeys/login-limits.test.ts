@@ -22,6 +22,18 @@ t.test('failures of others do not hold a login with a passkey up', async (t) => 
   t.equal((await makeClient(url).post('v1/session', { json: { username, password } })).statusCode, 200, 'the row ended')
 })
 
+t.test('copies of a passkey count as failures of their address: beyond its limit they cost no write', async (t) => {
+  const { db, url } = await testServer(t, { ...passkeyEnv, LIMIT_LOGINS_PER_ADDRESS: '3' })
+  const { authenticator } = await passkeyUser(url)
+  const logInByCopy = async () => (await logInBy(makeClient(url), authenticator, { counter: 1 })).statusCode
+  for (const status of [401, 401, 401]) t.equal(await logInByCopy(), status)
+  const countUsed = () => db.collection('usedChallenges').countDocuments()
+  const used = await countUsed()
+  t.equal(await logInByCopy(), 429)
+  t.equal(await countUsed(), used)
+  t.equal((await logInBy(makeClient(url), authenticator)).statusCode, 200, 'the passkey itself passes all the same')
+})
+
 t.test('logins with a passkey are limited for the account, by themselves', async (t) => {
   const { db, url } = await testServer(t, { ...passkeyEnv, LIMIT_LOGINS_PER_ACCOUNT: '2' })
   const { authenticator, username } = await passkeyUser(url)
