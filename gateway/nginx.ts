@@ -1,4 +1,4 @@
-import { open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { spawnGuarded } from '../src/embedded-mongod/child-guard.ts'
@@ -6,9 +6,6 @@ import { waitUntilListening } from '../src/embedded-mongod/port.ts'
 import { StartError } from '../src/start-error.ts'
 import { temporaryFolder } from '../src/temporary-folder.ts'
 import type { Gateway, GatewayOptions } from './gateway.ts'
-
-/** The paths that nginx would otherwise expect below /var, where only root may write. */
-const temporaryPaths = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi']
 
 type Template = {
   host: string
@@ -43,7 +40,10 @@ export async function runNginx({ host, port, template: name, values: given }: Te
   const template = await readFile(new URL(name, import.meta.url), 'utf8')
   const servers = template.replaceAll(/\$\{([A-Z_]+)\}/g, (_, name: string) => values[name] ?? '')
   const config = join(dir, 'nginx.conf')
-  await writeFile(config, frame(dir, servers))
+  const main = await readFile(new URL('nginx.conf', import.meta.url), 'utf8')
+  await writeFile(config, foreground + main.replaceAll('/tmp/', `${dir}/`))
+  await mkdir(join(dir, 'conf.d'))
+  await writeFile(join(dir, 'conf.d', 'rookery.conf'), `access_log off;\n${servers}`)
   const errorLog = join(dir, 'error.log')
   const log = await open(errorLog, 'a')
   const nginx = spawnGuarded('nginx', ['-e', errorLog, '-p', dir, '-c', config], log.fd)
@@ -60,16 +60,10 @@ export async function runNginx({ host, port, template: name, values: given }: Te
   throw new StartError(`nginx does not start: ${said.trim()}`, 'out-of-reach')
 }
 
-const frame = (dir: string, servers: string) => `
+/** Before nginx.conf, which has the rest. */
+const foreground = `
 daemon off;
 # One process: a worker would outlive a killed master, and keep the port.
 master_process off;
-pid ${join(dir, 'nginx.pid')};
 ${process.getuid?.() === 0 ? 'user root;' : ''}
-events { worker_connections 4096; }
-http {
-  access_log off;
-  ${temporaryPaths.map((name) => `${name}_temp_path ${join(dir, name)};`).join('\n  ')}
-  ${servers}
-}
 `

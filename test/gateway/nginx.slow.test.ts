@@ -1,28 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect as secureConnect } from 'node:tls'
-import { generate } from 'selfsigned'
 import t, { type Test } from 'tap'
 import { runNginx, startNginx } from '../../gateway/nginx.ts'
 import { findFreePort } from '../../src/embedded-mongod/port.ts'
 import { eventually } from '../eventually.ts'
+import { certificate } from './certificate.ts'
 
 const skip = spawnSync('nginx', ['-v']).error ? 'nginx is not installed' : false
-
-async function certificate(t: Test) {
-  const folder = t.testdir()
-  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }])
-  const [TLS_CERTIFICATE, TLS_KEY] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
-  await writeFile(TLS_CERTIFICATE, cert)
-  await writeFile(TLS_KEY, key)
-  return { TLS_CERTIFICATE, TLS_KEY }
-}
 
 /** nginx in front of one server, which stands for both services and answers with the length of the body. */
 async function startGateway(t: Test) {

@@ -21,6 +21,8 @@ const Service = z.object({
   environment: z.record(z.string(), z.string()).default({}),
   secrets: z.array(z.string()).default([]),
   ports: z.array(z.string()).default([]),
+  volumes: z.array(z.string()).default([]),
+  mem_limit: z.string().default(''),
   ulimits: z.object({ core: z.number() }).optional(),
   entrypoint: z.array(z.string()).default([]),
   command: z.array(z.string()).default([]),
@@ -125,6 +127,22 @@ t.test('compose', async (t) => {
       }
       t.ok(isWithin(subnet))
       t.notOk(isWithin(others))
+    }
+  })
+
+  t.test('nginx has the main file of gateway/, and memory for all of its connections', async (t) => {
+    const main = await readFile(join(root, 'gateway/nginx.conf'), 'utf8')
+    const numberOf = (directive: string) => Number(new RegExp(`^ *${directive} (\\d+);$`, 'm').exec(main)?.[1])
+    const connections = numberOf('worker_processes') * numberOf('worker_connections')
+    t.ok(numberOf('worker_rlimit_nofile') > numberOf('worker_connections'))
+    for (const [profile, nginx] of [
+      ['services', 'gateway'],
+      ['scale', 'balancer'],
+    ] as const) {
+      const { volumes = [], mem_limit = '' } = plain.get(profile)?.services[nginx] ?? {}
+      t.ok(volumes.includes('./gateway/nginx.conf:/etc/nginx/nginx.conf:ro'), nginx)
+      // 60 KiB each were measured, and the kernel has buffers of its own.
+      t.ok(connections * 64 <= (Number.parseInt(mem_limit, 10) - 256) * 1024, `${nginx}: ${mem_limit}`)
     }
   })
 
