@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { logOutput } from '../operations/log-output.ts'
 import { createLogger } from '../operations/logging.ts'
 import { securityLog } from '../operations/security-log.ts'
 
@@ -8,6 +8,6 @@ export function recordCommand(
   account: string | undefined,
   result: 'done' | 'failed' | 'not-found',
 ): void {
-  const log = createLogger({ level: 'silent', readable: false }, pino.destination({ fd: 2, sync: true }))
+  const log = createLogger({ level: 'silent', readable: false }, logOutput(process.stderr.fd))
   securityLog({ log, isOn: true, nameKey: '' }).record('authz_admin', { account, detail: { command, result } })
 }

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os'
+import { Writable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type DestinationStream, type LoggerOptions, pino } from 'pino'
-import pretty from 'pino-pretty'
+import pretty, { type PrettyOptions } from 'pino-pretty'
 import packageJson from '../../package.json' with { type: 'json' }
+import { logOutput } from './log-output.ts'
 
 /** Members whose values are redacted, at every depth that the code logs. */
 const redactedNames = [
@@ -20,6 +22,15 @@ const redactedNames = [
 const printable = (text: string) =>
   text.replace(/[^\x21-\x7e]/g, (character) => encodeURIComponent(character.toWellFormed()))
 
+const readableLines = (options: PrettyOptions) =>
+  pretty({
+    ignore:
+      'pid,hostname,version,reqId,method,path,status,ms,account,code,trace_id,span_id,log,event,outcome,ip,nameHash,detail,suppressed,file',
+    translateTime: 'HH:MM:ss',
+    ...options,
+  })
+
+/** @param destination - default: standard output, where lines are lost rather than the process: see log-output.ts */
 export function createLogger(
   { level, readable }: { level: string; readable: boolean },
   destination?: DestinationStream,
@@ -39,15 +50,18 @@ export function createLogger(
       res: () => undefined,
     },
   }
-  if (!readable) return destination ? pino(options, destination) : pino(options)
-  const lines = pretty({
-    sync: true,
-    ignore:
-      'pid,hostname,version,reqId,method,path,status,ms,account,code,trace_id,span_id,log,event,outcome,ip,nameHash,detail,suppressed,file',
-    translateTime: 'HH:MM:ss',
-    ...(destination && { destination, colorize: false }),
+  if (destination) return pino(options, readable ? readableLines({ destination, colorize: false }) : destination)
+  const output = logOutput(process.stdout.fd)
+  const lines = new Writable({
+    decodeStrings: false,
+    write(line, _encoding, done) {
+      output.write(line)
+      done()
+    },
   })
-  return pino(options, lines)
+  const log = pino(options, readable ? readableLines({ destination: lines }) : output)
+  output.onLost((lost) => log.warn({ lines: lost }, 'log lines were lost: standard output did not take them'))
+  return log
 }
 
 const pathOf = (url: string) => printable(url.split('?', 1)[0] ?? '').slice(0, 200)

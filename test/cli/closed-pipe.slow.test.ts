@@ -48,3 +48,14 @@ t.test(
     t.ok(await nothingRuns(folder))
   },
 )
+
+t.test('a full disk under standard error does not change the exit code of a command that has acted', async (t) => {
+  const { url, connection } = await testServer(t)
+  const { username } = await signUp(url)
+  const env = { ...process.env, ...emptyVariables, ...external(connection) }
+  const command = [process.execPath, join(root, 'run.mjs'), 'src/cli/accounts.ts', 'end-sessions', username]
+  const shell = ['-c', '"$@" 2> /dev/full', 'bash', ...command]
+  const { code = 0, stdout } = await run('bash', shell, { cwd: tmpdir(), env }).catch((error) => error)
+  t.equal(code, 0)
+  t.match(stdout, /1 session was ended/)
+})

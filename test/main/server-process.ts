@@ -24,6 +24,8 @@ type Options = {
   node?: string
   /** whether `npm start` runs it, in a process group of its own, as in a terminal */
   npm?: boolean
+  /** an open file or pipe; default: `out` has it */
+  stdout?: number
 }
 
 export type Ended = { code: number | null; signal: NodeJS.Signals | null; out: string; error: string }
@@ -46,7 +48,7 @@ export class ServerProcess {
 
   /** Runs `src/main.ts` as `npm start` does, on free ports unless `env` says otherwise. */
   constructor(t: Test, env: Environment, options: Options = {}) {
-    const { folder = root, envFile = false, node = process.execPath, npm = false } = options
+    const { folder = root, envFile = false, node = process.execPath, npm = false, stdout = 'pipe' } = options
     const { TEST_MONGOD_BINARY: MONGOD_BINARY } = process.env
     const free = { PORT: '0', METRICS_PORT: '0', MONGOD_BINARY }
     const [file, args] = npm ? ['npm', ['start']] : [node, [join(folder, 'run.mjs'), 'src/main.ts']]
@@ -55,7 +57,7 @@ export class ServerProcess {
       cwd: npm ? folder : tmpdir(),
       detached: npm,
       env: { ...process.env, ...all(envFile ? undefined : ''), ...free, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
     })
     this.child.stdout?.on('data', (chunk: Buffer) => {
       this.out += chunk.toString()

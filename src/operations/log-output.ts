@@ -1,0 +1,119 @@
+import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
+
+/** Some seconds of full load, for a disk or a reader that stalls. */
+const defaultMaxBytes = 8 * 1024 * 1024
+/** Docker reads a container's output in buffers of this size. */
+const maxChunkBytes = 16 * 1024
+const retryMs = 100
+/** How long an exit waits for a reader that stalls. */
+const maxExitMs = 2_000
+const exitRetryMs = 10
+
+const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined)
+
+/**
+ * Opens a pipe again: the start or exit of a child process that has inherited it makes it block for all that share it. A
+ * write that blocks would delay the exit of the process.
+ */
+function withoutBlocking(fd: number): number {
+  try {
+    if (fstatSync(fd).isFIFO()) return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    // Not Linux, or no reader any more.
+  }
+  return fd
+}
+
+/**
+ * Writes log lines in the background, and tries again after a failure. What a full disk or a stalled reader leaves
+ * waiting is bounded: later lines are lost, and an exit does not wait for it. pino's own output waits for ever.
+ *
+ * @param target - `process.stdout.fd`, for example: Node.js makes a socket there non-blocking.
+ */
+export function logOutput(target: number, { maxBytes = defaultMaxBytes } = {}) {
+  const fd = withoutBlocking(target)
+  const chunks: string[] = []
+  let lastChunkBytes = 0
+  /** What is left of the chunk that is being written. */
+  let rest = Buffer.alloc(0)
+  let heldBytes = 0
+  let lostLines = 0
+  let state: 'idle' | 'writing' | 'waiting' | 'closed' = 'idle'
+  let tellLost = (_lines: number): void => undefined
+
+  function takeChunk(): void {
+    if (rest.length === 0) rest = Buffer.from(chunks.shift() ?? '')
+  }
+
+  function noteWritten(bytes: number): void {
+    heldBytes -= bytes
+    rest = rest.subarray(bytes)
+  }
+
+  function close(): void {
+    state = 'closed'
+    chunks.length = 0
+  }
+
+  function writeNext(): void {
+    state = 'writing'
+    takeChunk()
+    write(fd, rest, (error, bytes) => {
+      // The reader is gone.
+      if (codeOf(error) === 'EPIPE') return close()
+      if (error) {
+        state = 'waiting'
+        setTimeout(writeNext, retryMs).unref()
+        return
+      }
+      noteWritten(bytes)
+      if (heldBytes === 0 && lostLines > 0) {
+        tellLost(lostLines)
+        lostLines = 0
+      }
+      if (heldBytes > 0) writeNext()
+      else state = 'idle'
+    })
+  }
+
+  function flush(): void {
+    // The process does not end before a write in progress has.
+    if (state === 'writing') noteWritten(rest.length)
+    const until = performance.now() + maxExitMs
+    const pause = new Int32Array(new SharedArrayBuffer(4))
+    while (heldBytes > 0 && state !== 'closed')
+      try {
+        takeChunk()
+        noteWritten(writeSync(fd, rest))
+      } catch (error) {
+        if (codeOf(error) !== 'EAGAIN' || performance.now() > until) return
+        Atomics.wait(pause, 0, 0, exitRetryMs)
+      }
+  }
+
+  process.once('exit', flush)
+  return {
+    write(line: string): void {
+      if (state === 'closed') return
+      const bytes = Buffer.byteLength(line)
+      if (heldBytes + bytes > maxBytes) {
+        lostLines += 1
+        return
+      }
+      heldBytes += bytes
+      if (chunks.length > 0 && lastChunkBytes + bytes <= maxChunkBytes) {
+        chunks[chunks.length - 1] += line
+        lastChunkBytes += bytes
+      } else {
+        chunks.push(line)
+        lastChunkBytes = bytes
+      }
+      if (state === 'idle') writeNext()
+    },
+
+    /** Called once all that waited is written, if lines were lost. */
+    onLost(listener: (lines: number) => void): void {
+      tellLost = listener
+    },
+  }
+}
