@@ -25,6 +25,8 @@ export const historySeconds = 60
 /** Less than the socket time-out of signals: see database/connection.ts. */
 const maxAwaitTimeMs = 500
 const stableAfterMs = 60_000
+/** MongoDB's 16 MB would be 50,000 changes, and keep the event loop for up to a second. */
+const batchSize = 1_000
 /** ChangeStreamHistoryLost: the oplog no longer has what happened then. */
 const historyLostCode = 286
 
@@ -85,13 +87,14 @@ export function changeFeed(db: Db, listener: ChangeListener, log: FastifyBaseLog
   /** Not a cursor of the driver: those hide the token of an empty batch, which says what it has passed. */
   async function* batches(start: Timestamp, session: ClientSession): AsyncGenerator<Batch> {
     const pipeline = [{ $changeStream: { startAtOperationTime: start } }, ...relevant]
-    const open = { aggregate: 'posts', pipeline, cursor: {}, readConcern: { level: 'majority' } }
+    const open = { aggregate: 'posts', pipeline, cursor: { batchSize }, readConcern: { level: 'majority' } }
     let { cursor } = await db.command(open, { session })
     const id = Long.isLong(cursor.id) ? cursor.id : Long.fromNumber(cursor.id)
     try {
       while (!closing.signal.aborted) {
         yield cursor
-        cursor = (await db.command({ getMore: id, collection: 'posts', maxTimeMS: maxAwaitTimeMs }, { session })).cursor
+        const getMore = { getMore: id, collection: 'posts', batchSize, maxTimeMS: maxAwaitTimeMs }
+        cursor = (await db.command(getMore, { session })).cursor
       }
     } finally {
       db.command({ killCursors: 'posts', cursors: [id] }, { session }).catch(() => undefined)
