@@ -9,6 +9,8 @@ export type RevocationDocument = { _id: UUID; until: Date; sentAt?: number }
 
 export const revocationIndexes = [{ key: { until: 1 }, expireAfterSeconds: 0 }] as const
 
+/** As long as an access token can be valid. */
+const keptMs = (maxAccessTokenSeconds + clockSkewSeconds) * 1_000
 /** How long the database decides about a session that this process is ending: longer than any transaction takes. */
 const endingMs = 10_000
 /** Maximum age of the cache: a session that ended in one process is refused by all processes within a second. */
@@ -19,8 +21,8 @@ const lookUps = { maxQueries: 4, queryTimeoutMs: 3_000, maxWaitMs: 2_000 }
 /** Sessions that ended while access tokens for them are valid: those of the last 960 s, which bounds the memory. */
 export function revocationCache(db: Db) {
   const collection: Collection<RevocationDocument> = db.collection('revocations')
-  /** By session, the expiry of the revocation (as Date.now), in about that order. */
-  const revokedUntil = new Map<string, number>()
+  /** By session, in about the order of their expiry: `until` by Date.now(), `keptUntil` by performance.now(). */
+  const revoked = new Map<string, { until: number; keptUntil: number }>()
   const endingUntil = new Map<string, number>()
   let currentAsOf = Number.NEGATIVE_INFINITY
 
@@ -37,14 +39,14 @@ export function revocationCache(db: Db) {
     async revoke(sessions: readonly UUID[], transaction: ClientSession): Promise<void> {
       if (sessions.length === 0) return
       for (const session of sessions) endingUntil.set(session.toString(), performance.now() + endingMs)
-      const until = new Date(Date.now() + (maxAccessTokenSeconds + clockSkewSeconds) * 1_000)
+      const until = new Date(Date.now() + keptMs)
       const documents = sessions.map((_id) => ({ _id, until }))
       await collection.insertMany(documents, { session: transaction })
     },
 
     /** Whether a session is live; undefined when the database must be queried. */
     isLive(session: string): boolean | undefined {
-      if (revokedUntil.has(session)) return false
+      if (revoked.has(session)) return false
       if (endingUntil.has(session) || performance.now() - currentAsOf > maxStalenessMs) return undefined
       return true
     },
@@ -55,7 +57,7 @@ export function revocationCache(db: Db) {
     },
 
     add(session: string, until: Date): void {
-      revokedUntil.set(session, until.getTime())
+      if (!revoked.has(session)) revoked.set(session, { until: until.getTime(), keptUntil: performance.now() + keptMs })
     },
 
     /** @param sentAt - by `performance.now()`: every revocation committed before this time has been added. */
@@ -71,21 +73,23 @@ export function revocationCache(db: Db) {
       currentAsOf = Number.NEGATIVE_INFINITY
     },
 
+    /** By both clocks: while that of the machine is ahead, or once it is set back, tokens count that seem to have expired. */
     evictExpired(): void {
-      deleteBefore(revokedUntil, Date.now())
-      deleteBefore(endingUntil, performance.now())
+      const [time, monotonicTime] = [Date.now(), performance.now()]
+      evictWhile(revoked, ({ until, keptUntil }) => until <= time && keptUntil <= monotonicTime)
+      evictWhile(endingUntil, (until) => until <= monotonicTime)
     },
 
     get size(): number {
-      return revokedUntil.size + endingUntil.size
+      return revoked.size + endingUntil.size
     },
   }
 }
 
 /** The entries are nearly in order of their expiry: one out of order is kept a little longer, which does no harm. */
-function deleteBefore(map: Map<string, number>, time: number): void {
-  for (const [key, until] of map) {
-    if (until > time) return
+function evictWhile<Entry>(map: Map<string, Entry>, isExpired: (entry: Entry) => boolean): void {
+  for (const [key, entry] of map) {
+    if (!isExpired(entry)) return
     map.delete(key)
   }
 }

@@ -51,7 +51,8 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
   }
 
   async function load(): Promise<void> {
-    const found = collection.find({ sentAt: { $exists: false }, until: { $gt: new Date() } }).sort({ until: 1 })
+    // Not only those that have not expired by this machine's clock, which may be wrong. MongoDB deletes those that have.
+    const found = collection.find({ sentAt: { $exists: false } }).sort({ until: 1 })
     for await (const { _id, until } of found) revocations.add(_id.toString(), until)
   }
 

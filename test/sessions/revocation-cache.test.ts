@@ -122,4 +122,34 @@ t.test('the revocation cache', async (t) => {
     cache.evictExpired()
     t.equal(cache.size, 0)
   })
+
+  t.test('no step of the clock evicts a revocation while a token of its session can count', async (t) => {
+    const { forward } = clocks(t)
+    const { now } = Date
+    const atOffset = (ms: number) => {
+      Date.now = () => now() + ms
+    }
+    for (const isAddedAhead of [true, false]) {
+      const cache = revocationCache(db)
+      const session = id().toString()
+      const verdict = () => {
+        cache.evictExpired()
+        cache.markCurrentAsOf(performance.now())
+        return cache.isLive(session)
+      }
+      // Ahead while the revocation comes, or later.
+      atOffset(isAddedAhead ? 1_200_000 : 0)
+      cache.add(session, new Date(now() + revocationMs))
+      t.equal(verdict(), false)
+      atOffset(1_200_000)
+      t.equal(verdict(), false, '20 minutes ahead')
+      atOffset(0)
+      t.equal(verdict(), false, 'right again')
+      atOffset(-1_200_000)
+      forward(revocationMs + 1)
+      t.equal(verdict(), false, '20 minutes behind, where its tokens have not expired')
+      atOffset(0)
+      t.equal(verdict(), true, 'its tokens have expired')
+    }
+  })
 })
