@@ -32,13 +32,34 @@ function plainRemoteHosts(uri: string): string[] {
     .filter((host) => !/^%2f/i.test(host) && !isLoopback(nameOf(host)))
 }
 
-/** What may not be what the operator expects, without being a fault. */
-export async function configWarnings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {
+/** Measured after a load, with some to spare: docs/operations.md, "Capacity". */
+const processMiB = 300
+
+function memoryWarnings({ processes }: Config, limitBytes: number): ConfigWarning[] {
+  const limitMiB = Math.floor(limitBytes / 1024 / 1024)
+  // Above one, the primary and the writer process come with them.
+  const neededMiB = (processes > 1 ? processes + 2 : 1) * processMiB
+  if (limitMiB === 0 || limitMiB >= neededMiB) return []
+  const text = `the memory limit is below ${processMiB} MiB for each process: raise it (MemoryMax, MEMORY_LIMIT), or lower WEB_CONCURRENCY`
+  return [{ text, fields: { limitMiB: String(limitMiB), neededMiB: String(neededMiB) } }]
+}
+
+/**
+ * What may not be what the operator expects, without being a fault.
+ *
+ * @param memoryLimitBytes - of the control group; 0 if there is none
+ */
+export async function configWarnings(
+  config: Config,
+  env: Environment,
+  root: string,
+  memoryLimitBytes = process.constrainedMemory(),
+): Promise<ConfigWarning[]> {
   const misspelt = nearMisses(Object.keys(env), allVariableNames).map(({ name, nearest }) => ({
     text: `the variable ${name} has no effect: ${nearest} is nearly the same`,
     fields: {},
   }))
-  return [...misspelt, ...(await permissiveSettings(config, env, root))]
+  return [...misspelt, ...memoryWarnings(config, memoryLimitBytes), ...(await permissiveSettings(config, env, root))]
 }
 
 async function permissiveSettings(config: Config, env: Environment, root: string): Promise<ConfigWarning[]> {

@@ -9,8 +9,8 @@ import { serializeKeyRing, toPublicRing } from '../../src/secrets/change-key-rin
 import { ed25519Key } from '../secrets/rings.ts'
 import { production, secrets } from './faults.ts'
 
-async function warnings(env: Environment, root = '/') {
-  return configWarnings(await readConfig(env, root), env, root)
+async function warnings(env: Environment, root = '/', memoryLimitBytes?: number) {
+  return configWarnings(await readConfig(env, root), env, root, memoryLimitBytes)
 }
 
 async function openFolder(t: Test): Promise<string> {
@@ -113,4 +113,27 @@ t.test('production warns that no app can be enrolled without TOTP_KEYS, unless i
   const { JWT_SIGN_KEY: _, ...rest } = secure
   const JWT_SIGN_KEYS = serializeKeyRing(toPublicRing([ed25519Key('one')]))
   t.same(await warnings({ ...rest, JWT_SIGN_KEYS, SERVICES: 'posts', TOTP_KEYS: '' }), [])
+})
+
+t.test('a memory limit below 300 MiB for each process is warned of', async (t) => {
+  const mebibyte = 1024 * 1024
+  const env = { ...production, MONGODB_URI: `${production.MONGODB_URI}&tls=true` }
+  const at = (WEB_CONCURRENCY: string, limitMiB: number, more = {}) =>
+    warnings({ ...env, WEB_CONCURRENCY, ...more }, '/', limitMiB * mebibyte)
+  const text = /memory limit.* 300 MiB for each process: raise it .*MemoryMax.*MEMORY_LIMIT.* or lower WEB_CONCURRENCY/
+  // The primary and the writing process count, too.
+  for (const [processes, limitMiB, neededMiB] of [
+    ['5', 2_048, '2100'],
+    ['2', 1_199, '1200'],
+    ['1', 299, '300'],
+  ] as const)
+    t.match(await at(processes, limitMiB), [{ text, fields: { limitMiB: String(limitMiB), neededMiB } }], processes)
+  for (const [processes, limitMiB] of [
+    ['4', 2_048],
+    ['2', 1_200],
+    ['1', 300],
+  ] as const)
+    t.same(await at(processes, limitMiB), [], processes)
+  t.match(await at('5', 2_048, { NODE_ENV: 'development' }), [{ text }])
+  for (const unlimited of [0, 2 ** 64 / mebibyte]) t.same(await at('64', unlimited), [], `${unlimited}`)
 })
