@@ -14,6 +14,8 @@ const heartbeatTtlMs = 60_000
 const stableAfterMs = 60_000
 /** Less than the socket time-out of signals: see database/connection.ts. */
 const maxAwaitTimeMS = 500
+/** As in stream/change-feed.ts: all that MongoDB would send at once keeps the event loop for long. */
+const batchSize = 1_000
 
 /** The part of a change event that the feed reads: https://www.mongodb.com/docs/manual/reference/change-events/ */
 type Change = { operationType: string; fullDocument: RevocationDocument }
@@ -52,13 +54,16 @@ export function revocationFeed(db: Db, revocations: RevocationCache, log: Fastif
 
   async function load(): Promise<void> {
     // Not only those that have not expired by this machine's clock, which may be wrong. MongoDB deletes those that have.
-    const found = collection.find({ sentAt: { $exists: false } }).sort({ until: 1 })
+    const found = collection
+      .find({ sentAt: { $exists: false } })
+      .sort({ until: 1 })
+      .batchSize(batchSize)
     for await (const { _id, until } of found) revocations.add(_id.toString(), until)
   }
 
   async function listen(): Promise<void> {
     // Not `watch`, which resumes a broken stream without a pause, for ever.
-    stream = collection.aggregate<Change>([{ $changeStream: {} }, relevant], { maxAwaitTimeMS })
+    stream = collection.aggregate<Change>([{ $changeStream: {} }, relevant], { maxAwaitTimeMS, batchSize })
     let loaded = false
     for await (const { operationType, fullDocument } of stream) {
       if (operationType === 'invalidate') return

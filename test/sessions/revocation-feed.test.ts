@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { MongoClient, UUID } from 'mongodb'
+import { type CommandStartedEvent, MongoClient, UUID } from 'mongodb'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { revocationCache } from '../../src/sessions/revocation-cache.ts'
@@ -22,7 +22,13 @@ async function startFeed(t: Test, before: Document[] = [], lagMs = 0) {
   const proxy = await cuttableProxy(t, Number(new URL(connection.uri).port))
   proxy.delayReplies(lagMs)
   const { username, password } = connection
-  const client = new MongoClient(proxy.uri(direct.databaseName), { auth: { username, password }, authSource: 'admin' })
+  const options = { auth: { username, password }, authSource: 'admin', monitorCommands: true }
+  const client = new MongoClient(proxy.uri(direct.databaseName), options)
+  const batchSizes: unknown[] = []
+  client.on('commandStarted', ({ command }: CommandStartedEvent) => {
+    if (command.getMore !== undefined || command.find !== undefined) batchSizes.push(command.batchSize)
+    else if (command.aggregate !== undefined) batchSizes.push(command.cursor.batchSize)
+  })
   const cache = revocationCache(client.db())
   const feed: RevocationFeed = revocationFeed(client.db(), cache, pino({ level: 'silent' }), () => false)
   t.teardown(async () => {
@@ -32,7 +38,7 @@ async function startFeed(t: Test, before: Document[] = [], lagMs = 0) {
   /** Waits until the cache is current (true), or stale (undefined). */
   const becomes = (isLive: true | undefined) => eventually(() => cache.isLive(liveSession) === isLive).then(() => true)
   const heartbeats = async () => (await collection.distinct('sentAt')).join()
-  return { collection, cache, feed, proxy, becomes, heartbeats }
+  return { collection, cache, feed, proxy, becomes, heartbeats, batchSizes }
 }
 
 t.test('the feed loads the revocations from before its start, and evicts them when they expire', async (t) => {
@@ -51,6 +57,17 @@ t.test('the feed loads the revocations from before its start, and evicts them wh
   t.equal(cache.size, 8)
   forward(60_000)
   await t.resolves(eventually(() => cache.size === 0))
+})
+
+t.test('the feed reads a thousand revocations at a time, those of before its start and those that come', async (t) => {
+  const revocations = (count: number) => Array.from({ length: count }, () => ({ _id: new UUID(), until: expiry() }))
+  const { cache, collection, becomes, batchSizes } = await startFeed(t, revocations(2_500))
+  t.ok(await becomes(true))
+  t.equal(cache.size, 2_500)
+  await collection.insertMany(revocations(2_500))
+  await eventually(() => cache.size === 5_000)
+  t.ok(batchSizes.length >= 5)
+  t.same(new Set(batchSizes), new Set([1_000]))
 })
 
 t.test('no revocation is missed while the feed starts', async (t) => {
