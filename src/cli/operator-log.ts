@@ -8,6 +8,6 @@ export function recordCommand(
   account: string | undefined,
   result: 'done' | 'failed' | 'not-found',
 ): void {
-  const log = createLogger({ level: 'silent', readable: false }, logOutput(process.stderr.fd))
+  const log = createLogger({ level: 'silent', readable: false }, logOutput(process.stderr))
   securityLog({ log, isOn: true, nameKey: '' }).record('authz_admin', { account, detail: { command, result } })
 }

@@ -4,34 +4,44 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 const defaultMaxBytes = 8 * 1024 * 1024
 /** Docker reads a container's output in buffers of this size. */
 const maxChunkBytes = 16 * 1024
-const retryMs = 100
+/** Doubled by each failure in a row: a pipe of 64 KiB is soon empty again, a disk is not. */
+const retryMs = { min: 4, max: 128 }
 /** How long an exit waits for a reader that stalls. */
 const maxExitMs = 2_000
 const exitRetryMs = 10
 
 const codeOf = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined)
 
+type Target = { fd: number }
+
+/** `process.stdout` has this if it is a socket; Node.js has no public method for it. */
+type SocketTarget = { _handle?: { setBlocking?(isBlocking: boolean): void } }
+
 /**
- * Opens a pipe again: the start or exit of a child process that has inherited it makes it block for all that share it. A
- * write that blocks would delay the exit of the process.
+ * The start or exit of a child process makes the pipe or socket that it has inherited block for all that share it, and a
+ * write that blocks delays the exit. A pipe can be opened again, for this process alone; a socket is reset before each write.
  */
-function withoutBlocking(fd: number): number {
+function withoutBlocking(target: Target): { fd: number; unblock(): void } {
+  const { fd } = target
   try {
-    if (fstatSync(fd).isFIFO()) return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+    const kind = fstatSync(fd)
+    if (kind.isSocket()) return { fd, unblock: () => (target as SocketTarget)._handle?.setBlocking?.(false) }
+    const again = () => openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+    return { fd: kind.isFIFO() ? again() : fd, unblock: () => undefined }
   } catch {
     // Not Linux, or no reader any more.
+    return { fd, unblock: () => undefined }
   }
-  return fd
 }
 
 /**
  * Writes log lines in the background, and tries again after a failure. What a full disk or a stalled reader leaves
  * waiting is bounded: later lines are lost, and an exit does not wait for it. pino's own output waits for ever.
  *
- * @param target - `process.stdout.fd`, for example: Node.js makes a socket there non-blocking.
+ * @param target - such as `process.stdout`
  */
-export function logOutput(target: number, { maxBytes = defaultMaxBytes } = {}) {
-  const fd = withoutBlocking(target)
+export function logOutput(target: Target, { maxBytes = defaultMaxBytes } = {}) {
+  const { fd, unblock } = withoutBlocking(target)
   const chunks: string[] = []
   let lastChunkBytes = 0
   /** What is left of the chunk that is being written. */
@@ -39,6 +49,7 @@ export function logOutput(target: number, { maxBytes = defaultMaxBytes } = {}) {
   let heldBytes = 0
   let lostLines = 0
   let state: 'idle' | 'writing' | 'waiting' | 'closed' = 'idle'
+  let nextRetryMs = retryMs.min
   let tellLost = (_lines: number): void => undefined
 
   function takeChunk(): void {
@@ -58,14 +69,17 @@ export function logOutput(target: number, { maxBytes = defaultMaxBytes } = {}) {
   function writeNext(): void {
     state = 'writing'
     takeChunk()
+    unblock()
     write(fd, rest, (error, bytes) => {
       // The reader is gone.
       if (codeOf(error) === 'EPIPE') return close()
       if (error) {
         state = 'waiting'
-        setTimeout(writeNext, retryMs).unref()
+        setTimeout(writeNext, nextRetryMs).unref()
+        nextRetryMs = Math.min(2 * nextRetryMs, retryMs.max)
         return
       }
+      nextRetryMs = retryMs.min
       noteWritten(bytes)
       if (heldBytes === 0 && lostLines > 0) {
         tellLost(lostLines)
@@ -84,6 +98,7 @@ export function logOutput(target: number, { maxBytes = defaultMaxBytes } = {}) {
     while (heldBytes > 0 && state !== 'closed')
       try {
         takeChunk()
+        unblock()
         noteWritten(writeSync(fd, rest))
       } catch (error) {
         if (codeOf(error) !== 'EAGAIN' || performance.now() > until) return

@@ -51,7 +51,7 @@ export function createLogger(
     },
   }
   if (destination) return pino(options, readable ? readableLines({ destination, colorize: false }) : destination)
-  const output = logOutput(process.stdout.fd)
+  const output = logOutput(process.stdout)
   const lines = new Writable({
     decodeStrings: false,
     write(line, _encoding, done) {

@@ -35,7 +35,7 @@ async function openPipe(t: Test) {
 
 t.test('lines beyond the bound are lost while the reader stalls, the others come whole and in order', async (t) => {
   const { fd, read } = await openPipe(t)
-  const output = logOutput(fd, { maxBytes: 500_000 })
+  const output = logOutput({ fd }, { maxBytes: 500_000 })
   const lost: number[] = []
   output.onLost((lines) => {
     lost.push(lines)
