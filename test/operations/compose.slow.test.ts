@@ -106,35 +106,38 @@ t.test('compose', async (t) => {
     }
   })
 
-  t.test('nginx and the servers behind it have addresses that no other container gets, and trust its alone', async (t) => {
-    for (const [profile, nginx, servers] of [
-      ['services', 'gateway', { ACCOUNTS_ADDRESS: 'accounts', POSTS_ADDRESS: 'posts' }],
-      ['scale', 'balancer', { FIRST_ADDRESS: 'api-1', SECOND_ADDRESS: 'api-2' }],
-    ] as const) {
-      const { services, networks } = plain.get(profile) ?? (await read(['compose.yaml'], profile, canaries))
-      const addressOf = (name: string) => services[name]?.networks.proxy?.ipv4_address ?? ''
-      t.same(Object.keys(services[nginx]?.networks ?? {}), ['proxy'], 'it reaches no database')
-      for (const [variable, name] of Object.entries(servers)) {
-        t.equal(services[name]?.environment.TRUSTED_PROXIES, addressOf(nginx))
-        t.same(Object.keys(services[name]?.networks ?? {}).toSorted(), ['default', 'proxy'])
-        // Not a name: nginx looks it up at its start only, and does not start while it is unknown.
-        t.equal(services[nginx]?.environment[variable], `${addressOf(name)}:5000`)
+  t.test(
+    'nginx and the servers behind it have addresses that no other container gets, and trust its alone',
+    async (t) => {
+      for (const [profile, nginx, servers] of [
+        ['services', 'gateway', { ACCOUNTS_ADDRESS: 'accounts', POSTS_ADDRESS: 'posts' }],
+        ['scale', 'balancer', { FIRST_ADDRESS: 'api-1', SECOND_ADDRESS: 'api-2' }],
+      ] as const) {
+        const { services, networks } = plain.get(profile) ?? (await read(['compose.yaml'], profile, canaries))
+        const addressOf = (name: string) => services[name]?.networks.proxy?.ipv4_address ?? ''
+        t.same(Object.keys(services[nginx]?.networks ?? {}), ['proxy'], 'it reaches no database')
+        for (const [variable, name] of Object.entries(servers)) {
+          t.equal(services[name]?.environment.TRUSTED_PROXIES, addressOf(nginx))
+          t.same(Object.keys(services[name]?.networks ?? {}).toSorted(), ['default', 'proxy'])
+          // Not a name: nginx looks it up at its start only, and does not start while it is unknown.
+          t.equal(services[nginx]?.environment[variable], `${addressOf(name)}:5000`)
+        }
+        const [{ subnet = '', ip_range: others = '' } = {}] = networks.proxy?.ipam?.config ?? []
+        const isWithin = (cidr: string, address: string) => {
+          const [from = '', bits] = cidr.split('/')
+          const list = new BlockList()
+          list.addSubnet(from, Number(bits))
+          return list.check(address)
+        }
+        const addresses = [nginx, ...Object.values(servers)].map(addressOf)
+        t.equal(new Set(addresses).size, addresses.length)
+        for (const address of addresses) {
+          t.ok(isWithin(subnet, address))
+          t.notOk(isWithin(others, address))
+        }
       }
-      const [{ subnet = '', ip_range: others = '' } = {}] = networks.proxy?.ipam?.config ?? []
-      const isWithin = (cidr: string, address: string) => {
-        const [from = '', bits] = cidr.split('/')
-        const list = new BlockList()
-        list.addSubnet(from, Number(bits))
-        return list.check(address)
-      }
-      const addresses = [nginx, ...Object.values(servers)].map(addressOf)
-      t.equal(new Set(addresses).size, addresses.length)
-      for (const address of addresses) {
-        t.ok(isWithin(subnet, address))
-        t.notOk(isWithin(others, address))
-      }
-    }
-  })
+    },
+  )
 
   t.test('nginx has the main file of gateway/, and memory for all of its connections', async (t) => {
     const main = await readFile(join(root, 'gateway/nginx.conf'), 'utf8')
