@@ -2,8 +2,11 @@ import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 
 /** Some seconds of full load, for a disk or a reader that stalls. */
 const defaultMaxBytes = 8 * 1024 * 1024
-/** Docker reads a container's output in buffers of this size. */
-const maxChunkBytes = 16 * 1024
+/**
+ * PIPE_BUF of Linux: a pipe takes up to so much completely or not at all, so that the lines of several processes are not cut
+ * into each other.
+ */
+const maxChunkBytes = 4_096
 /** Doubled by each failure in a row: a pipe of 64 KiB is soon empty again, a disk is not. */
 const retryMs = { min: 4, max: 128 }
 /** How long an exit waits for a reader that stalls. */
@@ -21,16 +24,19 @@ type SocketTarget = { _handle?: { setBlocking?(isBlocking: boolean): void } }
  * The start or exit of a child process makes the pipe or socket that it has inherited block for all that share it, and a
  * write that blocks delays the exit. A pipe can be opened again, for this process alone; a socket is reset before each write.
  */
-function withoutBlocking(target: Target): { fd: number; unblock(): void } {
+function withoutBlocking(target: Target): { fd: number; canBlock: boolean; unblock(): void } {
   const { fd } = target
+  const unblock = () => undefined
   try {
     const kind = fstatSync(fd)
-    if (kind.isSocket()) return { fd, unblock: () => (target as SocketTarget)._handle?.setBlocking?.(false) }
+    const { _handle } = target as SocketTarget
+    if (kind.isSocket() && _handle?.setBlocking)
+      return { fd, canBlock: false, unblock: () => _handle.setBlocking?.(false) }
     const again = () => openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
-    return { fd: kind.isFIFO() ? again() : fd, unblock: () => undefined }
+    return kind.isFIFO() ? { fd: again(), canBlock: false, unblock } : { fd, canBlock: true, unblock }
   } catch {
     // Not Linux, or no reader any more.
-    return { fd, unblock: () => undefined }
+    return { fd, canBlock: true, unblock }
   }
 }
 
@@ -41,7 +47,7 @@ function withoutBlocking(target: Target): { fd: number; unblock(): void } {
  * @param target - such as `process.stdout`
  */
 export function logOutput(target: Target, { maxBytes = defaultMaxBytes } = {}) {
-  const { fd, unblock } = withoutBlocking(target)
+  const { fd, canBlock, unblock } = withoutBlocking(target)
   const chunks: string[] = []
   let lastChunkBytes = 0
   /** What is left of the chunk that is being written. */
@@ -66,32 +72,59 @@ export function logOutput(target: Target, { maxBytes = defaultMaxBytes } = {}) {
     chunks.length = 0
   }
 
+  function noteFailure(error: unknown): void {
+    // The reader is gone.
+    if (codeOf(error) === 'EPIPE') {
+      close()
+      return
+    }
+    state = 'waiting'
+    setTimeout(writeNext, nextRetryMs).unref()
+    nextRetryMs = Math.min(2 * nextRetryMs, retryMs.max)
+  }
+
+  /** @returns whether more waits */
+  function noteSuccess(bytes: number): boolean {
+    nextRetryMs = retryMs.min
+    noteWritten(bytes)
+    if (heldBytes > 0) return true
+    state = 'idle'
+    if (lostLines > 0) tellLost(lostLines)
+    lostLines = 0
+    return false
+  }
+
   function writeNext(): void {
-    state = 'writing'
-    takeChunk()
-    unblock()
-    write(fd, rest, (error, bytes) => {
-      // The reader is gone.
-      if (codeOf(error) === 'EPIPE') return close()
-      if (error) {
-        state = 'waiting'
-        setTimeout(writeNext, nextRetryMs).unref()
-        nextRetryMs = Math.min(2 * nextRetryMs, retryMs.max)
-        return
+    if (canBlock) {
+      state = 'writing'
+      takeChunk()
+      write(fd, rest, (error, bytes) => {
+        if (error) noteFailure(error)
+        else if (noteSuccess(bytes)) writeNext()
+      })
+      return
+    }
+    try {
+      let isMore = heldBytes > 0
+      while (isMore) {
+        takeChunk()
+        unblock()
+        isMore = noteSuccess(writeSync(fd, rest))
       }
-      nextRetryMs = retryMs.min
-      noteWritten(bytes)
-      if (heldBytes === 0 && lostLines > 0) {
-        tellLost(lostLines)
-        lostLines = 0
-      }
-      if (heldBytes > 0) writeNext()
-      else state = 'idle'
-    })
+    } catch (error) {
+      noteFailure(error)
+    }
+  }
+
+  /** What cannot block is written at the end of the turn, all lines of it together. */
+  function begin(): void {
+    state = 'waiting'
+    if (canBlock) writeNext()
+    else setImmediate(writeNext)
   }
 
   function flush(): void {
-    // The process does not end before a write in progress has.
+    // Of a file. The process does not end before a write in progress has.
     if (state === 'writing') noteWritten(rest.length)
     const until = performance.now() + maxExitMs
     const pause = new Int32Array(new SharedArrayBuffer(4))
@@ -123,7 +156,7 @@ export function logOutput(target: Target, { maxBytes = defaultMaxBytes } = {}) {
         chunks.push(line)
         lastChunkBytes = bytes
       }
-      if (state === 'idle') writeNext()
+      if (state === 'idle') begin()
     },
 
     /** Called once all that waited is written, if lines were lost. */

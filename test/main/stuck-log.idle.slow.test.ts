@@ -72,7 +72,8 @@ for (const processes of ['1', '2']) {
       await signUp(url)
       t.match(await server.kill('SIGTERM'), { code: 0, signal: null, error: '' })
       const buffer = Buffer.alloc(1024 * 1024)
-      t.ok(readSync(pipe, buffer) > 60_000, 'the pipe was full')
+      // Of its 16 pages each can be half empty.
+      t.ok(readSync(pipe, buffer) > 30_000, 'the pipe was full')
     },
   )
 

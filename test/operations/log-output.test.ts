@@ -57,12 +57,15 @@ t.test('lines beyond the bound are lost while the reader stalls, the others come
   t.equal(lost.length, 1, 'said once')
 })
 
-/** Runs a program that has `log`, as a production server has it, with its standard output in a file or a pipe. */
-async function run(program: string, stdout: number | 'pipe', isReadable = false) {
-  const logging = new URL('../../src/operations/logging.ts', import.meta.url).href
-  const source = `import { createLogger } from '${logging}'
+/** A program that has `log`, as a production server has it. */
+const sourceOf = (program: string, isReadable = false) =>
+  `import { createLogger } from '${new URL('../../src/operations/logging.ts', import.meta.url).href}'
     const log = createLogger({ level: 'info', readable: ${isReadable} })
     ${program}`
+
+/** Runs such a program with its standard output in a file or a socket. */
+async function run(program: string, stdout: number | 'pipe', isReadable = false) {
+  const source = sourceOf(program, isReadable)
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
     stdio: ['ignore', stdout, 'pipe'],
     timeout: 60_000,
@@ -98,6 +101,21 @@ t.test('every line before process.exit(1) arrives, in a pipe and in a file', asy
   t.match(await run(program, file), { code: 1, error: '' })
   t.same(numbers(readFileSync(path, 'utf8')), all)
 })
+
+t.test(
+  'lines of several processes in one pipe, whose reader stalls, are all there and not cut into each other',
+  async (t) => {
+    const source = sourceOf(`${manyLines} process.exit(1)`)
+    const program = '"$0" --input-type=module --eval "$1"'
+    const script = `{ ${program} & ${program} & wait; } | { sleep 1; cat; }`
+    const child = spawn('sh', ['-c', script, process.execPath, source], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let out = ''
+    for await (const chunk of child.stdout) out += chunk
+    const lines = out.trimEnd().split('\n')
+    t.equal(lines.length, 6_000)
+    t.ok(lines.every((line) => JSON.parse(line).msg === 'a line'))
+  },
+)
 
 t.test('the last readable line before process.exit(1) arrives', async (t) => {
   const { out } = await run("log.error('the last line'); process.exit(1)", 'pipe', true)
