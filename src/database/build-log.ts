@@ -4,25 +4,23 @@ import type { BuildListener } from './indexes.ts'
 const everySeconds = 10
 
 /**
- * Logs every 10 seconds which indexes MongoDB is still building, for which a start waits, and when it has built them. Of
- * those of an empty database, which take a moment, it logs nothing.
+ * Logs every 10 seconds which indexes MongoDB is building, for which a start waits, and when they are built. Builds that end
+ * within 10 seconds, as in an empty database, are not logged.
  */
 export function buildLog(log: Pick<FastifyBaseLogger, 'info'>): BuildListener & { close(): void } {
-  const keysOf = new Map<string, string>()
-  let told: readonly string[] = []
-  let seconds = 0
+  const building = new Map<string, { keys: string; begunAt: number; isLogged: boolean }>()
   const timer = setInterval(() => {
-    seconds += everySeconds
-    told = [...keysOf.keys()]
-    for (const [collection, keys] of keysOf) {
-      log.info(`${collection}: MongoDB has been building ${keys} for ${seconds} s`)
+    for (const [collection, build] of building) {
+      const seconds = Math.round((performance.now() - build.begunAt) / 1_000)
+      log.info({ collection, keys: build.keys, seconds }, 'MongoDB is building indexes: the start waits for them')
+      build.isLogged = true
     }
   }, everySeconds * 1_000)
   return {
-    onBegun: (collection, keys) => void keysOf.set(collection, keys),
+    onBegun: (collection, keys) => void building.set(collection, { keys, begunAt: performance.now(), isLogged: false }),
     onBuilt(collection, seconds) {
-      keysOf.delete(collection)
-      if (told.includes(collection)) log.info(`${collection}: built in ${seconds} s`)
+      if (building.get(collection)?.isLogged) log.info({ collection, seconds }, 'indexes are built')
+      building.delete(collection)
     },
     close: () => clearInterval(timer),
   }

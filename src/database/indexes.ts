@@ -44,18 +44,20 @@ export async function ensureIndexes(
     Object.entries(collections).map(async ([name, required]) => {
       // A transaction that creates a collection conflicts with all others, so empty ones are created now, too.
       if (required.length === 0) return existing.has(name) ? undefined : createCollection(db, name)
-      let { unready, missing } = existing.has(name)
-        ? await findUnready(name, required)
-        : { unready: required, missing: required }
-      if (unready.length === 0) return
       const startedAt = performance.now()
-      onBegun(name, unready.map(({ key }) => JSON.stringify(key)).join(', '))
-      for (; missing.length < unready.length; { unready, missing } = await findUnready(name, required))
-        await sleep(pollMs)
-      if (missing.length > 0) await createIndexes(db.collection(name), missing)
+      let found = existing.has(name) ? await findUnready(name, required) : { unready: required, missing: required }
+      if (found.unready.length === 0) return
+      onBegun(name, found.unready.map(({ key }) => JSON.stringify(key)).join(', '))
+      for (let created = false; found.unready.length > 0; found = await findUnready(name, required)) {
+        const [differing] = found.missing
+        if (!differing || found.missing.length < found.unready.length) await sleep(pollMs)
+        else if (created) throw indexError(name, differing, 'another index has its key or its name')
+        else {
+          await createIndexes(db.collection(name), found.missing)
+          created = true
+        }
+      }
       onBuilt(name, ((performance.now() - startedAt) / 1_000).toFixed(1))
-      const [differing] = (await findUnready(name, required)).unready
-      if (differing) throw indexError(name, differing, 'another index has its key or its name')
     }),
   )
 }
@@ -63,7 +65,9 @@ export async function ensureIndexes(
 /** The driver's own list does not tell an index that is being built, which no query can use, from one that is built. */
 async function listIndexes(db: Db, collection: string) {
   const command = { listIndexes: collection, includeIndexBuildInfo: true }
-  const found = (await db.runCursorCommand(command).toArray()) as ListedIndex[] // MongoDB's format
+  const list = async () => (await db.runCursorCommand(command).toArray()) as ListedIndex[] // MongoDB's format
+  // Once more after a fault, such as an election, as the driver does for its own reads.
+  const found = await list().catch((error) => (isDatabaseOutOfReach(error) ? list() : Promise.reject(error)))
   const definitions = (isBuilding: boolean) =>
     new Set(
       found

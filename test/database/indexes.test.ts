@@ -141,7 +141,9 @@ t.test('a start waits for an index that another builds', async (t) => {
 t.test('a start fails for a unique index that another builds in vain', async (t) => {
   const database = await freshDatabase(t)
   const release = await heldBuild(t, database, [{ name: 'twin' }, { name: 'twin' }])
-  const second = settle(ensureIndexes(database.db, required))
+  const begun = Promise.withResolvers<void>()
+  const second = settle(ensureIndexes(database.db, required, { onBegun: () => begun.resolve(), onBuilt() {} }))
+  await begun.promise
   t.match(await release(), { code: 11000 })
   t.match(await second, { message: /\{"name":1\} \(unique\) of the collection things .*remove the duplicates/s })
 })
