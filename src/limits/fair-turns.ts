@@ -35,11 +35,11 @@ const maxRemembered = 10_000
 
 /**
  * Groups take turns, and within a group its parts, down to the keys (fair queueing: Nagle, RFC 970). Of the outermost, the
- * one whose turn before the last is the longest ago comes first: who comes rarely, to log in and to confirm it, does not
- * wait for all that are back after each of their turns.
+ * one whose last turn but one is the longest ago comes first: a network that rarely asks, to log in and then to confirm, does
+ * not wait for all that return after each of their turns.
  */
 export function fairTurns<Waiter>() {
-  /** Its parts are in the order in which they come. */
+  /** Its parts are in the order of their next turns. */
   const all = emptyGroup<Waiter>()
   const lastTurns = recentMap<{ last: number; before: number }>(maxRemembered)
   let turns = 0
@@ -94,7 +94,8 @@ export function fairTurns<Waiter>() {
     if (!group) return 1
     if (name === undefined) return group.waiters.length + 1
     const own = turnsWithin(group.parts.get(name), rest)
-    const before = (other: string) => (group !== all || comesBefore(other, name) ? own : own - 1)
+    // One that comes before may have two turns until its last but one is as late.
+    const before = (other: string) => (group === all && comesBefore(other, name) ? own + 1 : own)
     return sizesOf(group, name).reduce((sum, [other, size]) => sum + Math.min(size, before(other)), own)
   }
 

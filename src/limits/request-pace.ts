@@ -6,8 +6,8 @@ import { requestClient } from './request-client.ts'
 
 /** With the most connections that an address or network may have, none waits longer. */
 const maxLightDelayMs = 1_000
-/** At most 200 a second of a network with 2,000 connections: what reads 16 KiB of cookies takes a millisecond or two. */
-const maxHeavyDelayMs = 10_000
+/** So that every answer comes within the 5 s of the contract. */
+const maxHeavyDelayMs = 4_000
 /** Of headers. A browser sends half of it. */
 const maxLightBytes = 4_096
 /** Of the headers of a heavy request: as many count as one. */

@@ -35,7 +35,7 @@ const limitOf = (by: 'address' | 'network', quota: number): Limit => ({
 
 /**
  * Of one client, beyond its limit: for a monitor behind the same address. More are refused, because each that exceeds the pace
- * of requests holds its connection for a second.
+ * of requests holds its connection for up to 4 seconds.
  */
 const spareHealthChecks = 10
 

@@ -3,6 +3,8 @@ import { type ClientSession, UUID } from 'mongodb'
 import type { z } from 'zod'
 import type { FailedLogins } from '../activity/failed-logins.ts'
 import { Problem } from '../http/problems.ts'
+import { limitWindowSeconds } from '../limits/headers.ts'
+import { recentMap } from '../limits/recent-map.ts'
 import type { SecurityLog } from '../operations/security-log.ts'
 import { type Challenge, challengeSeconds } from '../sessions/challenges.ts'
 import { isInvalidCredentials } from '../sessions/log-in.ts'
@@ -98,7 +100,8 @@ export async function acceptAssertion(
   assertRoom: () => void = () => {},
 ): Promise<Assertion | undefined> {
   const assertion = passkey && (await verifyAssertion(response, passkey, challenge, party))
-  if (!assertion || isCounterBack(assertion)) assertRoom()
+  // The first report of a copy is not lost to failures that came before it from the same address.
+  if (!assertion || (isCounterBack(assertion) && isReported(assertion.passkey))) assertRoom()
   const { outcome } = await context.challenges.use(challenge)
   // A replay is no sign of a clone.
   if (!assertion || outcome === 'already-used') return undefined
@@ -109,12 +112,19 @@ export async function acceptAssertion(
 
 const isCounterBack = ({ counter, passkey }: Assertion) => passkey.counter !== 0 && counter <= passkey.counter
 
+/** When copies of a passkey were reported last by this process. */
+const reported = recentMap<number>(10_000)
+
+const isReported = ({ _id }: PasskeyDocument): boolean =>
+  performance.now() - (reported.get(_id.toString()) ?? Number.NEGATIVE_INFINITY) < limitWindowSeconds * 1_000
+
 async function reportClone(
   request: FastifyRequest,
   passkey: PasskeyDocument,
   { failedLogins, securityLog }: AssertionContext,
 ): Promise<void> {
   const account = passkey.account.toString()
+  reported.set(passkey._id.toString(), performance.now())
   securityLog.record('authn_passkey_cloned', { request, account })
   await failedLogins.record(account, request.client, 'passkey-cloned')
 }

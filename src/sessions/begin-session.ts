@@ -69,8 +69,8 @@ export async function beginSession(
     await activity.record(account, 'login', request.client, transaction, options)
     return issued
   }
-  // All logins of an account write its credential. Of others, which are logged out, it takes no turn: while it waited for
-  // this account's, it would hold them up.
+  // All logins of an account write its credential. The accounts that are logged out are not locked: a login that waits for
+  // its own account would hold up their changes.
   const issued = await withWriteDeadline(request, (deadline) => mutex(account, () => transact(begin, deadline)))
   logLogouts(request, issued.ended, securityLog, account)
   return issued
