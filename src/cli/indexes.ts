@@ -22,7 +22,7 @@ Exit code: 0 done, 69 the database is out of reach, 78 bad arguments, configurat
 /** No time limit: an index of a large collection takes hours to build. */
 const clientOptions = { appName: 'rookery indexes', socketTimeoutMS: 0 }
 
-const told: BuildListener = {
+const progress: BuildListener = {
   onBegun: (collection, keys) => print(`${collection}: building ${keys}`),
   onBuilt: (collection, seconds) => print(`${collection}: built in ${seconds} s`),
 }
@@ -30,7 +30,7 @@ const told: BuildListener = {
 const run = () =>
   withDatabase(clientOptions, async ({ client, databaseName }, { services }) => {
     const db = client.db(databaseName)
-    await ensureIndexes(db, collectionsOf(services), told)
+    await ensureIndexes(db, collectionsOf(services), progress)
     await ensureViews(db, viewsOf(services))
     print(`The database ${databaseName} has all collections, views and indexes.`)
     return 0

@@ -6,7 +6,7 @@ import { requestClient } from './request-client.ts'
 
 /** With the most connections that an address or network may have, none waits longer. */
 const maxLightDelayMs = 1_000
-/** So that every answer comes within the 5 s of the contract. */
+/** Less than the 5 s in which the contract has every answer. */
 const maxHeavyDelayMs = 4_000
 /** Of headers. A browser sends half of it. */
 const maxLightBytes = 4_096
